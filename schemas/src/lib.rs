@@ -1,0 +1,20 @@
+//! Everything that crosses a process boundary: ids, topics, MQTT payloads, REST types.
+//!
+//! Nothing here does I/O, reads a clock or draws random numbers. What comes from outside is
+//! parsed here once; behind this crate the types are trusted.
+
+pub mod api;
+pub mod enrollment;
+pub mod ids;
+pub mod limits;
+pub mod signal;
+pub mod time;
+pub mod topics;
+pub mod wire;
+
+pub use ids::{
+    ApiTokenId, CertificateSerial, DeviceTokenId, EventId, JobId, MachineId, OrganizationId,
+    OutboxId, SiteId, UserId,
+};
+pub use signal::{Quality, SignalKind, SignalName};
+pub use time::Timestamp;

@@ -1,0 +1,449 @@
+//! `up/events`: faults, results of commands, the agent's own events.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{WireError, check_size};
+use crate::ids::{EventId, OutboxId};
+use crate::limits::{
+    EVENT_TYPE_MAX_BYTES, FAULT_KEY_MAX_BYTES, FAULT_MESSAGE_MAX_BYTES, INTEGER_MAX,
+    SNAPSHOT_FAULTS_MAX,
+};
+use crate::time::Timestamp;
+
+/// An event, as the agent writes it. Simple devices may leave out all but `type` and `data`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EventMessage {
+    /// Unique for the machine; the same event sent again has the same id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<EventId>,
+    /// The store on the machine that the message waited in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbox: Option<OutboxId>,
+    /// Counts messages of this outbox on this topic, without gaps, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// Unix milliseconds of the machine's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ts: Option<i64>,
+    /// What happened, such as `fault.raised`.
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    /// Details, as the type says.
+    #[serde(default)]
+    pub data: Map<String, Value>,
+}
+
+macro_rules! event_types {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// What a machine reports. Types unknown to this version are kept by name.
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub enum EventType {
+            $($(#[$doc])* $name,)*
+            /// Of a newer agent or another vendor.
+            Other(String),
+        }
+
+        impl EventType {
+            /// The word on the wire.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$name => $text,)*
+                    Self::Other(name) => name,
+                }
+            }
+
+            /// The types that this version knows.
+            pub const KNOWN: &'static [&'static str] = &[$($text,)*];
+
+            fn known(name: &str) -> Option<Self> {
+                match name {
+                    $($text => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+event_types! {
+    /// A fault is active from now on.
+    FaultRaised = "fault.raised",
+    /// A fault is over.
+    FaultCleared = "fault.cleared",
+    /// All faults that are active now; sent after each connect.
+    FaultSnapshot = "fault.snapshot",
+    /// The agent has a command in its ledger.
+    CommandReceived = "command.received",
+    /// The agent refuses a command.
+    CommandRejected = "command.rejected",
+    /// A command waits for consent on site.
+    CommandAwaitingConsent = "command.awaiting_consent",
+    /// A command runs.
+    CommandStarted = "command.started",
+    /// Output of a running command.
+    CommandProgress = "command.progress",
+    /// A command ended well.
+    CommandSucceeded = "command.succeeded",
+    /// A command ended badly.
+    CommandFailed = "command.failed",
+    /// A command was stopped at its deadline.
+    CommandTimedOut = "command.timed_out",
+    /// A command was canceled.
+    CommandCanceled = "command.canceled",
+    /// The agent was killed while a command ran; its outcome is unknown.
+    CommandInterrupted = "command.interrupted",
+    /// The agent has started.
+    AgentStarted = "agent.started",
+    /// The agent is about to stop.
+    AgentStopping = "agent.stopping",
+    /// What the agent can do.
+    AgentCapabilities = "agent.capabilities",
+    /// The operator agreed.
+    ConsentGranted = "consent.granted",
+    /// The operator refused.
+    ConsentRefused = "consent.refused",
+    /// The operator ended it.
+    ConsentWithdrawn = "consent.withdrawn",
+    /// The operator asks for help.
+    HelpRequested = "help.requested",
+    /// The agent asks for a signed time.
+    TimeRequested = "time.requested",
+    /// The agent had to drop messages.
+    OutboxDropped = "outbox.dropped",
+}
+
+impl EventType {
+    /// Whether it is about faults: such an event is never quarantined for its time.
+    #[must_use]
+    pub const fn is_fault(&self) -> bool {
+        matches!(self, Self::FaultRaised | Self::FaultCleared | Self::FaultSnapshot)
+    }
+
+    /// Parses a type: lower-case words joined by dots.
+    ///
+    /// # Errors
+    /// The rule that is broken, with the value.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        if let Some(known) = Self::known(name) {
+            return Ok(known);
+        }
+        let word = |word: &str| {
+            !word.is_empty()
+                && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        };
+        if name.len() <= EVENT_TYPE_MAX_BYTES && name.contains('.') && name.split('.').all(word) {
+            Ok(Self::Other(name.to_owned()))
+        } else {
+            let shown: String = name.chars().take(80).collect();
+            Err(format!("event type {shown:?} is not of the form word.word in lower case"))
+        }
+    }
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for EventType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for EventType {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&name).map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for EventType {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "EventType".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^[a-z0-9_]+(\\.[a-z0-9_]+)+$",
+            "maxLength": EVENT_TYPE_MAX_BYTES,
+            "examples": Self::KNOWN,
+        })
+    }
+}
+
+/// Severity of a fault or alarm, after ITU-T X.733.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The machine stands still or is dangerous: act now.
+    Critical,
+    /// The machine's work is badly affected.
+    Major,
+    /// A fault that doesn't yet affect the machine's work.
+    Minor,
+    /// Something that may become a fault.
+    Warning,
+    /// Not known: also what an unknown word becomes.
+    #[default]
+    Indeterminate,
+}
+
+impl Severity {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Major => "major",
+            Self::Minor => "minor",
+            Self::Warning => "warning",
+            Self::Indeterminate => "indeterminate",
+        }
+    }
+
+    /// From the word on the wire; an unknown one is `Indeterminate`, never an error.
+    #[must_use]
+    pub fn from_word(word: &str) -> Self {
+        match word {
+            "critical" => Self::Critical,
+            "major" => Self::Major,
+            "minor" => Self::Minor,
+            "warning" => Self::Warning,
+            _ => Self::Indeterminate,
+        }
+    }
+}
+
+/// Data of `fault.raised`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FaultRaised {
+    /// The fault's code, such as `E-204`; 1 to 128 bytes.
+    pub code: String,
+    /// The component, such as `axis.x`; empty for the machine as a whole.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
+    /// How bad it is. An unknown word counts as `indeterminate`.
+    #[serde(default, deserialize_with = "lenient_severity")]
+    pub severity: Severity,
+    /// For people, in the machine's language.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// Values at the time of the fault.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub context: Map<String, Value>,
+    /// Unix milliseconds since when it is active; only within `fault.snapshot`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ts: Option<i64>,
+}
+
+fn lenient_severity<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Severity, D::Error> {
+    let word = Value::deserialize(deserializer)?;
+    Ok(word.as_str().map_or(Severity::Indeterminate, Severity::from_word))
+}
+
+/// Data of `fault.cleared`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FaultCleared {
+    /// The code that was raised.
+    pub code: String,
+    /// The component that was raised.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
+}
+
+/// Data of `fault.snapshot`: all that is active now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FaultSnapshot {
+    /// The active faults; empty when all is well.
+    pub faults: Vec<FaultRaised>,
+}
+
+/// Data of `outbox.dropped`: messages that had to go so that newer ones fit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OutboxDropped {
+    /// `telemetry` or `events`.
+    pub topic: String,
+    /// First sequence number that is gone.
+    pub from_seq: u64,
+    /// Last sequence number that is gone.
+    pub to_seq: u64,
+    /// How many messages are gone.
+    pub messages: u64,
+    /// Why: `full` or `disk_full`.
+    pub reason: String,
+}
+
+/// What a fault event says, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FaultEvent {
+    /// A fault is active.
+    Raised(FaultRaised),
+    /// A fault is over.
+    Cleared(FaultCleared),
+    /// All that is active.
+    Snapshot(FaultSnapshot),
+}
+
+/// A decoded event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Given by the sender, or `None` for a simple device.
+    pub id: Option<EventId>,
+    /// The sender's outbox, if it has one.
+    pub outbox: Option<OutboxId>,
+    /// The message's number in that outbox.
+    pub seq: Option<u64>,
+    /// Device time.
+    pub ts: Option<Timestamp>,
+    /// What happened.
+    pub event_type: EventType,
+    /// Details as received.
+    pub data: Map<String, Value>,
+    /// The fault, when it is one.
+    pub fault: Option<FaultEvent>,
+}
+
+/// Decodes a payload of `up/events`.
+///
+/// # Errors
+/// What makes the event unusable.
+pub fn decode(payload: &[u8]) -> Result<Event, WireError> {
+    check_size(payload)?;
+    let message: EventMessage =
+        serde_json::from_slice(payload).map_err(|error| match error.classify() {
+            serde_json::error::Category::Data => WireError::Form(error.to_string()),
+            _ => WireError::Json(error.to_string()),
+        })?;
+    if message.seq.is_some() != message.outbox.is_some() {
+        return Err(WireError::field("seq", "outbox and seq go together: give both or neither"));
+    }
+    if let Some(seq) = message.seq
+        && !(1..=INTEGER_MAX).contains(&seq)
+    {
+        return Err(WireError::field("seq", format!("{seq} is not between 1 and 2^53")));
+    }
+    let fault = decode_fault(&message)?;
+    Ok(Event {
+        id: message.id,
+        outbox: message.outbox,
+        seq: message.seq,
+        ts: message.ts.map(Timestamp::from_millis),
+        event_type: message.event_type,
+        data: message.data,
+        fault,
+    })
+}
+
+fn decode_fault(message: &EventMessage) -> Result<Option<FaultEvent>, WireError> {
+    let data = || Value::Object(message.data.clone());
+    let form = |error: serde_json::Error| WireError::field("data", error.to_string());
+    let fault = match message.event_type {
+        EventType::FaultRaised => {
+            let fault: FaultRaised = serde_json::from_value(data()).map_err(form)?;
+            check_fault("data", &fault)?;
+            FaultEvent::Raised(fault)
+        }
+        EventType::FaultCleared => {
+            let fault: FaultCleared = serde_json::from_value(data()).map_err(form)?;
+            check_key("data.code", &fault.code, 1)?;
+            check_key("data.source", &fault.source, 0)?;
+            FaultEvent::Cleared(fault)
+        }
+        EventType::FaultSnapshot => {
+            let snapshot: FaultSnapshot = serde_json::from_value(data()).map_err(form)?;
+            if snapshot.faults.len() > SNAPSHOT_FAULTS_MAX {
+                return Err(WireError::field(
+                    "data.faults",
+                    format!("{} faults, more than {SNAPSHOT_FAULTS_MAX}", snapshot.faults.len()),
+                ));
+            }
+            for (index, fault) in snapshot.faults.iter().enumerate() {
+                check_fault(&format!("data.faults[{index}]"), fault)?;
+            }
+            FaultEvent::Snapshot(snapshot)
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(fault))
+}
+
+/// Checks a fault's code, source and message.
+///
+/// # Errors
+/// The field at fault, its path starting with `path`.
+pub fn check_fault(path: &str, fault: &FaultRaised) -> Result<(), WireError> {
+    check_key(&format!("{path}.code"), &fault.code, 1)?;
+    check_key(&format!("{path}.source"), &fault.source, 0)?;
+    if fault.message.len() > FAULT_MESSAGE_MAX_BYTES {
+        return Err(WireError::field(
+            format!("{path}.message"),
+            format!("{} bytes, more than {FAULT_MESSAGE_MAX_BYTES}", fault.message.len()),
+        ));
+    }
+    Ok(())
+}
+
+fn check_key(field: &str, key: &str, min: usize) -> Result<(), WireError> {
+    if key.len() < min || key.len() > FAULT_KEY_MAX_BYTES {
+        return Err(WireError::field(
+            field,
+            format!("{} bytes, not between {min} and {FAULT_KEY_MAX_BYTES}", key.len()),
+        ));
+    }
+    if key.chars().any(char::is_control) {
+        return Err(WireError::field(field, format!("{key:?} contains a control character")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_severity_is_indeterminate_not_an_error() {
+        for severity in ["\"catastrophic\"", "7", "null"] {
+            let payload = format!(
+                r#"{{"type":"fault.raised","data":{{"code":"E-1","severity":{severity}}}}}"#
+            );
+            let event = decode(payload.as_bytes()).expect("decodes");
+            let Some(FaultEvent::Raised(fault)) = event.fault else { panic!("a fault") };
+            assert_eq!(fault.severity, Severity::Indeterminate);
+        }
+    }
+
+    #[test]
+    fn a_newer_type_is_kept_by_name() {
+        let event = decode(br#"{"type":"door.opened","data":{}}"#).expect("decodes");
+        assert_eq!(event.event_type, EventType::Other("door.opened".to_owned()));
+        assert!(decode(br#"{"type":"Door Opened"}"#).is_err());
+        assert!(decode(br#"{"type":"door"}"#).is_err());
+    }
+
+    #[test]
+    fn a_fault_without_a_code_is_refused_with_the_field() {
+        let error = decode(br#"{"type":"fault.raised","data":{"code":""}}"#).expect_err("empty");
+        assert_eq!(error.to_string(), "data.code: 0 bytes, not between 1 and 128");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_decoded_or_refused(payload: Vec<u8>) {
+            let _ = decode(&payload);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Golden payloads: what was once sent must parse for ever. Add files, never change one.
+
+use std::path::Path;
+
+use millwright_schemas::wire::{events, telemetry};
+
+fn each(folder: &str, check: impl Fn(&str, &[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
+    let mut count = 0;
+    for entry in std::fs::read_dir(&folder).expect("the folder of golden files") {
+        let path = entry.expect("a directory entry").path();
+        let name = path.file_stem().expect("a file name").to_string_lossy().into_owned();
+        check(&name, &std::fs::read(&path).expect("a readable file"));
+        count += 1;
+    }
+    assert!(count > 0, "no golden files in {}", folder.display());
+}
+
+#[test]
+fn telemetry_payloads_still_mean_the_same() {
+    each("telemetry", |name, payload| {
+        insta::assert_debug_snapshot!(format!("telemetry_{name}"), telemetry::decode(payload));
+    });
+}
+
+#[test]
+fn event_payloads_still_mean_the_same() {
+    each("events", |name, payload| {
+        insta::assert_debug_snapshot!(format!("events_{name}"), events::decode(payload));
+    });
+}
