@@ -1,0 +1,71 @@
+//! What a driver is: a source of samples and faults.
+
+use async_trait::async_trait;
+use millwright_schemas::wire::events::{FaultCleared, FaultRaised};
+use millwright_schemas::wire::telemetry::SampleValue;
+use millwright_schemas::{Quality, SignalName, Timestamp};
+
+/// Values of several signals at one time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// When they were measured, by the machine's clock.
+    pub ts: Timestamp,
+    /// Signal, value, quality.
+    pub values: Vec<(SignalName, SampleValue, Quality)>,
+}
+
+/// A change of a fault.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FaultChange {
+    /// Active from this time on.
+    Raised(Timestamp, FaultRaised),
+    /// Over at this time.
+    Cleared(Timestamp, FaultCleared),
+}
+
+/// What a driver delivers at once. The agent commits all of it to its outbox in one
+/// transaction, the checkpoint included: after a crash the driver goes on from there.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reading {
+    /// Samples, oldest first.
+    pub samples: Vec<Sample>,
+    /// Faults, oldest first.
+    pub faults: Vec<FaultChange>,
+    /// The driver's state to go on from, in its own form; `None` leaves the last one.
+    pub checkpoint: Option<Vec<u8>>,
+}
+
+/// Why a driver can't deliver.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// Its configuration is wrong; trying again doesn't help.
+    #[error("driver {driver}: {reason}")]
+    Configuration {
+        /// The driver's name in the configuration.
+        driver: String,
+        /// What is wrong, with the value.
+        reason: String,
+    },
+    /// Reading failed; the agent tries again with back-off.
+    #[error("driver {driver} can't read: {reason}")]
+    Read {
+        /// The driver's name in the configuration.
+        driver: String,
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+/// A source of samples and faults.
+#[async_trait]
+pub trait Driver: Send {
+    /// The driver's name in the configuration.
+    fn name(&self) -> &str;
+
+    /// Waits for the next reading. `None`: nothing more will come (a replay has ended).
+    /// Dropping the future must lose nothing.
+    ///
+    /// # Errors
+    /// See [`DriverError`].
+    async fn next(&mut self) -> Result<Option<Reading>, DriverError>;
+}
