@@ -1,1 +1,1 @@
-//! Placeholder.
+//! The HTTP side: REST, server-sent events, API description. Handlers only.

@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Identity: people (passwords, tokens, API tokens) and machines (enrolment, CA, revocation).

@@ -1,1 +1,1 @@
-//! Placeholder.
+//! The registry: organizations, sites, machines.

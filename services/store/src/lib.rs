@@ -1,1 +1,21 @@
-//! Placeholder.
+//! All SQL of the platform: entities, migrations, repositories, telemetry, events, jobs, audit.
+
+pub mod audit;
+pub mod entities;
+mod error;
+pub mod events;
+pub mod jobs;
+mod lock;
+pub mod machines;
+mod migrations;
+pub mod page;
+pub mod people;
+mod scope;
+mod sqlite;
+mod store;
+pub mod telemetry;
+
+pub use error::StoreError;
+pub use lock::{DataFolderLock, LockError};
+pub use scope::Scope;
+pub use store::{Store, Tx};

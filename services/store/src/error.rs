@@ -1,0 +1,102 @@
+//! What can go wrong between the platform and its database.
+
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
+
+/// Why the store couldn't do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No such row within the caller's scope.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// Another row has the same unique value.
+    #[error("{0} exists already")]
+    Exists(&'static str),
+    /// The row has changed since it was read.
+    #[error("changed meanwhile: it is now at version {current}")]
+    VersionMismatch {
+        /// The version that it has now.
+        current: i64,
+    },
+    /// The database can't be used now: locked, full, unreachable. Trying again may help.
+    #[error("database is not available")]
+    Unavailable(#[source] DbErr),
+    /// The database is newer than this program, or can't be migrated.
+    #[error("database schema: {0}")]
+    Schema(String),
+    /// A row holds what this program doesn't understand.
+    #[error("row of {table}: {reason}")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// What isn't understood, with the value.
+        reason: String,
+    },
+    /// Anything else: a rule of the database was broken.
+    #[error("database refused it")]
+    Database(#[source] DbErr),
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later without any change to it.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
+    /// From a row that couldn't be understood.
+    pub fn corrupt(table: &'static str, reason: impl std::fmt::Display) -> Self {
+        Self::Corrupt { table, reason: reason.to_string() }
+    }
+
+    /// A unique index was hit: `what` exists already. Anything else stays what it is.
+    #[must_use]
+    pub fn or_exists(self, what: &'static str) -> Self {
+        match &self {
+            Self::Database(error)
+                if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) =>
+            {
+                Self::Exists(what)
+            }
+            _ => self,
+        }
+    }
+}
+
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        let unavailable = match &error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+            DbErr::Exec(RuntimeErr::SqlxError(inner))
+            | DbErr::Query(RuntimeErr::SqlxError(inner)) => is_transient(inner),
+            _ => false,
+        };
+        if unavailable { Self::Unavailable(error) } else { Self::Database(error) }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let unavailable = is_transient(&error);
+        let error = DbErr::Exec(RuntimeErr::SqlxError(error.into()));
+        if unavailable { Self::Unavailable(error) } else { Self::Database(error) }
+    }
+}
+
+/// SQLite's primary result codes for "not now": busy, locked, out of memory, read-only, I/O,
+/// full, can't open.
+const SQLITE_TRANSIENT: [i32; 7] = [5, 6, 7, 8, 10, 13, 14];
+
+fn is_transient(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => error
+            .code()
+            .and_then(|code| code.parse::<i32>().ok())
+            .is_some_and(|code| SQLITE_TRANSIENT.contains(&(code & 0xff))),
+        _ => false,
+    }
+}

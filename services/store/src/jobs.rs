@@ -1,0 +1,185 @@
+//! Jobs: what must happen after a transaction, recorded within it.
+//!
+//! Of the jobs with one ordering key only the oldest unfinished one runs. A job is leased while
+//! it runs; when its worker dies the lease ends and another takes it, so a job must be safe to
+//! repeat. What fails for good stays as `dead`, visible, and no longer holds up its key.
+
+use millwright_schemas::{JobId, OrganizationId, Timestamp};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
+    QueryOrder, QuerySelect, Statement,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::entities::job::{ActiveModel, Column, Entity, Model};
+use crate::{Store, StoreError, Tx};
+
+/// Longest error text kept with a job, in characters.
+const ERROR_MAX_CHARS: usize = 1_000;
+
+/// Work to be recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewJob {
+    /// Whose it is; `None`: the platform's own.
+    pub organization: Option<OrganizationId>,
+    /// Which worker does it.
+    pub kind: &'static str,
+    /// Jobs with the same key run one after the other.
+    pub ordering_key: String,
+    /// What the worker needs.
+    pub payload: Value,
+    /// Not before this time.
+    pub run_at: Timestamp,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+}
+
+/// A job that this worker has leased, or that is dead.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// The job's id.
+    pub id: JobId,
+    /// Which worker does it.
+    pub kind: String,
+    /// Its ordering key.
+    pub ordering_key: String,
+    /// What the worker needs.
+    pub payload: Value,
+    /// How often it has been started, this time included.
+    pub attempts: i64,
+    /// Why it failed the last time.
+    pub last_error: Option<String>,
+}
+
+/// Records a job in the transaction of its cause.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn enqueue(tx: &Tx, job: NewJob) -> Result<JobId, StoreError> {
+    let id = Uuid::now_v7();
+    let row = ActiveModel {
+        id: Set(id),
+        organization_id: Set(job.organization.map(OrganizationId::uuid)),
+        kind: Set(job.kind.to_owned()),
+        ordering_key: Set(job.ordering_key),
+        payload: Set(job.payload.to_string()),
+        state: Set("ready".to_owned()),
+        attempts: Set(0),
+        run_at: Set(job.run_at.micros()),
+        created_at: Set(job.created_at.micros()),
+        ..Default::default()
+    };
+    Entity::insert(row).exec_without_returning(tx.conn()).await?;
+    tx.mark_jobs();
+    Ok(JobId(id))
+}
+
+const TAKE: &str = "
+UPDATE jobs SET state = 'running', leased_until = ?2, attempts = attempts + 1
+WHERE seq = (
+    SELECT due.seq FROM jobs due
+    WHERE due.kind = ?3 AND due.run_at <= ?1
+      AND (due.state = 'ready' OR (due.state = 'running' AND due.leased_until <= ?1))
+      AND NOT EXISTS (
+          SELECT 1 FROM jobs older
+          WHERE older.ordering_key = due.ordering_key AND older.seq < due.seq
+            AND older.state <> 'dead')
+    ORDER BY due.run_at, due.seq LIMIT 1)
+RETURNING *";
+
+/// Leases the next due job of this kind until `leased_until`.
+///
+/// # Errors
+/// When the database can't be used or the row isn't understood.
+pub async fn take(
+    store: &Store,
+    kind: &str,
+    now: Timestamp,
+    leased_until: Timestamp,
+) -> Result<Option<Job>, StoreError> {
+    let tx = store.begin().await?;
+    let values = [now.micros().into(), leased_until.micros().into(), kind.into()];
+    let statement = Statement::from_sql_and_values(sea_orm::DbBackend::Sqlite, TAKE, values);
+    let row = tx.conn().query_one_raw(statement).await?;
+    let job = row
+        .map(|row| Model::from_query_result(&row, "").map_err(StoreError::from).and_then(from_row))
+        .transpose()?;
+    tx.commit().await?;
+    Ok(job)
+}
+
+/// The job is done: removes it.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn complete(store: &Store, id: JobId) -> Result<(), StoreError> {
+    let tx = store.begin().await?;
+    Entity::delete_many().filter(Column::Id.eq(id.uuid())).exec(tx.conn()).await?;
+    // The next job of the same key may run now.
+    tx.mark_jobs();
+    tx.commit().await
+}
+
+/// What becomes of a job that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// Try again at this time.
+    RetryAt(Timestamp),
+    /// Never again: the job is dead.
+    Bury,
+}
+
+/// The job failed.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn fail(
+    store: &Store,
+    id: JobId,
+    error: &str,
+    then: AfterFailure,
+) -> Result<(), StoreError> {
+    let tx = store.begin().await?;
+    let mut row = ActiveModel {
+        leased_until: Set(None),
+        last_error: Set(Some(error.chars().take(ERROR_MAX_CHARS).collect())),
+        ..Default::default()
+    };
+    match then {
+        AfterFailure::RetryAt(time) => {
+            row.state = Set("ready".to_owned());
+            row.run_at = Set(time.micros());
+        }
+        AfterFailure::Bury => row.state = Set("dead".to_owned()),
+    }
+    Entity::update_many().set(row).filter(Column::Id.eq(id.uuid())).exec(tx.conn()).await?;
+    tx.mark_jobs();
+    tx.commit().await
+}
+
+/// Jobs that failed for good, newest first.
+///
+/// # Errors
+/// When the database can't be used or a row isn't understood.
+pub async fn dead(store: &Store, limit: u64) -> Result<Vec<Job>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::State.eq("dead"))
+        .order_by_desc(Column::Seq)
+        .limit(limit)
+        .all(store.readers())
+        .await?;
+    rows.into_iter().map(from_row).collect()
+}
+
+fn from_row(row: Model) -> Result<Job, StoreError> {
+    Ok(Job {
+        id: JobId(row.id),
+        kind: row.kind,
+        ordering_key: row.ordering_key,
+        payload: serde_json::from_str(&row.payload)
+            .map_err(|error| StoreError::corrupt("jobs", error))?,
+        attempts: row.attempts,
+        last_error: row.last_error,
+    })
+}

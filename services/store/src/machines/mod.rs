@@ -1,0 +1,1 @@
+//! Organizations, sites, machines; their credentials, connections and trust bundles.

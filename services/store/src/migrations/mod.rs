@@ -1,0 +1,77 @@
+//! Migrations: run once, in order, before anything else; a database that is newer than the
+//! program is refused. SQL files are kept per database, because the tables' physical form is
+//! where the databases differ most.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm_migration::prelude::*;
+
+use crate::StoreError;
+
+struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(SqlFile {
+            name: "m0001_initial",
+            sqlite: include_str!("0001_initial.sqlite.sql"),
+        })]
+    }
+}
+
+/// A migration that is one SQL file per database.
+struct SqlFile {
+    name: &'static str,
+    sqlite: &'static str,
+}
+
+impl MigrationName for SqlFile {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for SqlFile {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = match manager.get_database_backend() {
+            DbBackend::Sqlite => self.sqlite,
+            other => return Err(DbErr::Migration(format!("{other:?} is not supported yet"))),
+        };
+        manager.get_connection().execute_unprepared(sql).await.map(|_| ())
+    }
+
+    async fn down(&self, _: &SchemaManager) -> Result<(), DbErr> {
+        Err(DbErr::Migration("migrations only go forward; restore a backup instead".to_owned()))
+    }
+}
+
+/// Brings the database to this program's schema.
+pub(crate) async fn run(db: &DatabaseConnection) -> Result<(), StoreError> {
+    refuse_newer(db).await?;
+    Migrator::up(db, None).await.map_err(|error| StoreError::Schema(error.to_string()))
+}
+
+async fn refuse_newer(db: &DatabaseConnection) -> Result<(), StoreError> {
+    let known: Vec<String> =
+        Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+    let table = Statement::from_string(
+        db.get_database_backend(),
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'",
+    );
+    if db.query_one_raw(table).await?.is_none() {
+        return Ok(());
+    }
+    let applied =
+        Statement::from_string(db.get_database_backend(), "SELECT version FROM seaql_migrations");
+    for row in db.query_all_raw(applied).await? {
+        let version: String = row.try_get("", "version")?;
+        if !known.contains(&version) {
+            return Err(StoreError::Schema(format!(
+                "the database has migration {version:?}, which this program doesn't know; \
+                 use a newer millwright"
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! People: users, refresh tokens, API tokens, idempotency keys.

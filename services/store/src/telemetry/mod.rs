@@ -1,0 +1,1 @@
+//! Telemetry: series, points, latest values, cursors, gaps, reported events, quarantine.
