@@ -86,3 +86,62 @@ pub async fn list(
         })
         .collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use millwright_schemas::api::page::PageQuery;
+    use sea_orm::ConnectionTrait;
+
+    use super::*;
+    use crate::testing::{now, organization, store};
+
+    fn done(organization: OrganizationId) -> NewRecord {
+        NewRecord {
+            organization,
+            actor: Actor::Platform,
+            action: "machine.created",
+            subject: Subject::new("machine", 1),
+            details: Map::new(),
+            at: now(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_is_kept_or_undone_with_its_change() {
+        let (store, _folder) = store().await;
+        let organization = organization(&store, None).await;
+        let undone = store.begin().await.unwrap();
+        append(&undone, done(organization)).await.unwrap();
+        drop(undone);
+        let tx = store.begin().await.unwrap();
+        append(&tx, done(organization)).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let page = PageRequest::parse(&PageQuery::default()).unwrap();
+        let records = list(&store, Scope::Organization(organization), &page).await.unwrap();
+        assert_eq!(records.len(), 1);
+        assert_eq!(records[0].1.action, "machine.created");
+        let other = Scope::Organization(OrganizationId(Uuid::nil()));
+        assert!(list(&store, other, &page).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn readers_cannot_write() {
+        let (store, _folder) = store().await;
+        let result = store.readers().execute_unprepared("DELETE FROM audit").await;
+        assert!(result.unwrap_err().to_string().contains("readonly"));
+    }
+
+    #[tokio::test]
+    async fn a_database_of_a_newer_program_is_refused() {
+        let (store, folder) = store().await;
+        let tx = store.begin().await.unwrap();
+        let sql = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_future', 0)";
+        tx.conn().execute_unprepared(sql).await.unwrap();
+        tx.commit().await.unwrap();
+        store.close().await;
+        let error = Store::open_sqlite(folder.path()).await.unwrap_err();
+        assert!(error.to_string().contains("m9999_future"), "{error}");
+    }
+}

@@ -207,3 +207,87 @@ fn from_row(row: event::Model) -> Result<DomainEvent, StoreError> {
         occurred_at: Timestamp::from_micros(row.occurred_at),
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::testing::{now, organization, store};
+
+    fn created(organization: OrganizationId, id: i32) -> NewEvent {
+        NewEvent {
+            organization,
+            event_type: "machine.created",
+            subject: Subject::new("machine", id),
+            version: Some(1),
+            actor: Actor::Platform,
+            origin: Some("crm".to_owned()),
+            data: Map::new(),
+            occurred_at: now(),
+        }
+    }
+
+    async fn append_one(store: &Store, organization: OrganizationId, id: i32) {
+        let tx = store.begin().await.unwrap();
+        append(&tx, created(organization, id)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn positions_follow_commits_without_gaps() {
+        let (store, _folder) = store().await;
+        let organization = organization(&store, None).await;
+        append_one(&store, organization, 1).await;
+        let undone = store.begin().await.unwrap();
+        append(&undone, created(organization, 2)).await.unwrap();
+        undone.rollback().await.unwrap();
+        append_one(&store, organization, 3).await;
+
+        let seen = after(&store, Scope::Platform, 0, &[], 10).await.unwrap();
+        assert!(seen.is_empty(), "an event without a position is not shown");
+        assert_eq!(assign_positions(&store).await.unwrap(), Some(2));
+        assert_eq!(assign_positions(&store).await.unwrap(), None);
+        append_one(&store, organization, 4).await;
+        assert_eq!(assign_positions(&store).await.unwrap(), Some(3));
+
+        let seen = after(&store, Scope::Platform, 0, &[], 10).await.unwrap();
+        let seen: Vec<_> = seen.iter().map(|e| (e.position, e.subject.id.as_str())).collect();
+        assert_eq!(seen, [(1, "1"), (2, "3"), (3, "4")]);
+        assert_eq!(last_position(&store).await.unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn an_organization_sees_its_own_and_those_below() {
+        let (store, _folder) = store().await;
+        let parent = organization(&store, None).await;
+        let child = organization(&store, Some(parent)).await;
+        append_one(&store, parent, 1).await;
+        append_one(&store, child, 2).await;
+        assign_positions(&store).await.unwrap();
+
+        for (scope, expected) in [
+            (Scope::Organization(parent), vec!["1", "2"]),
+            (Scope::Organization(child), vec!["2"]),
+            (Scope::Organization(OrganizationId(Uuid::nil())), vec![]),
+        ] {
+            let seen = after(&store, scope, 0, &[], 10).await.unwrap();
+            let seen: Vec<_> = seen.iter().map(|event| event.subject.id.as_str()).collect();
+            assert_eq!(seen, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn types_are_chosen_by_name_or_prefix() {
+        let (store, _folder) = store().await;
+        let organization = organization(&store, None).await;
+        append_one(&store, organization, 1).await;
+        assign_positions(&store).await.unwrap();
+        for (wanted, count) in
+            [("machine.created", 1), ("machine.*", 1), ("machine.c", 0), ("user.*", 0), ("%", 0)]
+        {
+            let types = [wanted.to_owned()];
+            let seen = after(&store, Scope::Platform, 0, &types, 10).await.unwrap();
+            assert_eq!(seen.len(), count, "{wanted}");
+        }
+    }
+}

@@ -183,3 +183,75 @@ fn from_row(row: Model) -> Result<Job, StoreError> {
         last_error: row.last_error,
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::testing::{now, store};
+
+    const LEASE_S: i64 = 60;
+
+    async fn add(store: &Store, key: &str, payload: i32) -> JobId {
+        let tx = store.begin().await.unwrap();
+        let job = NewJob {
+            organization: None,
+            kind: "test",
+            ordering_key: key.to_owned(),
+            payload: payload.into(),
+            run_at: now(),
+            created_at: now(),
+        };
+        let id = enqueue(&tx, job).await.unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    async fn take_at(store: &Store, time: Timestamp) -> Option<Job> {
+        take(store, "test", time, time.plus_seconds(LEASE_S)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn jobs_of_one_key_run_one_after_the_other() {
+        let (store, _folder) = store().await;
+        let first = add(&store, "a", 1).await;
+        add(&store, "a", 2).await;
+        let other = add(&store, "b", 3).await;
+
+        assert_eq!(take_at(&store, now()).await.unwrap().id, first);
+        assert_eq!(take_at(&store, now()).await.unwrap().id, other, "another key isn't held up");
+        assert_eq!(take_at(&store, now()).await, None, "the key is busy");
+        complete(&store, first).await.unwrap();
+        assert_eq!(take_at(&store, now()).await.unwrap().payload, 2);
+    }
+
+    #[tokio::test]
+    async fn a_job_whose_worker_died_is_taken_again_after_its_lease() {
+        let (store, _folder) = store().await;
+        let id = add(&store, "a", 1).await;
+        assert_eq!(take_at(&store, now()).await.unwrap().attempts, 1);
+        assert_eq!(take_at(&store, now().plus_seconds(LEASE_S - 1)).await, None);
+        let again = take_at(&store, now().plus_seconds(LEASE_S)).await.unwrap();
+        assert_eq!((again.id, again.attempts), (id, 2));
+    }
+
+    #[tokio::test]
+    async fn a_failed_job_is_retried_later_then_buried_without_holding_up_its_key() {
+        let (store, _folder) = store().await;
+        let id = add(&store, "a", 1).await;
+        add(&store, "a", 2).await;
+        take_at(&store, now()).await.unwrap();
+        let later = now().plus_seconds(10);
+        fail(&store, id, "no answer", AfterFailure::RetryAt(later)).await.unwrap();
+        assert_eq!(
+            take_at(&store, now()).await,
+            None,
+            "its turn hasn't come, and it is the oldest"
+        );
+        let again = take_at(&store, later).await.unwrap();
+        assert_eq!((again.id, again.last_error.as_deref()), (id, Some("no answer")));
+        fail(&store, id, "never", AfterFailure::Bury).await.unwrap();
+        assert_eq!(dead(&store, 10).await.unwrap().len(), 1);
+        assert_eq!(take_at(&store, later).await.unwrap().payload, 2);
+    }
+}

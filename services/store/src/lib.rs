@@ -14,6 +14,9 @@ mod scope;
 mod sqlite;
 mod store;
 pub mod telemetry;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod testing;
 
 pub use error::StoreError;
 pub use lock::{DataFolderLock, LockError};

@@ -77,7 +77,9 @@ CREATE TABLE users (
     version INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    disabled_at INTEGER
+    disabled_at INTEGER,
+    -- Name and address are erased then; the row stays, because the audit log names its id.
+    deleted_at INTEGER
 ) STRICT;
 
 -- A refresh token is used once; using it again ends its whole family (stolen).

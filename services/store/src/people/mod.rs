@@ -1,1 +1,7 @@
-//! People: users, refresh tokens, API tokens, idempotency keys.
+//! People: users, their sessions, API tokens, and what they must not do twice.
+
+pub mod api_tokens;
+pub mod idempotency;
+pub mod root;
+pub mod sessions;
+pub mod users;

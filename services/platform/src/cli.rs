@@ -1,0 +1,103 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Role;
+
+/// Millwright keeps a fleet of machines running.
+#[derive(Debug, Parser)]
+#[command(name = "millwright", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the platform: all services in one process, or some of them.
+    Serve(ServeArgs),
+    /// Run the platform with a fleet of real agents on this computer, to see it work.
+    Demo(DemoArgs),
+    /// The bus's broker, started by `serve`; reads its settings from standard input.
+    #[command(hide = true)]
+    Broker,
+}
+
+/// Every option can also be given as MILLWRIGHT_… in the environment or in the configuration
+/// file, where it has the same name with underscores. The command line wins over the
+/// environment, the environment over the file.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ServeArgs {
+    /// Configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where data and keys are kept. [default: ./data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Database; without it SQLite in the data folder.
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// Address for HTTP: API, documentation, streams. [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) http: Option<String>,
+    /// Address for machines: MQTT over TLS. [default: 127.0.0.1:8883]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) mqtt: Option<String>,
+    /// An MQTT broker as bus (mqtts://user:password@host:port); without it one is started.
+    #[arg(long, value_name = "URL")]
+    pub(crate) bus: Option<String>,
+    /// Services that this process runs; may be repeated. [default: all]
+    #[arg(long = "role", value_name = "ROLE")]
+    pub(crate) roles: Option<Vec<Role>>,
+    /// How people and machines reach the API from outside. [default: http://localhost:PORT]
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// How machines reach MQTT from outside, as host or host:port. [default: localhost:PORT]
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) public_mqtt: Option<String>,
+    /// Certificate chain for HTTPS (PEM); together with --tls-key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Private key for HTTPS (PEM).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Serve HTTP without TLS although the address can be reached from elsewhere (behind a
+    /// proxy that does TLS).
+    #[arg(long)]
+    pub(crate) insecure_http: bool,
+    /// Password of admin@localhost, when it is created. Better as MILLWRIGHT_ADMIN_PASSWORD:
+    /// command lines can be seen by others.
+    #[arg(skip)]
+    pub(crate) admin_password: Option<String>,
+    /// Send traces to this OTLP/HTTP endpoint, such as http://127.0.0.1:4318.
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp: Option<String>,
+    /// What is logged, such as info or millwright_ingest=debug,warn. [default: info]
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// Log as JSON lines.
+    #[arg(long)]
+    pub(crate) log_json: bool,
+}
+
+/// The platform and eight agents: this computer and seven simulated machines.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DemoArgs {
+    /// Where platform and agents keep their data; a second start continues with it.
+    #[arg(long, value_name = "DIR", env = "MILLWRIGHT_DATA_DIR", default_value = "./data")]
+    pub(crate) data_dir: PathBuf,
+    /// Address for HTTP.
+    #[arg(long, value_name = "ADDR", env = "MILLWRIGHT_HTTP", default_value = "127.0.0.1:8080")]
+    pub(crate) http: String,
+    /// Address for machines.
+    #[arg(long, value_name = "ADDR", env = "MILLWRIGHT_MQTT", default_value = "127.0.0.1:8883")]
+    pub(crate) mqtt: String,
+    /// The agent's program. [default: millwright-agent beside this program]
+    #[arg(long, value_name = "FILE", env = "MILLWRIGHT_AGENT")]
+    pub(crate) agent: Option<PathBuf>,
+    /// Stop by itself after this many seconds.
+    #[arg(long, value_name = "S")]
+    pub(crate) for_s: Option<u64>,
+}

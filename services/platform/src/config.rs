@@ -1,0 +1,348 @@
+//! Settings of `serve`: defaults, then the file, then MILLWRIGHT_*, then the command line;
+//! checked as a whole before anything is started.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::ServeArgs;
+
+/// A group of services that can run in a process of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    /// Machines' MQTT endpoint and intake.
+    Gateway,
+    /// HTTP.
+    Api,
+    /// Jobs, sequencer, housekeeping.
+    Worker,
+}
+
+impl Role {
+    pub(crate) const ALL: [Self; 3] = [Self::Gateway, Self::Api, Self::Worker];
+}
+
+impl FromStr for Role {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "gateway" => Ok(Self::Gateway),
+            "api" => Ok(Self::Api),
+            "worker" => Ok(Self::Worker),
+            _ => Err(format!("{word:?} is not a role; allowed: gateway, api, worker")),
+        }
+    }
+}
+
+/// As written in file, environment and command line.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    data_dir: PathBuf,
+    database: Option<String>,
+    http: String,
+    mqtt: String,
+    bus: Option<String>,
+    roles: Vec<Role>,
+    public_url: Option<String>,
+    public_mqtt: Option<String>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    insecure_http: bool,
+    admin_password: Option<String>,
+    otlp: Option<String>,
+    log: String,
+    log_json: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("./data"),
+            database: None,
+            http: "127.0.0.1:8080".to_owned(),
+            mqtt: "127.0.0.1:8883".to_owned(),
+            bus: None,
+            roles: Role::ALL.to_vec(),
+            public_url: None,
+            public_mqtt: None,
+            tls_cert: None,
+            tls_key: None,
+            insecure_http: false,
+            admin_password: None,
+            otlp: None,
+            log: "info".to_owned(),
+            log_json: false,
+        }
+    }
+}
+
+/// A password on its way to being hashed; never printed.
+#[derive(Clone)]
+pub(crate) struct AdminPassword(pub(crate) String);
+
+impl fmt::Debug for AdminPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AdminPassword(…)")
+    }
+}
+
+/// Certificate and key for HTTPS.
+#[derive(Debug, Clone)]
+pub(crate) struct TlsFiles {
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// Checked settings of `serve`.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) http: SocketAddr,
+    pub(crate) mqtt: SocketAddr,
+    pub(crate) bus: Option<String>,
+    pub(crate) public_url: Option<String>,
+    pub(crate) public_mqtt: Option<String>,
+    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) admin_password: Option<AdminPassword>,
+    pub(crate) otlp: Option<String>,
+    pub(crate) log: String,
+    pub(crate) log_json: bool,
+}
+
+/// A setting that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file, the environment or a flag can't be read as settings.
+    #[error("configuration: {0}")]
+    Read(#[from] Box<figment::Error>),
+    /// A setting breaks a rule.
+    #[error("--{option} {value:?}: {rule}")]
+    Setting { option: &'static str, value: String, rule: String },
+}
+
+fn refuse(option: &'static str, value: impl ToString, rule: impl Into<String>) -> ConfigError {
+    ConfigError::Setting { option, value: value.to_string(), rule: rule.into() }
+}
+
+impl Config {
+    /// Reads and checks all settings.
+    pub(crate) fn load(args: &ServeArgs) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Serialized::defaults(Settings::default()));
+        if let Some(file) = &args.config {
+            if !file.is_file() {
+                return Err(refuse("config", file.display(), "no such file"));
+            }
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        figment = figment.merge(Env::prefixed("MILLWRIGHT_").filter(|key| {
+            // Of other programs of the project, and of the demo.
+            !["config", "agent", "datasets"].contains(&key.as_str())
+                && !key.as_str().starts_with("agent_")
+        }));
+        figment = figment.merge(Serialized::defaults(Flags::from(args)));
+        let settings: Settings = figment.extract().map_err(Box::new)?;
+        settings.check()
+    }
+}
+
+/// Only the flags that were given, so that the rest keeps its value.
+#[derive(Serialize)]
+struct Flags {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_dir: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mqtt: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bus: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<Vec<Role>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_mqtt: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_cert: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_key: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    insecure_http: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin_password: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    otlp: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_json: Option<bool>,
+}
+
+impl From<&ServeArgs> for Flags {
+    fn from(args: &ServeArgs) -> Self {
+        let args = args.clone();
+        Self {
+            data_dir: args.data_dir,
+            database: args.database,
+            http: args.http,
+            mqtt: args.mqtt,
+            bus: args.bus,
+            roles: args.roles,
+            public_url: args.public_url,
+            public_mqtt: args.public_mqtt,
+            tls_cert: args.tls_cert,
+            tls_key: args.tls_key,
+            insecure_http: args.insecure_http.then_some(true),
+            admin_password: args.admin_password,
+            otlp: args.otlp,
+            log: args.log,
+            log_json: args.log_json.then_some(true),
+        }
+    }
+}
+
+impl Settings {
+    fn check(self) -> Result<Config, ConfigError> {
+        if let Some(url) = &self.database {
+            // Named so that nobody believes a cluster is in use when it isn't.
+            return Err(refuse(
+                "database",
+                url,
+                "this version keeps its data in SQLite in the data folder; leave the option out",
+            ));
+        }
+        if Role::ALL.iter().any(|role| !self.roles.contains(role)) {
+            let roles = format!("{:?}", self.roles).to_lowercase();
+            return Err(refuse(
+                "role",
+                roles,
+                "on SQLite one process runs all roles; some of them only need another database",
+            ));
+        }
+        let http = address("http", &self.http)?;
+        let mqtt = address("mqtt", &self.mqtt)?;
+        let tls = match (self.tls_cert, self.tls_key) {
+            (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
+            (None, None) => None,
+            (Some(cert), None) => {
+                return Err(refuse("tls-cert", cert.display(), "needs --tls-key"));
+            }
+            (None, Some(key)) => return Err(refuse("tls-key", key.display(), "needs --tls-cert")),
+        };
+        if !is_loopback(http.ip()) && tls.is_none() && !self.insecure_http {
+            return Err(refuse(
+                "http",
+                http,
+                "can be reached from elsewhere without TLS: give --tls-cert and --tls-key, or \
+                 --insecure-http when a proxy in front does TLS",
+            ));
+        }
+        check_url("public-url", self.public_url.as_deref())?;
+        check_url("otlp", self.otlp.as_deref())?;
+        if let Some(password) = &self.admin_password
+            && password.chars().count() < 12
+        {
+            return Err(refuse("admin-password", "…", "has fewer than 12 characters"));
+        }
+        Ok(Config {
+            data_dir: self.data_dir,
+            http,
+            mqtt,
+            bus: self.bus,
+            public_url: self.public_url.map(|url| url.trim_end_matches('/').to_owned()),
+            public_mqtt: self.public_mqtt,
+            tls,
+            admin_password: self.admin_password.map(AdminPassword),
+            otlp: self.otlp,
+            log: self.log,
+            log_json: self.log_json,
+        })
+    }
+}
+
+fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}
+
+fn address(option: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
+    text.to_socket_addrs()
+        .ok()
+        .and_then(|mut addresses| addresses.next())
+        .ok_or_else(|| refuse(option, text, "is not an address such as 127.0.0.1:8080"))
+}
+
+fn check_url(option: &'static str, url: Option<&str>) -> Result<(), ConfigError> {
+    match url {
+        Some(url) if !(url.starts_with("http://") || url.starts_with("https://")) => {
+            Err(refuse(option, url, "is not a URL that starts with http:// or https://"))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::result_large_err)]
+mod tests {
+    use super::*;
+
+    fn refused(args: &ServeArgs) -> String {
+        Config::load(args).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_environment_and_that_over_the_file() {
+        figment::Jail::expect_with(|jail| {
+            jail.create_file("m.toml", "http = '127.0.0.1:1'\nmqtt = '127.0.0.1:1'\nlog = 'warn'")?;
+            jail.set_env("MILLWRIGHT_HTTP", "127.0.0.1:2");
+            jail.set_env("MILLWRIGHT_MQTT", "127.0.0.1:2");
+            jail.set_env("MILLWRIGHT_AGENT_DATA_DIR", "/elsewhere");
+            let args = ServeArgs {
+                config: Some("m.toml".into()),
+                mqtt: Some("127.0.0.1:3".to_owned()),
+                ..ServeArgs::default()
+            };
+            let config = Config::load(&args).unwrap();
+            assert_eq!((config.http.port(), config.mqtt.port()), (2, 3));
+            assert_eq!(config.log, "warn");
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_named() {
+        figment::Jail::expect_with(|jail| {
+            jail.set_env("MILLWRIGHT_HTPP", "127.0.0.1:2");
+            assert!(refused(&ServeArgs::default()).contains("htpp"));
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn what_is_unsafe_or_impossible_is_refused_with_option_and_value() {
+        let http = |addr: &str| ServeArgs { http: Some(addr.to_owned()), ..ServeArgs::default() };
+        assert!(refused(&http("0.0.0.0:8080")).starts_with("--http \"0.0.0.0:8080\""));
+        assert!(refused(&http("nonsense")).contains("is not an address"));
+        let open = ServeArgs { insecure_http: true, ..http("0.0.0.0:8080") };
+        assert!(Config::load(&open).is_ok());
+        let roles = ServeArgs { roles: Some(vec![Role::Api]), ..ServeArgs::default() };
+        assert!(refused(&roles).contains("one process runs all roles"));
+        let database =
+            ServeArgs { database: Some("postgres://x".to_owned()), ..ServeArgs::default() };
+        assert!(refused(&database).contains("postgres://x"));
+        let tls = ServeArgs { tls_cert: Some("c.pem".into()), ..ServeArgs::default() };
+        assert!(refused(&tls).contains("needs --tls-key"));
+        let short = ServeArgs { admin_password: Some("short".into()), ..ServeArgs::default() };
+        let text = refused(&short);
+        assert!(text.contains("12 characters") && !text.contains("short\""), "{text}");
+    }
+}

@@ -1,0 +1,48 @@
+//! What this crate's tests share: a real database in a folder of its own.
+
+use millwright_schemas::{OrganizationId, Timestamp};
+use sea_orm::{ActiveValue::Set, EntityTrait};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::Store;
+use crate::entities::{organization, organization_tree};
+
+pub(crate) const NOW: i64 = 1_763_775_000_000_000;
+
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_micros(NOW)
+}
+
+pub(crate) async fn store() -> (Store, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_sqlite(folder.path()).await.unwrap();
+    (store, folder)
+}
+
+/// An organization, below another or on its own.
+pub(crate) async fn organization(store: &Store, parent: Option<OrganizationId>) -> OrganizationId {
+    let id = Uuid::now_v7();
+    let tx = store.begin().await.unwrap();
+    let row = organization::ActiveModel {
+        id: Set(id),
+        parent_id: Set(parent.map(OrganizationId::uuid)),
+        name: Set("Test".to_owned()),
+        external_ids: Set("{}".to_owned()),
+        version: Set(1),
+        created_at: Set(NOW),
+        updated_at: Set(NOW),
+    };
+    organization::Entity::insert(row).exec_without_returning(tx.conn()).await.unwrap();
+    for (ancestor, depth) in [(Some(id), 0), (parent.map(OrganizationId::uuid), 1)] {
+        let Some(ancestor) = ancestor else { continue };
+        let row = organization_tree::ActiveModel {
+            ancestor_id: Set(ancestor),
+            descendant_id: Set(id),
+            depth: Set(depth),
+        };
+        organization_tree::Entity::insert(row).exec_without_returning(tx.conn()).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    OrganizationId(id)
+}
