@@ -28,6 +28,9 @@ use crate::limits::TOPIC_MAX_BYTES;
 const PREFIX: &str = "mw/v1/";
 const ME: &str = "me";
 
+/// The filter for all messages to all machines, as the platform's bus carries them.
+pub const EVERY_DOWN_FILTER: &str = "mw/v1/+/+/down/+";
+
 /// Why a topic or filter isn't one of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTopic {
