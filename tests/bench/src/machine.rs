@@ -1,0 +1,161 @@
+//! A machine as lean as can be: MQTT 3.1.1 over mTLS, written by hand, so that the load costs
+//! little beside what is measured.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use millwright_schemas::api::enrollment::EnrollResponse;
+use millwright_schemas::topics::{self, UpChannel};
+use rcgen::KeyPair;
+use rustls::RootCertStore;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// An enrolled machine.
+pub(crate) struct Machine {
+    pub(crate) topic: String,
+    id: String,
+    host: String,
+    port: u16,
+    tls: TlsConnector,
+}
+
+impl Machine {
+    pub(crate) fn new(answer: &EnrollResponse, key: &KeyPair) -> Result<Self> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(answer.ca_certificates.as_bytes()) {
+            roots.add(certificate?)?;
+        }
+        let chain = CertificateDer::pem_slice_iter(answer.certificate.as_bytes())
+            .collect::<Result<Vec<_>, _>>()?;
+        let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes())?;
+        let config = rustls::ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_client_auth_cert(chain, key)?;
+        Ok(Self {
+            topic: topics::up(answer.machine_id, UpChannel::Telemetry),
+            id: answer.machine_id.to_string(),
+            host: answer.mqtt.host.clone(),
+            port: answer.mqtt.port,
+            tls: TlsConnector::from(Arc::new(config)),
+        })
+    }
+
+    /// Connects and waits for CONNACK.
+    pub(crate) async fn connect(&self) -> Result<Connection> {
+        let tcp = TcpStream::connect(("127.0.0.1", self.port)).await?;
+        tcp.set_nodelay(true)?;
+        let name = ServerName::try_from(self.host.clone())?;
+        let mut stream = self.tls.connect(name, tcp).await?;
+        stream.write_all(&connect_packet(&self.id)).await?;
+        let mut connack = [0; 4];
+        stream.read_exact(&mut connack).await?;
+        ensure!(connack == [0x20, 2, 0, 0], "refused: {connack:?}");
+        let (read, write) = tokio::io::split(stream);
+        Ok(Connection {
+            reader: Acks { read, filled: Vec::new() },
+            writer: Sender { write, packet: 0 },
+        })
+    }
+}
+
+/// An open connection, its two directions apart.
+pub(crate) struct Connection {
+    pub(crate) reader: Acks,
+    pub(crate) writer: Sender,
+}
+
+/// The sending side.
+pub(crate) struct Sender {
+    write: WriteHalf<TlsStream<TcpStream>>,
+    packet: u16,
+}
+
+impl Sender {
+    /// Publishes with QoS 1; returns the packet id.
+    pub(crate) async fn publish(&mut self, topic: &str, payload: &[u8]) -> Result<u16> {
+        self.packet = self.packet.wrapping_add(1).max(1);
+        let mut packet = vec![0x32];
+        push_length(&mut packet, 2 + topic.len() + 2 + payload.len());
+        push_text(&mut packet, topic)?;
+        packet.extend_from_slice(&self.packet.to_be_bytes());
+        packet.extend_from_slice(payload);
+        self.write.write_all(&packet).await?;
+        self.write.flush().await?;
+        Ok(self.packet)
+    }
+}
+
+/// The receiving side: only PUBACKs come.
+pub(crate) struct Acks {
+    read: ReadHalf<TlsStream<TcpStream>>,
+    filled: Vec<u8>,
+}
+
+impl Acks {
+    /// Waits for the next PUBACK; returns its packet id.
+    pub(crate) async fn next(&mut self) -> Result<u16> {
+        while self.filled.len() < 4 {
+            let mut chunk = [0; 1024];
+            let count = self.read.read(&mut chunk).await?;
+            ensure!(count > 0, "the platform closed the connection");
+            self.filled.extend_from_slice(&chunk[..count]);
+        }
+        let ack: Vec<u8> = self.filled.drain(..4).collect();
+        ensure!(ack[..2] == [0x40, 2], "not a PUBACK: {ack:?}");
+        Ok(u16::from_be_bytes([ack[2], ack[3]]))
+    }
+}
+
+fn connect_packet(client_id: &str) -> Vec<u8> {
+    let mut packet = vec![0x10];
+    push_length(&mut packet, 10 + 2 + client_id.len());
+    packet.extend_from_slice(&[0, 4, b'M', b'Q', b'T', b'T', 4, 0b10, 0x0e, 0x10]);
+    packet.extend_from_slice(&[0, u8::try_from(client_id.len()).unwrap_or(0)]);
+    packet.extend_from_slice(client_id.as_bytes());
+    packet
+}
+
+fn push_text(packet: &mut Vec<u8>, text: &str) -> Result<()> {
+    let length = u16::try_from(text.len()).context("text too long")?;
+    packet.extend_from_slice(&length.to_be_bytes());
+    packet.extend_from_slice(text.as_bytes());
+    Ok(())
+}
+
+fn push_length(packet: &mut Vec<u8>, mut length: usize) {
+    loop {
+        let byte = u8::try_from(length % 128).unwrap_or(0);
+        length /= 128;
+        packet.push(if length > 0 { byte | 0x80 } else { byte });
+        if length == 0 {
+            return;
+        }
+    }
+}
+
+/// A message of `samples` samples of one signal, ten milliseconds apart, as the agent writes it.
+pub(crate) fn payload(outbox: uuid::Uuid, seq: u64, first_ts: i64, samples: usize) -> Vec<u8> {
+    use std::fmt::Write as _;
+    let mut text = format!(r#"{{"outbox":"{outbox}","seq":{seq},"samples":["#);
+    let mut ts = first_ts;
+    for index in 0..samples {
+        let comma = if index == 0 { "" } else { "," };
+        let value = 60 + ts % 997;
+        let _ =
+            write!(text, r#"{comma}{{"ts":{ts},"values":{{"spindle.temperature":{value}.25}}}}"#);
+        ts += 10;
+    }
+    text.push_str("]}");
+    text.into_bytes()
+}
+
+/// Milliseconds of now, at which a scenario's samples start.
+pub(crate) fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0))
+}

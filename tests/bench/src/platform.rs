@@ -1,0 +1,107 @@
+//! The platform under measurement: the release binary with its defaults, in a folder of its own.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use millwright_schemas::api::enrollment::EnrollResponse;
+use rcgen::{CertificateParams, KeyPair};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::machine::Machine;
+
+const PASSWORD: &str = "a password for measuring";
+
+/// A running `millwright serve`.
+pub(crate) struct Platform {
+    child: Child,
+    folder: TempDir,
+    http: reqwest::Client,
+    base: String,
+}
+
+impl Platform {
+    /// Starts it and signs in.
+    pub(crate) async fn start(programs: &Path) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let child = Command::new(programs.join("millwright"))
+            .args(["serve", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--log", "warn"])
+            .arg("--data-dir")
+            .arg(folder.path())
+            .env("MILLWRIGHT_ADMIN_PASSWORD", PASSWORD)
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{} can't be started", programs.display()))?;
+        let addresses = wait_for_addresses(folder.path()).await?;
+        let base = format!("http://{}/api/v1", addresses["http"].as_str().context("http")?);
+        let body = json!({"email": "admin@localhost", "password": PASSWORD});
+        let login = reqwest::Client::new().post(format!("{base}/auth/login")).json(&body);
+        let login: Value = login.send().await?.error_for_status()?.json().await?;
+        let token = login["access_token"].as_str().context("access_token")?;
+        let mut headers = reqwest::header::HeaderMap::new();
+        headers.insert("authorization", format!("Bearer {token}").parse()?);
+        let http = reqwest::Client::builder().default_headers(headers).build()?;
+        Ok(Self { child, folder, http, base })
+    }
+
+    pub(crate) fn pid(&self) -> Result<u32> {
+        self.child.id().context("the platform has ended")
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Registers and enrols machines over the API.
+    pub(crate) async fn enrol(&self, count: usize) -> Result<Vec<Arc<Machine>>> {
+        let mut machines = Vec::with_capacity(count);
+        for number in 0..count {
+            let body =
+                json!({"name": format!("M{number}"), "serial_number": format!("B-{number}")});
+            let machine = self.post("/machines", &body).await?;
+            let id = machine["id"].as_str().context("id")?.to_owned();
+            let code = self.post(&format!("/machines/{id}/enrollment-codes"), &json!({})).await?;
+            let key = KeyPair::generate()?;
+            let csr = CertificateParams::default().serialize_request(&key)?.pem()?;
+            let answer = self.post("/enroll", &json!({"code": code["code"], "csr": csr})).await?;
+            let answer: EnrollResponse = serde_json::from_value(answer)?;
+            machines.push(Arc::new(Machine::new(&answer, &key)?));
+        }
+        Ok(machines)
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        loop {
+            let response = self.http.post(format!("{}{path}", self.base)).json(body).send().await?;
+            if response.status() == reqwest::StatusCode::TOO_MANY_REQUESTS {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
+            }
+            if !response.status().is_success() {
+                bail!("POST {path}: {}: {}", response.status(), response.text().await?);
+            }
+            return Ok(response.json().await?);
+        }
+    }
+
+    /// Stops it as an operator would.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        self.child.kill().await?;
+        Ok(())
+    }
+}
+
+async fn wait_for_addresses(folder: &Path) -> Result<Value> {
+    for _ in 0..300 {
+        if let Ok(text) = std::fs::read(folder.join("addresses.json")) {
+            return Ok(serde_json::from_slice(&text)?);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    bail!("the platform wasn't ready within 30 seconds")
+}
