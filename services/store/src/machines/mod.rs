@@ -1,1 +1,14 @@
 //! Organizations, sites, machines; their credentials, connections and trust bundles.
+
+pub mod certificates;
+pub mod connections;
+pub mod device_tokens;
+pub mod enrollment_codes;
+pub mod fleet;
+pub mod organizations;
+pub mod revocations;
+pub mod sessions;
+pub mod sites;
+pub mod trust;
+
+mod external_ids;

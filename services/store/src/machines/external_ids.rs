@@ -1,0 +1,24 @@
+//! What other systems call a row: a JSON object of system → id in one column.
+
+use std::collections::BTreeMap;
+
+use sea_orm::sea_query::{Expr, SimpleExpr};
+
+use crate::StoreError;
+
+pub(super) fn to_column(ids: &BTreeMap<String, String>) -> Result<String, StoreError> {
+    serde_json::to_string(ids).map_err(|error| StoreError::corrupt("external_ids", error))
+}
+
+pub(super) fn from_column(
+    table: &'static str,
+    text: &str,
+) -> Result<BTreeMap<String, String>, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::corrupt(table, error))
+}
+
+/// The condition that the row is called `id` by `system`.
+pub(super) fn equals(column: &'static str, system: &str, id: &str) -> SimpleExpr {
+    let path = format!("$.{}", serde_json::Value::from(system));
+    Expr::cust_with_values(format!("json_extract({column}, ?) = ?"), [path, id.to_owned()])
+}

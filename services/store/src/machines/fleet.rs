@@ -1,0 +1,242 @@
+//! Machines.
+
+use millwright_schemas::api::machines::{Machine, MachineState};
+use millwright_schemas::{MachineId, OrganizationId, SiteId, Timestamp};
+use sea_orm::sea_query::{Expr, LikeExpr};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+};
+use uuid::Uuid;
+
+use super::{connections, external_ids};
+use crate::entities::machine::{ActiveModel, Column, Entity, Model};
+use crate::entities::machine_status;
+use crate::page::PageRequest;
+use crate::{Scope, Store, StoreError, Tx};
+
+const WHAT: &str = "machine";
+const SERIAL_NUMBER: &str = "a machine with this serial number";
+
+/// Which machines are wanted; all conditions hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// In this state.
+    pub state: Option<MachineState>,
+    /// At this site.
+    pub site: Option<SiteId>,
+    /// Of this organization and all below it.
+    pub organization: Option<OrganizationId>,
+    /// Connected by this machine.
+    pub parent: Option<MachineId>,
+    /// A part of the name or the serial number, in any case of ASCII letters.
+    pub text: Option<String>,
+    /// System and id.
+    pub external_id: Option<(String, String)>,
+}
+
+impl Filter {
+    fn condition(&self) -> Condition {
+        Condition::all()
+            .add_option(self.state.map(|state| Column::State.eq(state.as_str())))
+            .add_option(self.site.map(|site| Column::SiteId.eq(site.uuid())))
+            .add_option(
+                self.organization.map(|id| Scope::Organization(id).covers(Column::OrganizationId)),
+            )
+            .add_option(self.parent.map(|parent| Column::ParentId.eq(parent.uuid())))
+            .add_option(self.text.as_deref().map(contains))
+            .add_option(self.external_id.as_ref().map(|(system, id)| {
+                external_ids::equals("\"machines\".\"external_ids\"", system, id)
+            }))
+    }
+}
+
+fn contains(text: &str) -> Condition {
+    let mut pattern = String::from("%");
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    let like = || LikeExpr::new(pattern.clone()).escape('\\');
+    Condition::any()
+        .add(Expr::col((Entity, Column::Name)).like(like()))
+        .add(Expr::col((Entity, Column::SerialNumber)).like(like()))
+}
+
+/// Adds a machine that has never been connected.
+///
+/// # Errors
+/// [`StoreError::Exists`] when its organization has another with its serial number.
+pub async fn insert(tx: &Tx, new: &Machine) -> Result<(), StoreError> {
+    let inserted = Entity::insert(to_row(new)?).exec_without_returning(tx.conn()).await;
+    inserted.map_err(|error| StoreError::from(error).or_exists(SERIAL_NUMBER))?;
+    let status = machine_status::ActiveModel {
+        machine_id: Set(new.id.uuid()),
+        generation: Set(0),
+        connected: Set(false),
+        ..Default::default()
+    };
+    machine_status::Entity::insert(status).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+/// The machine with this id.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when there is none in scope.
+pub async fn get(store: &Store, scope: Scope, id: MachineId) -> Result<Machine, StoreError> {
+    find(store.readers(), scope, id).await
+}
+
+/// The same, within a transaction that goes on to use it.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when there is none in scope.
+pub async fn load(tx: &Tx, scope: Scope, id: MachineId) -> Result<Machine, StoreError> {
+    find(tx.conn(), scope, id).await
+}
+
+async fn find(
+    db: &impl ConnectionTrait,
+    scope: Scope,
+    id: MachineId,
+) -> Result<Machine, StoreError> {
+    let row =
+        Entity::find_by_id(id.uuid()).filter(scope.covers(Column::OrganizationId)).one(db).await?;
+    let row = row.ok_or(StoreError::NotFound(WHAT))?;
+    let mut found = with_connections(db, vec![row]).await?;
+    found.pop().ok_or(StoreError::NotFound(WHAT))
+}
+
+/// Machines in the order of their registration.
+///
+/// # Errors
+/// When the database can't be used or a row isn't understood.
+pub async fn list(
+    store: &Store,
+    scope: Scope,
+    filter: &Filter,
+    page: &PageRequest<Uuid>,
+) -> Result<Vec<Machine>, StoreError> {
+    let mut query = Entity::find()
+        .filter(scope.covers(Column::OrganizationId))
+        .filter(filter.condition())
+        .order_by_asc(Column::Id)
+        .limit(page.rows());
+    if let Some(after) = page.after {
+        query = query.filter(Column::Id.gt(after));
+    }
+    let rows = query.all(store.readers()).await?;
+    with_connections(store.readers(), rows).await
+}
+
+/// The machines that this one connects. For gateways: not bound to a scope.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn children(store: &Store, parent: MachineId) -> Result<Vec<MachineId>, StoreError> {
+    let ids: Vec<Uuid> = children_query(parent).into_tuple().all(store.readers()).await?;
+    Ok(ids.into_iter().map(MachineId).collect())
+}
+
+/// Whether this machine connects others.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn has_children(tx: &Tx, parent: MachineId) -> Result<bool, StoreError> {
+    let id: Option<Uuid> = children_query(parent).limit(1).into_tuple().one(tx.conn()).await?;
+    Ok(id.is_some())
+}
+
+fn children_query(parent: MachineId) -> sea_orm::Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::ParentId.eq(parent.uuid()))
+        .filter(Column::State.ne(MachineState::Decommissioned.as_str()))
+}
+
+/// Saves a changed machine; `expected` is the version it had when it was read.
+///
+/// # Errors
+/// [`StoreError::VersionMismatch`] when it has changed meanwhile; [`StoreError::Exists`] when
+/// its organization has another with its serial number.
+pub async fn save(
+    tx: &Tx,
+    scope: Scope,
+    changed: &Machine,
+    expected: i64,
+) -> Result<(), StoreError> {
+    let done = Entity::update_many()
+        .set(to_row(changed)?)
+        .filter(Column::Id.eq(changed.id.uuid()))
+        .filter(scope.covers(Column::OrganizationId))
+        .filter(Column::Version.eq(expected))
+        .exec(tx.conn())
+        .await
+        .map_err(|error| StoreError::from(error).or_exists(SERIAL_NUMBER))?;
+    if done.rows_affected == 1 {
+        return Ok(());
+    }
+    let current = load(tx, scope, changed.id).await?.version;
+    Err(StoreError::VersionMismatch { current })
+}
+
+async fn with_connections(
+    db: &impl ConnectionTrait,
+    rows: Vec<Model>,
+) -> Result<Vec<Machine>, StoreError> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let mut connections = connections::of(db, &ids).await?;
+    rows.into_iter()
+        .map(|row| {
+            let connection = connections.remove(&row.id).unwrap_or_default();
+            let mut machine = from_row(row)?;
+            machine.connection = connection;
+            Ok(machine)
+        })
+        .collect()
+}
+
+fn to_row(item: &Machine) -> Result<ActiveModel, StoreError> {
+    Ok(ActiveModel {
+        id: Set(item.id.uuid()),
+        organization_id: Set(item.organization_id.uuid()),
+        site_id: Set(item.site_id.map(SiteId::uuid)),
+        parent_id: Set(item.parent_id.map(MachineId::uuid)),
+        name: Set(item.name.clone()),
+        serial_number: Set(item.serial_number.clone()),
+        model: Set(item.model.clone()),
+        external_ids: Set(external_ids::to_column(&item.external_ids)?),
+        state: Set(item.state.as_str().to_owned()),
+        version: Set(item.version),
+        created_at: Set(item.created_at.micros()),
+        updated_at: Set(item.updated_at.micros()),
+        commissioned_at: Set(item.commissioned_at.map(Timestamp::micros)),
+        decommissioned_at: Set(item.decommissioned_at.map(Timestamp::micros)),
+    })
+}
+
+fn from_row(row: Model) -> Result<Machine, StoreError> {
+    let state = row.state.parse().map_err(|error| StoreError::corrupt("machines", error))?;
+    Ok(Machine {
+        id: MachineId(row.id),
+        name: row.name,
+        serial_number: row.serial_number,
+        model: row.model,
+        organization_id: OrganizationId(row.organization_id),
+        site_id: row.site_id.map(SiteId),
+        parent_id: row.parent_id.map(MachineId),
+        external_ids: external_ids::from_column("machines", &row.external_ids)?,
+        state,
+        version: row.version,
+        created_at: Timestamp::from_micros(row.created_at),
+        updated_at: Timestamp::from_micros(row.updated_at),
+        commissioned_at: row.commissioned_at.map(Timestamp::from_micros),
+        decommissioned_at: row.decommissioned_at.map(Timestamp::from_micros),
+        connection: Default::default(),
+    })
+}
