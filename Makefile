@@ -1,0 +1,43 @@
+# Every command selects the whole workspace: cargo builds a dependency again when the features
+# that are asked of it differ, and with one selection they never do.
+
+CARGO ?= cargo
+BIN := $(or $(CARGO_TARGET_DIR),target)/debug
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench generate clean prerequisites
+
+help: ## Explain the targets
+	@echo 'Millwright. Targets:'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo 'Options of a program are passed on: make run ARGS="--data-dir /tmp/demo"'
+
+run: prerequisites ## Start the platform and a fleet of agents on this computer; Ctrl-C stops them
+	$(CARGO) build --workspace --bins --locked
+	$(BIN)/millwright demo $(ARGS)
+
+test: prerequisites ## Run all tests: rules, real servers, real processes
+	@scripts/test.sh $(ARGS)
+
+check: prerequisites ## Format, lints, docs, generated files, layers, licences: what a change must pass
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
+	$(CARGO) xtask check-generated
+	$(CARGO) xtask check-layers
+	@scripts/licenses.sh
+
+bench: prerequisites ## Measure the platform from outside, in a release build (about 10 minutes, cold)
+	$(CARGO) build --workspace --bins --release --locked
+	$(or $(CARGO_TARGET_DIR),target)/release/millwright-bench $(ARGS)
+
+generate: prerequisites ## Write schemas/generated again from the types
+	$(CARGO) xtask generate
+
+clean: ## Remove what was built; ./data stays
+	$(CARGO) clean
+
+prerequisites:
+	@scripts/prerequisites.sh
