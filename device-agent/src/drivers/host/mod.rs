@@ -1,0 +1,9 @@
+//! This very computer: load, memory, disks, temperatures, network.
+
+mod config;
+mod driver;
+mod os;
+mod signals;
+
+pub use config::HostConfig;
+pub use driver::HostDriver;

@@ -1,0 +1,15 @@
+//! Where samples and faults come from: this computer, a simulated machine, a recording.
+//!
+//! Each driver is one folder: its configuration, what it knows, and a thin shell that waits and
+//! delivers. The simulated machine is pure; the operating system is asked in `host/os.rs` only.
+
+mod check;
+mod clock;
+mod config;
+pub mod host;
+pub mod limits;
+pub mod replay;
+pub mod simulator;
+mod worker;
+
+pub use config::{DriverConfig, create};

@@ -1,0 +1,21 @@
+//! A plausible machine of one of three models, with wear that ends in a fault.
+//!
+//! The machine is pure: it gets the time that passed and randomness, and returns what it
+//! measures. What can be done to it (`reset_fault`, `lubricate`, `set_speed`) changes what it
+//! measures afterwards.
+
+mod compressor;
+mod config;
+mod driver;
+mod elevator;
+mod machine;
+mod mill;
+mod physics;
+mod plant;
+mod simulation;
+
+pub use config::SimulatorConfig;
+pub use driver::SimulatorDriver;
+pub use machine::{Change, Machine, OperationError, Step};
+pub use plant::Model;
+pub use simulation::Simulation;
