@@ -1,0 +1,267 @@
+//! The gateway: what all its connections share, and its start and stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use millwright_ingest::intake::{Generation, Intake};
+use millwright_schemas::MachineId;
+use millwright_schemas::topics::DownChannel;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::connection::now;
+use crate::directory::{Directory, SessionKey, Unavailable};
+use crate::limits::{DIRECTORY_TIMEOUT, STOP_TIMEOUT};
+use crate::listener;
+use crate::metrics::Metrics;
+use crate::presence::{Notice, Notices, Presence};
+use crate::registry::{NotTaken, Registry, Seat};
+use crate::review;
+use crate::session::{ChildSet, Claim, Refused, Subscription};
+use crate::settings::Settings;
+use crate::tls::TlsSetting;
+use crate::wills::Wills;
+
+/// What a gateway is made of.
+pub struct Parts {
+    /// Who may connect.
+    pub directory: Arc<dyn Directory>,
+    /// Where messages go.
+    pub intake: Intake,
+    /// Messages towards machines, from the bus. Once it ends, only
+    /// [`Registry::send_down`] delivers.
+    pub down: mpsc::Receiver<(MachineId, DownChannel, Bytes)>,
+    /// Who is told of connections, if anyone.
+    pub notices: Option<Notices>,
+    /// Where it is counted.
+    pub metrics: Metrics,
+    /// Times and counts.
+    pub settings: Settings,
+}
+
+/// A running gateway.
+pub struct Gateway {
+    directory: Arc<dyn Directory>,
+    intake: Intake,
+    notices: Option<Notices>,
+    metrics: Metrics,
+    settings: Settings,
+    registry: Registry,
+    wills: Wills,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// A machine's connection with its seat.
+#[derive(Debug)]
+pub(crate) struct Seated {
+    pub(crate) key: SessionKey,
+    pub(crate) seat: Seat,
+}
+
+/// A machine that was let in.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) seated: Seated,
+    pub(crate) children: ChildSet,
+    pub(crate) earlier: Option<Vec<Subscription>>,
+}
+
+impl Gateway {
+    /// Starts to accept connections on this socket.
+    #[must_use]
+    pub fn start(parts: Parts, socket: TcpListener, tls: TlsSetting) -> Arc<Self> {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let registry = Registry::default();
+        let gateway = Arc::new(Self {
+            wills: Wills::new(registry.clone(), parts.intake.clone(), tasks.clone(), stop.clone()),
+            directory: parts.directory,
+            intake: parts.intake,
+            notices: parts.notices,
+            metrics: parts.metrics,
+            settings: parts.settings,
+            registry,
+            tasks,
+            stop,
+        });
+        gateway.spawn(listener::run(Arc::clone(&gateway), socket, tls));
+        gateway.spawn(review_all(Arc::clone(&gateway)));
+        gateway.spawn(deliver_all(Arc::clone(&gateway), parts.down));
+        gateway
+    }
+
+    /// Accepts no more, says goodbye to all, and waits for their ends, for a bounded time. The
+    /// intake must still be served meanwhile.
+    pub async fn stop(&self) {
+        self.registry.stop();
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(STOP_TIMEOUT, self.tasks.wait()).await.is_err() {
+            tracing::warn!(tasks = self.tasks.len(), "connections didn't end in time");
+        }
+    }
+
+    /// Live connections: to send to machines and to disconnect them.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Sends towards a machine that is connected here, itself or through its parent.
+    ///
+    /// # Errors
+    /// Why it wasn't taken; its owner sends it again.
+    pub fn send_down(
+        &self,
+        machine: MachineId,
+        channel: DownChannel,
+        payload: Bytes,
+    ) -> Result<(), NotTaken> {
+        let result = self.registry.send_down(machine, channel, payload);
+        match result {
+            Ok(()) => {}
+            Err(NotTaken::NotConnected) => {
+                self.metrics.downlinks.with_label_values(&["not_connected"]).inc();
+            }
+            Err(NotTaken::Full) => self.metrics.downlinks.with_label_values(&["full"]).inc(),
+        }
+        result
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    pub(crate) fn wills(&self) -> &Wills {
+        &self.wills
+    }
+
+    /// Cancelled when the gateway stops.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Runs something that [`Gateway::stop`] waits for.
+    pub(crate) fn spawn<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.spawn(task);
+    }
+
+    /// Asks the directory, opens the connection and takes its seat. A connection that doesn't
+    /// wait for the answer is closed again.
+    pub(crate) async fn admit(
+        self: Arc<Self>,
+        claim: Claim,
+        remote: SocketAddr,
+    ) -> Result<Admitted, Refused> {
+        let (sender, answer) = oneshot::channel();
+        let gateway = Arc::clone(&self);
+        self.spawn(async move {
+            let kept = claim.kept;
+            let admitted = gateway.open(claim, remote).await;
+            if let Err(Ok(Admitted { seated, .. })) = sender.send(admitted) {
+                gateway.close(seated.key, "abandoned", kept).await;
+            }
+        });
+        match tokio::time::timeout(DIRECTORY_TIMEOUT, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(Refused::Unavailable),
+        }
+    }
+
+    async fn open(&self, claim: Claim, remote: SocketAddr) -> Result<Admitted, Refused> {
+        let credential = self.directory.admit(&claim).await?;
+        let opened = self.directory.open(&claim, remote).await;
+        let opened = opened.map_err(|error| {
+            warn("connection not opened", &error);
+            Refused::Unavailable
+        })?;
+        let Claim { machine, client_id, kept, .. } = claim;
+        let key = SessionKey { machine, generation: opened.generation, client_id };
+        let children = opened.children.clone();
+        match self.registry.enter(machine, opened.generation, credential, children) {
+            Ok(seat) => Ok(Admitted {
+                seated: Seated { key, seat },
+                children: opened.children,
+                earlier: opened.earlier,
+            }),
+            Err(no_seat) => {
+                tracing::debug!(machine.id = %machine, reason = %no_seat, "no seat");
+                self.close(key, "superseded", kept).await;
+                Err(Refused::Unavailable)
+            }
+        }
+    }
+
+    pub(crate) async fn remember(&self, key: &SessionKey, filters: &[Subscription]) -> bool {
+        let remembered = self.directory.remember(key, filters);
+        match tokio::time::timeout(DIRECTORY_TIMEOUT, remembered).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                warn("filters not remembered", &error);
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Tells the directory of a connection's end, without keeping the connection for it.
+    pub(crate) fn closed(self: &Arc<Self>, key: SessionKey, why: &'static str, kept: bool) {
+        let gateway = Arc::clone(self);
+        self.spawn(async move { gateway.close(key, why, kept).await });
+    }
+
+    async fn close(&self, key: SessionKey, why: &'static str, kept: bool) {
+        if let Err(error) = self.directory.closed(&key, why, kept).await {
+            warn("end of a connection not recorded", &error);
+        }
+    }
+
+    pub(crate) fn notify(&self, machine: MachineId, seat: &Seat, presence: Presence) {
+        if let Some(notices) = &self.notices {
+            let generation: Generation = seat.generation();
+            notices.leave(Notice { machine, generation, presence, at: now() });
+        }
+    }
+}
+
+async fn review_all(gateway: Arc<Gateway>) {
+    let interval = gateway.settings.review_interval;
+    tokio::select! {
+        () = review::run(gateway.directory.as_ref(), &gateway.registry, interval) => {}
+        () = gateway.stop.cancelled() => {}
+    }
+}
+
+async fn deliver_all(
+    gateway: Arc<Gateway>,
+    mut down: mpsc::Receiver<(MachineId, DownChannel, Bytes)>,
+) {
+    loop {
+        let next = tokio::select! {
+            next = down.recv() => next,
+            () = gateway.stop.cancelled() => None,
+        };
+        let Some((machine, channel, payload)) = next else { return };
+        if let Err(reason) = gateway.send_down(machine, channel, payload) {
+            tracing::debug!(machine.id = %machine, channel = channel.as_str(), %reason, "not sent");
+        }
+    }
+}
+
+fn warn(what: &'static str, error: &Unavailable) {
+    tracing::warn!(error = error as &dyn std::error::Error, "{what}");
+}

@@ -1,0 +1,79 @@
+//! Named bounds of what a client can send, hold or cost, and what happens beyond each.
+
+use std::time::Duration;
+
+use millwright_schemas::limits::PAYLOAD_MAX_BYTES;
+
+/// Longest PUBLISH, header included. Beyond it the connection is closed before memory is
+/// reserved (0x95 in MQTT 5, which is told this limit in CONNACK).
+pub const PACKET_MAX_BYTES: usize = PAYLOAD_MAX_BYTES + CONTROL_PACKET_MAX_BYTES;
+/// Longest packet of any other kind; also all that is kept of a peer before its CONNECT.
+pub const CONTROL_PACKET_MAX_BYTES: usize = 8 * 1024;
+/// Properties of one PUBLISH in MQTT 5. Decoded properties take many times their bytes; beyond
+/// it the connection is closed.
+pub const PUBLISH_PROPERTIES_MAX_BYTES: usize = 4 * 1024;
+/// Longest client identifier; beyond it CONNECT is refused.
+pub const CLIENT_ID_MAX_BYTES: usize = 128;
+/// Longest user name and longest password; beyond it CONNECT is refused.
+pub const CREDENTIAL_MAX_BYTES: usize = 512;
+/// Messages of one connection that wait for their commit. At the limit no more are decoded.
+pub const IN_FLIGHT_MAX: usize = 100;
+/// Payload of one connection that waits for its commit. At the limit no more is decoded.
+pub const IN_FLIGHT_MAX_BYTES: usize = 1024 * 1024;
+/// Bytes that wait to be written to one connection. At the limit nothing more is decoded or
+/// delivered, so a peer that doesn't read stops being served.
+pub const OUTPUT_MAX_BYTES: usize = 64 * 1024;
+/// Messages towards a machine that wait for its PUBACK: this or the client's receive maximum,
+/// whichever is less. At the limit further ones wait in the mailbox.
+pub const DOWN_WINDOW: u16 = 16;
+/// Messages that wait in the mailbox of a connection. Beyond it they are refused; who sent them
+/// sends again later.
+pub const MAILBOX_MESSAGES: usize = 32;
+/// Payload that waits in the mailbox of a connection. Beyond it messages are refused.
+pub const MAILBOX_BYTES: usize = 1024 * 1024;
+/// Filters in one SUBSCRIBE or UNSUBSCRIBE; beyond it the connection is closed.
+pub const FILTERS_PER_PACKET_MAX: usize = 64;
+/// Filters of one session; beyond it a filter is refused (0x97 in MQTT 5).
+pub const FILTERS_PER_SESSION_MAX: usize = 1_024;
+/// How long a session that is to be kept is remembered after its end. MQTT 5 clients are told so
+/// in CONNACK, whatever time they asked for.
+pub const SESSION_KEPT_S: u32 = 30 * 86_400;
+/// Longest delay of a will; a longer one is cut to it.
+pub const WILL_DELAY_MAX: Duration = Duration::from_secs(3_600);
+/// Wills that wait, for their delay or for the intake, over all machines; beyond it they are
+/// dropped with a warning.
+pub const WILLS_MAX: usize = 4_096;
+/// Bytes read at once from a connection.
+pub const READ_CHUNK_BYTES: usize = 8 * 1024;
+/// Rounds of work for one connection before others get their turn.
+pub const ROUNDS_PER_TURN: usize = 32;
+/// Bytes that must have left within the write-stall time; a trickle doesn't count.
+pub const WRITE_PROGRESS_MIN_BYTES: usize = 1024;
+/// Connections at once, TLS handshakes included; beyond it new ones are closed.
+pub const CONNECTIONS_MAX: usize = 20_000;
+/// TLS handshakes at once, after their first message; further ones wait within the time limit.
+pub const HANDSHAKES_MAX: usize = 512;
+/// Time for a TLS handshake.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time from the end of the handshake to a complete CONNECT.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for the directory to answer; then the client is told that the server is unavailable.
+pub const DIRECTORY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time without [`WRITE_PROGRESS_MIN_BYTES`] leaving while bytes wait; then the connection ends.
+pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// After goodbye: how long the peer's bytes are still read and thrown away, so that a reset
+/// doesn't overtake the goodbye.
+pub const LINGER_TIMEOUT: Duration = Duration::from_millis(500);
+/// After goodbye: how much is thrown away.
+pub const LINGER_MAX_BYTES: usize = 256 * 1024;
+/// How often live connections are compared with the directory, whatever the bus says.
+pub const REVIEW_INTERVAL: Duration = Duration::from_secs(3);
+/// How long connections have to say goodbye when the gateway stops.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// Idle time after which TCP asks whether the peer is still there: for clients with keep-alive 0.
+pub const TCP_KEEPALIVE: Duration = Duration::from_secs(120);
+/// Pause after a failed accept, e.g. when there are no more file descriptors.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Presence notices that wait for their reader; beyond it they are dropped, as the database has
+/// the truth.
+pub const PRESENCE_NOTICES: usize = 4_096;

@@ -1,0 +1,106 @@
+//! Accepts connections and shakes hands, each beside the others and within a time limit.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::server::Acceptor;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::connection::{self, Transport};
+use crate::gateway::Gateway;
+use crate::limits::{ACCEPT_PAUSE, TCP_KEEPALIVE};
+use crate::tls::{self, TlsSetting};
+
+/// Accepts until the gateway stops. A failed accept doesn't end it.
+pub(crate) async fn run(gateway: Arc<Gateway>, socket: TcpListener, tls: TlsSetting) {
+    let room = Arc::new(Semaphore::new(gateway.settings().connections_max));
+    let handshakes = Arc::new(Semaphore::new(gateway.settings().handshakes_max));
+    loop {
+        let accepted = tokio::select! {
+            accepted = socket.accept() => accepted,
+            () = gateway.stopping().cancelled() => return,
+        };
+        let (stream, remote) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Mostly: no more file descriptors. It passes when connections end.
+                tracing::warn!(error = &error as &dyn std::error::Error, "accept failed");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+            gateway.metrics().handshakes.with_label_values(&["over_limit"]).inc();
+            continue;
+        };
+        let newcomer = Newcomer { stream, remote, place, handshakes: Arc::clone(&handshakes) };
+        gateway.spawn(serve(Arc::clone(&gateway), newcomer, tls.clone()));
+    }
+}
+
+struct Newcomer {
+    stream: TcpStream,
+    remote: SocketAddr,
+    place: OwnedSemaphorePermit,
+    handshakes: Arc<Semaphore>,
+}
+
+async fn serve(gateway: Arc<Gateway>, newcomer: Newcomer, tls: TlsSetting) {
+    let Newcomer { stream, remote, place, handshakes } = newcomer;
+    gateway.metrics().connections.inc();
+    // In its own allocation, which ends with the handshake: a task keeps the room of its
+    // greatest state for life.
+    let handshake = Box::pin(handshake(stream, handshakes, tls));
+    let limit = gateway.settings().handshake_timeout;
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(limit, handshake) => shaken,
+        () = gateway.stopping().cancelled() => Ok(Err(io::ErrorKind::ConnectionAborted.into())),
+    };
+    let result = match shaken {
+        Ok(Ok(stream)) => {
+            gateway.metrics().handshakes.with_label_values(&["ok"]).inc();
+            let peer = tls::peer(stream.get_ref().1);
+            let transport = Transport { stream, peer, remote, quick_ack };
+            Box::pin(connection::run(Arc::clone(&gateway), transport)).await;
+            None
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%remote, error = &error as &dyn std::error::Error, "no handshake");
+            Some("failed")
+        }
+        Err(_) => Some("timeout"),
+    };
+    if let Some(result) = result {
+        gateway.metrics().handshakes.with_label_values(&[result]).inc();
+    }
+    gateway.metrics().connections.dec();
+    drop(place);
+}
+
+/// A permit is taken only once the first message is complete, so that silent sockets don't keep
+/// others from theirs.
+async fn handshake(
+    stream: TcpStream,
+    handshakes: Arc<Semaphore>,
+    tls: TlsSetting,
+) -> io::Result<Box<TlsStream<TcpStream>>> {
+    stream.set_nodelay(true)?;
+    SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(TCP_KEEPALIVE))?;
+    let started = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    let _permit = handshakes.acquire().await.map_err(io::Error::other)?;
+    Ok(Box::new(started.into_stream(tls.current()).await?))
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn quick_ack(stream: &Box<TlsStream<TcpStream>>) {
+    // It only costs time when it fails.
+    let _ = stream.get_ref().0.set_quickack(true);
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn quick_ack(_: &Box<TlsStream<TcpStream>>) {}
