@@ -7,6 +7,7 @@ pub mod api;
 pub mod enrollment;
 pub mod ids;
 pub mod limits;
+pub mod secret;
 pub mod signal;
 pub mod time;
 pub mod topics;
@@ -16,5 +17,6 @@ pub use ids::{
     ApiTokenId, CertificateSerial, DeviceTokenId, EventId, JobId, MachineId, OrganizationId,
     OutboxId, SiteId, UserId,
 };
+pub use secret::Secret;
 pub use signal::{Quality, SignalKind, SignalName};
 pub use time::Timestamp;

@@ -1,1 +1,14 @@
-//! The HTTP side: REST, server-sent events, API description. Handlers only.
+//! The REST API: handlers that extract, call one use case and convert; no rules, no SQL.
+
+pub mod clock;
+pub mod error;
+pub mod etag;
+pub mod extract;
+pub mod health;
+pub mod idempotency;
+pub mod limits;
+mod observe;
+pub mod openapi;
+pub mod routes;
+pub mod server;
+pub mod state;

@@ -161,7 +161,9 @@ CREATE TABLE mqtt_sessions (
     machine_id BLOB PRIMARY KEY NOT NULL REFERENCES machines (id),
     client_id TEXT NOT NULL,
     filters TEXT NOT NULL,
-    updated_at INTEGER NOT NULL
+    updated_at INTEGER NOT NULL,
+    -- NULL while the machine is connected.
+    expires_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE idempotency_keys (
@@ -175,11 +177,12 @@ CREATE TABLE idempotency_keys (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
+-- kind is NULL until the signal's first sample that isn't null.
 CREATE TABLE series (
     id INTEGER PRIMARY KEY NOT NULL,
     machine_id BLOB NOT NULL REFERENCES machines (id),
     signal TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('number', 'boolean', 'text')),
+    kind TEXT CHECK (kind IN ('number', 'boolean', 'text')),
     unit TEXT,
     created_at INTEGER NOT NULL,
     UNIQUE (machine_id, signal)

@@ -1,0 +1,90 @@
+//! The description of the API, gathered from the handlers themselves.
+
+use actix_web::App;
+use utoipa::OpenApi as _;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
+use utoipa_actix_web::AppExt as _;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::routes;
+use millwright_schemas::api::problem::{PROBLEM_JSON, Problem};
+
+/// Where the REST API is.
+pub const BASE_PATH: &str = "/api/v1";
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Millwright",
+        description = "Machines, what they measure and what is wrong with them. Times are RFC \
+            3339, UTC; ids are UUIDs; lists come in pages (`limit`, `cursor`, `next_cursor`). \
+            Errors are problems after RFC 9457. A POST with an `Idempotency-Key` is done once. \
+            Updates need `If-Match` with the ETag of what was read.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    components(schemas(Problem)),
+    security(("bearer" = [])),
+    tags(
+        (name = "auth", description = "Sign-in of people"),
+        (name = "users", description = "People"),
+        (name = "api-tokens", description = "Tokens for scripts and integrations"),
+        (name = "audit", description = "What was done by whom"),
+        (name = "organizations", description = "Organizations and sites"),
+        (name = "machines", description = "Machines"),
+        (name = "enrollment", description = "How machines get and keep their identity"),
+        (name = "telemetry", description = "What machines measure and report, and what was lost"),
+        (name = "events", description = "What has changed on the platform"),
+        (name = "health", description = "Whether the platform works"),
+    ),
+)]
+struct Description;
+
+/// The whole description. Written to `schemas/generated/openapi.json` by `xtask`.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    let (_, mut description) = App::new()
+        .into_utoipa_app()
+        .openapi(Description::openapi())
+        .service(utoipa_actix_web::scope(BASE_PATH).configure(rest))
+        .configure(routes::health::configure)
+        .split_for_parts();
+    env!("CARGO_PKG_VERSION").clone_into(&mut description.info.version);
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    description.components.get_or_insert_default().add_security_scheme("bearer", bearer);
+    for operation in description.paths.paths.values_mut().flat_map(operations_mut) {
+        let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+        let response =
+            ResponseBuilder::new().description("A problem").content(PROBLEM_JSON, problem);
+        operation.responses.responses.entry("default".to_owned()).or_insert(response.into());
+    }
+    description
+}
+
+/// Everything below `/api/v1`. A new module of routes is added here.
+pub(crate) fn rest(config: &mut ServiceConfig<'_>) {
+    config
+        .configure(routes::auth::configure)
+        .configure(routes::users::configure)
+        .configure(routes::api_tokens::configure)
+        .configure(routes::audit::configure);
+}
+
+/// The operations of a path with the names of their methods.
+pub(crate) fn operations(item: &PathItem) -> Vec<(&'static str, &Operation)> {
+    let all = [
+        ("GET", &item.get),
+        ("PUT", &item.put),
+        ("POST", &item.post),
+        ("DELETE", &item.delete),
+        ("PATCH", &item.patch),
+    ];
+    all.into_iter().filter_map(|(name, operation)| Some((name, operation.as_ref()?))).collect()
+}
+
+fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch]
+        .into_iter()
+        .flatten()
+}

@@ -1,0 +1,59 @@
+//! Whether the platform works. Outside `/api/v1`, without sign-in, for orchestrators and
+//! monitoring; says nothing about customers.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpResponse, get, web};
+use millwright_schemas::api::health::{CheckResult, Readiness};
+use prometheus::{Encoder as _, TextEncoder};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::error::ApiError;
+use crate::state::AppState;
+
+/// Registers the handlers.
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config.service(get_health).service(get_readiness).service(get_metrics);
+}
+
+/// Whether the process answers.
+#[utoipa::path(tag = "health", security(()), responses((status = 200, description = "It does")))]
+#[get("/healthz")]
+async fn get_health() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
+}
+
+/// Whether all parts are ready for work.
+#[utoipa::path(
+    tag = "health",
+    security(()),
+    responses(
+        (status = 200, description = "Ready", body = Readiness),
+        (status = 503, description = "Not ready", body = Readiness),
+    )
+)]
+#[get("/readyz")]
+async fn get_readiness(state: web::Data<AppState>) -> HttpResponse {
+    let mut checks = BTreeMap::new();
+    let database = state.store.ping().await.map_err(|error| error.to_string());
+    for (name, result) in state.health.run().await.into_iter().chain([("database", database)]) {
+        let check = CheckResult { ok: result.is_ok(), reason: result.err() };
+        checks.insert(name.to_owned(), check);
+    }
+    let ready = checks.values().all(|check| check.ok);
+    let mut response = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    response.json(Readiness { ready, checks })
+}
+
+/// Counts and times of the platform's parts, in the text format of Prometheus.
+#[utoipa::path(
+    tag = "health",
+    security(()),
+    responses((status = 200, description = "Metrics", content_type = "text/plain", body = String))
+)]
+#[get("/metrics")]
+async fn get_metrics(state: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&state.metrics.gather(), &mut text).map_err(ApiError::internal)?;
+    Ok(HttpResponse::Ok().content_type(TextEncoder::new().format_type()).body(text))
+}

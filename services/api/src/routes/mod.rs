@@ -1,0 +1,7 @@
+//! Handlers, one module a resource. Each is under 15 lines: extract, one use case, convert.
+
+pub mod api_tokens;
+pub mod audit;
+pub mod auth;
+pub mod health;
+pub mod users;

@@ -1,0 +1,157 @@
+//! The HTTP server.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use actix_web::dev::{ResourceDef, Server};
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use utoipa_actix_web::AppExt as _;
+use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
+
+use crate::error::ApiError;
+use crate::limits::{
+    BODY_MAX_BYTES, CONNECTIONS_PER_WORKER, HANDSHAKE_TIMEOUT, HANDSHAKES_PER_WORKER, KEEP_ALIVE,
+    REQUEST_HEAD_TIMEOUT, SHUTDOWN_S,
+};
+use crate::observe::RequestMetrics;
+use crate::openapi::{BASE_PATH, openapi, operations, rest};
+use crate::state::AppState;
+use crate::{idempotency, observe, routes};
+
+/// How the server listens.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// With it, HTTPS; without, plain HTTP.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Threads that answer requests.
+    pub workers: usize,
+}
+
+/// A server that listens; it answers once `server` is polled.
+pub struct Api {
+    /// The server: a future that ends when it was stopped through its handle.
+    pub server: Server,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Starts to listen. Stop it with `server.handle().stop(true)`: running requests get five
+/// seconds to end. It takes no signals; that is the program's affair.
+///
+/// # Errors
+/// When the address can't be had (its text names the address), or a metric is registered twice.
+pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
+    let name = |error: io::Error| {
+        io::Error::new(error.kind(), format!("can't listen on {}: {error}", config.listen))
+    };
+    let listener = TcpListener::bind(config.listen).map_err(name)?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+
+    let metrics = RequestMetrics::register(&state.metrics).map_err(io::Error::other)?;
+    let metrics = web::Data::new(metrics);
+    let state = web::Data::new(state);
+    let description = web::Data::new(Description::new());
+    let server = HttpServer::new(move || {
+        let (app, _) = App::new()
+            .wrap(from_fn(idempotency::middleware))
+            .wrap(from_fn(observe::middleware))
+            .wrap(Compress::default())
+            .into_utoipa_app()
+            .app_data(state.clone())
+            .app_data(metrics.clone())
+            .app_data(description.clone())
+            .app_data(web::PayloadConfig::new(BODY_MAX_BYTES))
+            .app_data(json_config())
+            .app_data(web::QueryConfig::default().error_handler(|e, _| ApiError::from(e).into()))
+            .app_data(web::PathConfig::default().error_handler(|e, _| ApiError::from(e).into()))
+            .service(utoipa_actix_web::scope(BASE_PATH).configure(rest))
+            .configure(routes::health::configure)
+            .split_for_parts();
+        app.configure(documentation).default_service(web::to(fallback))
+    })
+    .workers(config.workers)
+    .max_connections(CONNECTIONS_PER_WORKER)
+    .max_connection_rate(HANDSHAKES_PER_WORKER)
+    .client_request_timeout(REQUEST_HEAD_TIMEOUT)
+    .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(SHUTDOWN_S)
+    .disable_signals();
+    let server = match &config.tls {
+        Some(tls) => server.listen_rustls_0_23(listener, (**tls).clone()),
+        None => server.listen(listener),
+    };
+    Ok(Api { server: server.map_err(name)?.run(), address })
+}
+
+fn json_config() -> web::JsonConfig {
+    web::JsonConfig::default()
+        .limit(BODY_MAX_BYTES)
+        .error_handler(|error, _| ApiError::from(error).into())
+}
+
+/// The description as JSON, and what paths there are.
+struct Description {
+    json: web::Bytes,
+    routes: Vec<(ResourceDef, Vec<&'static str>)>,
+}
+
+impl Description {
+    fn new() -> Self {
+        let description = openapi();
+        let methods = |item| operations(item).into_iter().map(|(method, _)| method).collect();
+        let paths = description.paths.paths.iter();
+        Self {
+            json: serde_json::to_vec(&description).unwrap_or_default().into(),
+            routes: paths.map(|(path, item)| (ResourceDef::new(&**path), methods(item))).collect(),
+        }
+    }
+}
+
+fn documentation(config: &mut web::ServiceConfig) {
+    let swagger = SwaggerConfig::from("/openapi.json")
+        // The default asks a server elsewhere.
+        .validator_url("none");
+    config
+        .route("/openapi.json", web::get().to(get_openapi))
+        .route(&format!("{BASE_PATH}/openapi.json"), web::get().to(get_openapi))
+        .route("/docs", web::get().to(redirect_to_docs))
+        .service(SwaggerUi::new("/docs/{_:.*}").config(swagger));
+}
+
+async fn get_openapi(description: web::Data<Description>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(description.json.clone())
+}
+
+async fn redirect_to_docs() -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header(("Location", "/docs/")).finish()
+}
+
+/// No such path, or not with this method.
+async fn fallback(
+    request: HttpRequest,
+    description: web::Data<Description>,
+) -> Result<HttpResponse, ApiError> {
+    let mut methods: Vec<&str> = description
+        .routes
+        .iter()
+        .filter(|(path, _)| path.is_match(request.path()))
+        .flat_map(|(_, methods)| methods.iter().copied())
+        .collect();
+    methods.dedup();
+    if methods.is_empty() {
+        return Err(ApiError::NotFound("page".to_owned()));
+    }
+    Err(ApiError::MethodNotAllowed(methods.join(", ")))
+}

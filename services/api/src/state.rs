@@ -1,0 +1,42 @@
+//! What handlers work with.
+
+use std::sync::Arc;
+
+use millwright_identity::people::People;
+use millwright_schemas::Timestamp;
+use millwright_store::Store;
+
+use crate::clock::Clock;
+use crate::health::Health;
+
+/// Everything that handlers need. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    /// The database.
+    pub store: Store,
+    /// Sign-in.
+    pub people: Arc<People>,
+    /// The time.
+    pub clock: Clock,
+    /// Where people and machines reach the API, without a trailing slash, such as
+    /// `https://millwright.example`. Cookies are `Secure` when it is https.
+    pub public_url: String,
+    /// What `/metrics` tells.
+    pub metrics: prometheus::Registry,
+    /// What `/readyz` asks.
+    pub health: Health,
+}
+
+impl AppState {
+    /// The time of this request.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Whether people reach the API by https.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+}

@@ -1,0 +1,19 @@
+//! The API through its real server: a port of its own, a database of its own, a real client.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod api_tokens;
+mod auth;
+mod harness;
+mod idempotency;
+mod logs;
+mod matrix;
+mod problems;
+mod users;
