@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::ids::{CertificateSerial, DeviceTokenId, MachineId};
+use crate::secret::Secret;
 use crate::time::Timestamp;
 
 /// How long an enrolment code works when the caller doesn't say, in seconds: one day.
@@ -56,12 +57,12 @@ pub struct RevokeCertificate {
 }
 
 /// A new device token; the only time that it is shown.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeviceTokenCreated {
     /// Its id.
     pub id: DeviceTokenId,
     /// `mwd_…`: the MQTT password; the user name is the machine's id.
-    pub token: String,
+    pub token: Secret,
 }
 
 /// A device token, without its secret.

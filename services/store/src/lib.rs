@@ -1,6 +1,7 @@
 //! All SQL of the platform: entities, migrations, repositories, telemetry, events, jobs, audit.
 
 pub mod audit;
+pub mod changes;
 pub mod entities;
 mod error;
 pub mod events;
@@ -11,6 +12,7 @@ mod migrations;
 pub mod page;
 pub mod people;
 mod scope;
+pub mod sequencer;
 mod sqlite;
 mod store;
 pub mod telemetry;

@@ -12,6 +12,7 @@ pub struct Model {
     pub client_id: String,
     pub filters: String,
     pub updated_at: i64,
+    pub expires_at: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -3,8 +3,8 @@
 use millwright_schemas::api::credentials::MachineCertificate;
 use millwright_schemas::{CertificateSerial, MachineId, OrganizationId, Timestamp};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 
 use crate::entities::certificate::{ActiveModel, Column, Entity, Model};
@@ -95,7 +95,19 @@ async fn find(
     from_row(row.ok_or(StoreError::NotFound(WHAT))?)
 }
 
-/// The newest certificate of a machine for a public key, if it isn't revoked.
+/// How many certificates a machine was issued since a time.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn count_since(tx: &Tx, machine: MachineId, time: Timestamp) -> Result<u64, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::MachineId.eq(machine.uuid()))
+        .filter(Column::IssuedAt.gte(time.micros()))
+        .count(tx.conn())
+        .await?)
+}
+
+/// The newest certificate of a machine for a public key.
 ///
 /// # Errors
 /// When the database can't be used or a row isn't understood.
@@ -110,7 +122,7 @@ pub async fn newest_for_key(
         .order_by_desc(Column::IssuedAt)
         .one(tx.conn())
         .await?;
-    row.filter(|row| row.revoked_at.is_none()).map(from_row).transpose()
+    row.map(from_row).transpose()
 }
 
 /// A machine's certificates, newest first.

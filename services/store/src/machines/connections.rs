@@ -17,6 +17,9 @@ use sea_orm::{
 use crate::entities::machine_status::{ActiveModel, Column, Entity, Model};
 use crate::{Store, StoreError, Tx};
 
+/// Why connections ended that a gateway left behind.
+pub const GATEWAY_RESTARTED: &str = "gateway restarted";
+
 /// A connection that begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewConnection {
@@ -100,6 +103,19 @@ pub async fn close(
     Ok(done.rows_affected > 0)
 }
 
+/// Whether this is the machine's current connection.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn is_current(tx: &Tx, machine: MachineId, generation: i64) -> Result<bool, StoreError> {
+    let current = Entity::find_by_id(machine.uuid())
+        .filter(Column::Generation.eq(generation))
+        .filter(Column::Connected.eq(true))
+        .one(tx.conn())
+        .await?;
+    Ok(current.is_some())
+}
+
 /// Records that all connections of a gateway have ended, because it starts anew. Returns whose
 /// they were.
 ///
@@ -115,7 +131,7 @@ pub async fn reset(tx: &Tx, gateway: &str, now: Timestamp) -> Result<Vec<Machine
         .all(tx.conn())
         .await?;
     Entity::update_many()
-        .set(disconnected("gateway restarted", now))
+        .set(disconnected(GATEWAY_RESTARTED, now))
         .filter(of_gateway)
         .exec(tx.conn())
         .await?;

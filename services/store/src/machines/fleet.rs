@@ -4,8 +4,8 @@ use millwright_schemas::api::machines::{Machine, MachineState};
 use millwright_schemas::{MachineId, OrganizationId, SiteId, Timestamp};
 use sea_orm::sea_query::{Expr, LikeExpr};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -137,25 +137,37 @@ pub async fn list(
 ///
 /// # Errors
 /// When the database can't be used.
-pub async fn children(store: &Store, parent: MachineId) -> Result<Vec<MachineId>, StoreError> {
-    let ids: Vec<Uuid> = children_query(parent).into_tuple().all(store.readers()).await?;
+pub async fn load_children(tx: &Tx, parent: MachineId) -> Result<Vec<MachineId>, StoreError> {
+    let ids: Vec<Uuid> = children_query(&[parent]).into_tuple().all(tx.conn()).await?;
     Ok(ids.into_iter().map(MachineId).collect())
 }
 
-/// Whether this machine connects others.
+/// The machines that these connect, as parent and child. For gateways: not bound to a scope.
 ///
 /// # Errors
 /// When the database can't be used.
-pub async fn has_children(tx: &Tx, parent: MachineId) -> Result<bool, StoreError> {
-    let id: Option<Uuid> = children_query(parent).limit(1).into_tuple().one(tx.conn()).await?;
-    Ok(id.is_some())
+pub async fn children_of(
+    store: &Store,
+    parents: &[MachineId],
+) -> Result<Vec<(MachineId, MachineId)>, StoreError> {
+    let query = children_query(parents).column(Column::ParentId);
+    let pairs: Vec<(Uuid, Uuid)> = query.into_tuple().all(store.readers()).await?;
+    Ok(pairs.into_iter().map(|(child, parent)| (MachineId(parent), MachineId(child))).collect())
 }
 
-fn children_query(parent: MachineId) -> sea_orm::Select<Entity> {
+/// How many machines this one connects.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn count_children(tx: &Tx, parent: MachineId) -> Result<u64, StoreError> {
+    Ok(children_query(&[parent]).count(tx.conn()).await?)
+}
+
+fn children_query(parents: &[MachineId]) -> sea_orm::Select<Entity> {
     Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::ParentId.eq(parent.uuid()))
+        .filter(Column::ParentId.is_in(parents.iter().map(|parent| parent.uuid())))
         .filter(Column::State.ne(MachineState::Decommissioned.as_str()))
 }
 

@@ -1,9 +1,15 @@
 //! Revoked credentials: ends a machine's credentials, and tells gateways which were ended.
 
+use std::collections::HashSet;
+
 use millwright_core::access::Actor;
 use millwright_schemas::{CertificateSerial, DeviceTokenId, MachineId, Timestamp};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::entities::{certificate, device_token, enrollment_code};
 use crate::jobs::{self, NewJob};
@@ -40,7 +46,6 @@ pub struct Revocation {
 /// # Errors
 /// When the database can't be used or a row isn't understood.
 pub async fn since(store: &Store, time: Timestamp) -> Result<Vec<Revocation>, StoreError> {
-    use sea_orm::QueryOrder;
     let certificates = certificate::Entity::find()
         .filter(certificate::Column::RevokedAt.gte(time.micros()))
         .order_by_asc(certificate::Column::RevokedAt)
@@ -70,6 +75,77 @@ pub async fn since(store: &Store, time: Timestamp) -> Result<Vec<Revocation>, St
     }));
     all.sort_by_key(|revocation| revocation.revoked_at);
     Ok(all)
+}
+
+/// Whether a credential of a machine is accepted.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn accepts(
+    tx: &Tx,
+    machine: MachineId,
+    credential: &Credential,
+) -> Result<bool, StoreError> {
+    let asked = [(machine, credential.clone())];
+    Ok(!accepted_on(tx.conn(), &asked).await?.is_empty())
+}
+
+/// Those of these credentials that are accepted. For gateways: not bound to a scope.
+///
+/// # Errors
+/// When the database can't be used or a row isn't understood.
+pub async fn accepted(
+    store: &Store,
+    asked: &[(MachineId, Credential)],
+) -> Result<Vec<Credential>, StoreError> {
+    accepted_on(store.readers(), asked).await
+}
+
+async fn accepted_on(
+    db: &impl ConnectionTrait,
+    asked: &[(MachineId, Credential)],
+) -> Result<Vec<Credential>, StoreError> {
+    let (mut serials, mut tokens) = (Vec::new(), Vec::new());
+    for (_, credential) in asked {
+        match credential {
+            Credential::Certificate(serial) => serials.push(serial.as_str()),
+            Credential::DeviceToken(id) => tokens.push(id.uuid()),
+        }
+    }
+    let mut found: Vec<(MachineId, Credential)> = Vec::new();
+    if !serials.is_empty() {
+        let rows: Vec<(Uuid, String)> = certificate::Entity::find()
+            .select_only()
+            .columns([certificate::Column::MachineId, certificate::Column::Serial])
+            .filter(certificate::Column::Serial.is_in(serials))
+            .filter(certificate::Column::RevokedAt.is_null())
+            .into_tuple()
+            .all(db)
+            .await?;
+        for (machine, serial) in rows {
+            let serial = serial.parse();
+            let serial = serial.map_err(|error| StoreError::corrupt("certificates", error))?;
+            found.push((MachineId(machine), Credential::Certificate(serial)));
+        }
+    }
+    if !tokens.is_empty() {
+        let rows: Vec<(Uuid, Uuid)> = device_token::Entity::find()
+            .select_only()
+            .columns([device_token::Column::MachineId, device_token::Column::Id])
+            .filter(device_token::Column::Id.is_in(tokens))
+            .filter(device_token::Column::RevokedAt.is_null())
+            .into_tuple()
+            .all(db)
+            .await?;
+        let rows = rows.into_iter();
+        found.extend(
+            rows.map(|(machine, id)| {
+                (MachineId(machine), Credential::DeviceToken(DeviceTokenId(id)))
+            }),
+        );
+    }
+    let asked: HashSet<&(MachineId, Credential)> = asked.iter().collect();
+    Ok(found.into_iter().filter(|pair| asked.contains(pair)).map(|(_, found)| found).collect())
 }
 
 /// Ends all credentials of a machine, its unused enrolment codes included.

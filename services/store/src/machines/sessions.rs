@@ -1,59 +1,92 @@
-//! MQTT sessions that clients may continue: their subscriptions, nothing else.
+//! MQTT sessions that clients may continue: their subscriptions, nothing else. A machine has one
+//! at most.
 
 use millwright_schemas::{MachineId, Timestamp};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::entities::mqtt_session::{ActiveModel, Column, Entity};
-use crate::{Store, StoreError, Tx};
+use crate::{StoreError, Tx};
 
-/// What is remembered of a session. A machine has one at most.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RememberedSession {
-    /// The client id it was opened with.
-    pub client_id: String,
-    /// The subscribed filters with their granted quality of service.
-    pub filters: Vec<(String, u8)>,
-}
+/// A filter and its granted quality of service.
+pub type Filters = Vec<(String, u8)>;
 
-/// The session remembered for a machine.
+/// Takes up the session that is remembered for a machine and client id, if it hasn't expired: it
+/// no longer expires until the connection ends.
 ///
 /// # Errors
 /// When the database can't be used or the row isn't understood.
-pub async fn get(
-    store: &Store,
+pub async fn resume(
+    tx: &Tx,
     machine: MachineId,
-) -> Result<Option<RememberedSession>, StoreError> {
-    let Some(row) = Entity::find_by_id(machine.uuid()).one(store.readers()).await? else {
+    client_id: &str,
+    now: Timestamp,
+) -> Result<Option<Filters>, StoreError> {
+    let Some(row) = Entity::find_by_id(machine.uuid()).one(tx.conn()).await? else {
         return Ok(None);
     };
+    let expired = row.expires_at.is_some_and(|at| at <= now.micros());
+    if expired || row.client_id != client_id {
+        return Ok(None);
+    }
     let filters = serde_json::from_str(&row.filters)
         .map_err(|error| StoreError::corrupt("mqtt_sessions", error))?;
-    Ok(Some(RememberedSession { client_id: row.client_id, filters }))
+    set_expiry(tx, machine, client_id, None).await?;
+    Ok(Some(filters))
 }
 
-/// Remembers a machine's session in place of what was remembered.
+/// Remembers a connected machine's session in place of what was remembered.
 ///
 /// # Errors
 /// When the database refuses it.
 pub async fn put(
     tx: &Tx,
     machine: MachineId,
-    session: &RememberedSession,
+    client_id: &str,
+    filters: &Filters,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let filters = serde_json::to_string(&session.filters)
+    let filters = serde_json::to_string(filters)
         .map_err(|error| StoreError::corrupt("mqtt_sessions", error))?;
     let row = ActiveModel {
         machine_id: Set(machine.uuid()),
-        client_id: Set(session.client_id.clone()),
+        client_id: Set(client_id.to_owned()),
         filters: Set(filters),
         updated_at: Set(now.micros()),
+        expires_at: Set(None),
     };
     let on_conflict = OnConflict::column(Column::MachineId)
-        .update_columns([Column::ClientId, Column::Filters, Column::UpdatedAt])
+        .update_columns([Column::ClientId, Column::Filters, Column::UpdatedAt, Column::ExpiresAt])
         .to_owned();
     Entity::insert(row).on_conflict(on_conflict).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+/// The connection has ended: its session is forgotten at this time.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn expire(
+    tx: &Tx,
+    machine: MachineId,
+    client_id: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    set_expiry(tx, machine, client_id, Some(at.micros())).await
+}
+
+async fn set_expiry(
+    tx: &Tx,
+    machine: MachineId,
+    client_id: &str,
+    at: Option<i64>,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .set(ActiveModel { expires_at: Set(at), ..Default::default() })
+        .filter(Column::MachineId.eq(machine.uuid()))
+        .filter(Column::ClientId.eq(client_id))
+        .exec(tx.conn())
+        .await?;
     Ok(())
 }
 

@@ -1,0 +1,18 @@
+//! Named bounds; beyond them a request is refused with the field at fault.
+
+/// Longest name of an organization, site or machine, in characters.
+pub const NAME_MAX: usize = 200;
+/// Longest serial number, in characters.
+pub const SERIAL_NUMBER_MAX: usize = 100;
+/// Longest model, in characters.
+pub const MODEL_MAX: usize = 100;
+/// Other systems that can know one object.
+pub const EXTERNAL_IDS_MAX: usize = 20;
+/// Longest name of another system, in bytes: `a-z 0-9 _ . -`.
+pub const EXTERNAL_SYSTEM_MAX: usize = 64;
+/// Longest id in another system, in characters.
+pub const EXTERNAL_ID_MAX: usize = 200;
+/// Longest text searched for, in characters.
+pub const SEARCH_MAX: usize = 100;
+/// Machines that one machine can connect.
+pub const CHILDREN_MAX: u64 = 1_000;

@@ -1,0 +1,13 @@
+//! Machines: register, find, change, take out of use.
+
+mod change;
+mod create;
+mod decommission;
+mod placement;
+mod query;
+mod update;
+
+pub use create::create;
+pub use decommission::decommission;
+pub use query::{get, list};
+pub use update::update;

@@ -1,0 +1,68 @@
+//! Finding machines.
+
+use millwright_core::access::{Caller, Permission};
+use millwright_schemas::MachineId;
+use millwright_schemas::api::machines::{Machine, MachineQuery};
+use millwright_schemas::api::page::{Page, PageQuery};
+use millwright_store::machines::fleet::{self, Filter};
+use millwright_store::page::PageRequest;
+use millwright_store::{Scope, Store};
+use uuid::Uuid;
+
+use crate::RegistryError;
+use crate::fields::{Fields, is_system};
+use crate::limits::SEARCH_MAX;
+
+/// A machine that the caller sees.
+///
+/// # Errors
+/// Not permitted, not found, or the database can't.
+pub async fn get(store: &Store, caller: &Caller, id: MachineId) -> Result<Machine, RegistryError> {
+    caller.require(Permission::ReadMachines)?;
+    Ok(fleet::get(store, Scope::Organization(caller.organization), id).await?)
+}
+
+/// The machines that the caller sees and wants, in the order of their registration.
+///
+/// # Errors
+/// Not permitted, no such page, a condition can't be accepted, or the database can't.
+pub async fn list(
+    store: &Store,
+    caller: &Caller,
+    wanted: MachineQuery,
+    page: &PageQuery,
+) -> Result<Page<Machine>, RegistryError> {
+    caller.require(Permission::ReadMachines)?;
+    let page = PageRequest::<Uuid>::parse(page)?;
+    let filter = filter(wanted)?;
+    let scope = Scope::Organization(caller.organization);
+    let items = fleet::list(store, scope, &filter, &page).await?;
+    Ok(page.page(items, |item| item.id.uuid()))
+}
+
+fn filter(wanted: MachineQuery) -> Result<Filter, RegistryError> {
+    let mut fields = Fields::default();
+    if let Some(text) = &wanted.q {
+        fields.text("q", text, SEARCH_MAX);
+    }
+    fields.finish()?;
+    let external_id = match wanted.external_id {
+        None => None,
+        Some(text) => Some(
+            text.split_once(':')
+                .filter(|(system, id)| is_system(system) && !id.is_empty())
+                .map(|(system, id)| (system.to_owned(), id.to_owned()))
+                .ok_or_else(|| {
+                    RegistryError::field("external_id", "is not of the form system:id")
+                })?,
+        ),
+    };
+    Ok(Filter {
+        state: wanted.state,
+        site: wanted.site_id,
+        organization: wanted.organization_id,
+        parent: wanted.parent_id,
+        text: wanted.q,
+        external_id,
+    })
+}
