@@ -1,0 +1,134 @@
+//! An agent as a real process.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use anyhow::ensure;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::process::Process;
+use crate::{Api, Platform, programs};
+
+/// From SIGTERM to the end.
+const STOPPED: Duration = Duration::from_secs(20);
+
+/// In front of every configuration: tests don't wait a minute for the next attempt.
+const RECONNECT_SOON: &str = "[connection]\nbackoff_min_ms = 100\nbackoff_max_s = 2\n\n";
+
+/// `millwright-agent` with a data folder of its own.
+#[derive(Debug)]
+pub struct Agent {
+    machine: String,
+    name: String,
+    folder: PathBuf,
+    process: Option<Process>,
+}
+
+impl Agent {
+    /// Registers a machine, writes the agent's configuration and enrols it; doesn't run it.
+    pub async fn enroll(platform: &Platform, api: &Api, name: &str, config: &str) -> Self {
+        let machine = api.create_machine(name).await;
+        let code = api.enrollment_code(&machine).await;
+        let agent = Self::prepare(platform.folder(), &machine, name, config);
+        let output = agent.try_enroll(&platform.url(), &code);
+        assert!(output.status.success(), "millwright-agent enroll: {output:?}");
+        agent
+    }
+
+    /// An agent that has a configuration but no identity.
+    #[must_use]
+    pub fn prepare(folder: &Path, machine: &str, name: &str, config: &str) -> Self {
+        let folder = folder.join(format!("agent-{name}"));
+        std::fs::create_dir_all(&folder).expect("the agent's folder");
+        let config = format!("{RECONNECT_SOON}{config}");
+        std::fs::write(folder.join("agent.toml"), config).expect("the agent's configuration");
+        Self { machine: machine.to_owned(), name: name.to_owned(), folder, process: None }
+    }
+
+    /// Tries to enrol; gives what the program said.
+    #[must_use]
+    pub fn try_enroll(&self, url: &str, code: &str) -> Output {
+        let mut command = self.command(&["enroll"]);
+        command.args(["--url", url, "--code", code]).output().expect("the agent's program runs")
+    }
+
+    /// The machine's id.
+    #[must_use]
+    pub fn machine(&self) -> &str {
+        &self.machine
+    }
+
+    /// Where it keeps its data.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// What it has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.join("agent.log")
+    }
+
+    fn command(&self, subcommands: &[&str]) -> Command {
+        let mut command = programs::millwright_agent();
+        command.args(subcommands).arg("--data-dir").arg(self.data_dir());
+        command
+    }
+
+    /// Starts it.
+    pub fn run(&mut self) {
+        assert!(self.process.is_none(), "the agent runs already");
+        let mut command = self.command(&["run"]);
+        command.arg("--stop-on-eof").arg("--config").arg(self.folder.join("agent.toml"));
+        let name = format!("millwright-agent {}", self.name);
+        self.process = Some(Process::start(&name, &mut command, self.log_file()));
+    }
+
+    /// SIGKILL: what it had in memory is lost.
+    pub fn kill(&mut self) {
+        self.process.take().expect("the agent runs").kill();
+    }
+
+    /// SIGTERM, and waits for the end, which must be an orderly one.
+    pub async fn stop(&mut self) {
+        let mut process = self.process.take().expect("the agent runs");
+        process.signal(Signal::SIGTERM);
+        let status = process.end(STOPPED).await;
+        assert!(status.success(), "millwright-agent run ended with {status}");
+    }
+
+    /// `status --json`.
+    pub fn status(&self) -> anyhow::Result<Value> {
+        let output = self.command(&["status"]).arg("--json").output()?;
+        ensure!(output.status.success(), "status: {output:?}");
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// `fault raise`, as a local program does it. Success means that the agent has taken it.
+    pub fn raise_fault(&self, code: &str, source: &str) -> anyhow::Result<()> {
+        let output = self
+            .command(&["fault", "raise"])
+            .args(["--code", code, "--source", source, "--severity", "major"])
+            .args(["--message", "raised by the test"])
+            .output()?;
+        ensure!(output.status.success(), "fault raise: {output:?}");
+        Ok(())
+    }
+
+    /// `fault clear`.
+    pub fn clear_fault(&self, code: &str, source: &str) -> anyhow::Result<()> {
+        let output = self
+            .command(&["fault", "clear"])
+            .args(["--code", code, "--source", source])
+            .output()?;
+        ensure!(output.status.success(), "fault clear: {output:?}");
+        Ok(())
+    }
+}

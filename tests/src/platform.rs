@@ -1,0 +1,148 @@
+//! The platform as a real process.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::Process;
+use crate::{Api, Database, eventually, programs};
+
+/// From start to the file with the addresses. Generous: tests run beside each other.
+const READY: Duration = Duration::from_secs(60);
+/// From SIGTERM to the end.
+const STOPPED: Duration = Duration::from_secs(20);
+/// The administrator's password in all tests.
+pub const ADMIN_PASSWORD: &str = "a password for the tests";
+
+/// `millwright serve` with a data folder of its own.
+#[derive(Debug)]
+pub struct Platform {
+    // Declared first, dropped first: the process must be gone before its folder.
+    process: Option<Process>,
+    http: SocketAddr,
+    mqtt: SocketAddr,
+    folder: TempDir,
+}
+
+impl Platform {
+    /// Starts a platform without data on free ports.
+    pub async fn start() -> Self {
+        crate::start();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut platform = Self { process: None, http: free, mqtt: free, folder };
+        platform.resume().await;
+        platform
+    }
+
+    /// Where it keeps its data.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("platform")
+    }
+
+    /// A folder for files of the test that go with the platform.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// `http://127.0.0.1:…`
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.http)
+    }
+
+    /// Where machines connect.
+    #[must_use]
+    pub const fn mqtt(&self) -> SocketAddr {
+        self.mqtt
+    }
+
+    /// A client that is signed in as the administrator.
+    pub async fn api(&self) -> Api {
+        Api::login(&self.url(), "admin@localhost", ADMIN_PASSWORD).await
+    }
+
+    /// The database, to read.
+    pub async fn database(&self) -> Database {
+        Database::open(&self.data_dir()).await
+    }
+
+    /// What it has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.path().join("platform.log")
+    }
+
+    fn addresses_file(&self) -> PathBuf {
+        self.data_dir().join("addresses.json")
+    }
+
+    fn command(&self) -> Command {
+        let mut command = programs::millwright();
+        command
+            .args(["serve", "--stop-on-eof", "--http", &self.http.to_string()])
+            .args(["--mqtt", &self.mqtt.to_string(), "--data-dir"])
+            .arg(self.data_dir())
+            .env("MILLWRIGHT_ADMIN_PASSWORD", ADMIN_PASSWORD)
+            .env("MILLWRIGHT_LOG", "info");
+        command
+    }
+
+    /// Starts it again with the same data, on the same ports, and waits until it is ready.
+    pub async fn resume(&mut self) {
+        assert!(self.process.is_none(), "the platform runs already");
+        let mut process = Process::start("millwright serve", &mut self.command(), self.log_file());
+        let file = self.addresses_file();
+        let ready = eventually("the platform is ready", READY, async || {
+            if let Some(status) = process.ended() {
+                panic!("millwright serve ended: {status}\n{}", process.output());
+            }
+            read_addresses(&file, process.id())
+        })
+        .await;
+        (self.http, self.mqtt) = ready;
+        self.process = Some(process);
+    }
+
+    /// SIGKILL: what it had in memory is lost.
+    pub fn kill(&mut self) {
+        self.process.take().expect("the platform runs").kill();
+    }
+
+    /// SIGTERM, and waits for the end, which must be an orderly one.
+    pub async fn stop(&mut self) {
+        let mut process = self.process.take().expect("the platform runs");
+        process.signal(Signal::SIGTERM);
+        let status = process.end(STOPPED).await;
+        assert!(status.success(), "millwright serve ended with {status}");
+    }
+
+    /// An orderly end and a new start.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        self.resume().await;
+    }
+}
+
+/// The bound addresses, once this very process has written them.
+fn read_addresses(file: &Path, process: u32) -> anyhow::Result<(SocketAddr, SocketAddr)> {
+    let text = std::fs::read_to_string(file).context("no addresses.json yet")?;
+    let addresses: Value = serde_json::from_str(&text).context("half written")?;
+    ensure!(addresses["pid"] == process, "addresses.json is of an earlier run");
+    let address = |name: &str| -> anyhow::Result<SocketAddr> {
+        Ok(addresses[name].as_str().context("an address")?.parse()?)
+    };
+    Ok((address("http")?, address("mqtt")?))
+}
