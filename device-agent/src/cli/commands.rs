@@ -1,0 +1,195 @@
+//! Doing what the command line says.
+
+use std::error::Error;
+use std::path::Path;
+
+use millwright_schemas::wire::events::{FaultCleared, FaultRaised, Severity};
+use tracing_subscriber::EnvFilter;
+
+use super::arguments::{
+    Arguments, Command, EnrollArguments, FaultCommand, RunArguments, StatusArguments,
+};
+use super::{Exit, output};
+use crate::config::Config;
+use crate::enroll::{Enrolment, enroll};
+use crate::identity::Identity;
+use crate::local::{self, Answer, LocalError, Request};
+use crate::outbox::Outbox;
+use crate::run::{self, RunError};
+use crate::status::{MachineStatus, Status};
+
+/// Threads for what blocks: name resolution, and the outbox's closing.
+const BLOCKING_THREADS: usize = 4;
+
+/// Does it, and says so.
+#[must_use]
+pub fn execute(arguments: Arguments) -> Exit {
+    match arguments.command {
+        Command::Enroll(arguments) => enroll_machine(arguments),
+        Command::Run(arguments) => run_agent(&arguments),
+        Command::Fault(FaultCommand::Raise(arguments)) => {
+            let fault = FaultRaised {
+                code: arguments.code,
+                source: arguments.source,
+                severity: Severity::from_word(&arguments.severity),
+                message: arguments.message,
+                context: arguments.context.into_iter().collect(),
+                since_ts: None,
+            };
+            report(&arguments.data.data_dir, &Request::FaultRaise { fault }, arguments.json)
+        }
+        Command::Fault(FaultCommand::Clear(arguments)) => {
+            let fault = FaultCleared { code: arguments.code, source: arguments.source };
+            report(&arguments.data.data_dir, &Request::FaultClear { fault }, arguments.json)
+        }
+        Command::Status(arguments) => show_status(&arguments),
+    }
+}
+
+fn failed(error: &dyn Error, exit: Exit) -> Exit {
+    output::complain(error);
+    exit
+}
+
+fn log(filter: &str) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // Only the first call of a process sets it; there is only one.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .try_init();
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+}
+
+fn enroll_machine(arguments: EnrollArguments) -> Exit {
+    log("warn");
+    let data_dir = arguments.data.data_dir;
+    // Replacing an identity under a running agent would mix two machines' data.
+    let _lock = if arguments.force {
+        match run::lock(&data_dir) {
+            Ok(lock) => Some(lock),
+            Err(error @ RunError::Locked(_)) => return failed(&error, Exit::Locked),
+            Err(error) => return failed(&error, Exit::Failed),
+        }
+    } else {
+        None
+    };
+    let enrolment = Enrolment {
+        url: arguments.url,
+        code: arguments.code,
+        data_dir,
+        force: arguments.force,
+        insecure_http: arguments.insecure_http,
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error, Exit::Failed),
+    };
+    match runtime.block_on(enroll(&enrolment)) {
+        Ok(identity) => {
+            let Identity { machine_id, mqtt, .. } = identity;
+            output::print(&format!(
+                "Enrolled as machine {machine_id}; it connects to {}:{}.",
+                mqtt.host, mqtt.port
+            ));
+            Exit::Done
+        }
+        Err(error) => failed(&error, Exit::Failed),
+    }
+}
+
+fn run_agent(arguments: &RunArguments) -> Exit {
+    let mut config = match Config::load(arguments.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => return failed(&error, Exit::Usage),
+    };
+    if let Some(level) = &arguments.log_level {
+        config.log_level.clone_from(level);
+        if let Err(error) = config.check() {
+            return failed(&error, Exit::Usage);
+        }
+    }
+    log(&config.log_level);
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error, Exit::Failed),
+    };
+    match runtime.block_on(run::run(&config, &arguments.data.data_dir)) {
+        Ok(()) => Exit::Done,
+        Err(error @ RunError::Locked(_)) => failed(&error, Exit::Locked),
+        Err(error) => failed(&error, Exit::Failed),
+    }
+}
+
+/// A refusal, told like an error.
+#[derive(Debug, thiserror::Error)]
+#[error("the fault is NOT stored: {0}")]
+struct NotStored(String);
+
+fn report(data_dir: &Path, request: &Request, json: bool) -> Exit {
+    match local::ask(data_dir, request) {
+        Ok(Answer::Taken(taken)) => {
+            if json {
+                output::print_json(&taken);
+            } else {
+                output::print(&format!("Taken: event {}, number {}.", taken.event_id, taken.seq));
+            }
+            Exit::Done
+        }
+        Ok(Answer::Refused { reason }) => failed(&NotStored(reason), Exit::Failed),
+        Ok(Answer::Status(_)) => failed(&LocalError::Answer("a status".to_owned()), Exit::Failed),
+        Err(error @ LocalError::NotRunning(_)) => failed(&error, Exit::NotRunning),
+        Err(error) => failed(&error, Exit::Failed),
+    }
+}
+
+fn show_status(arguments: &StatusArguments) -> Exit {
+    let data_dir = &arguments.data.data_dir;
+    let (status, exit) = match local::ask(data_dir, &Request::Status) {
+        Ok(Answer::Status(status)) => (*status, Exit::Done),
+        Ok(_) => {
+            return failed(&LocalError::Answer("not a status".to_owned()), Exit::Failed);
+        }
+        Err(LocalError::NotRunning(_)) => (status_of_files(data_dir), Exit::NotRunning),
+        Err(error) => return failed(&error, Exit::Failed),
+    };
+    if arguments.json {
+        output::print_json(&status);
+    } else {
+        output::print(&output::describe(&status));
+    }
+    exit
+}
+
+/// What the files of an agent that doesn't run say.
+fn status_of_files(data_dir: &Path) -> Status {
+    let mut status = Status::new(false, None);
+    match Identity::load(data_dir) {
+        Ok(identity) => status.machine = identity.as_ref().map(MachineStatus::from),
+        Err(error) => status.problem = Some(error.to_string()),
+    }
+    if let Err(error) = read_outbox(data_dir, &mut status) {
+        status.disk_problem = Some(error.to_string());
+    }
+    status
+}
+
+fn read_outbox(data_dir: &Path, status: &mut Status) -> Result<(), Box<dyn Error>> {
+    let path = run::outbox_path(data_dir);
+    if !path.try_exists()? {
+        return Ok(());
+    }
+    // An outbox that a killed agent left is repaired on opening: not beside a starting one.
+    let _lock = run::lock(data_dir)?;
+    let mut outbox = Outbox::open(&path, Config::default().outbox_settings())?;
+    status.outbox = Some(outbox.status()?);
+    status.active_faults = outbox.active_faults()?;
+    Ok(())
+}

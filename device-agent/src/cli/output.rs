@@ -1,0 +1,120 @@
+//! What the commands print: the only place that writes to standard output.
+
+use std::fmt::Write;
+
+use millwright_schemas::Timestamp;
+use serde::Serialize;
+
+use crate::status::{ConnectionState, DriverState, Status};
+
+/// One line on standard output.
+#[allow(clippy::print_stdout, reason = "this is the command line's answer")]
+pub(super) fn print(text: &str) {
+    println!("{}", text.trim_end());
+}
+
+/// One line on standard error.
+#[allow(clippy::print_stderr, reason = "this is the command line's complaint")]
+pub(super) fn complain(error: &dyn std::error::Error) {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    eprintln!("millwright-agent: {text}");
+}
+
+/// A value as JSON.
+pub(super) fn print_json(value: &impl Serialize) {
+    print(&serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+/// The status for people.
+pub(super) fn describe(status: &Status) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "{name:<14} {value}");
+    };
+    line(
+        "Agent",
+        match status.started_at {
+            Some(since) if status.running => format!("{}, running since {since}", status.version),
+            _ => "not running; this is what its files say".to_owned(),
+        },
+    );
+    match &status.machine {
+        Some(machine) => {
+            line("Machine", machine.id.to_string());
+            line("Platform", format!("{} (MQTT {})", machine.server_url, machine.mqtt));
+            let until = machine
+                .certificate_until
+                .map_or_else(|| "can't be read".to_owned(), |until| format!("until {until}"));
+            line("Certificate", until);
+        }
+        None => line("Machine", "not enrolled: use millwright-agent enroll".to_owned()),
+    }
+    if status.running {
+        line("Connection", connection(status));
+    }
+    for driver in &status.drivers {
+        let state = match driver.state {
+            DriverState::Running => "running",
+            DriverState::Retrying => "trying again",
+            DriverState::Ended => "ended",
+            DriverState::Failed => "failed",
+        };
+        let error = driver.last_error.as_ref().map(|e| format!(": {e}")).unwrap_or_default();
+        line("Driver", format!("{} {state}, {} readings{error}", driver.name, driver.readings));
+    }
+    if let Some(outbox) = &status.outbox {
+        let kib = (outbox.event_bytes + outbox.telemetry_bytes).div_ceil(1024);
+        line(
+            "Outbox",
+            format!(
+                "{} events and {} telemetry messages wait ({kib} of {} KiB)",
+                outbox.events,
+                outbox.telemetry,
+                outbox.max_bytes / 1024,
+            ),
+        );
+        if outbox.dropped > 0 {
+            line("Dropped", format!("{} messages since {}", outbox.dropped, outbox.outbox));
+        }
+    }
+    for (name, count) in [
+        ("Unsaved", status.unsaved_samples),
+        ("Kept back", status.refused_values),
+        ("Faults lost", status.refused_events),
+    ] {
+        if count > 0 {
+            line(name, count.to_string());
+        }
+    }
+    for fault in &status.active_faults {
+        let since = fault.since_ts.map(Timestamp::from_millis);
+        let since = since.map(|since| format!(" since {since}")).unwrap_or_default();
+        let place = if fault.source.is_empty() { "machine" } else { &fault.source };
+        let message = &fault.message;
+        let severity = fault.severity.as_str();
+        line("Fault", format!("{severity} {} at {place}{since} {message}", fault.code));
+    }
+    for problem in status.disk_problem.iter().chain(&status.problem) {
+        line("Problem", problem.clone());
+    }
+    text
+}
+
+fn connection(status: &Status) -> String {
+    let connection = &status.connection;
+    let state = match connection.state {
+        ConnectionState::Stopped => "stopped",
+        ConnectionState::NotEnrolled => "waits for enrolment",
+        ConnectionState::Connecting => "connecting",
+        ConnectionState::Connected => "connected",
+        ConnectionState::Waiting => "not connected",
+    };
+    let since = connection.since.map(|since| format!(" since {since}")).unwrap_or_default();
+    let error = connection.last_error.as_ref().map(|e| format!("; {e}")).unwrap_or_default();
+    format!("{state}{since}, {} messages acknowledged{error}", connection.acknowledged)
+}

@@ -1,0 +1,7 @@
+//! From the drivers to the outbox: filtering, gathering, committing, and keeping what the disk
+//! doesn't take.
+
+mod gather;
+mod unsaved;
+
+pub use gather::{Collector, FromDriver, Gathering};

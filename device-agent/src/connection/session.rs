@@ -1,0 +1,234 @@
+//! One connection from its first to its last packet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rumqttc::{Event, Outgoing, Packet, SubscribeReasonCode};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::in_flight::InFlight;
+use super::link::{Link, LinkClosed};
+use crate::clock;
+use crate::identity::{Identity, IdentityError};
+use crate::limits::{ACKNOWLEDGE_TIMEOUT, LOSS_REPORT_INTERVAL, REMOVE_AFTER, REMOVE_AT};
+use crate::outbox::{OutboxError, OutboxHandle, Topic};
+use crate::status::{ConnectionState, StatusBoard};
+use crate::upkeep::IdentityWatch;
+
+/// How long DISCONNECT may take.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Why a connection ended well.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum SessionEnd {
+    /// The agent stops, and the outbox is empty.
+    Drained,
+    /// The machine has another certificate or endpoint now.
+    IdentityChanged,
+}
+
+/// Why a connection failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SessionError {
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Mqtt(Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Closed(#[from] LinkClosed),
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    #[error("nothing was acknowledged for {} s", ACKNOWLEDGE_TIMEOUT.as_secs())]
+    AcknowledgeTimeout,
+    #[error("packet {0} was acknowledged that was never sent")]
+    UnknownPacket(u16),
+}
+
+/// A running connection.
+pub(super) struct Session<'a> {
+    pub(super) outbox: &'a OutboxHandle,
+    pub(super) board: &'a StatusBoard,
+    pub(super) identity: Arc<Identity>,
+    pub(super) updates: IdentityWatch,
+    pub(super) drain: &'a CancellationToken,
+    pub(super) link: Link,
+    pub(super) window: InFlight,
+    /// Nothing more waits in the outbox, as of the last look.
+    pub(super) exhausted: bool,
+    /// Acknowledged since the last removal.
+    pub(super) unremoved: usize,
+    pub(super) remove_at: Option<Instant>,
+    /// The last acknowledgement, or the first message after none was on its way.
+    pub(super) progress: Instant,
+    /// Whether this connection's `fault.snapshot` is in the outbox.
+    pub(super) snapshot_taken: bool,
+    /// Whether the platform has accepted the connection, and when.
+    pub(super) connected: Option<Instant>,
+}
+
+impl Session<'_> {
+    /// Waits for the platform's answer, then sends until something ends it.
+    pub(super) async fn run(&mut self) -> Result<SessionEnd, SessionError> {
+        match self.link.next().await.map_err(SessionError::Mqtt)? {
+            Event::Incoming(Packet::ConnAck(_)) => {}
+            other => tracing::debug!(?other, "before CONNACK"),
+        }
+        self.connected = Some(Instant::now());
+        tracing::info!(mqtt.host = self.identity.mqtt.host, "connected");
+        self.board.update(|status| {
+            status.connection.state = ConnectionState::Connected;
+            status.connection.since = Some(clock::now());
+            status.connection.last_error = None;
+        });
+        self.link.subscribe()?;
+        let mut report_at = Instant::now();
+        let mut draining = false;
+        loop {
+            if Instant::now() >= report_at {
+                self.report().await;
+                report_at = Instant::now() + LOSS_REPORT_INTERVAL;
+            }
+            self.feed().await?;
+            if draining && self.exhausted && self.window.is_empty() {
+                return self.disconnect().await;
+            }
+            let silence_ends = self.progress + ACKNOWLEDGE_TIMEOUT;
+            tokio::select! {
+                event = self.link.next() => self.handle(&event.map_err(SessionError::Mqtt)?)?,
+                () = self.outbox.changed() => self.exhausted = false,
+                () = sleep_until(self.remove_at.unwrap_or(report_at)), if self.remove_at.is_some() => {
+                    self.remove().await?;
+                }
+                () = sleep_until(report_at) => {}
+                () = self.drain.cancelled(), if !draining => {
+                    draining = true;
+                    // What was added just before must be seen.
+                    self.exhausted = false;
+                }
+                Ok(()) = self.updates.changed() => if self.identity_changed() {
+                    return Ok(SessionEnd::IdentityChanged);
+                },
+                () = sleep_until(silence_ends), if !self.window.is_empty() => {
+                    return Err(SessionError::AcknowledgeTimeout);
+                }
+            }
+            if self.unremoved >= REMOVE_AT {
+                self.remove().await?;
+            }
+        }
+    }
+
+    /// Tells what is active and what was dropped. Failing to is no reason to hold back the rest.
+    async fn report(&mut self) {
+        let snapshot = !self.snapshot_taken;
+        let reported = self
+            .outbox
+            .add(move |outbox| {
+                outbox.report_losses(clock::now())?;
+                if snapshot {
+                    outbox.append_snapshot(clock::now())?;
+                }
+                Ok(())
+            })
+            .await;
+        match reported {
+            Ok(()) => self.snapshot_taken = true,
+            Err(error) => {
+                tracing::warn!(%error, "the state of faults and losses can't be told now");
+            }
+        }
+    }
+
+    /// Queues messages while there is room: events first.
+    async fn feed(&mut self) -> Result<(), SessionError> {
+        while !self.exhausted {
+            let mut queued = false;
+            for topic in Topic::ALL {
+                let (count, bytes) = self.window.room();
+                if count == 0 {
+                    return Ok(());
+                }
+                let after = self.window.last(topic);
+                let waiting =
+                    self.outbox.call(move |outbox| outbox.peek(topic, after, count, bytes)).await?;
+                if self.window.is_empty() {
+                    self.progress = Instant::now();
+                }
+                queued |= !waiting.is_empty();
+                for message in waiting {
+                    self.window.queue(topic, message.seq, message.payload.len());
+                    self.link.publish(topic, message)?;
+                }
+            }
+            self.exhausted = !queued;
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, event: &Event) -> Result<(), SessionError> {
+        match event {
+            Event::Outgoing(Outgoing::Publish(packet_id)) => {
+                let known = self.window.sent(*packet_id);
+                known.then_some(()).ok_or(SessionError::UnknownPacket(*packet_id))?;
+            }
+            Event::Incoming(Packet::PubAck(ack)) => {
+                let known = self.window.acknowledged(ack.pkid);
+                known.then_some(()).ok_or(SessionError::UnknownPacket(ack.pkid))?;
+                self.progress = Instant::now();
+                self.unremoved += 1;
+                self.remove_at.get_or_insert_with(|| Instant::now() + REMOVE_AFTER);
+                self.board.update(|status| status.connection.acknowledged += 1);
+            }
+            Event::Incoming(Packet::SubAck(ack))
+                if ack.return_codes.contains(&SubscribeReasonCode::Failure) =>
+            {
+                tracing::error!("the platform refuses the subscription: no orders will come");
+            }
+            Event::Incoming(Packet::Publish(publish)) => {
+                tracing::debug!(topic = publish.topic, "an order that this version doesn't know");
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Removes from the disk what is acknowledged without a hole.
+    pub(super) async fn remove(&mut self) -> Result<(), SessionError> {
+        self.unremoved = 0;
+        self.remove_at = None;
+        let through = Topic::ALL.map(|topic| (topic, self.window.complete_through(topic)));
+        self.outbox
+            .call(move |outbox| {
+                for (topic, seq) in through {
+                    outbox.acknowledge(topic, seq);
+                }
+                outbox.remove_acknowledged()
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Whether a new connection is needed. A newer trust serves the next one.
+    fn identity_changed(&mut self) -> bool {
+        let newer = self.updates.borrow_and_update().clone();
+        newer.is_some_and(|newer| {
+            newer.certificate != self.identity.certificate || newer.mqtt != self.identity.mqtt
+        })
+    }
+
+    async fn disconnect(&mut self) -> Result<SessionEnd, SessionError> {
+        self.remove().await?;
+        self.link.disconnect()?;
+        let left = async {
+            while let Ok(event) = self.link.next().await {
+                if event == Event::Outgoing(Outgoing::Disconnect) {
+                    break;
+                }
+            }
+        };
+        // Everything is acknowledged: how the goodbye goes doesn't matter.
+        let _ = timeout(DISCONNECT_TIMEOUT, left).await;
+        Ok(SessionEnd::Drained)
+    }
+}

@@ -1,0 +1,7 @@
+//! The few HTTP calls of the agent, and whom it believes in them.
+
+mod client;
+mod verifier;
+
+pub use client::{Client, HttpError, Reply};
+pub use verifier::Pins;

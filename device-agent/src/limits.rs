@@ -1,0 +1,89 @@
+//! Named bounds of everything the agent holds or waits for. Each says what happens beyond it.
+
+use std::time::Duration;
+
+/// Cache of the outbox's database, in bytes. Beyond it pages are read again from the disk.
+pub const OUTBOX_CACHE_BYTES: usize = 1024 * 1024;
+/// Payload of a telemetry message, in bytes. A larger one is split; below the platform's limit of
+/// 256 KiB by far, so that few messages in flight stay small in memory.
+pub const TELEMETRY_MESSAGE_BYTES: usize = 64 * 1024;
+/// Payload of an event, in bytes. A fault with a larger context is refused at its reporter.
+pub const EVENT_BYTES: usize = 64 * 1024;
+/// Faults that are active at once. One more is refused: so many always fit into one
+/// `fault.snapshot`, which tells the platform what is active and so must be complete.
+pub const ACTIVE_FAULTS: usize = 400;
+/// Signals that the agent sends. Samples of further ones are refused and counted.
+pub const SIGNALS: u64 = 2_000;
+/// What each stored message costs besides its payload, in bytes (estimate of keys and pages).
+pub const MESSAGE_OVERHEAD_BYTES: u64 = 32;
+/// How far beyond the outbox's bound the notes about dropped messages may go, in bytes: what is
+/// lost is told even when everything is full.
+pub const LOSS_NOTE_BYTES: u64 = 4 * 1024;
+/// How far in the future the last sample of a signal may lie before it is taken for the trace of
+/// a wrong clock and forgotten, in microseconds: one day, as the platform's tolerance.
+pub const CLOCK_TOLERANCE_US: i64 = 86_400_000_000;
+/// Calls to the outbox that wait for their turn. Further callers wait.
+pub const OUTBOX_CALLS: usize = 64;
+
+/// Readings between the drivers and the collector. Beyond it drivers wait.
+pub const READINGS_QUEUED: usize = 64;
+/// Samples in memory that the disk didn't take. Beyond it the oldest of drivers that can't go
+/// back are dropped and told; drivers with checkpoints wait.
+pub const UNSAVED_SAMPLES: usize = 5_000;
+/// Faults in memory that the disk didn't take. Beyond it drivers wait.
+pub const UNSAVED_FAULTS: usize = 1_000;
+/// Between two attempts to write while the disk is full.
+pub const UNSAVED_RETRY: Duration = Duration::from_secs(2);
+
+/// Back-off of a driver whose reading fails: first and longest wait.
+pub const DRIVER_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// Messages that are sent and not yet acknowledged. Beyond it messages wait in the outbox.
+pub const IN_FLIGHT_MESSAGES: usize = 64;
+/// The same in bytes of payload; at least one message is always sent.
+pub const IN_FLIGHT_BYTES: usize = 256 * 1024;
+/// Largest MQTT packet, both ways, in bytes. A larger one ends the connection.
+pub const PACKET_BYTES: usize = 300 * 1024;
+/// Events of the MQTT client that wait for the agent. Beyond it the client waits.
+pub const MQTT_EVENTS: usize = 256;
+/// From the first byte to the answer to CONNECT; longer counts as a failed attempt.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest wait for an acknowledgement before the connection is made anew.
+pub const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(120);
+/// Acknowledged messages are removed from the disk at the latest after so long…
+pub const REMOVE_AFTER: Duration = Duration::from_secs(1);
+/// …or when so many have gathered.
+pub const REMOVE_AT: usize = 32;
+/// A connection that held so long starts again with the shortest back-off.
+pub const STABLE_AFTER: Duration = Duration::from_secs(30);
+/// Between two notes about dropped messages while connected.
+pub const LOSS_REPORT_INTERVAL: Duration = Duration::from_secs(60);
+/// How long the agent tries to empty its outbox when it is told to stop.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A request or answer on the local socket, in bytes. A longer line ends the connection.
+pub const LOCAL_LINE_BYTES: usize = 128 * 1024;
+/// Connections to the local socket at once. Further ones wait.
+pub const LOCAL_CONNECTIONS: usize = 16;
+/// A local connection that says nothing for so long is closed.
+pub const LOCAL_IDLE: Duration = Duration::from_secs(30);
+/// How long a local program waits for the agent's answer.
+pub const LOCAL_ANSWER: Duration = Duration::from_secs(10);
+
+/// An HTTP call, from connecting to the last byte.
+pub const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
+/// An HTTP answer, in bytes. A longer one is refused.
+pub const HTTP_ANSWER_BYTES: usize = 1024 * 1024;
+/// Trust bundles in one answer. More are followed in the next call.
+pub const TRUST_BUNDLES: usize = 1_000;
+/// Between two looks for new trust bundles.
+pub const TRUST_INTERVAL: Duration = Duration::from_secs(86_400);
+/// The same after failed connections.
+pub const TRUST_INTERVAL_FAILING: Duration = Duration::from_secs(600);
+/// Between two looks at the certificate's age, and after a failed renewal.
+pub const RENEWAL_INTERVAL: Duration = Duration::from_secs(900);
+/// How often a running agent that isn't enrolled looks whether it is.
+pub const ENROLMENT_POLL: Duration = Duration::from_secs(2);
+
+/// Configuration file, in bytes. A larger one is refused.
+pub const CONFIG_BYTES: u64 = 1024 * 1024;

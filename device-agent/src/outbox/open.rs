@@ -1,0 +1,30 @@
+//! Opening the outbox's database, also again after a failed write.
+
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+
+use redb::{Builder, Database, StorageBackend};
+
+use super::OutboxError;
+use crate::limits::OUTBOX_CACHE_BYTES;
+
+/// Opens the database. Called again after a failed write: a database of redb that has seen an
+/// I/O error answers nothing else until it is opened anew.
+pub type OpenDatabase = Box<dyn Fn() -> Result<Database, OutboxError> + Send>;
+
+/// Opens the file, private to this user.
+pub(super) fn file(path: PathBuf) -> OpenDatabase {
+    Box::new(move || {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(redb::StorageError::Io)?;
+        backend(redb::backends::FileBackend::new(file)?)
+    })
+}
+
+/// Opens a database over any storage, with the agent's small cache.
+pub(super) fn backend(backend: impl StorageBackend) -> Result<Database, OutboxError> {
+    Ok(Builder::new().set_cache_size(OUTBOX_CACHE_BYTES).create_with_backend(backend)?)
+}

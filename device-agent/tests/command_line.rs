@@ -1,0 +1,228 @@
+//! The real binary, without a platform.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const NO_DRIVERS: &str = "drivers = []\n";
+
+fn agent(arguments: &[&str], data_dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_millwright-agent"));
+    command.args(arguments).arg("--data-dir").arg(data_dir).env_remove("MILLWRIGHT_AGENT_CONFIG");
+    command
+}
+
+fn output(arguments: &[&str], data_dir: &Path) -> Output {
+    agent(arguments, data_dir).output().unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A running agent, killed when the test ends.
+struct Running(Child);
+
+impl Running {
+    fn start(data_dir: &Path, config: &str) -> Self {
+        let file = data_dir.with_extension("toml");
+        fs::write(&file, config).unwrap();
+        let child = agent(&["run", "--config", file.to_str().unwrap()], data_dir)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let running = Self(child);
+        until("it answers", || UnixStream::connect(data_dir.join("agent.sock")).is_ok());
+        running
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn until(what: &str, condition: impl Fn() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !condition() {
+        assert!(Instant::now() < patience, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn without_a_running_agent_commands_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let status = output(&["status"], &data_dir);
+    let text = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert_eq!(status.status.code(), Some(3));
+    assert!(text.contains("not running") && text.contains("not enrolled"), "{text}");
+    assert!(!data_dir.exists(), "asking changes nothing");
+    let status = output(&["status", "--json"], &data_dir);
+    assert_eq!(json(&status)["running"], false);
+    let raise = output(&["fault", "raise", "--code", "E-1"], &data_dir);
+    assert_eq!(raise.status.code(), Some(3));
+    assert!(stderr(&raise).contains("no agent runs"), "{raise:?}");
+}
+
+#[test]
+fn a_bad_configuration_is_refused_with_value_and_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("agent.toml");
+    let config = file.to_str().unwrap().to_owned();
+    for (text, expected) in [
+        ("[outbox]\nmax_mib = 0\n", "outbox.max_mib = 0: must be between 1 and 16384"),
+        ("[outbox]\nmax_mb = 1\n", "unknown field `max_mb`"),
+        ("log_level = ", "TOML parse error"),
+    ] {
+        fs::write(&file, text).unwrap();
+        let run = output(&["run", "--config", &config], folder.path());
+        assert_eq!(run.status.code(), Some(2), "{run:?}");
+        assert!(stderr(&run).contains(expected), "{run:?}");
+    }
+    let run = output(&["run", "--config", "/nowhere/agent.toml"], folder.path());
+    assert!(stderr(&run).contains("/nowhere/agent.toml"), "{run:?}");
+    let run = output(&["run", "--log-level", "loud,="], folder.path());
+    assert_eq!(run.status.code(), Some(2));
+    assert!(stderr(&run).contains("loud,="), "{run:?}");
+}
+
+#[test]
+fn plain_http_to_another_machine_is_refused_before_anything_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let code = format!("mwe1.{}.{}", "0".repeat(32), "0".repeat(64));
+    let enroll = output(&["enroll", "--url", "http://192.0.2.1", "--code", &code], folder.path());
+    assert_eq!(enroll.status.code(), Some(1));
+    let text = stderr(&enroll);
+    assert!(text.contains("http://192.0.2.1") && text.contains("--insecure-http"), "{text}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_second_agent_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let _first = Running::start(&data_dir, NO_DRIVERS);
+    let second = output(&["run"], &data_dir);
+    assert_eq!(second.status.code(), Some(4));
+    assert!(stderr(&second).contains("another agent runs"), "{second:?}");
+    let code = format!("mwe1.{}.{}", "0".repeat(32), "0".repeat(64));
+    let forced = ["enroll", "--force", "--url", "http://127.0.0.1:1", "--code", &code];
+    assert_eq!(output(&forced, &data_dir).status.code(), Some(4));
+}
+
+#[test]
+fn a_fault_taken_offline_survives_being_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let mut first = Running::start(&data_dir, NO_DRIVERS);
+    let mode = |name: &str| fs::metadata(data_dir.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(""), mode("agent.sock"), mode("outbox.redb")), (0o700, 0o600, 0o600));
+    let raise = [
+        "fault",
+        "raise",
+        "--json",
+        "--code",
+        "E-204",
+        "--source",
+        "axis.x",
+        "--severity",
+        "major",
+        "--message",
+        "Überlast",
+        "--context",
+        "load=1.5",
+        "--context",
+        "tool=T1",
+    ];
+    let taken = json(&output(&raise, &data_dir));
+    // `agent.started` was the first event.
+    assert_eq!(taken["seq"], 2);
+    first.signal("-KILL");
+    first.0.wait().unwrap();
+
+    let status = json(&output(&["status", "--json"], &data_dir));
+    assert_eq!((&status["running"], &status["outbox"]["events"]), (&false.into(), &2.into()));
+
+    let _second = Running::start(&data_dir, NO_DRIVERS);
+    let status = json(&output(&["status", "--json"], &data_dir));
+    assert_eq!(status["running"], true);
+    assert_eq!(status["outbox"]["events"], 3);
+    assert_eq!(status["active_faults"][0]["code"], "E-204");
+    assert_eq!(status["connection"]["state"], "not_enrolled");
+    let clear = ["fault", "clear", "--json", "--code", "E-204", "--source", "axis.x"];
+    assert_eq!(json(&output(&clear, &data_dir))["seq"], 4);
+    let status = json(&output(&["status", "--json"], &data_dir));
+    assert_eq!(status["active_faults"], Value::Array(vec![]));
+}
+
+#[test]
+fn a_fault_that_cannot_be_stored_fails_visibly() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let _running = Running::start(&data_dir, NO_DRIVERS);
+    let raise = output(&["fault", "raise", "--code", &"x".repeat(129)], &data_dir);
+    assert_eq!(raise.status.code(), Some(1));
+    assert!(stderr(&raise).contains("NOT stored"), "{raise:?}");
+    let context = format!("x={}", "x".repeat(80_000));
+    let raise = output(&["fault", "raise", "--code", "E", "--context", &context], &data_dir);
+    assert!(stderr(&raise).contains("NOT stored"), "{raise:?}");
+}
+
+#[test]
+fn strange_requests_are_answered_and_endless_ones_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let _running = Running::start(&data_dir, NO_DRIVERS);
+    let mut stream = UnixStream::connect(data_dir.join("agent.sock")).unwrap();
+    stream.write_all(b"nonsense\n{\"request\":\"status\"}\n").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).unwrap();
+    let answers: Vec<Value> =
+        answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers[0]["answer"], "refused");
+    assert_eq!(answers[1]["answer"], "status");
+    let mut stream = UnixStream::connect(data_dir.join("agent.sock")).unwrap();
+    let _ = stream.write_all(&vec![b'x'; 1024 * 1024]);
+    let mut answer = String::new();
+    // Cut off while it was still writing: the answer may or may not have come through.
+    let _ = stream.read_to_string(&mut answer);
+    assert!(answer.is_empty() || answer.contains("one line"), "{answer}");
+    assert_eq!(output(&["status"], &data_dir).status.code(), Some(0));
+}
+
+#[test]
+fn the_host_is_measured_without_any_configuration_and_sigterm_ends_it_cleanly() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let mut running = Running::start(&data_dir, "");
+    until("samples are stored", || {
+        let status = json(&output(&["status", "--json"], &data_dir));
+        status["outbox"]["telemetry"].as_u64().unwrap() > 0
+    });
+    running.signal("-TERM");
+    assert!(running.0.wait().unwrap().success());
+    assert!(!data_dir.join("agent.sock").exists());
+    let status = json(&output(&["status", "--json"], &data_dir));
+    assert_eq!(status["outbox"]["events"], 2, "started and stopping");
+}
