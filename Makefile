@@ -2,7 +2,7 @@
 # that are asked of it differ, and with one selection they never do.
 
 CARGO ?= cargo
-BIN := $(or $(CARGO_TARGET_DIR),target)/debug
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -16,7 +16,7 @@ help: ## Explain the targets
 
 run: prerequisites ## Start the platform and a fleet of agents on this computer; Ctrl-C stops them
 	$(CARGO) build --workspace --bins --locked
-	$(BIN)/millwright demo $(ARGS)
+	$(TARGET)/debug/millwright demo $(ARGS)
 
 test: prerequisites ## Run all tests: rules, real servers, real processes
 	@scripts/test.sh $(ARGS)
@@ -27,11 +27,12 @@ check: prerequisites ## Format, lints, docs, generated files, layers, licences: 
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
 	$(CARGO) xtask check-generated
 	$(CARGO) xtask check-layers
+	$(CARGO) xtask check-features
 	@scripts/licenses.sh
 
 bench: prerequisites ## Measure the platform from outside, in a release build (about 10 minutes, cold)
 	$(CARGO) build --workspace --bins --release --locked
-	$(or $(CARGO_TARGET_DIR),target)/release/millwright-bench $(ARGS)
+	$(TARGET)/release/millwright-bench --programs $(TARGET)/release $(ARGS)
 
 generate: prerequisites ## Write schemas/generated again from the types
 	$(CARGO) xtask generate

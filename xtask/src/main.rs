@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a command line's output")]
 
 mod asyncapi;
+mod features;
 mod generated;
 mod layers;
 mod licenses;
@@ -32,6 +33,8 @@ enum Task {
     CheckGenerated,
     /// Fail if a crate depends on, or names, what is above it or not its business.
     CheckLayers,
+    /// Fail if the tests have a dependency compiled again, with other features.
+    CheckFeatures,
     /// Fail if a dependency's licence isn't in deny.toml.
     CheckLicenses,
 }
@@ -55,6 +58,9 @@ fn main() -> anyhow::Result<ExitCode> {
             let mut findings = layers::check(&members);
             findings.extend(uses::check(&members).context("can't read the sources")?);
             (format!("{} crates keep to their layers", members.len()), findings)
+        }
+        Task::CheckFeatures => {
+            ("programs and tests share all dependencies".to_owned(), features::check()?)
         }
         Task::CheckLicenses => {
             let metadata = Metadata::read(Scope::Everything)?;

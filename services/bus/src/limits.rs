@@ -55,7 +55,7 @@ pub const BROKER_START_RETRY: Duration = Duration::from_millis(20);
 /// How often the broker is probed.
 pub const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 /// How long an answer to a probe may take; then the broker is killed.
-pub const PROBE_TIME_LIMIT: Duration = Duration::from_secs(3);
+pub const PROBE_TIME_LIMIT: Duration = Duration::from_secs(5);
 /// Probes over one connection; a new connection also checks that the broker accepts one.
 /// Few connections, because the broker remembers a little of each client it has seen.
 pub const PROBES_PER_CONNECTION: u32 = 300;
