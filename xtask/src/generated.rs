@@ -1,4 +1,5 @@
-//! What is generated from the types of `millwright-schemas`, and whether it is current.
+//! What is generated from the types of `millwright-schemas` and the handlers of the API, and
+//! whether it is current.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -78,6 +79,7 @@ fn generate() -> anyhow::Result<Files> {
         schema::<OutboxDropped>("outbox-dropped")?,
         schema::<TrustBundle>("trust-bundle")?,
     ]);
+    files.insert("openapi.json".to_owned(), pretty(&millwright_api::openapi::openapi())?);
     files.insert("asyncapi.json".to_owned(), pretty(&asyncapi::document())?);
     Ok(files)
 }
