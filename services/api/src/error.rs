@@ -30,6 +30,9 @@ pub enum ApiError {
     /// 403: refused for another reason than a missing permission.
     #[error("{0}")]
     Refused(String),
+    /// 403: a machine's enrolment or renewal is refused.
+    #[error("{0}")]
+    EnrollmentRefused(String),
     /// 404: no such thing within the caller's scope.
     #[error("no such {0}")]
     NotFound(String),
@@ -103,6 +106,7 @@ impl ApiError {
             Self::Malformed(_) => ("malformed", "The request can't be read", S::BAD_REQUEST),
             Self::Unauthenticated(_) => ("unauthenticated", "Sign-in needed", S::UNAUTHORIZED),
             Self::Forbidden(_) | Self::Refused(_) => ("forbidden", "Not permitted", S::FORBIDDEN),
+            Self::EnrollmentRefused(_) => ("enrollment-refused", "Enrolment refused", S::FORBIDDEN),
             Self::NotFound(_) => ("not-found", "Not found", S::NOT_FOUND),
             Self::MethodNotAllowed(_) => {
                 ("method-not-allowed", "Method not allowed", S::METHOD_NOT_ALLOWED)

@@ -20,6 +20,7 @@ use millwright_core::access::Actor;
 use millwright_store::Store;
 use millwright_store::people::idempotency::{self, Claim, Key};
 use serde::{Deserialize, Serialize};
+use tracing::Instrument as _;
 
 use crate::error::ApiError;
 use crate::extract::identify;
@@ -58,32 +59,44 @@ pub(crate) async fn middleware(
     let key = request.headers().get(KEY).cloned();
     // Calls without sign-in (enrolment, sign-in itself) have their own rules against repeats.
     let Some(key) = key.filter(|_| is_creating(&request)) else { return next.call(request).await };
+    match claim(&mut request, &key).await {
+        Ok(Claimed::Run(state, key)) => {
+            // In a task of its own: a caller that hangs up must not leave a change without its
+            // note.
+            let run = async move { run(&state.store, &key, next.call(request).await).await };
+            rt::spawn(run.in_current_span())
+                .await
+                .map_err(|error| ApiError::internal(error.to_string()))?
+        }
+        Ok(Claimed::Replay(response)) => Ok(request.into_response(response)),
+        Err(error) => Ok(request.into_response(HttpResponse::from_error(error))),
+    }
+}
+
+enum Claimed {
+    Run(web::Data<AppState>, Key),
+    Replay(HttpResponse),
+}
+
+async fn claim(request: &mut ServiceRequest, key: &HeaderValue) -> Result<Claimed, ApiError> {
     let identity = identify(request.request()).await?;
-    let key = Key { caller: caller(identity.caller.actor), key: checked(&key)? };
-    let body = request.extract::<web::Bytes>().await?;
+    let key = Key { caller: caller(identity.caller.actor), key: checked(key)? };
+    let body = request
+        .extract::<web::Bytes>()
+        .await
+        .map_err(|error| ApiError::of_status(error.as_response_error().status_code()))?;
     let hash = request_hash(request.request(), &body);
     request.set_payload(actix_web::dev::Payload::from(body));
-
     let state = request
         .app_data::<web::Data<AppState>>()
         .ok_or_else(|| ApiError::internal("the server has no state"))?
         .clone();
-    match idempotency::claim(&state.store, &key, &hash, state.now())
-        .await
-        .map_err(ApiError::from)?
-    {
-        Claim::Granted => {}
-        Claim::Running => return Err(running().into()),
-        Claim::OtherRequest => return Err(other_request().into()),
-        Claim::Done { status, response } => {
-            let response = replay(status, response)?;
-            return Ok(request.into_response(response));
-        }
+    match idempotency::claim(&state.store, &key, &hash, state.now()).await? {
+        Claim::Granted => Ok(Claimed::Run(state, key)),
+        Claim::Running => Err(running()),
+        Claim::OtherRequest => Err(other_request()),
+        Claim::Done { status, response } => replay(status, response).map(Claimed::Replay),
     }
-    // In a task of its own: a caller that hangs up must not leave a change without its note.
-    rt::spawn(async move { run(&state.store, &key, next.call(request).await).await })
-        .await
-        .map_err(|error| ApiError::internal(error.to_string()))?
 }
 
 async fn run(

@@ -59,12 +59,9 @@ pub(crate) async fn middleware(
     let metrics = request.app_data::<web::Data<RequestMetrics>>().cloned();
     let span = tracing::info_span!("http.request", http.method = %method, http.route = %route);
 
-    let http_request = request.request().clone();
-    let answer = next.call(request).instrument(span.clone()).await;
-    let mut response = match answer {
-        Ok(response) => response.map_into_boxed_body(),
-        Err(error) => ServiceResponse::new(http_request, HttpResponse::from_error(error)),
-    };
+    // Keep no clone of the request meanwhile: routing needs it for itself. Handlers' errors are
+    // answers already; what is an error here was refused before any handler.
+    let mut response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
     if let Some(problem) = needs_problem(&response) {
         response = response.into_response(HttpResponse::from_error(problem));
     }

@@ -68,7 +68,13 @@ pub(crate) fn rest(config: &mut ServiceConfig<'_>) {
         .configure(routes::auth::configure)
         .configure(routes::users::configure)
         .configure(routes::api_tokens::configure)
-        .configure(routes::audit::configure);
+        .configure(routes::audit::configure)
+        .configure(routes::organizations::configure)
+        .configure(routes::sites::configure)
+        .configure(routes::machines::configure)
+        .configure(routes::enrollment::configure)
+        .configure(routes::credentials::configure)
+        .configure(routes::trust::configure);
 }
 
 /// The operations of a path with the names of their methods.

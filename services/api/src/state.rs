@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use millwright_identity::machines::Enrollment;
 use millwright_identity::people::People;
 use millwright_schemas::Timestamp;
 use millwright_store::Store;
@@ -16,6 +17,8 @@ pub struct AppState {
     pub store: Store,
     /// Sign-in.
     pub people: Arc<People>,
+    /// Machines' identity: enrolment, renewal, what machines trust.
+    pub enrollment: Enrollment,
     /// The time.
     pub clock: Clock,
     /// Where people and machines reach the API, without a trailing slash, such as

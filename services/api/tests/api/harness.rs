@@ -9,8 +9,10 @@ use millwright_api::health::Health;
 use millwright_api::server::{self, ServerConfig};
 use millwright_api::state::AppState;
 use millwright_core::access::Role;
+use millwright_identity::machines::{Enrollment, EnrollmentSettings, Trust};
 use millwright_identity::people::People;
 use millwright_identity::people::bootstrap::bootstrap;
+use millwright_schemas::api::enrollment::MqttEndpoint;
 use millwright_schemas::{OrganizationId, Secret, Timestamp};
 use millwright_store::Store;
 use reqwest::header::{HeaderMap, HeaderName};
@@ -88,8 +90,13 @@ impl TestApi {
         });
         let password = Some(Secret::new(ADMIN_PASSWORD));
         let made = bootstrap(&people, &store, password, clock.now()).await.unwrap();
+        let trust = Trust::open(store.clone(), folder.path(), clock.now()).await.unwrap();
+        let mqtt = MqttEndpoint { host: "localhost".to_owned(), port: 8883 };
+        let settings = EnrollmentSettings::new(mqtt);
+        let enrollment = Enrollment::new(store.clone(), trust, settings);
         let state = AppState {
             store,
+            enrollment,
             people: Arc::new(people),
             clock,
             public_url: "http://localhost".to_owned(),
