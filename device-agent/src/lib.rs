@@ -19,6 +19,7 @@ pub mod renew;
 pub mod run;
 pub mod signals;
 pub mod status;
+pub mod stop;
 pub mod supervise;
 pub mod trust;
 pub mod upkeep;

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use millwright_schemas::wire::events::EventType;
 use serde_json::{Map, Value, json};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
@@ -21,6 +20,7 @@ use crate::limits::{DRAIN_TIMEOUT, READINGS_QUEUED};
 use crate::local::{self, LocalServer};
 use crate::outbox::{Outbox, OutboxError, OutboxHandle};
 use crate::status::{DriverStatus, Status, StatusBoard};
+use crate::stop::StopSignal;
 use crate::supervise::Supervisor;
 use crate::upkeep::Upkeep;
 use crate::{clock, private_file};
@@ -84,11 +84,15 @@ pub fn lock(data_dir: &Path) -> Result<DataDirLock, RunError> {
     }
 }
 
-/// Runs the agent until SIGTERM or SIGINT.
+/// Runs the agent until it is told to stop.
 ///
 /// # Errors
 /// When it can't start; once it runs, it goes on whatever happens.
-pub async fn run(config: &Config, data_dir: &Path) -> Result<(), RunError> {
+pub async fn run(
+    config: &Config,
+    data_dir: &Path,
+    mut stop_signal: StopSignal,
+) -> Result<(), RunError> {
     let _lock = lock(data_dir)?;
     let path = outbox_path(data_dir);
     let outbox = Outbox::open(&path, config.outbox_settings())
@@ -96,7 +100,6 @@ pub async fn run(config: &Config, data_dir: &Path) -> Result<(), RunError> {
     let socket = local::socket_path(data_dir);
     let listener =
         local::bind(&socket).map_err(|source| RunError::File { path: socket.clone(), source })?;
-    let mut stop_signal = StopSignal::new().map_err(RunError::System)?;
     let (outbox, outbox_thread) = OutboxHandle::start(outbox).map_err(RunError::System)?;
     let board = StatusBoard::new(initial_status(config));
     tell(&outbox, EventType::AgentStarted, started(config)).await;
@@ -240,27 +243,5 @@ fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
         _ => Map::new(),
-    }
-}
-
-/// SIGTERM and SIGINT.
-struct StopSignal {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl StopSignal {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn wait(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
     }
 }

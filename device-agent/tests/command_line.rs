@@ -60,7 +60,7 @@ impl Drop for Running {
     }
 }
 
-fn until(what: &str, condition: impl Fn() -> bool) {
+fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let patience = Instant::now() + Duration::from_secs(30);
     while !condition() {
         assert!(Instant::now() < patience, "waited in vain until {what}");
@@ -225,4 +225,23 @@ fn the_host_is_measured_without_any_configuration_and_sigterm_ends_it_cleanly() 
     assert!(!data_dir.join("agent.sock").exists());
     let status = json(&output(&["status", "--json"], &data_dir));
     assert_eq!(status["outbox"]["events"], 2, "started and stopping");
+}
+
+#[test]
+fn an_agent_that_is_told_so_stops_with_its_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let file = folder.path().join("agent.toml");
+    fs::write(&file, NO_DRIVERS).unwrap();
+    let mut child = agent(&["run", "--stop-on-eof", "--config", file.to_str().unwrap()], &data_dir)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let input = child.stdin.take();
+    let mut running = Running(child);
+    until("it answers", || UnixStream::connect(data_dir.join("agent.sock")).is_ok());
+    drop(input);
+    until("it has ended", || running.0.try_wait().unwrap().is_some());
+    assert!(running.0.wait().unwrap().success());
 }

@@ -71,6 +71,10 @@ pub struct RunArguments {
     /// Instead of the configuration's log_level.
     #[arg(long, value_name = "LEVEL", env = "MILLWRIGHT_AGENT_LOG_LEVEL")]
     pub log_level: Option<String>,
+    /// Stop when standard input ends: for programs that start an agent and must not leave it
+    /// behind.
+    #[arg(long)]
+    pub stop_on_eof: bool,
     /// Where everything is kept.
     #[command(flatten)]
     pub data: DataDir,

@@ -17,6 +17,7 @@ use crate::local::{self, Answer, LocalError, Request};
 use crate::outbox::Outbox;
 use crate::run::{self, RunError};
 use crate::status::{MachineStatus, Status};
+use crate::stop::StopSignal;
 
 /// Threads for what blocks: name resolution, and the outbox's closing.
 const BLOCKING_THREADS: usize = 4;
@@ -121,7 +122,11 @@ fn run_agent(arguments: &RunArguments) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error, Exit::Failed),
     };
-    match runtime.block_on(run::run(&config, &arguments.data.data_dir)) {
+    let agent = async {
+        let signals = StopSignal::new(arguments.stop_on_eof).map_err(RunError::System)?;
+        run::run(&config, &arguments.data.data_dir, signals).await
+    };
+    match runtime.block_on(agent) {
         Ok(()) => Exit::Done,
         Err(error @ RunError::Locked(_)) => failed(&error, Exit::Locked),
         Err(error) => failed(&error, Exit::Failed),
