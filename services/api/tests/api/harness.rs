@@ -31,7 +31,7 @@ pub struct TestApi {
     http: reqwest::Client,
     offset_us: Arc<AtomicI64>,
     handle: ServerHandle,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// An answer, read.
@@ -79,6 +79,11 @@ impl Answer {
 
 impl TestApi {
     pub async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    /// Starts with something changed.
+    pub async fn start_with(change: impl FnOnce(&mut AppState)) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open_sqlite(folder.path()).await.unwrap();
@@ -94,7 +99,7 @@ impl TestApi {
         let mqtt = MqttEndpoint { host: "localhost".to_owned(), port: 8883 };
         let settings = EnrollmentSettings::new(mqtt);
         let enrollment = Enrollment::new(store.clone(), trust, settings);
-        let state = AppState {
+        let mut state = AppState {
             store,
             enrollment,
             people: Arc::new(people),
@@ -114,7 +119,7 @@ impl TestApi {
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             offset_us,
             handle,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -125,6 +130,19 @@ impl TestApi {
 
     pub fn now(&self) -> Timestamp {
         self.state.now()
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// An organization below the root.
+    pub async fn child_organization(&self, name: &str) -> OrganizationId {
+        let admin = self.admin().await;
+        let body = Some(json!({"name": name}));
+        let made = self.call(&admin, "POST", "/organizations", body).await.json(201);
+        made["id"].as_str().unwrap().parse().unwrap()
     }
 
     /// A request; `path` without `/api/v1` when it starts with another word.
