@@ -2,13 +2,52 @@
 
 mod cli;
 mod config;
+mod demo;
 mod logging;
+mod serve;
+mod worker;
 
+use std::process::ExitCode;
+
+use anyhow::Context;
 use clap::Parser;
 
-fn main() {
-    let cli = cli::Cli::parse();
-    let _ = &cli.command;
-    let _ = config::Config::load(&cli::ServeArgs::default());
-    let _ = logging::start("info", false, None);
+use crate::cli::{Cli, Command, DemoArgs, ServeArgs};
+use crate::config::Config;
+
+fn main() -> ExitCode {
+    // An error: a provider is installed already, which is as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let result = match Cli::parse().command {
+        Command::Serve(args) => serve(&args),
+        Command::Demo(args) => demo(args),
+        Command::Broker => millwright_bus::run_broker(std::io::BufReader::new(std::io::stdin()))
+            .context("the bus's broker"),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "the program's last word")]
+fn tell(error: &anyhow::Error) {
+    eprintln!("millwright: {error:#}");
+}
+
+fn serve(args: &ServeArgs) -> anyhow::Result<()> {
+    let config = Config::load(args)?;
+    let _logging = logging::start(&config.log, config.log_json, config.otlp.as_deref())?;
+    runtime()?.block_on(serve::run(config, args.stop_on_eof))
+}
+
+fn demo(args: DemoArgs) -> anyhow::Result<()> {
+    runtime()?.block_on(demo::run(args))
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("async runtime")
 }

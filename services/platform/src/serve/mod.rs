@@ -1,0 +1,73 @@
+//! `millwright serve`: starts the services in order, waits, stops them in the other order.
+
+mod addresses;
+mod bridge;
+mod bus;
+mod parts;
+mod tls;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use millwright_store::DataFolderLock;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use addresses::AddressFile;
+use parts::Parts;
+
+/// How long accepted messages may take to be committed at the end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Runs the platform until it is told to stop.
+pub(crate) async fn run(config: Config, stop_on_eof: bool) -> anyhow::Result<()> {
+    let _lock = DataFolderLock::acquire(&config.data_dir)?;
+    AddressFile::remove_stale(&config.data_dir);
+    let mut parts = Parts::start(&config).await?;
+    let _addresses = AddressFile::write(&config.data_dir, parts.http, parts.mqtt)
+        .with_context(|| format!("addresses.json in {}", config.data_dir.display()))?;
+    announce(parts.http, parts.mqtt, config.tls.is_some());
+    let ended = tokio::select! {
+        signal = stop_signal(stop_on_eof) => signal.map(|name| tracing::info!(signal = name, "stopping")),
+        ended = parts.api_ended() => ended,
+    };
+    parts.stop(DRAIN).await;
+    tracing::info!("stopped");
+    ended
+}
+
+fn announce(http: SocketAddr, mqtt: SocketAddr, https: bool) {
+    let scheme = if https { "https" } else { "http" };
+    tracing::info!("ready: API {scheme}://{http}/docs, machines {mqtt} (MQTT over TLS)");
+}
+
+/// The first of Ctrl-C, `kill` and, where that was asked for, the end of standard input.
+async fn stop_signal(stop_on_eof: bool) -> anyhow::Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let eof = async {
+        if stop_on_eof {
+            standard_input_ends().await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+        () = eof => "end of standard input",
+    })
+}
+
+/// A thread of its own: a read of standard input can't be called off, and one of the runtime's
+/// threads would keep the platform from ending.
+async fn standard_input_ends() {
+    let (ended, eof) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        // Whatever comes is thrown away; an error is an end too.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        let _ = ended.send(());
+    });
+    let _ = eof.await;
+}

@@ -1,0 +1,164 @@
+//! Work in the background: jobs, and what must go on by itself.
+//!
+//! Every loop has a wake-up and an interval; the wake-up makes it fast, the interval makes it
+//! certain. A loop that fails logs it and goes on: what it does is safe to repeat.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use millwright_bus::Bus;
+use millwright_bus::topics::{self, Wake};
+use millwright_gateway::directory_store::StoreDirectory;
+use millwright_schemas::Timestamp;
+use millwright_store::jobs::{self, AfterFailure, Job};
+use millwright_store::machines::revocations::DISCONNECT_JOB;
+use millwright_store::{Store, StoreError};
+use tokio_util::sync::CancellationToken;
+
+/// How long a job may run before another worker may take it, in seconds.
+const LEASE_S: i64 = 60;
+/// How often jobs are looked for without a wake-up.
+const JOB_POLL: Duration = Duration::from_secs(5);
+/// Pause after the database could not be used.
+const FAILURE_PAUSE: Duration = Duration::from_secs(2);
+/// A job that failed this often is dead.
+const ATTEMPTS_MAX: i64 = 10;
+/// First pause before a failed job is tried again, in seconds; doubled each time.
+const RETRY_S: i64 = 2;
+/// How often what has expired is removed.
+const HOUSEKEEPING: Duration = Duration::from_secs(15 * 60);
+
+/// Now, by this computer's clock.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_chrono(chrono::Utc::now())
+}
+
+/// Tells live connections that rights have changed: this process's and, over the bus, others'.
+#[derive(Clone)]
+pub(crate) struct AccessWake {
+    directory: Arc<StoreDirectory>,
+    bus: Bus,
+}
+
+impl AccessWake {
+    pub(crate) const fn new(directory: Arc<StoreDirectory>, bus: Bus) -> Self {
+        Self { directory, bus }
+    }
+
+    fn local(&self) {
+        self.directory.wake();
+    }
+
+    fn everywhere(&self) {
+        self.local();
+        if let Err(error) = self.bus.publish(topics::wake(Wake::Access), Vec::new()) {
+            tracing::warn!(%error, "wake-up was not published; gateways find out by themselves");
+        }
+    }
+}
+
+/// Passes wake-ups of other processes on.
+pub(crate) async fn follow_access(wake: AccessWake, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut messages = wake.bus.subscribe(topics::wake(Wake::Access))?;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            message = messages.recv() => match message {
+                Some(_) => wake.local(),
+                None => return Ok(()),
+            },
+        }
+    }
+}
+
+/// Does jobs until stopped.
+pub(crate) async fn run_jobs(store: Store, wake: AccessWake, stop: CancellationToken) {
+    loop {
+        let pause = match next_job(&store, &wake).await {
+            Ok(true) => continue,
+            Ok(false) => JOB_POLL,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "jobs can't be done now");
+                FAILURE_PAUSE
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = store.jobs_enqueued() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Does the next due job; `false`: there is none.
+async fn next_job(store: &Store, wake: &AccessWake) -> Result<bool, StoreError> {
+    let start = now();
+    let lease = start.plus_seconds(LEASE_S);
+    let Some(job) = jobs::take(store, DISCONNECT_JOB, start, lease).await? else {
+        return Ok(false);
+    };
+    match perform(&job, wake) {
+        Ok(()) => jobs::complete(store, job.id).await?,
+        Err(reason) => {
+            tracing::warn!(job.id = %job.id, job.kind = %job.kind, %reason, "job failed");
+            jobs::fail(store, job.id, &reason, after_failure(job.attempts, now())).await?;
+        }
+    }
+    Ok(true)
+}
+
+fn perform(job: &Job, wake: &AccessWake) -> Result<(), String> {
+    match job.kind.as_str() {
+        // Gateways read from the database whom it concerns.
+        DISCONNECT_JOB => {
+            wake.everywhere();
+            Ok(())
+        }
+        other => Err(format!("no worker for jobs of kind {other:?}")),
+    }
+}
+
+fn after_failure(attempts: i64, now: Timestamp) -> AfterFailure {
+    if attempts >= ATTEMPTS_MAX {
+        return AfterFailure::Bury;
+    }
+    let doublings = u32::try_from(attempts.clamp(1, ATTEMPTS_MAX) - 1).unwrap_or(0);
+    AfterFailure::RetryAt(now.plus_seconds(RETRY_S << doublings))
+}
+
+/// Removes what has expired, in transactions of its own.
+pub(crate) async fn keep_house(store: Store, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = forget_expired(&store).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "housekeeping failed");
+        }
+    }
+}
+
+async fn forget_expired(store: &Store) -> Result<(), StoreError> {
+    let tx = store.begin().await?;
+    millwright_store::people::sessions::forget_expired(&tx, now()).await?;
+    tx.commit().await
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_job_waits_longer_each_time_and_is_buried_in_the_end() {
+        let now = Timestamp::from_micros(0);
+        let wait = |attempts| match after_failure(attempts, now) {
+            AfterFailure::RetryAt(time) => Some(time.seconds()),
+            AfterFailure::Bury => None,
+        };
+        assert_eq!((wait(1), wait(2), wait(9)), (Some(2), Some(4), Some(512)));
+        assert_eq!(wait(10), None);
+    }
+}
