@@ -1,6 +1,59 @@
-//! Named bounds of the intake. Beyond them connections stop reading: back-pressure, not loss.
+//! Named bounds of ingest. Beyond those of the intake connections stop reading: back-pressure,
+//! not loss. Beyond those of a machine values go to quarantine with the reason.
+
+use std::time::Duration;
 
 /// Messages that wait for their batch, over all connections.
 pub const INTAKE_MESSAGES: usize = 8_192;
 /// Payload that waits for its batch or its commit, over all connections, in KiB.
 pub const INTAKE_KIB: usize = 64 * 1024;
+
+/// Messages after which a batch is closed.
+pub const BATCH_MESSAGES: usize = 2_048;
+/// Values after which a batch is closed; one message may go beyond. Keeps a transaction short,
+/// so that the API has its turn at the writer.
+pub const BATCH_VALUES: usize = 10_000;
+/// How long a batch waits for more messages when the database is idle.
+pub const BATCH_LINGER: Duration = Duration::from_millis(2);
+
+/// First pause before a batch is written again; doubled up to [`RETRY_MAX`].
+pub const RETRY_MIN: Duration = Duration::from_millis(50);
+/// Longest pause before a batch is written again.
+pub const RETRY_MAX: Duration = Duration::from_secs(2);
+
+/// Machines whose signals and cursors are kept in memory; the longest unused are dropped.
+pub const CACHED_MACHINES: usize = 10_000;
+/// Machines whose last receive time is kept, for messages without a time.
+pub const CLOCKED_MACHINES: usize = 10_000;
+/// Window in which new signals are counted, in microseconds: a minute.
+pub const NEW_SIGNALS_WINDOW_US: i64 = 60_000_000;
+/// How often a machine's last-seen time is written at most, in microseconds: a second.
+pub const SEEN_EVERY_US: i64 = 1_000_000;
+/// Rejected values of one message that its quarantine row names; the others are counted.
+pub const REASONS_SHOWN: usize = 10;
+
+/// Machines whose samples are copied to watchers; beyond it a watcher sees stored values only.
+pub const WATCHED_MACHINES: usize = 1_000;
+/// Copies that wait for one slow watcher; it then skips the oldest and is told.
+pub const LIVE_QUEUE: usize = 256;
+/// Copies that wait for the bus; beyond it they are dropped, watchers poll.
+pub const FORWARD_QUEUE: usize = 1_024;
+
+/// What one machine may take up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MachineLimits {
+    /// Signals, ever.
+    pub signals: usize,
+    /// New signals a minute.
+    pub new_signals_a_minute: usize,
+    /// Outboxes; beyond it the longest unused is forgotten, with its gaps.
+    pub outboxes: usize,
+    /// Gaps; beyond it the two that are closest become one.
+    pub gaps: usize,
+}
+
+impl Default for MachineLimits {
+    fn default() -> Self {
+        Self { signals: 2_000, new_signals_a_minute: 100, outboxes: 16, gaps: 1_000 }
+    }
+}

@@ -53,6 +53,28 @@ impl CursorKey for i64 {
     }
 }
 
+impl CursorKey for String {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Self::from_utf8(bytes.to_vec()).ok()
+    }
+}
+
+/// A time and an id, for lists by time.
+impl CursorKey for (i64, Uuid) {
+    fn to_bytes(&self) -> Vec<u8> {
+        [self.0.to_be_bytes().as_slice(), self.1.as_bytes()].concat()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (time, id) = bytes.split_at_checked(8)?;
+        Some((i64::from_bytes(time)?, Uuid::from_slice(id).ok()?))
+    }
+}
+
 impl<K: CursorKey> PageRequest<K> {
     /// From a request's query.
     ///

@@ -4,8 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
+use sqlx::Connection as _;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 
 use crate::StoreError;
@@ -31,6 +33,15 @@ pub(crate) struct SqlitePools {
     pub(crate) readers: SqlitePool,
 }
 
+/// Whether a connection that comes back can be lent again. When the disk is full, SQLite undoes
+/// a transaction by itself; sqlx then still counts it as open and would never begin another one
+/// on this connection.
+async fn is_clean(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // A rollback may still be on its way to the connection's thread; the ping comes after it.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
 impl SqlitePools {
     pub(crate) async fn open(file: &Path) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
@@ -48,6 +59,7 @@ impl SqlitePools {
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_release(|connection, _| Box::pin(is_clean(connection)))
             .connect_with(options.clone().pragma("cache_size", WRITER_CACHE_KIB))
             .await?;
         let readers = SqlitePoolOptions::new()

@@ -11,7 +11,7 @@ pub struct Model {
     pub id: i64,
     pub machine_id: Uuid,
     pub signal: String,
-    pub kind: String,
+    pub kind: Option<String>,
     pub unit: Option<String>,
     pub created_at: i64,
 }

@@ -1,1 +1,17 @@
 //! Telemetry: series, points, latest values, cursors, gaps, reported events, quarantine.
+//!
+//! Written by ingest in batches, each one transaction ([`BatchTx`]) of few statements; read
+//! through [`reads`].
+
+mod batch;
+pub mod latest;
+pub mod machines;
+mod multi_row;
+pub mod points;
+pub mod quarantine;
+pub mod reads;
+pub mod reported;
+pub mod series;
+pub mod streams;
+
+pub use batch::BatchTx;

@@ -1,0 +1,126 @@
+//! Signals, samples over time, reported events.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::ids::{EventId, MachineId, OutboxId};
+use crate::signal::{Quality, SignalKind};
+use crate::time::Timestamp;
+
+/// Points a series when the caller doesn't say.
+pub const POINTS_DEFAULT: u32 = 500;
+/// Most points a series.
+pub const POINTS_MAX: u32 = 5_000;
+/// Most signals in one request.
+pub const SIGNALS_MAX: usize = 20;
+
+/// A signal of a machine with its newest value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Signal {
+    /// Its name.
+    pub signal: String,
+    /// Its unit, where it is known.
+    pub unit: Option<String>,
+    /// What kind of values it has; null while it only ever was null.
+    pub kind: Option<SignalKind>,
+    /// Device time of the newest value.
+    pub ts: Option<Timestamp>,
+    /// The newest value: a number, a boolean, a text, or null.
+    pub value: Value,
+    /// Quality of the newest value.
+    pub quality: Option<Quality>,
+    /// When the platform had the newest value.
+    pub received_at: Option<Timestamp>,
+}
+
+/// Signals over time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TelemetryChart {
+    /// One a signal asked for, in that order.
+    pub series: Vec<TelemetrySeries>,
+}
+
+/// A signal over time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TelemetrySeries {
+    /// Its name.
+    pub signal: String,
+    /// Its kind; null when the machine has no such signal, or no value of it yet.
+    pub kind: Option<SignalKind>,
+    /// Seconds that a point stands for; 0 for points as received.
+    pub resolution: f64,
+    /// Whether there are more changes than points were asked for; the first ones are given.
+    pub truncated: bool,
+    /// The points, oldest first.
+    pub points: SeriesPoints,
+}
+
+/// Numbers as `[ts_ms, avg, min, max]`; booleans and texts as `[ts_ms, value]`, where they change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+#[allow(clippy::type_complexity, reason = "utoipa describes tuples, not aliases of them")]
+pub enum SeriesPoints {
+    /// Unix milliseconds, mean, smallest, largest.
+    Numbers(Vec<(i64, Option<f64>, Option<f64>, Option<f64>)>),
+    /// Unix milliseconds, value.
+    Booleans(Vec<(i64, Option<bool>)>),
+    /// Unix milliseconds, value.
+    Texts(Vec<(i64, Option<String>)>),
+}
+
+/// A sample of a watched machine, as it comes in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LiveSample {
+    /// Whose sample.
+    pub machine_id: MachineId,
+    /// The signal's name.
+    pub signal: String,
+    /// Device time.
+    pub ts: Timestamp,
+    /// A number, a boolean, a text, or null.
+    pub value: Value,
+    /// Its quality.
+    pub quality: Quality,
+    /// When the platform had it.
+    pub received_at: Timestamp,
+}
+
+/// An event that a machine has reported.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MachineEvent {
+    /// Unique for the machine.
+    pub id: EventId,
+    /// What happened, such as `fault.raised`.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Device time; the receive time when the machine's can't be meant.
+    pub ts: Timestamp,
+    /// When the platform had it.
+    pub received_at: Timestamp,
+    /// The store on the machine that it waited in.
+    pub outbox: Option<OutboxId>,
+    /// Its number there.
+    pub seq: Option<i64>,
+    /// Details, as the type says.
+    pub data: Map<String, Value>,
+}
+
+/// Which reported events are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct MachineEventQuery {
+    /// Only this type; `fault.*` stands for all that start with `fault.`.
+    #[serde(rename = "type")]
+    #[param(rename = "type")]
+    pub event_type: Option<String>,
+    /// From this time on: RFC 3339 or Unix milliseconds.
+    pub from: Option<String>,
+    /// Before this time: RFC 3339 or Unix milliseconds.
+    pub to: Option<String>,
+    /// Items a page, 1 to 500.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}

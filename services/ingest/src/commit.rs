@@ -1,0 +1,154 @@
+//! The committer: one batch after the other, until each is settled.
+
+use std::time::Instant;
+
+use millwright_schemas::Timestamp;
+use millwright_store::StoreError;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use crate::collect::Batch;
+use crate::decode::Message;
+use crate::health::Health;
+use crate::limits::{RETRY_MAX, RETRY_MIN};
+use crate::live::{Live, LiveCopy};
+use crate::metrics::IngestMetrics;
+use crate::write::{Writer, Written};
+
+/// Settles batches: committed and acknowledged, or left to their machines.
+#[derive(Debug)]
+pub(crate) struct Committer {
+    pub(crate) writer: Writer,
+    pub(crate) live: Live,
+    pub(crate) health: Health,
+    pub(crate) metrics: IngestMetrics,
+    /// The platform's clock, for the health flag only.
+    pub(crate) now: fn() -> Timestamp,
+}
+
+impl Committer {
+    /// Runs until the collector has ended and its last batch is settled.
+    pub(crate) async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
+        while let Some(batch) = batches.recv().await {
+            self.settle(batch.messages).await;
+        }
+    }
+
+    /// A lasting error halves the batch until the message at fault is alone.
+    async fn settle(&mut self, messages: Vec<Message>) {
+        let mut waiting = vec![messages];
+        while let Some(mut part) = waiting.pop() {
+            match self.write(&part).await {
+                Ok(written) => self.publish(written, part.len()),
+                Err(error) if part.len() > 1 => {
+                    tracing::warn!(messages = part.len(), error = chain(&error), "batch is halved");
+                    let rest = part.split_off(part.len() / 2);
+                    waiting.push(rest);
+                    waiting.push(part);
+                }
+                Err(error) => self.refuse(part, &error).await,
+            }
+        }
+    }
+
+    /// Writes until it is committed or lastingly refused.
+    async fn write(&mut self, messages: &[Message]) -> Result<Written, StoreError> {
+        let mut pause = RETRY_MIN;
+        let mut again = false;
+        loop {
+            let started = Instant::now();
+            match self.writer.write(messages, again).await {
+                Err(error) if error.is_transient() => {
+                    self.health.set_stalled((self.now)(), chain(&error));
+                    self.metrics.stalled.set(1);
+                    self.metrics.retries.inc();
+                    tracing::warn!(
+                        messages = messages.len(),
+                        error = chain(&error),
+                        "commit failed; machines wait"
+                    );
+                    sleep(pause).await;
+                    pause = (pause * 2).min(RETRY_MAX);
+                    again = true;
+                }
+                settled => {
+                    // A lasting error is about the batch; the database itself works.
+                    self.health.set_well();
+                    self.metrics.stalled.set(0);
+                    self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+                    return settled;
+                }
+            }
+        }
+    }
+
+    /// One message that the database refuses: to quarantine, so that it doesn't come for ever.
+    async fn refuse(&mut self, mut messages: Vec<Message>, error: &StoreError) {
+        let reason = chain(error);
+        for message in &mut messages {
+            let machine = message.uplink().machine;
+            tracing::error!(machine.id = %machine, error = reason, "a message can't be stored");
+            message.refuse("refused_by_database", reason.clone());
+        }
+        match self.write(&messages).await {
+            Ok(written) => self.publish(written, messages.len()),
+            Err(error) => {
+                for message in &messages {
+                    let uplink = message.uplink();
+                    tracing::error!(
+                        machine.id = %uplink.machine,
+                        error = chain(&error),
+                        "a message can't be stored nor quarantined; its connection is closed"
+                    );
+                    if let Some(line) = &uplink.acks {
+                        line.fail();
+                    }
+                }
+            }
+        }
+    }
+
+    /// What follows a commit: acknowledgements first.
+    fn publish(&self, written: Written, messages: usize) {
+        let Written { planned, counts } = written;
+        for (line, count) in planned.done {
+            line.advance(count);
+        }
+        for line in planned.refused {
+            line.fail();
+        }
+        for (machine, samples) in planned.live {
+            self.live.publish(LiveCopy { machine, samples });
+        }
+        let metrics = &self.metrics;
+        let (duplicates, conflicts, quarantined) = counts.totals();
+        let count = |counter: &prometheus::IntCounter, n: i64| {
+            counter.inc_by(u64::try_from(n).unwrap_or(0));
+        };
+        let plan = &planned.plan;
+        let values = plan.new_points.len() + plan.other_points.len() + plan.texts.len();
+        metrics.messages.inc_by((messages as u64).saturating_sub(planned.refused_messages));
+        metrics.refused.inc_by(planned.refused_messages);
+        metrics.points.inc_by(values as u64);
+        metrics.events.inc_by(plan.reported.len() as u64);
+        count(&metrics.duplicates, duplicates);
+        count(&metrics.conflicts, conflicts);
+        count(&metrics.quarantined, quarantined);
+        metrics.batches.inc();
+        metrics.batch_messages.observe(messages as f64);
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &StoreError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

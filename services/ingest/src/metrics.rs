@@ -1,0 +1,71 @@
+//! Metrics of ingest, `millwright_ingest_*`.
+
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Registry};
+
+/// The metrics; register them once a process.
+#[derive(Debug, Clone)]
+pub struct IngestMetrics {
+    pub(crate) messages: IntCounter,
+    pub(crate) points: IntCounter,
+    pub(crate) events: IntCounter,
+    pub(crate) duplicates: IntCounter,
+    pub(crate) conflicts: IntCounter,
+    pub(crate) quarantined: IntCounter,
+    pub(crate) refused: IntCounter,
+    pub(crate) batches: IntCounter,
+    pub(crate) retries: IntCounter,
+    pub(crate) stalled: IntGauge,
+    pub(crate) batch_messages: Histogram,
+    pub(crate) commit_seconds: Histogram,
+}
+
+impl IngestMetrics {
+    /// Registers the metrics.
+    ///
+    /// # Errors
+    /// When they are registered already.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counter = |name: &str, help: &str| {
+            let counter = IntCounter::new(format!("millwright_ingest_{name}"), help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, prometheus::Error>(counter)
+        };
+        let histogram = |name: &str, help: &str, buckets: Vec<f64>| {
+            let options = HistogramOpts::new(format!("millwright_ingest_{name}"), help);
+            let histogram = Histogram::with_opts(options.buckets(buckets))?;
+            registry.register(Box::new(histogram.clone()))?;
+            Ok::<_, prometheus::Error>(histogram)
+        };
+        let stalled =
+            IntGauge::new("millwright_ingest_stalled", "1 while the database can't be written to")?;
+        registry.register(Box::new(stalled.clone()))?;
+        Ok(Self {
+            messages: counter("messages_total", "Messages committed")?,
+            points: counter("points_total", "Values handed to the database")?,
+            events: counter("events_total", "Reported events handed to the database")?,
+            duplicates: counter("duplicates_total", "Values and events that were there already")?,
+            conflicts: counter(
+                "conflicts_total",
+                "Values and events that were there with another content",
+            )?,
+            quarantined: counter("quarantined_total", "Messages put into quarantine")?,
+            refused: counter(
+                "refused_total",
+                "Messages left to their machine: of a superseded connection or unknown machine",
+            )?,
+            batches: counter("batches_total", "Transactions committed")?,
+            retries: counter("retries_total", "Batches written again after an error")?,
+            stalled,
+            batch_messages: histogram(
+                "batch_messages",
+                "Messages in a batch",
+                prometheus::exponential_buckets(1.0, 2.0, 12)?,
+            )?,
+            commit_seconds: histogram(
+                "commit_seconds",
+                "Time to write and commit a batch",
+                prometheus::exponential_buckets(0.000_5, 2.0, 14)?,
+            )?,
+        })
+    }
+}

@@ -1,0 +1,10 @@
+//! What a batch writes. Pure: from the machines as they are remembered and the batch's messages
+//! to rows; the machines advance with it.
+
+mod counts;
+mod event;
+mod planner;
+mod samples;
+
+pub(crate) use counts::Counts;
+pub(crate) use planner::{Known, Plan, Planned, plan};

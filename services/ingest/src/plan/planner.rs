@@ -1,0 +1,198 @@
+//! The plan of a batch.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use millwright_schemas::api::telemetry::LiveSample;
+use millwright_schemas::wire::telemetry::RejectedValue;
+use millwright_schemas::{MachineId, OutboxId, SignalKind};
+use millwright_store::events::NewEvent;
+use millwright_store::telemetry::latest::LatestRow;
+use millwright_store::telemetry::machines::{MachineRow, SeenRow};
+use millwright_store::telemetry::points::{PointRow, TextRow};
+use millwright_store::telemetry::quarantine::QuarantineRow;
+use millwright_store::telemetry::reported::ReportedRow;
+use millwright_store::telemetry::series::NewSeries;
+
+use crate::decode::{Body, Message};
+use crate::intake::AckLine;
+use crate::limits::{MachineLimits, REASONS_SHOWN};
+use crate::machine::MachineState;
+use crate::stream::Edits;
+
+/// What is known when a batch is planned.
+#[derive(Debug)]
+pub(crate) struct Known<'a> {
+    /// The machines of the batch, as the transaction sees them.
+    pub(crate) machines: &'a HashMap<MachineId, MachineRow>,
+    /// Of which machines live copies are wanted.
+    pub(crate) watched: &'a HashSet<MachineId>,
+    pub(crate) limits: &'a MachineLimits,
+    /// Number of this batch; counts up.
+    pub(crate) batch: u64,
+}
+
+/// What a batch writes.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) new_series: Vec<NewSeries>,
+    pub(crate) fixed_kinds: Vec<(i64, SignalKind)>,
+    /// Later than all of their series.
+    pub(crate) new_points: Vec<PointRow>,
+    /// May be there already.
+    pub(crate) other_points: Vec<PointRow>,
+    pub(crate) texts: Vec<TextRow>,
+    /// Nulls of signals that had no kind when they came, with the signal's name.
+    pub(super) nulls: Vec<(MachineId, String, PointRow)>,
+    pub(crate) latest: Vec<LatestRow>,
+    pub(crate) forgotten: Vec<(MachineId, OutboxId)>,
+    pub(crate) streams: Edits,
+    pub(crate) reported: Vec<ReportedRow>,
+    /// One a reported event: what it means to the platform, if it is new.
+    pub(crate) domain_events: Vec<Option<NewEvent>>,
+    pub(crate) quarantine: Vec<QuarantineRow>,
+    pub(crate) seen: Vec<SeenRow>,
+}
+
+/// The plan, and what follows once it is committed.
+#[derive(Debug, Default)]
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
+    /// How many messages of each connection are done.
+    pub(crate) done: Vec<(Arc<AckLine>, u64)>,
+    /// Connections whose messages are not stored.
+    pub(crate) refused: Vec<Arc<AckLine>>,
+    pub(crate) refused_messages: u64,
+    pub(crate) live: HashMap<MachineId, Vec<LiveSample>>,
+}
+
+/// Plans a batch. Every machine in `known` has a state.
+pub(crate) fn plan(
+    states: &mut HashMap<MachineId, MachineState>,
+    known: &Known<'_>,
+    messages: &[Message],
+) -> Planned {
+    let mut planner = Planner { known, planned: Planned::default(), lines: HashMap::new() };
+    let mut touched = HashSet::new();
+    for message in messages {
+        planner.message(states, message, &mut touched);
+    }
+    let mut planned = planner.planned;
+    settle_nulls(states, &mut planned.plan);
+    for machine in touched {
+        if let Some(state) = states.get_mut(&machine) {
+            state.used_in = known.batch;
+            state.take_edits(machine, &mut planned.plan.streams);
+            planned.plan.seen.extend(state.take_seen(machine));
+        }
+    }
+    planned
+}
+
+/// A null belongs with the values of its signal's kind, known by the end of the batch or not. It
+/// came before all of them, so it goes in front.
+fn settle_nulls(states: &HashMap<MachineId, MachineState>, plan: &mut Plan) {
+    if plan.nulls.is_empty() {
+        return;
+    }
+    let (mut points, mut texts) = (Vec::new(), Vec::new());
+    for (machine, signal, row) in std::mem::take(&mut plan.nulls) {
+        let series = states.get(&machine).and_then(|state| state.series.get(&signal));
+        if series.and_then(|series| series.kind) == Some(SignalKind::Text) {
+            let PointRow { series, ts, quality, .. } = row;
+            texts.push(TextRow { series, ts, value: None, quality });
+        } else {
+            points.push(row);
+        }
+    }
+    plan.other_points.splice(0..0, points);
+    plan.texts.splice(0..0, texts);
+}
+
+pub(super) struct Planner<'a> {
+    pub(super) known: &'a Known<'a>,
+    pub(super) planned: Planned,
+    /// Connection → its place in `planned.done`.
+    lines: HashMap<*const AckLine, usize>,
+}
+
+impl Planner<'_> {
+    fn message(
+        &mut self,
+        states: &mut HashMap<MachineId, MachineState>,
+        message: &Message,
+        touched: &mut HashSet<MachineId>,
+    ) {
+        let uplink = message.uplink();
+        if uplink.acks.as_ref().is_some_and(|line| line.failed()) {
+            // It will come again on another connection.
+            return;
+        }
+        let machines = self.known.machines;
+        let sender = machines.get(&uplink.sender);
+        let current = sender.is_some_and(|row| uplink.generation.0 >= row.generation);
+        let Some(row) = machines.get(&uplink.machine).filter(|_| current) else {
+            self.planned.refused_messages += 1;
+            self.planned.refused.extend(uplink.acks.clone());
+            return;
+        };
+        let received_at = uplink.received_at.micros();
+        if uplink.sender != uplink.machine
+            && let Some(state) = states.get_mut(&uplink.sender)
+        {
+            state.hear(received_at, message.clock_offset_us, None);
+            touched.insert(uplink.sender);
+        }
+        let Some(state) = states.get_mut(&uplink.machine) else { return };
+        let own_clock = message.clock_offset_us.filter(|_| uplink.sender == uplink.machine);
+        state.hear(received_at, own_clock, message.through_ts);
+        touched.insert(uplink.machine);
+        if let Some(stream) = message.stream {
+            let limits = self.known.limits;
+            let forgotten = state.observe_stream(stream, message.through_ts, received_at, limits);
+            self.planned.plan.forgotten.extend(forgotten.map(|outbox| (uplink.machine, outbox)));
+        }
+        match &message.body {
+            Body::Samples { points, rejected } => self.samples(state, message, points, rejected),
+            Body::Event(event) => self.event(row.organization, message, event),
+            Body::Unusable { code, reason } => self.quarantine(message, code, reason.clone()),
+        }
+        self.done(uplink.acks.as_ref());
+    }
+
+    fn done(&mut self, line: Option<&Arc<AckLine>>) {
+        let Some(line) = line else { return };
+        let done = &mut self.planned.done;
+        let place = *self.lines.entry(Arc::as_ptr(line)).or_insert_with(|| {
+            done.push((Arc::clone(line), 0));
+            done.len() - 1
+        });
+        done[place].1 += 1;
+    }
+
+    /// One row for all values of a message that can't be stored.
+    pub(super) fn quarantine_values(&mut self, message: &Message, rejected: &[&RejectedValue]) {
+        let Some(first) = rejected.first() else { return };
+        let mut reasons: Vec<String> = rejected
+            .iter()
+            .take(REASONS_SHOWN)
+            .map(|value| format!("{}: {}", value.signal, value.reason))
+            .collect();
+        if rejected.len() > REASONS_SHOWN {
+            reasons.push(format!("and {} more", rejected.len() - REASONS_SHOWN));
+        }
+        self.quarantine(message, first.code, reasons.join("; "));
+    }
+
+    fn quarantine(&mut self, message: &Message, code: &'static str, reason: String) {
+        let uplink = message.uplink();
+        self.planned.plan.quarantine.push(QuarantineRow {
+            machine: uplink.machine,
+            received_at: uplink.received_at.micros(),
+            topic: uplink.channel.as_str().to_owned(),
+            code,
+            reason,
+            payload: uplink.payload.to_vec(),
+        });
+    }
+}

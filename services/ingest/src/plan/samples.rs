@@ -1,0 +1,172 @@
+//! Samples: each value to its series, its place and the newest values.
+
+use millwright_schemas::api::telemetry::LiveSample;
+use millwright_schemas::wire::telemetry::{Point, RejectedValue, SampleValue};
+use millwright_schemas::{SignalKind, Timestamp};
+use millwright_store::telemetry::latest::LatestRow;
+use millwright_store::telemetry::points::{PointRow, TextRow};
+use millwright_store::telemetry::series::NewSeries;
+
+use super::planner::{Plan, Planner};
+use crate::decode::Message;
+use crate::machine::{MachineState, Series};
+
+impl Planner<'_> {
+    pub(super) fn samples(
+        &mut self,
+        state: &mut MachineState,
+        message: &Message,
+        points: &[Point],
+        rejected: &[RejectedValue],
+    ) {
+        let uplink = message.uplink();
+        let watched = self.known.watched.contains(&uplink.machine);
+        let mut refused = Vec::new();
+        for point in points {
+            match self.point(state, message, point) {
+                Ok(()) if watched => {
+                    let samples = self.planned.live.entry(uplink.machine).or_default();
+                    samples.push(live_sample(message, point));
+                }
+                Ok(()) => {}
+                Err(reason) => refused.push(reason),
+            }
+        }
+        let all: Vec<&RejectedValue> = rejected.iter().chain(&refused).collect();
+        self.quarantine_values(message, &all);
+    }
+
+    fn point(
+        &mut self,
+        state: &mut MachineState,
+        message: &Message,
+        point: &Point,
+    ) -> Result<(), RejectedValue> {
+        if !state.series.contains_key(&point.signal) {
+            self.add_series(state, message, point)?;
+        }
+        let Some(series) = state.series.get_mut(&point.signal) else { return Ok(()) };
+        let plan = &mut self.planned.plan;
+        fix_kind(plan, series, point)?;
+        let received_at = message.uplink().received_at;
+        let ts = point.ts.unwrap_or(received_at).micros();
+        let newest = ts > series.latest_ts;
+        push(plan, series, message, point, ts);
+        if newest {
+            series.latest_ts = ts;
+            let row = latest_row(series.id, ts, point, received_at);
+            match plan.latest.get_mut(series.slot.1) {
+                Some(slot) if series.slot.0 == self.known.batch => *slot = row,
+                _ => {
+                    series.slot = (self.known.batch, plan.latest.len());
+                    plan.latest.push(row);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_series(
+        &mut self,
+        state: &mut MachineState,
+        message: &Message,
+        point: &Point,
+    ) -> Result<(), RejectedValue> {
+        let uplink = message.uplink();
+        let created_at = uplink.received_at.micros();
+        state
+            .admit_signal(created_at, self.known.limits)
+            .map_err(|error| rejected(point, "too_many_signals", error.to_string()))?;
+        let kind = point.value.kind();
+        let rows = &mut self.planned.plan.new_series;
+        rows.push(NewSeries {
+            machine: uplink.machine,
+            signal: point.signal.clone(),
+            kind,
+            created_at,
+        });
+        let id = -i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        let series = Series { id, kind, latest_ts: i64::MIN, slot: (0, 0) };
+        state.series.insert(point.signal.clone(), series);
+        Ok(())
+    }
+}
+
+/// A signal's kind is fixed by its first value that isn't null.
+fn fix_kind(plan: &mut Plan, series: &mut Series, point: &Point) -> Result<(), RejectedValue> {
+    match (series.kind, point.value.kind()) {
+        (_, None) => Ok(()),
+        (Some(fixed), Some(kind)) if fixed == kind => Ok(()),
+        (Some(fixed), Some(kind)) => {
+            let reason = format!("a {} for a signal of kind {}", kind.as_str(), fixed.as_str());
+            Err(rejected(point, "kind_mismatch", reason))
+        }
+        (None, Some(kind)) => {
+            series.kind = Some(kind);
+            let new = usize::try_from(-series.id - 1).ok();
+            match new.and_then(|place| plan.new_series.get_mut(place)) {
+                Some(row) => row.kind = Some(kind),
+                None => plan.fixed_kinds.push((series.id, kind)),
+            }
+            Ok(())
+        }
+    }
+}
+
+fn push(plan: &mut Plan, series: &Series, message: &Message, point: &Point, ts: i64) {
+    let quality = point.quality.code();
+    let row = |value| PointRow { series: series.id, ts, value, quality };
+    let value = match &point.value {
+        SampleValue::Text(text) => {
+            let value = Some(text.clone());
+            plan.texts.push(TextRow { series: series.id, ts, value, quality });
+            return;
+        }
+        SampleValue::Null => match series.kind {
+            Some(SignalKind::Text) => {
+                plan.texts.push(TextRow { series: series.id, ts, value: None, quality });
+                return;
+            }
+            Some(SignalKind::Number | SignalKind::Boolean) => None,
+            None => {
+                let machine = message.uplink().machine;
+                plan.nulls.push((machine, point.signal.clone(), row(None)));
+                return;
+            }
+        },
+        SampleValue::Number(number) => Some(*number),
+        SampleValue::Boolean(value) => Some(f64::from(u8::from(*value))),
+    };
+    if ts > series.latest_ts {
+        plan.new_points.push(row(value));
+    } else {
+        plan.other_points.push(row(value));
+    }
+}
+
+fn latest_row(series: i64, ts: i64, point: &Point, received_at: Timestamp) -> LatestRow {
+    let (value, text) = match &point.value {
+        SampleValue::Null => (None, None),
+        SampleValue::Number(number) => (Some(*number), None),
+        SampleValue::Boolean(value) => (Some(f64::from(u8::from(*value))), None),
+        SampleValue::Text(text) => (None, Some(text.clone())),
+    };
+    let (quality, received_at) = (point.quality.code(), received_at.micros());
+    LatestRow { series, ts, value, text, quality, received_at }
+}
+
+fn live_sample(message: &Message, point: &Point) -> LiveSample {
+    let uplink = message.uplink();
+    LiveSample {
+        machine_id: uplink.machine,
+        signal: point.signal.clone(),
+        ts: point.ts.unwrap_or(uplink.received_at),
+        value: point.value.to_json(),
+        quality: point.quality,
+        received_at: uplink.received_at,
+    }
+}
+
+fn rejected(point: &Point, code: &'static str, reason: String) -> RejectedValue {
+    RejectedValue { ts: point.ts, signal: point.signal.clone(), code, reason }
+}

@@ -1,0 +1,262 @@
+//! Writes a batch: reads what isn't remembered, plans, inserts, commits.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+
+use millwright_schemas::MachineId;
+use millwright_store::telemetry::points::Repeated;
+use millwright_store::telemetry::reported::Outcome;
+use millwright_store::telemetry::{
+    BatchTx, latest, machines, points, quarantine, reported, series, streams,
+};
+use millwright_store::{Store, StoreError};
+
+use crate::decode::Message;
+use crate::limits::{CACHED_MACHINES, MachineLimits};
+use crate::live::Live;
+use crate::machine::MachineState;
+use crate::plan::{Counts, Known, Plan, Planned, plan};
+
+/// Writes batches and remembers machines in between.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    store: Store,
+    live: Live,
+    limits: MachineLimits,
+    states: HashMap<MachineId, MachineState>,
+    batch: u64,
+}
+
+/// A committed batch.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) planned: Planned,
+    pub(crate) counts: Counts,
+}
+
+impl Writer {
+    pub(crate) fn new(store: Store, live: Live, limits: MachineLimits) -> Self {
+        Self { store, live, limits, states: HashMap::new(), batch: 0 }
+    }
+
+    /// Writes and commits. After an error nothing is remembered of the batch's machines, so that
+    /// the next attempt starts from what is stored, whatever became of this one.
+    ///
+    /// `again`: an earlier attempt may have been committed without anyone knowing.
+    pub(crate) async fn write(
+        &mut self,
+        messages: &[Message],
+        again: bool,
+    ) -> Result<Written, StoreError> {
+        self.batch += 1;
+        let ids: BTreeSet<MachineId> = messages
+            .iter()
+            .flat_map(|message| [message.uplink().sender, message.uplink().machine])
+            .collect();
+        let ids: Vec<MachineId> = ids.into_iter().collect();
+        let written = self.write_for(&ids, messages, again).await;
+        if written.is_err() {
+            for id in &ids {
+                self.states.remove(id);
+            }
+        }
+        self.forget_unused();
+        written
+    }
+
+    async fn write_for(
+        &mut self,
+        ids: &[MachineId],
+        messages: &[Message],
+        again: bool,
+    ) -> Result<Written, StoreError> {
+        let watched = self.live.watched(Instant::now());
+        let mut tx = self.store.begin_batch().await?;
+        let rows = machines::load(&mut tx, ids).await?;
+        let machines = rows.into_iter().map(|row| (row.machine, row)).collect();
+        self.remember(&mut tx, &machines).await?;
+        let known = Known {
+            machines: &machines,
+            watched: &watched,
+            limits: &self.limits,
+            batch: self.batch,
+        };
+        let mut planned = plan(&mut self.states, &known, messages);
+        let counts = self.execute(&mut tx, &mut planned.plan, again).await?;
+        tx.commit().await?;
+        Ok(Written { planned, counts })
+    }
+
+    /// Reads the machines that aren't remembered.
+    async fn remember(
+        &mut self,
+        tx: &mut BatchTx,
+        machines: &HashMap<MachineId, machines::MachineRow>,
+    ) -> Result<(), StoreError> {
+        let mut missing = Vec::new();
+        for row in machines.values() {
+            self.states.entry(row.machine).or_insert_with(|| {
+                missing.push(row.machine);
+                MachineState::new(row.last_seen_at)
+            });
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for row in series::load(tx, &missing).await? {
+            if let Some(state) = self.states.get_mut(&row.machine) {
+                state.add_stored_series(row);
+            }
+        }
+        let (cursors, gaps) = streams::load(tx, &missing).await?;
+        for row in cursors {
+            if let Some(state) = self.states.get_mut(&row.key.machine) {
+                state.add_stored_cursor(&row);
+            }
+        }
+        for row in gaps {
+            if let Some(state) = self.states.get_mut(&row.key.machine) {
+                state.add_stored_gap(&row);
+            }
+        }
+        Ok(())
+    }
+
+    async fn execute(
+        &mut self,
+        tx: &mut BatchTx,
+        plan: &mut Plan,
+        again: bool,
+    ) -> Result<Counts, StoreError> {
+        let mut counts = Counts::default();
+        self.create_series(tx, plan).await?;
+        for (series, kind) in &plan.fixed_kinds {
+            series::fix_kind(tx, *series, *kind).await?;
+        }
+        self.insert_points(tx, plan, &mut counts).await?;
+        latest::save(tx, &plan.latest).await?;
+        for (machine, outbox) in &plan.forgotten {
+            streams::forget_outbox(tx, *machine, *outbox).await?;
+        }
+        streams::delete_gaps(tx, &plan.streams.closed).await?;
+        streams::save_gaps(tx, &plan.streams.gaps).await?;
+        streams::save_cursors(tx, &plan.streams.cursors).await?;
+        insert_events(tx, plan, &mut counts).await?;
+        insert_quarantine(tx, plan, again, &mut counts).await?;
+        machines::save_seen(tx, &plan.seen).await?;
+        machines::add_counts(tx, &counts.rows()).await?;
+        Ok(counts)
+    }
+
+    /// Creates the new series and puts their ids where the plan has negative ones.
+    async fn create_series(&mut self, tx: &mut BatchTx, plan: &mut Plan) -> Result<(), StoreError> {
+        if plan.new_series.is_empty() {
+            return Ok(());
+        }
+        let ids = series::create(tx, &plan.new_series).await?;
+        for (row, id) in plan.new_series.iter().zip(&ids) {
+            let state = self.states.get_mut(&row.machine);
+            if let Some(series) = state.and_then(|state| state.series.get_mut(&row.signal)) {
+                series.id = *id;
+            }
+        }
+        let stored = |id: &mut i64| {
+            let place = usize::try_from(-*id - 1).ok();
+            if let Some(stored) = place.and_then(|place| ids.get(place)) {
+                *id = *stored;
+            }
+        };
+        plan.new_points.iter_mut().for_each(|row| stored(&mut row.series));
+        plan.other_points.iter_mut().for_each(|row| stored(&mut row.series));
+        plan.texts.iter_mut().for_each(|row| stored(&mut row.series));
+        plan.latest.iter_mut().for_each(|row| stored(&mut row.series));
+        Ok(())
+    }
+
+    async fn insert_points(
+        &self,
+        tx: &mut BatchTx,
+        plan: &mut Plan,
+        counts: &mut Counts,
+    ) -> Result<(), StoreError> {
+        // Neighbours in the tree one after the other; the sort is stable: the first of equal
+        // times stays the first.
+        plan.new_points.sort_by_key(|row| (row.series, row.ts));
+        plan.other_points.sort_by_key(|row| (row.series, row.ts));
+        let unexpected = points::insert_new(tx, &plan.new_points).await?;
+        if unexpected > 0 {
+            tracing::warn!(points = unexpected, "points were there that could not be");
+        }
+        let numbers = points::insert_any(tx, &plan.other_points).await?;
+        let texts = points::insert_texts(tx, &plan.texts).await?;
+        self.count_repeated(&[numbers, texts], counts);
+        Ok(())
+    }
+
+    fn count_repeated(&self, repeated: &[Repeated], counts: &mut Counts) {
+        if repeated.iter().all(|some| some.duplicates.is_empty() && some.conflicts.is_empty()) {
+            return;
+        }
+        let owners: HashMap<i64, MachineId> = self
+            .states
+            .iter()
+            .filter(|(_, state)| state.used_in == self.batch)
+            .flat_map(|(machine, state)| state.series.values().map(move |s| (s.id, *machine)))
+            .collect();
+        for some in repeated {
+            for machine in some.duplicates.iter().filter_map(|series| owners.get(series)) {
+                counts.of(*machine).duplicates += 1;
+            }
+            for machine in some.conflicts.iter().filter_map(|series| owners.get(series)) {
+                counts.of(*machine).conflicts += 1;
+            }
+        }
+    }
+
+    fn forget_unused(&mut self) {
+        if self.states.len() <= CACHED_MACHINES {
+            return;
+        }
+        let mut used: Vec<u64> = self.states.values().map(|state| state.used_in).collect();
+        used.sort_unstable();
+        let middle = used[used.len() / 2];
+        self.states.retain(|_, state| state.used_in > middle);
+    }
+}
+
+async fn insert_events(
+    tx: &mut BatchTx,
+    plan: &mut Plan,
+    counts: &mut Counts,
+) -> Result<(), StoreError> {
+    let outcomes = reported::insert(tx, &plan.reported).await?;
+    let events = std::mem::take(&mut plan.domain_events);
+    for ((row, outcome), event) in plan.reported.iter().zip(outcomes).zip(events) {
+        match (outcome, event) {
+            (Outcome::New, Some(event)) => tx.append_event(event).await?,
+            (Outcome::New, None) => {}
+            (Outcome::Duplicate, _) => counts.of(row.machine).duplicates += 1,
+            (Outcome::Conflict, _) => counts.of(row.machine).conflicts += 1,
+        }
+    }
+    Ok(())
+}
+
+async fn insert_quarantine(
+    tx: &mut BatchTx,
+    plan: &Plan,
+    again: bool,
+    counts: &mut Counts,
+) -> Result<(), StoreError> {
+    let mut machines = BTreeSet::new();
+    for row in &plan.quarantine {
+        if quarantine::insert(tx, row, again).await? {
+            counts.of(row.machine).quarantined += 1;
+            machines.insert(row.machine);
+        }
+    }
+    for machine in machines {
+        counts.of(machine).quarantine_dropped += quarantine::enforce_bounds(tx, machine).await?;
+    }
+    Ok(())
+}

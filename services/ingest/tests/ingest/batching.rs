@@ -1,0 +1,126 @@
+//! The same messages leave the same rows, however they are batched and however often they come.
+
+use millwright_ingest::intake::Uplink;
+use millwright_schemas::Timestamp;
+use proptest::prelude::*;
+
+use crate::harness::{Site, T0, event, telemetry};
+
+/// One message of a small world in which things collide.
+#[derive(Debug, Clone)]
+enum Sent {
+    Samples { machine: u8, seq: Option<u8>, ts: Vec<(u8, u8)>, form: u8 },
+    Event { machine: u8, id: Option<u8>, seq: Option<u8>, ts: Option<u8>, kind: u8 },
+    Junk { machine: u8, n: u8 },
+}
+
+fn sent() -> impl Strategy<Value = Sent> {
+    let samples =
+        (1u8..3, prop::option::of(1u8..20), prop::collection::vec((0u8..8, 0u8..6), 0..4), 0u8..6)
+            .prop_map(|(machine, seq, ts, form)| Sent::Samples { machine, seq, ts, form });
+    let events = (
+        1u8..3,
+        prop::option::of(0u8..4),
+        prop::option::of(1u8..20),
+        prop::option::of(0u8..4),
+        0u8..4,
+    )
+        .prop_map(|(machine, id, seq, ts, kind)| Sent::Event { machine, id, seq, ts, kind });
+    let junk = (1u8..3, any::<u8>()).prop_map(|(machine, n)| Sent::Junk { machine, n });
+    prop_oneof![6 => samples, 3 => events, 1 => junk]
+}
+
+const OUTBOX: &str = "0198b2c4-7c1e-7000-8000-0000000000aa";
+
+impl Sent {
+    fn uplink(&self, n: i64) -> Uplink {
+        let mut uplink = match self {
+            Self::Samples { machine, seq, ts, form } => {
+                telemetry(u128::from(*machine), &samples(*seq, ts, *form))
+            }
+            Self::Event { machine, id, seq, ts, kind } => {
+                event(u128::from(*machine), &reported(*id, *seq, *ts, *kind))
+            }
+            Self::Junk { machine, n } => telemetry(u128::from(*machine), &format!("junk {n}")),
+        };
+        uplink.received_at = Timestamp::from_micros(T0 + n * 300_000);
+        uplink
+    }
+}
+
+fn stream(seq: Option<u8>) -> String {
+    seq.map_or_else(String::new, |seq| format!(r#""outbox":"{OUTBOX}","seq":{seq},"#))
+}
+
+fn samples(seq: Option<u8>, ts: &[(u8, u8)], form: u8) -> String {
+    let value = |n: u8| match form {
+        0 => "null".to_owned(),
+        1 => format!("\"{n}\""),
+        2 => "true".to_owned(),
+        _ => n.to_string(),
+    };
+    let samples: Vec<String> = ts
+        .iter()
+        .map(|(ts, n)| {
+            let time = i64::from(*ts) + T0 / 1000 - if *n == 5 { T0 / 1000 } else { 0 };
+            format!(r#"{{"ts":{time},"values":{{"s{}":{}}}}}"#, n % 4, value(*n))
+        })
+        .collect();
+    format!(r#"{{{}"samples":[{}]}}"#, stream(seq), samples.join(","))
+}
+
+fn reported(id: Option<u8>, seq: Option<u8>, ts: Option<u8>, kind: u8) -> String {
+    // Without a time the id must be given, or a repetition is a second event by design.
+    let id = id.or(if ts.is_none() { Some(9) } else { None });
+    let id = id.map_or_else(String::new, |id| {
+        format!(r#""id":"0198b2c4-7c1e-7000-8000-0000000000{id:02}","#)
+    });
+    let ts = ts.map_or_else(String::new, |ts| format!("\"ts\":{},", i64::from(ts) + T0 / 1000));
+    let what = match kind {
+        0 => r#""type":"fault.raised","data":{"code":"E-1"}"#,
+        1 => r#""type":"fault.cleared","data":{"code":"E-1"}"#,
+        2 => r#""type":"fault.snapshot","data":{"faults":[]}"#,
+        _ => r#""type":"door.opened","data":{}"#,
+    };
+    format!("{{{id}{}{ts}{what}}}", stream(seq))
+}
+
+async fn tables(messages: &[Sent], sizes: &[usize], times: usize) -> (Vec<String>, Vec<String>) {
+    let mut site = Site::new().await;
+    for _ in 0..times {
+        let all: Vec<Uplink> = (0..).zip(messages).map(|(n, sent)| sent.uplink(n)).collect();
+        let mut all = all.into_iter();
+        let mut sizes = sizes.iter().cycle();
+        while all.len() > 0 {
+            let part = all.by_ref().take(*sizes.next().unwrap()).collect();
+            site.send_all(part).await;
+        }
+        site = site.restart().await;
+    }
+    (site.tables().await, site.tallies().await)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn batching_and_redelivery_make_no_difference(
+        messages in prop::collection::vec(sent(), 1..40),
+        sizes in prop::collection::vec(1usize..10, 1..5),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (whole, tallies) = tables(&messages, &[1_000], 1).await;
+            let (split, split_tallies) = tables(&messages, &sizes, 1).await;
+            assert_eq!(whole, split);
+            assert_eq!(tallies, split_tallies);
+            let (twice, _) = tables(&messages, &sizes, 2).await;
+            assert_eq!(without_receipt(whole), without_receipt(twice));
+        });
+    }
+}
+
+/// A cursor tells when its newest message was received: the second time, here.
+fn without_receipt(rows: Vec<String>) -> Vec<String> {
+    rows.into_iter().filter(|row| !row.starts_with("cursor")).collect()
+}

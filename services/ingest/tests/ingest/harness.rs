@@ -1,0 +1,216 @@
+//! A database with an organization and machines, ingest upon it, and a second connection that
+//! looks at the tables.
+
+use std::future::poll_fn;
+use std::path::Path;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use millwright_ingest::intake::{AckLine, Generation, Uplink};
+use millwright_ingest::limits::MachineLimits;
+use millwright_ingest::live::Live;
+use millwright_ingest::metrics::IngestMetrics;
+use millwright_ingest::{Ingest, IngestOptions};
+use millwright_schemas::topics::UpChannel;
+use millwright_schemas::{MachineId, Timestamp};
+use millwright_store::Store;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Row as _};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// Receive time of the first message: 2026-01-01.
+pub(crate) const T0: i64 = 1_767_225_600_000_000;
+/// A bound for conditions that come true at once or never.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Site {
+    pub(crate) folder: TempDir,
+    pub(crate) store: Store,
+    pub(crate) ingest: Ingest,
+    pub(crate) live: Live,
+    pub(crate) registry: prometheus::Registry,
+    pub(crate) db: SqliteConnection,
+}
+
+impl Site {
+    pub(crate) async fn new() -> Self {
+        Self::with(MachineLimits::default()).await
+    }
+
+    pub(crate) async fn with(limits: MachineLimits) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_sqlite(folder.path()).await.unwrap();
+        let mut db = open(folder.path()).await;
+        let insert = "INSERT INTO organizations (id, name, version, created_at, updated_at) \
+                      VALUES (?, 'o', 1, 0, 0)";
+        sqlx::query(insert).bind(Uuid::from_u128(0xff)).execute(&mut db).await.unwrap();
+        for n in 1..=3 {
+            let insert = "INSERT INTO machines (id, organization_id, name, serial_number, state, \
+                          version, created_at, updated_at) VALUES (?, ?, 'm', ?, 'commissioned', 1, 0, 0)";
+            let query = sqlx::query(insert).bind(machine(n).uuid()).bind(Uuid::from_u128(0xff));
+            query.bind(n.to_string()).execute(&mut db).await.unwrap();
+        }
+        let live = Live::new();
+        let (ingest, registry) = start(&store, limits, &live);
+        Self { folder, store, ingest, live, registry, db }
+    }
+
+    /// Stops ingest and starts it again on the same database.
+    pub(crate) async fn restart(mut self) -> Self {
+        assert!(self.ingest.stop(PATIENCE).await);
+        let (ingest, registry) = start(&self.store, MachineLimits::default(), &self.live);
+        (self.ingest, self.registry) = (ingest, registry);
+        self
+    }
+
+    pub(crate) async fn send(&self, message: Uplink) {
+        self.ingest.intake().send(message).await.unwrap();
+    }
+
+    /// Sends on one connection and waits until all is committed.
+    pub(crate) async fn send_all(&self, messages: Vec<Uplink>) {
+        let line = AckLine::new();
+        let count = messages.len() as u64;
+        for mut message in messages {
+            message.acks = Some(Arc::clone(&line));
+            self.send(message).await;
+        }
+        committed(&line, count).await;
+    }
+
+    pub(crate) async fn telemetry(&self, payloads: &[&str]) {
+        self.send_all(payloads.iter().map(|payload| telemetry(1, payload)).collect()).await;
+    }
+
+    pub(crate) async fn events(&self, payloads: &[&str]) {
+        self.send_all(payloads.iter().map(|payload| event(1, payload)).collect()).await;
+    }
+
+    /// Rows as text, columns joined by `|`.
+    pub(crate) async fn rows(&mut self, sql: &str) -> Vec<String> {
+        let rows =
+            sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut self.db).await.unwrap();
+        rows.iter()
+            .map(|row| {
+                let cell = |i| row.try_get_unchecked::<Option<String>, _>(i).unwrap();
+                let cells = (0..row.len()).map(|i| cell(i).unwrap_or_else(|| "NULL".to_owned()));
+                cells.collect::<Vec<_>>().join("|")
+            })
+            .collect()
+    }
+
+    pub(crate) async fn execute(&mut self, sql: &str) {
+        sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut self.db).await.unwrap();
+    }
+
+    /// Everything that machines have left, but ids that are random.
+    pub(crate) async fn tables(&mut self) -> Vec<String> {
+        let mut all = Vec::new();
+        for sql in [
+            "SELECT 'series', id, hex(machine_id), signal, kind, created_at FROM series ORDER BY id",
+            "SELECT 'points', * FROM points ORDER BY series_id, ts",
+            "SELECT 'points_text', * FROM points_text ORDER BY series_id, ts",
+            "SELECT 'latest', * FROM latest ORDER BY series_id",
+            "SELECT 'cursor', hex(machine_id), hex(outbox), topic, last_seq, through_ts, updated_at \
+             FROM stream_cursors ORDER BY 2, 3, 4",
+            "SELECT 'gap', hex(machine_id), hex(outbox), topic, from_seq, to_seq, detected_at \
+             FROM gaps ORDER BY 2, 3, 4, 5",
+            "SELECT 'event', hex(machine_id), hex(id), ts, received_at, type, hex(outbox), seq, data \
+             FROM machine_events ORDER BY 2, 3",
+            "SELECT 'domain', type, subject_id, data, occurred_at FROM events ORDER BY seq",
+        ] {
+            all.extend(self.rows(sql).await);
+        }
+        all
+    }
+
+    /// What is counted and quarantined: this grows when something comes twice.
+    pub(crate) async fn tallies(&mut self) -> Vec<String> {
+        let mut all = Vec::new();
+        for sql in [
+            "SELECT hex(machine_id), received_at, topic, code, reason, hex(payload) FROM quarantine ORDER BY id",
+            "SELECT hex(machine_id), duplicates, conflicts, quarantined, quarantine_dropped \
+             FROM machine_counters ORDER BY 1",
+            "SELECT hex(machine_id), last_seen_at, clock_offset_us, through_ts \
+             FROM machine_status ORDER BY 1",
+        ] {
+            all.extend(self.rows(sql).await);
+        }
+        all
+    }
+
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let families = self.registry.gather();
+        let family = families.iter().find(|f| f.name() == format!("millwright_ingest_{name}"));
+        family.unwrap().get_metric()[0].get_counter().get_value()
+    }
+}
+
+fn start(store: &Store, limits: MachineLimits, live: &Live) -> (Ingest, prometheus::Registry) {
+    let registry = prometheus::Registry::new();
+    let metrics = IngestMetrics::register(&registry).unwrap();
+    let now = || Timestamp::from_micros(T0);
+    let options = IngestOptions { limits, live: live.clone(), metrics, now };
+    (Ingest::start(store.clone(), options), registry)
+}
+
+pub(crate) async fn open(folder: &Path) -> SqliteConnection {
+    let file = folder.join("millwright.db");
+    SqliteConnectOptions::new().filename(file).foreign_keys(true).connect().await.unwrap()
+}
+
+pub(crate) fn machine(n: u128) -> MachineId {
+    MachineId(Uuid::from_u128(n))
+}
+
+pub(crate) fn uplink(n: u128, channel: UpChannel, payload: &[u8]) -> Uplink {
+    Uplink {
+        sender: machine(n),
+        generation: Generation(1),
+        machine: machine(n),
+        channel,
+        payload: Bytes::copy_from_slice(payload),
+        received_at: Timestamp::from_micros(T0),
+        acks: None,
+    }
+}
+
+pub(crate) fn telemetry(n: u128, payload: &str) -> Uplink {
+    uplink(n, UpChannel::Telemetry, payload.as_bytes())
+}
+
+pub(crate) fn event(n: u128, payload: &str) -> Uplink {
+    uplink(n, UpChannel::Events, payload.as_bytes())
+}
+
+/// Waits until so many messages are acknowledged.
+pub(crate) async fn committed(line: &AckLine, count: u64) {
+    wait(line, |line| line.committed() >= count).await;
+    assert!(!line.failed());
+}
+
+/// Waits until the connection is given up.
+pub(crate) async fn failed(line: &AckLine) {
+    wait(line, AckLine::failed).await;
+}
+
+async fn wait(line: &AckLine, done: impl Fn(&AckLine) -> bool) {
+    let waiting = poll_fn(|cx| {
+        line.register(cx.waker());
+        if done(line) { Poll::Ready(()) } else { Poll::Pending }
+    });
+    tokio::time::timeout(PATIENCE, waiting).await.expect("settles");
+}
+
+/// Waits until the condition holds.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
+}

@@ -1,0 +1,11 @@
+//! Ingest as a whole, on a real database.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod batching;
+mod events;
+mod harness;
+mod limits;
+mod live;
+mod outage;
+mod poison;
+mod values;

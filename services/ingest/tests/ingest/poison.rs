@@ -1,0 +1,62 @@
+//! What the database refuses for good.
+
+use std::sync::Arc;
+
+use millwright_ingest::intake::AckLine;
+
+use crate::harness::{Site, T0, committed, failed, telemetry};
+
+fn sample(n: i64, value: i64) -> String {
+    format!(r#"{{"ts":{},"a":{value}}}"#, T0 / 1000 + n)
+}
+
+#[tokio::test]
+async fn one_poisonous_message_does_not_keep_the_others_from_being_stored() {
+    let mut site = Site::new().await;
+    site.execute(
+        "CREATE TRIGGER poison BEFORE INSERT ON points WHEN NEW.value = 666 \
+         BEGIN SELECT RAISE(ABORT, 'poisonous value'); END",
+    )
+    .await;
+    let outbox = "0198b2c4-7c1e-7000-8000-0000000000aa";
+    let messages = (1..=100).map(|n| {
+        let value = if n == 42 || n == 77 { 666 } else { n };
+        let ts = T0 / 1000 + n;
+        telemetry(1, &format!(
+            r#"{{"outbox":"{outbox}","seq":{n},"samples":[{{"ts":{ts},"values":{{"a":{value}}}}}]}}"#
+        ))
+    });
+    site.send_all(messages.collect()).await;
+    assert_eq!(site.rows("SELECT count(*) FROM points").await, ["98"]);
+    let rows = site.rows("SELECT code, reason FROM quarantine").await;
+    assert_eq!(rows.len(), 2);
+    assert!(rows[0].starts_with("refused_by_database|"), "{rows:?}");
+    assert!(rows[0].contains("poisonous value"), "{rows:?}");
+    assert_eq!(site.rows("SELECT count(*) FROM gaps").await, ["0"]);
+    assert_eq!(site.rows("SELECT last_seq FROM stream_cursors").await, ["100"]);
+    assert!(site.ingest.health().stall().is_none());
+}
+
+#[tokio::test]
+async fn what_can_not_even_be_quarantined_is_left_to_its_machine() {
+    let mut site = Site::new().await;
+    for table in ["points", "quarantine"] {
+        site.execute(&format!(
+            "CREATE TRIGGER poison_{table} BEFORE INSERT ON {table} \
+             BEGIN SELECT RAISE(ABORT, 'no'); END"
+        ))
+        .await;
+    }
+    let line = AckLine::new();
+    let mut message = telemetry(1, &sample(0, 1));
+    message.acks = Some(Arc::clone(&line));
+    site.send(message).await;
+    failed(&line).await;
+    assert_eq!(line.committed(), 0);
+    site.execute("DROP TRIGGER poison_points").await;
+    let line = AckLine::new();
+    let mut message = telemetry(1, &sample(0, 1));
+    message.acks = Some(Arc::clone(&line));
+    site.send(message).await;
+    committed(&line, 1).await;
+}

@@ -1,0 +1,238 @@
+//! A signal over time, in no more points than a chart has room for.
+
+use millwright_schemas::{MachineId, SignalKind, Timestamp};
+use sqlx::Row as _;
+
+use super::scoped::require_machine;
+use crate::telemetry::series::kind_from;
+use crate::{Scope, Store, StoreError};
+
+/// What is to be drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// From this time on.
+    pub from: Timestamp,
+    /// Before this time.
+    pub to: Timestamp,
+    /// Most points a series, at least 1.
+    pub points: u32,
+}
+
+/// A signal over time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chart {
+    /// The signal's name.
+    pub signal: String,
+    /// Its kind; `None` when it has none yet, or the machine has no such signal.
+    pub kind: Option<SignalKind>,
+    /// Width of a bucket in microseconds; 0 for points as received.
+    pub resolution_us: i64,
+    /// Whether there are more changes than were asked for; the first ones are given.
+    pub truncated: bool,
+    /// The points, oldest first.
+    pub points: ChartPoints,
+}
+
+/// Points of one kind. Times in microseconds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ChartPoints {
+    /// Numbers: all of them, or buckets of them.
+    Numbers(Vec<Bucket>),
+    /// Booleans, where they change.
+    Booleans(Vec<(i64, Option<bool>)>),
+    /// Texts, where they change.
+    Texts(Vec<(i64, Option<String>)>),
+}
+
+/// Number of the bucket, mean, smallest, largest.
+type BucketRow = (i64, Option<f64>, Option<f64>, Option<f64>);
+
+/// Numbers of one bucket; of a single point when the resolution is 0. `None`: only nulls.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bucket {
+    /// Where it starts.
+    pub ts: i64,
+    /// Mean.
+    pub avg: Option<f64>,
+    /// Smallest.
+    pub min: Option<f64>,
+    /// Largest.
+    pub max: Option<f64>,
+}
+
+/// Widths of buckets, in milliseconds: what people read easily.
+const WIDTHS_MS: [i64; 27] = [
+    1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000,
+    120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 21_600_000,
+    43_200_000, DAY_MS,
+];
+const DAY_MS: i64 = 86_400_000;
+
+/// Where the value differs from the one before.
+macro_rules! changes_sql {
+    ($table:literal) => {
+        concat!(
+            "SELECT ts, value FROM (SELECT ts, value, row_number() OVER w AS place, ",
+            "lag(value) OVER w AS before FROM ",
+            $table,
+            " WHERE series_id = ? AND ts >= ? AND ts < ? WINDOW w AS (ORDER BY ts)) ",
+            "WHERE place = 1 OR value IS NOT before ORDER BY ts LIMIT ?"
+        )
+    };
+}
+/// Reads signals of a machine over time.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when the machine is outside the scope.
+pub async fn read(
+    store: &Store,
+    scope: Scope,
+    machine: MachineId,
+    signals: &[String],
+    range: Range,
+) -> Result<Vec<Chart>, StoreError> {
+    require_machine(store, scope, machine).await?;
+    let mut charts = Vec::with_capacity(signals.len());
+    for signal in signals {
+        charts.push(read_one(store, machine, signal, range).await?);
+    }
+    Ok(charts)
+}
+
+async fn read_one(
+    store: &Store,
+    machine: MachineId,
+    signal: &str,
+    range: Range,
+) -> Result<Chart, StoreError> {
+    let row = sqlx::query("SELECT id, kind FROM series WHERE machine_id = ? AND signal = ?")
+        .bind(machine.uuid())
+        .bind(signal)
+        .fetch_optional(store.reader_pool())
+        .await?;
+    let mut chart = Chart {
+        signal: signal.to_owned(),
+        kind: None,
+        resolution_us: 0,
+        truncated: false,
+        points: ChartPoints::Numbers(Vec::new()),
+    };
+    let Some(row) = row else { return Ok(chart) };
+    let series: i64 = row.try_get(0)?;
+    chart.kind = kind_from(row.try_get(1)?)?;
+    match chart.kind {
+        Some(SignalKind::Number) | None => numbers(store, series, range, &mut chart).await?,
+        Some(SignalKind::Boolean) => {
+            let sql = changes_sql!("points");
+            let changes: Vec<(i64, Option<f64>)> = changes(store, sql, series, range).await?;
+            let changes = cut(changes, range, &mut chart.truncated);
+            chart.points = ChartPoints::Booleans(
+                changes.into_iter().map(|(ts, value)| (ts, value.map(|v| v != 0.0))).collect(),
+            );
+        }
+        Some(SignalKind::Text) => {
+            let sql = changes_sql!("points_text");
+            let changes = changes(store, sql, series, range).await?;
+            chart.points = ChartPoints::Texts(cut(changes, range, &mut chart.truncated));
+        }
+    }
+    Ok(chart)
+}
+
+async fn numbers(
+    store: &Store,
+    series: i64,
+    range: Range,
+    chart: &mut Chart,
+) -> Result<(), StoreError> {
+    let raw: Vec<(i64, Option<f64>)> = sqlx::query_as(
+        "SELECT ts, value FROM points WHERE series_id = ? AND ts >= ? AND ts < ? \
+         ORDER BY ts LIMIT ?",
+    )
+    .bind(series)
+    .bind(range.from.micros())
+    .bind(range.to.micros())
+    .bind(i64::from(range.points) + 1)
+    .fetch_all(store.reader_pool())
+    .await?;
+    if raw.len() <= range.points as usize {
+        let bucket = |(ts, value)| Bucket { ts, avg: value, min: value, max: value };
+        chart.points = ChartPoints::Numbers(raw.into_iter().map(bucket).collect());
+        return Ok(());
+    }
+    let width = bucket_width(range);
+    let rows: Vec<BucketRow> = sqlx::query_as(
+        "SELECT ts / ?4 AS bucket, avg(value), min(value), max(value) FROM points \
+         WHERE series_id = ?1 AND ts >= ?2 AND ts < ?3 GROUP BY bucket ORDER BY bucket",
+    )
+    .bind(series)
+    .bind(range.from.micros())
+    .bind(range.to.micros())
+    .bind(width)
+    .fetch_all(store.reader_pool())
+    .await?;
+    let bucket = |(index, avg, min, max)| Bucket { ts: width * index, avg, min, max };
+    chart.resolution_us = width;
+    chart.points = ChartPoints::Numbers(rows.into_iter().map(bucket).collect());
+    Ok(())
+}
+
+/// The narrowest width, in microseconds, with which the range has no more buckets than points.
+/// Buckets start at whole multiples of their width since 1970, so that charts that move with
+/// time keep their buckets.
+fn bucket_width(range: Range) -> i64 {
+    let (first, last) = (range.from.micros(), range.to.micros() - 1);
+    let fits =
+        |width: &i64| last.div_euclid(*width) - first.div_euclid(*width) < i64::from(range.points);
+    let days = (1..).map(|days: i64| days.saturating_mul(DAY_MS * 1_000));
+    WIDTHS_MS.iter().map(|ms| ms * 1_000).chain(days).find(fits).unwrap_or(i64::MAX)
+}
+
+async fn changes<V>(
+    store: &Store,
+    sql: &'static str,
+    series: i64,
+    range: Range,
+) -> Result<Vec<(i64, Option<V>)>, StoreError>
+where
+    V: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+{
+    Ok(sqlx::query_as(sql)
+        .bind(series)
+        .bind(range.from.micros())
+        .bind(range.to.micros())
+        .bind(i64::from(range.points) + 1)
+        .fetch_all(store.reader_pool())
+        .await?)
+}
+
+fn cut<T>(mut points: Vec<T>, range: Range, truncated: &mut bool) -> Vec<T> {
+    *truncated = points.len() > range.points as usize;
+    points.truncate(range.points as usize);
+    points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn width(seconds: i64, points: u32) -> i64 {
+        let from = Timestamp::from_micros(1_763_775_000_000_000);
+        bucket_width(Range { from, to: from.plus_seconds(seconds), points })
+    }
+
+    #[test]
+    fn a_range_never_has_more_buckets_than_points() {
+        assert_eq!(width(1, 1_000), 1_000);
+        assert_eq!(width(86_400, 500), 300_000_000);
+        assert_eq!(width(3_600, 500), 10_000_000);
+        for points in [1, 2, 7, 500, 5_000] {
+            for seconds in [1, 59, 3_601, 86_400 * 365 * 20] {
+                let width = width(seconds, points);
+                let from = 1_763_775_000_000_000_i64;
+                let buckets = (from + seconds * 1_000_000 - 1) / width - from / width + 1;
+                assert!(buckets <= i64::from(points), "{seconds} s in {points}: {buckets}");
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What people and systems read of a machine's telemetry. Every call takes the caller's scope;
+//! a machine outside of it doesn't exist.
+
+pub mod chart;
+pub mod events;
+pub mod loss;
+pub mod quarantine;
+mod scoped;
+pub mod signals;

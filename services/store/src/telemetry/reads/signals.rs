@@ -1,0 +1,109 @@
+//! A machine's signals with their newest values.
+
+use millwright_schemas::api::page::Page;
+use millwright_schemas::wire::telemetry::SampleValue;
+use millwright_schemas::{MachineId, Quality, SignalKind, Timestamp};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::scoped::require_machine;
+use crate::page::PageRequest;
+use crate::telemetry::series::kind_from;
+use crate::{Scope, Store, StoreError};
+
+/// A signal and its newest value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignalState {
+    /// The signal's name.
+    pub signal: String,
+    /// Its unit, where it is known.
+    pub unit: Option<String>,
+    /// What kind of values it has; `None` while it only ever was null.
+    pub kind: Option<SignalKind>,
+    /// Its newest value.
+    pub latest: Option<Latest>,
+}
+
+/// A value with its times.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Latest {
+    /// Device time.
+    pub ts: Timestamp,
+    /// The value.
+    pub value: SampleValue,
+    /// Its quality.
+    pub quality: Quality,
+    /// When the platform had it.
+    pub received_at: Timestamp,
+}
+
+/// One page of a machine's signals, by name.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when the machine is outside the scope.
+pub async fn list(
+    store: &Store,
+    scope: Scope,
+    machine: MachineId,
+    page: &PageRequest<String>,
+) -> Result<Page<SignalState>, StoreError> {
+    require_machine(store, scope, machine).await?;
+    let after = page.after.as_deref().unwrap_or("");
+    let rows = read(store, machine, after, i64::try_from(page.rows()).unwrap_or(i64::MAX)).await?;
+    Ok(page.page(rows, |row| row.signal.clone()))
+}
+
+/// All of a machine's signals.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when the machine is outside the scope.
+pub async fn all(
+    store: &Store,
+    scope: Scope,
+    machine: MachineId,
+) -> Result<Vec<SignalState>, StoreError> {
+    require_machine(store, scope, machine).await?;
+    read(store, machine, "", i64::MAX).await
+}
+
+async fn read(
+    store: &Store,
+    machine: MachineId,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<SignalState>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT s.signal, s.unit, s.kind, l.ts, l.value, l.text, l.quality, l.received_at \
+         FROM series s LEFT JOIN latest l ON l.series_id = s.id \
+         WHERE s.machine_id = ? AND s.signal > ? ORDER BY s.signal LIMIT ?",
+    )
+    .bind(machine.uuid())
+    .bind(after)
+    .bind(limit)
+    .fetch_all(store.reader_pool())
+    .await?;
+    rows.iter().map(from_row).collect()
+}
+
+fn from_row(row: &SqliteRow) -> Result<SignalState, StoreError> {
+    let kind = kind_from(row.try_get(2)?)?;
+    let latest = match row.try_get::<Option<i64>, _>(3)? {
+        None => None,
+        Some(ts) => Some(Latest {
+            ts: Timestamp::from_micros(ts),
+            value: value(kind, row.try_get(4)?, row.try_get(5)?),
+            quality: Quality::from_code(row.try_get(6)?),
+            received_at: Timestamp::from_micros(row.try_get(7)?),
+        }),
+    };
+    Ok(SignalState { signal: row.try_get(0)?, unit: row.try_get(1)?, kind, latest })
+}
+
+fn value(kind: Option<SignalKind>, number: Option<f64>, text: Option<String>) -> SampleValue {
+    match (kind, number, text) {
+        (Some(SignalKind::Number), Some(number), _) => SampleValue::Number(number),
+        (Some(SignalKind::Boolean), Some(number), _) => SampleValue::Boolean(number != 0.0),
+        (Some(SignalKind::Text), _, Some(text)) => SampleValue::Text(text),
+        _ => SampleValue::Null,
+    }
+}
