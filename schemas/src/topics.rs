@@ -156,6 +156,7 @@ pub fn root(machine: MachineId) -> String {
 
 /// The topic on which a machine publishes.
 #[must_use]
+#[allow(clippy::needless_pass_by_value, reason = "callers name the channel on the spot")]
 pub fn up(machine: MachineId, channel: UpChannel) -> String {
     format!("{}/up/{channel}", root(machine))
 }
@@ -170,6 +171,12 @@ pub fn down(machine: MachineId, channel: DownChannel) -> String {
 #[must_use]
 pub fn down_me(channel: DownChannel) -> String {
     format!("{PREFIX}{ME}/down/{}", channel.as_str())
+}
+
+/// The filter for all that the subscriber itself receives, written with the alias `me`.
+#[must_use]
+pub fn down_me_filter() -> String {
+    format!("{PREFIX}{ME}/down/#")
 }
 
 /// The filter for all that a machine receives.
@@ -272,6 +279,7 @@ fn shorten(topic: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

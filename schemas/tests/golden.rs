@@ -1,4 +1,5 @@
 //! Golden payloads: what was once sent must parse for ever. Add files, never change one.
+#![allow(clippy::expect_used, clippy::disallowed_methods, reason = "a test reads its files")]
 
 use std::path::Path;
 

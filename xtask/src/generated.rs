@@ -14,7 +14,7 @@ use millwright_schemas::wire::trust::TrustBundle;
 use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
 
-use crate::asyncapi;
+use crate::{asyncapi, yaml};
 
 const FOLDER: &str = "schemas/generated";
 
@@ -80,7 +80,7 @@ fn generate() -> anyhow::Result<Files> {
         schema::<TrustBundle>("trust-bundle")?,
     ]);
     files.insert("openapi.json".to_owned(), pretty(&millwright_api::openapi::openapi())?);
-    files.insert("asyncapi.json".to_owned(), pretty(&asyncapi::document())?);
+    files.insert("asyncapi.yaml".to_owned(), yaml::document(&asyncapi::document()));
     Ok(files)
 }
 
@@ -111,11 +111,11 @@ mod tests {
 
         let mut found = expected.clone();
         found.get_mut("telemetry.schema.json").unwrap().push(' ');
-        found.remove("asyncapi.json");
+        found.remove("asyncapi.yaml");
         found.insert("old.json".to_owned(), String::new());
         let findings = differences(&expected, &found);
         assert_eq!(findings.len(), 3);
-        assert!(findings[0].contains("asyncapi.json is missing"));
+        assert!(findings[0].contains("asyncapi.yaml is missing"));
         assert!(findings[1].contains("telemetry.schema.json is stale"));
         assert!(findings[2].contains("old.json is no longer generated"));
     }

@@ -10,6 +10,7 @@ mod layers;
 mod licenses;
 mod metadata;
 mod uses;
+mod yaml;
 
 use std::process::ExitCode;
 

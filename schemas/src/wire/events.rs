@@ -411,6 +411,7 @@ fn check_key(field: &str, key: &str, min: usize) -> Result<(), WireError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

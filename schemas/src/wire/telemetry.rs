@@ -435,6 +435,7 @@ fn flat_time(name: &str, value: &WireValue) -> Result<i64, WireError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 
