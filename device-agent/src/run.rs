@@ -1,6 +1,7 @@
 //! The running agent: its parts put together, started and stopped in order.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +76,7 @@ pub fn lock(data_dir: &Path) -> Result<DataDirLock, RunError> {
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(0o600)
         .open(&path)
         .map_err(|source| RunError::File { path: path.clone(), source })?;
     match file.try_lock() {
@@ -94,14 +96,12 @@ pub async fn run(
     mut stop_signal: StopSignal,
 ) -> Result<(), RunError> {
     let _lock = lock(data_dir)?;
-    let path = outbox_path(data_dir);
-    let outbox = Outbox::open(&path, config.outbox_settings())
-        .map_err(|source| RunError::Outbox { path, source })?;
+    let (outbox, problem) = open_outbox(config, data_dir)?;
     let socket = local::socket_path(data_dir);
     let listener =
         local::bind(&socket).map_err(|source| RunError::File { path: socket.clone(), source })?;
     let (outbox, outbox_thread) = OutboxHandle::start(outbox).map_err(RunError::System)?;
-    let board = StatusBoard::new(initial_status(config));
+    let board = StatusBoard::new(initial_status(config, problem));
     tell(&outbox, EventType::AgentStarted, started(config)).await;
 
     let mut background = JoinSet::new();
@@ -217,8 +217,29 @@ async fn tell(outbox: &OutboxHandle, event_type: EventType, data: Map<String, Va
     }
 }
 
-fn initial_status(config: &Config) -> Status {
+/// Opens the outbox. A broken file is set aside and a new one begun: a machine that stays silent
+/// for ever would be worse.
+fn open_outbox(config: &Config, data_dir: &Path) -> Result<(Outbox, Option<String>), RunError> {
+    let path = outbox_path(data_dir);
+    let failed = |source| RunError::Outbox { path: path.clone(), source };
+    let error = match Outbox::open(&path, config.outbox_settings()) {
+        Ok(outbox) => return Ok((outbox, None)),
+        Err(error) if error.is_lasting() => error,
+        Err(error) => return Err(failed(error)),
+    };
+    let aside = data_dir.join(format!("outbox-broken-{}.redb", clock::now().seconds()));
+    std::fs::rename(&path, &aside)
+        .map_err(|source| RunError::File { path: path.clone(), source })?;
+    let problem =
+        format!("the outbox was broken ({error}); it is set aside as {}", aside.display());
+    tracing::error!("{problem}");
+    let outbox = Outbox::open(&path, config.outbox_settings()).map_err(failed)?;
+    Ok((outbox, Some(problem)))
+}
+
+fn initial_status(config: &Config, problem: Option<String>) -> Status {
     let mut status = Status::new(true, Some(clock::now()));
+    status.problem = problem;
     status.signals.clone_from(&config.signals.allow);
     status.drivers = config
         .drivers

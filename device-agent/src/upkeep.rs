@@ -65,10 +65,11 @@ impl Upkeep {
             match Identity::load(&self.data_dir) {
                 Ok(Some(identity)) => {
                     let identity = Arc::new(identity);
+                    self.board.update(|status| status.problem = None);
                     self.publish.send_replace(Some(Arc::clone(&identity)));
                     return identity;
                 }
-                Ok(None) => self.board.update(|status| status.problem = None),
+                Ok(None) => {}
                 Err(error) => self.problem(&error),
             }
             sleep(ENROLMENT_POLL).await;
@@ -126,6 +127,7 @@ impl Upkeep {
     fn replace(&self, identity: &mut Arc<Identity>, new: Identity) {
         match new.store(&self.data_dir) {
             Ok(()) => {
+                self.board.update(|status| status.problem = None);
                 *identity = Arc::new(new);
                 self.publish.send_replace(Some(Arc::clone(identity)));
             }

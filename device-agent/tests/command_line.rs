@@ -245,3 +245,15 @@ fn an_agent_that_is_told_so_stops_with_its_standard_input() {
     until("it has ended", || running.0.try_wait().unwrap().is_some());
     assert!(running.0.wait().unwrap().success());
 }
+
+#[test]
+fn a_broken_outbox_is_set_aside_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    fs::create_dir(&data_dir).unwrap();
+    fs::write(data_dir.join("outbox.redb"), vec![b'?'; 100_000]).unwrap();
+    let _running = Running::start(&data_dir, NO_DRIVERS);
+    let status = json(&output(&["status", "--json"], &data_dir));
+    assert_eq!(status["outbox"]["events"], 1);
+    assert!(status["problem"].as_str().unwrap().contains("outbox-broken-"), "{status}");
+}

@@ -193,7 +193,7 @@ fn read_outbox(data_dir: &Path, status: &mut Status) -> Result<(), Box<dyn Error
     }
     // An outbox that a killed agent left is repaired on opening: not beside a starting one.
     let _lock = run::lock(data_dir)?;
-    let mut outbox = Outbox::open(&path, Config::default().outbox_settings())?;
+    let mut outbox = Outbox::inspect(&path)?;
     status.outbox = Some(outbox.status()?);
     status.active_faults = outbox.active_faults()?;
     Ok(())

@@ -68,16 +68,15 @@ pub(super) fn describe(status: &Status) -> String {
         line("Driver", format!("{} {state}, {} readings{error}", driver.name, driver.readings));
     }
     if let Some(outbox) = &status.outbox {
-        let kib = (outbox.event_bytes + outbox.telemetry_bytes).div_ceil(1024);
-        line(
-            "Outbox",
-            format!(
-                "{} events and {} telemetry messages wait ({kib} of {} KiB)",
-                outbox.events,
-                outbox.telemetry,
-                outbox.max_bytes / 1024,
-            ),
-        );
+        let used = (outbox.event_bytes + outbox.telemetry_bytes).div_ceil(1024);
+        // The bound is in the configuration, which a stopped agent hasn't read.
+        let room = if status.running {
+            format!("{used} of {} KiB", outbox.max_bytes / 1024)
+        } else {
+            format!("{used} KiB")
+        };
+        let (events, telemetry) = (outbox.events, outbox.telemetry);
+        line("Outbox", format!("{events} events and {telemetry} telemetry messages wait ({room})"));
         if outbox.dropped > 0 {
             line("Dropped", format!("{} messages since {}", outbox.dropped, outbox.outbox));
         }

@@ -48,6 +48,22 @@ impl OutboxError {
         matches!(self, Self::DiskFull(_) | Self::Storage(_))
     }
 
+    /// Whether the file itself is broken, so that no attempt will ever succeed.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::Corrupt(_) => true,
+            Self::Storage(error) => match error.as_ref() {
+                redb::Error::Corrupted(_) => true,
+                redb::Error::Io(io) => {
+                    matches!(io.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     pub(super) fn from_redb(error: impl Into<redb::Error>) -> Self {
         let error = error.into();
         if let redb::Error::Io(io) = &error

@@ -1,6 +1,7 @@
 //! Opening the outbox's database, also again after a failed write.
 
 use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use redb::{Builder, Database, StorageBackend};
@@ -15,11 +16,14 @@ pub type OpenDatabase = Box<dyn Fn() -> Result<Database, OutboxError> + Send>;
 /// Opens the file, private to this user.
 pub(super) fn file(path: PathBuf) -> OpenDatabase {
     Box::new(move || {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).map_err(redb::StorageError::Io)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(redb::StorageError::Io)?;
         backend(redb::backends::FileBackend::new(file)?)
     })
 }

@@ -53,6 +53,17 @@ impl Outbox {
         Self::open_with(open::file(path.to_owned()), settings)
     }
 
+    /// Opens the outbox of an agent that doesn't run, to look at it: whatever its bound is,
+    /// nothing is dropped.
+    ///
+    /// # Errors
+    /// See [`Self::open`].
+    pub fn inspect(path: &Path) -> Result<Self, OutboxError> {
+        let settings =
+            OutboxSettings { max_bytes: u64::MAX, event_reserve_bytes: 0, samples_per_message: 1 };
+        Self::open(path, settings)
+    }
+
     /// Opens the outbox over a database.
     ///
     /// # Errors

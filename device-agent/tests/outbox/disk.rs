@@ -25,7 +25,7 @@ struct State {
 
 /// The disk. Clones are the same disk.
 #[derive(Debug, Clone, Default)]
-pub struct Disk(Arc<Mutex<State>>);
+pub(crate) struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct Handle {
@@ -39,7 +39,7 @@ impl Disk {
     }
 
     /// Opens the database on it, as the outbox does.
-    pub fn opener(&self) -> OpenDatabase {
+    pub(crate) fn opener(&self) -> OpenDatabase {
         let disk = self.clone();
         Box::new(move || {
             let epoch = disk.state().epoch;
@@ -48,12 +48,12 @@ impl Disk {
     }
 
     /// Full after so many more writes; `None`: room again.
-    pub fn fill_after(&self, writes: Option<u32>) {
+    pub(crate) fn fill_after(&self, writes: Option<u32>) {
         self.state().writes_left = writes;
     }
 
     /// Power fails: of what wasn't synced only the first `kept` changes have reached the disk.
-    pub fn crash(&self, kept: usize) {
+    pub(crate) fn crash(&self, kept: usize) {
         let mut state = self.state();
         while state.unsynced.len() > kept {
             match state.unsynced.pop() {
