@@ -75,7 +75,9 @@ pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
             .app_data(json_config())
             .app_data(web::QueryConfig::default().error_handler(|e, _| ApiError::from(e).into()))
             .app_data(web::PathConfig::default().error_handler(|e, _| ApiError::from(e).into()))
-            .service(utoipa_actix_web::scope(BASE_PATH).configure(rest))
+            .service(utoipa_actix_web::scope(BASE_PATH).configure(rest).configure(|config| {
+                config.route("/openapi.json", web::get().to(get_openapi));
+            }))
             .configure(routes::health::configure)
             .split_for_parts();
         app.configure(documentation).default_service(web::to(fallback))
@@ -125,7 +127,6 @@ fn documentation(config: &mut web::ServiceConfig) {
         .validator_url("none");
     config
         .route("/openapi.json", web::get().to(get_openapi))
-        .route(&format!("{BASE_PATH}/openapi.json"), web::get().to(get_openapi))
         .route("/docs", web::get().to(redirect_to_docs))
         .service(SwaggerUi::new("/docs/{_:.*}").config(swagger));
 }

@@ -108,6 +108,7 @@ impl TestApi {
             metrics: prometheus::Registry::new(),
             health: Health::default(),
         };
+        change(&mut state);
         let config = ServerConfig { listen: "127.0.0.1:0".parse().unwrap(), tls: None, workers: 1 };
         let api = server::run(config, state.clone()).unwrap();
         let handle = api.server.handle();

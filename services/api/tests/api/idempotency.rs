@@ -1,1 +1,112 @@
+//! Requests that are sent again.
 
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, PASSWORD, TestApi};
+
+fn user(name: &str) -> Value {
+    json!({"email": "a@example.org", "name": name, "role": "viewer", "password": PASSWORD})
+}
+
+async fn post(api: &TestApi, token: &str, path: &str, key: &str, body: Value) -> Answer {
+    api.call_with(token, "POST", path, Some(body), &[("idempotency-key", key)]).await
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_alike_and_not_done_again() {
+    let api = TestApi::start().await;
+    let admin = api.admin().await;
+    let first = post(&api, &admin, "/users", "k1", user("A")).await;
+    let again = post(&api, &admin, "/users", "k1", user("A")).await;
+    assert_eq!(first.json(201), again.json(201));
+    assert_eq!(first.header("idempotency-replayed"), "");
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    for name in ["location", "etag", "content-type"] {
+        assert_eq!(first.header(name), again.header(name), "{name}");
+    }
+    let users = api.call(&admin, "GET", "/users", None).await.json(200);
+    assert_eq!(users["items"].as_array().unwrap().len(), 2);
+
+    let other = post(&api, &admin, "/users", "k1", user("B")).await;
+    other.problem(422, "invalid");
+    let elsewhere = json!({"name": "x", "scopes": ["users.read"]});
+    post(&api, &admin, "/api-tokens", "k1", elsewhere).await.problem(422, "invalid");
+    // After a day the key is forgotten.
+    api.pass_seconds(86_401);
+    let admin = api.admin().await;
+    post(&api, &admin, "/users", "k1", user("A")).await.problem(409, "conflict");
+}
+
+#[tokio::test]
+async fn what_failed_may_be_tried_again_with_its_key() {
+    let api = TestApi::start().await;
+    let admin = api.admin().await;
+    let mut wrong = user("A");
+    wrong["role"] = "king".into();
+    post(&api, &admin, "/users", "k1", wrong).await.problem(422, "invalid");
+    post(&api, &admin, "/users", "k1", user("A")).await.json(201);
+}
+
+#[tokio::test]
+async fn a_secret_is_not_kept_for_a_repeat() {
+    let api = TestApi::start().await;
+    let admin = api.admin().await;
+    let body = json!({"name": "x", "scopes": ["users.read"]});
+    let first = post(&api, &admin, "/api-tokens", "k1", body.clone()).await.json(201);
+    let again = post(&api, &admin, "/api-tokens", "k1", body).await;
+    again.problem(409, "conflict");
+    let secret = first["token"].as_str().unwrap();
+    assert!(!again.text.contains(secret));
+    let list = api.call(&admin, "GET", "/api-tokens", None).await.json(200);
+    assert_eq!(list["items"].as_array().unwrap().len(), 1);
+    // Nowhere in the database, write-ahead log included.
+    for name in ["millwright.db", "millwright.db-wal"] {
+        let bytes = std::fs::read(api.folder().join(name)).unwrap();
+        let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!found, "{name} holds the token");
+    }
+}
+
+#[tokio::test]
+async fn repeats_at_the_same_time_are_done_once() {
+    let api = TestApi::start().await;
+    let admin = api.admin().await;
+    let posts = (0..8).map(|_| post(&api, &admin, "/users", "k1", user("A")));
+    let answers = futures_util::future::join_all(posts).await;
+    let done = answers.iter().filter(|answer| answer.status == 201).count();
+    assert!(done >= 1);
+    for answer in answers.iter().filter(|answer| answer.status != 201) {
+        answer.problem(409, "conflict");
+    }
+    let users = api.call(&admin, "GET", "/users", None).await.json(200);
+    assert_eq!(users["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_its_caller_and_a_crashed_run_frees_it() {
+    use millwright_store::people::idempotency::{Claim, Key, claim};
+    let api = TestApi::start().await;
+    let store = &api.state.store;
+    let key = |caller: &str| Key { caller: caller.to_owned(), key: "k".to_owned() };
+    let at = api.now();
+    assert_eq!(claim(store, &key("a"), b"h", at).await.unwrap(), Claim::Granted);
+    assert_eq!(claim(store, &key("b"), b"h", at).await.unwrap(), Claim::Granted);
+    let soon = at.plus_seconds(59);
+    assert_eq!(claim(store, &key("a"), b"h", soon).await.unwrap(), Claim::Running);
+    let later = at.plus_seconds(61);
+    assert_eq!(claim(store, &key("a"), b"h", later).await.unwrap(), Claim::Granted);
+}
+
+#[tokio::test]
+async fn keys_are_short_and_visible() {
+    let api = TestApi::start().await;
+    let admin = api.admin().await;
+    for wrong in ["", "a b", "ä", &"x".repeat(129)] {
+        let answer = post(&api, &admin, "/users", wrong, user("A")).await;
+        answer.problem(400, "malformed");
+    }
+    post(&api, &admin, "/users", &"x".repeat(128), user("A")).await.json(201);
+    // Without sign-in a key gives nothing away.
+    let answer = post(&api, "nonsense", "/users", "k", user("A")).await;
+    answer.problem(401, "unauthenticated");
+}

@@ -1,1 +1,186 @@
+//! Who may call what: every role at every endpoint. An endpoint that isn't listed fails the
+//! test, so a new one gets its line here.
 
+use std::collections::BTreeMap;
+
+use millwright_api::openapi::openapi;
+use millwright_core::access::{Permission, Role};
+use serde_json::{Value, json};
+
+use crate::harness::TestApi;
+
+/// What an endpoint needs.
+#[derive(Debug, Clone, Copy)]
+enum Needs {
+    /// No sign-in.
+    Nothing,
+    /// Any caller.
+    SignIn,
+    /// A caller with this permission.
+    Permission(Permission),
+}
+
+use Needs::{Nothing, Permission as P, SignIn};
+
+const TABLE: &[(&str, &str, Needs)] = &[
+    ("GET", "/healthz", Nothing),
+    ("GET", "/readyz", Nothing),
+    ("GET", "/metrics", Nothing),
+    ("POST", "/api/v1/auth/login", Nothing),
+    ("POST", "/api/v1/auth/refresh", Nothing),
+    ("POST", "/api/v1/auth/logout", Nothing),
+    ("GET", "/api/v1/auth/me", SignIn),
+    ("POST", "/api/v1/auth/password", SignIn),
+    ("GET", "/api/v1/users", P(Permission::ReadUsers)),
+    ("POST", "/api/v1/users", P(Permission::WriteUsers)),
+    ("GET", "/api/v1/users/{id}", P(Permission::ReadUsers)),
+    ("PATCH", "/api/v1/users/{id}", P(Permission::WriteUsers)),
+    ("DELETE", "/api/v1/users/{id}", P(Permission::WriteUsers)),
+    ("GET", "/api/v1/api-tokens", P(Permission::WriteApiTokens)),
+    ("POST", "/api/v1/api-tokens", P(Permission::WriteApiTokens)),
+    ("DELETE", "/api/v1/api-tokens/{id}", P(Permission::WriteApiTokens)),
+    ("GET", "/api/v1/audit", P(Permission::ReadAudit)),
+    ("GET", "/api/v1/organizations", P(Permission::ReadOrganizations)),
+    ("POST", "/api/v1/organizations", P(Permission::WriteOrganizations)),
+    ("GET", "/api/v1/organizations/{id}", P(Permission::ReadOrganizations)),
+    ("PATCH", "/api/v1/organizations/{id}", P(Permission::WriteOrganizations)),
+    ("GET", "/api/v1/sites", P(Permission::ReadOrganizations)),
+    ("POST", "/api/v1/sites", P(Permission::WriteOrganizations)),
+    ("GET", "/api/v1/sites/{id}", P(Permission::ReadOrganizations)),
+    ("PATCH", "/api/v1/sites/{id}", P(Permission::WriteOrganizations)),
+    ("GET", "/api/v1/machines", P(Permission::ReadMachines)),
+    ("POST", "/api/v1/machines", P(Permission::WriteMachines)),
+    ("GET", "/api/v1/machines/{id}", P(Permission::ReadMachines)),
+    ("PATCH", "/api/v1/machines/{id}", P(Permission::WriteMachines)),
+    ("POST", "/api/v1/machines/{id}/decommission", P(Permission::WriteMachines)),
+    ("POST", "/api/v1/machines/{id}/enrollment-codes", P(Permission::EnrollMachines)),
+    ("GET", "/api/v1/machines/{id}/certificates", P(Permission::ReadMachines)),
+    ("POST", "/api/v1/machines/{id}/certificates/{serial}/revoke", P(Permission::EnrollMachines)),
+    ("GET", "/api/v1/machines/{id}/device-tokens", P(Permission::ReadMachines)),
+    ("POST", "/api/v1/machines/{id}/device-tokens", P(Permission::EnrollMachines)),
+    ("DELETE", "/api/v1/machines/{id}/device-tokens/{token_id}", P(Permission::EnrollMachines)),
+    ("POST", "/api/v1/enroll", Nothing),
+    ("POST", "/api/v1/enroll/renew", Nothing),
+    ("GET", "/api/v1/trust", Nothing),
+    ("POST", "/api/v1/trust/rotations", P(Permission::OperatePlatform)),
+    ("POST", "/api/v1/trust/retirements", P(Permission::OperatePlatform)),
+];
+
+/// Bodies that can be read, but whose effect the test survives: permission is asked first.
+fn body(path: &str) -> Option<Value> {
+    match path {
+        "/api/v1/auth/password" => {
+            Some(json!({"current_password": "x", "new_password": "a new password"}))
+        }
+        "/api/v1/users" => Some(json!({"email": "x", "name": "", "role": "", "password": ""})),
+        "/api/v1/users/{id}" => Some(json!({})),
+        "/api/v1/api-tokens" => Some(json!({"name": "", "scopes": []})),
+        "/api/v1/organizations" => Some(json!({"name": ""})),
+        "/api/v1/sites" => Some(json!({"name": "", "time_zone": ""})),
+        "/api/v1/machines" => Some(json!({"name": "", "serial_number": ""})),
+        "/api/v1/machines/{id}/certificates/{serial}/revoke" => Some(json!({"reason": "r"})),
+        "/api/v1/trust/rotations" => Some(json!({"what": "command_key"})),
+        "/api/v1/trust/retirements" => Some(json!({"what": "command_key", "id": "none"})),
+        _ => Some(json!({})),
+    }
+}
+
+/// The path with ids of nothing.
+fn filled(path: &str) -> String {
+    path.replace("{serial}", "abc123")
+        .split('/')
+        .map(|part| match part.starts_with('{') {
+            true => "0198b2c4-7c1e-7000-8000-0123456789ab",
+            false => part,
+        })
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+/// Parameters that a path's query can't do without.
+fn query(path: &str) -> &'static str {
+    match path {
+        "/api/v1/trust" => "?after=0",
+        _ => "",
+    }
+}
+
+fn described() -> Vec<(String, String, bool)> {
+    let json = serde_json::to_value(openapi()).unwrap();
+    let mut all = Vec::new();
+    for (path, item) in json["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let open = operation
+                .get("security")
+                .is_some_and(|list| list.as_array().unwrap().iter().any(|one| one == &json!({})));
+            all.push((method.to_uppercase(), path.clone(), open));
+        }
+    }
+    all
+}
+
+#[test]
+fn every_endpoint_has_its_line() {
+    let table: BTreeMap<_, _> = TABLE.iter().map(|(m, p, needs)| ((*m, *p), needs)).collect();
+    let described = described();
+    for (method, path, open) in &described {
+        let needs = table.get(&(method.as_str(), path.as_str()));
+        let needs = needs.unwrap_or_else(|| panic!("{method} {path} is missing in TABLE"));
+        assert_eq!(matches!(needs, Nothing), *open, "security(()) of {method} {path}");
+    }
+    assert_eq!(table.len(), described.len(), "TABLE lists what isn't described");
+}
+
+#[tokio::test]
+async fn every_role_at_every_endpoint() {
+    let api = TestApi::start().await;
+    let mut callers = vec![(None, String::new())];
+    for role in Role::ALL {
+        callers.push((Some(*role), api.person(*role).await));
+    }
+    for (method, path, needs) in TABLE {
+        for (role, token) in &callers {
+            let filled = format!("{}{}", filled(path), query(path));
+            let mut request = api.request(method.parse().unwrap(), &filled);
+            if role.is_some() {
+                request = request.bearer_auth(token);
+            }
+            if let Some(body) = body(path).filter(|_| ["POST", "PATCH"].contains(method)) {
+                request = request.json(&body);
+            }
+            request = request.header("if-match", "\"1\"");
+            let status = request.send().await.unwrap().status().as_u16();
+            let who = role.map_or("nobody", Role::as_str);
+            let call = format!("{who}: {method} {path} answered {status}");
+            assert!(status < 500 && status != 405, "{call}");
+            match (needs, role) {
+                (Nothing, _) => assert_ne!(status, 403, "{call}"),
+                (_, None) => assert_eq!(status, 401, "{call}"),
+                (SignIn, Some(_)) => assert!(status != 401 && status != 403, "{call}"),
+                (P(permission), Some(role)) if role.allows(*permission) => {
+                    assert!(status != 401 && status != 403, "{call}");
+                }
+                (P(_), Some(_)) => assert_eq!(status, 403, "{call}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_description_is_served_and_true() {
+    let api = TestApi::start().await;
+    for path in ["/openapi.json", "/api/v1/openapi.json"] {
+        let served: Value =
+            api.request(reqwest::Method::GET, path).send().await.unwrap().json().await.unwrap();
+        assert!(served == serde_json::to_value(openapi()).unwrap(), "{path}");
+        assert_eq!(served["security"], json!([{"bearer": []}]));
+        let users = &served["paths"]["/api/v1/users"]["post"]["responses"];
+        assert!(users["default"]["content"]["application/problem+json"].is_object(), "{users}");
+    }
+    // What is described is there: answers other than "no such page".
+    for (method, path, _) in described() {
+        let answer = api.request(method.parse().unwrap(), &filled(&path)).send().await.unwrap();
+        let text = answer.text().await.unwrap();
+        assert!(!text.contains("no such page"), "{method} {path}: {text}");
+    }
+}

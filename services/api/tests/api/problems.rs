@@ -1,1 +1,123 @@
+//! What can't be read or found, and what every answer carries.
 
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, PASSWORD, TestApi};
+
+async fn post_raw(api: &TestApi, token: &str, content_type: &str, body: Vec<u8>) -> Answer {
+    let request = api.request(Method::POST, "/api/v1/users").bearer_auth(token);
+    let request = request.header("content-type", content_type).body(body);
+    Answer::read(request.send().await.unwrap()).await
+}
+
+fn detail(problem: &Value) -> &str {
+    problem["detail"].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn bodies_that_cannot_be_read() {
+    let api = TestApi::start().await;
+    let admin = api.admin().await;
+    let json = "application/json";
+    let broken = post_raw(&api, &admin, json, b"{\"email\": }".to_vec()).await;
+    let problem = broken.problem(400, "malformed");
+    assert!(detail(&problem).contains("line 1 column 11"), "{problem}");
+    post_raw(&api, &admin, json, Vec::new()).await.problem(400, "malformed");
+    post_raw(&api, &admin, json, b"\xff\xfe".to_vec()).await.problem(400, "malformed");
+    let deep = [b"{\"email\": ".to_vec(), b"[".repeat(100_000)].concat();
+    post_raw(&api, &admin, json, deep).await.problem(422, "invalid");
+
+    let wrong_type = post_raw(&api, &admin, json, b"{\"email\": 7}".to_vec()).await;
+    assert!(detail(&wrong_type.problem(422, "invalid")).contains("expected a string"));
+    let mut body = json!({"email": "a@b", "name": "N", "role": "viewer", "password": PASSWORD});
+    body["shoe_size"] = 44.into();
+    let unknown = post_raw(&api, &admin, json, body.to_string().into_bytes()).await;
+    assert_eq!(unknown.problem(422, "invalid")["errors"][0]["field"], "shoe_size");
+    let missing = post_raw(&api, &admin, json, b"{\"email\": \"a@b\"}".to_vec()).await;
+    assert_eq!(missing.problem(422, "invalid")["errors"][0]["field"], "name");
+
+    let text = post_raw(&api, &admin, "text/plain", b"{}".to_vec()).await;
+    text.problem(415, "unsupported-media-type");
+    let large = post_raw(&api, &admin, json, vec![b' '; 2 * 1024 * 1024]).await;
+    large.problem(413, "too-large");
+    let id = "/users/not-an-id";
+    api.call(&admin, "GET", id, None).await.problem(404, "not-found");
+    api.call(&admin, "GET", "/users?limit=x", None).await.problem(400, "malformed");
+}
+
+#[tokio::test]
+async fn paths_that_are_not_there() {
+    let api = TestApi::start().await;
+    for path in ["/", "/nothing", "/api/v1", "/api/v1/nothing", "/api/v2/users"] {
+        let answer = Answer::read(api.request(Method::GET, path).send().await.unwrap()).await;
+        answer.problem(404, "not-found");
+    }
+    let put = api.call("", "PUT", "/users", None).await;
+    put.problem(405, "method-not-allowed");
+    assert_eq!(put.header("allow"), "GET, POST");
+    let get = api.call("", "GET", "/auth/login", None).await;
+    get.problem(405, "method-not-allowed");
+    assert_eq!(get.header("allow"), "POST");
+}
+
+#[tokio::test]
+async fn every_answer_is_guarded() {
+    let api = TestApi::start().await;
+    for path in ["/healthz", "/docs/", "/api/v1/auth/me", "/nothing"] {
+        let answer = Answer::read(api.request(Method::GET, path).send().await.unwrap()).await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
+        let policy = answer.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'"), "{path}: {policy}");
+        assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
+    }
+    let me = api.call("", "GET", "/auth/me", None).await;
+    assert_eq!(me.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn health_readiness_and_metrics() {
+    let api = TestApi::start().await;
+    let get = |path: &'static str| {
+        let request = api.request(Method::GET, path);
+        async move { Answer::read(request.send().await.unwrap()).await }
+    };
+    get("/healthz").await.json(200);
+    let ready = get("/readyz").await.json(200);
+    assert_eq!(ready, json!({"ready": true, "checks": {"database": {"ok": true}}}));
+    api.state.health.register("bus", || async { Err("no broker".to_owned()) });
+    let ready = get("/readyz").await.json(503);
+    assert_eq!(ready["checks"]["bus"], json!({"ok": false, "reason": "no broker"}));
+    assert_eq!(ready["ready"], false);
+
+    api.call("", "GET", "/users/0198b2c4-7c1e-7000-8000-0123456789ab", None).await;
+    let metrics = get("/metrics").await;
+    let expected = r#"route="/api/v1/users/{id}",status="401""#;
+    assert!(metrics.text.contains(expected), "{}", metrics.text);
+    assert!(metrics.header("content-type").starts_with("text/plain"));
+}
+
+#[tokio::test]
+async fn the_documentation_works_offline() {
+    let api = TestApi::start().await;
+    let page = Answer::read(api.request(Method::GET, "/docs/").send().await.unwrap()).await;
+    assert_eq!(page.status, 200);
+    let moved = api.request(Method::GET, "/docs").send().await.unwrap();
+    assert_eq!(moved.url().path(), "/docs/");
+    let mut loaded = 0;
+    for part in
+        page.text.split(['"', '\'']).filter(|part| part.contains(".js") || part.contains(".css"))
+    {
+        assert!(part.starts_with("./") || !part.contains("//"), "loads {part} from elsewhere");
+        let path = format!("/docs/{}", part.trim_start_matches("./"));
+        let asset = api.request(Method::GET, &path).send().await.unwrap();
+        assert_eq!(asset.status(), 200, "{path}");
+        loaded += 1;
+    }
+    assert!(loaded >= 3, "{}", page.text);
+    assert!(!page.text.contains("https://") && !page.text.contains("<script>"), "{}", page.text);
+    let script = api.request(Method::GET, "/docs/swagger-initializer.js").send().await.unwrap();
+    let script = script.text().await.unwrap();
+    assert!(script.contains("/openapi.json") && !script.contains("https://"), "{script}");
+}

@@ -1,11 +1,15 @@
 //! The first start: a root organization and its administrator.
 
+use std::collections::BTreeMap;
+
 use millwright_core::access::{Actor, Role};
 use millwright_core::audit::Subject;
+use millwright_schemas::api::organizations::Organization;
 use millwright_schemas::{OrganizationId, Secret, Timestamp, UserId};
+use millwright_store::machines::organizations;
+use millwright_store::people::users;
 use millwright_store::people::users::User;
-use millwright_store::people::{root, users};
-use millwright_store::{Store, StoreError};
+use millwright_store::{Store, StoreError, Tx};
 use serde_json::Map;
 use uuid::Uuid;
 
@@ -75,9 +79,13 @@ pub async fn bootstrap(
             (made.clone(), Some(made))
         }
     };
+    // Nobody else creates it meanwhile: one process has the data folder.
+    let root = organizations::root(store).await?;
     let tx = store.begin().await?;
-    let organization =
-        root::find_or_create(&tx, OrganizationId(Uuid::now_v7()), ROOT_NAME, now).await?;
+    let organization = match root {
+        Some(root) => root,
+        None => create_root(&tx, now).await?,
+    };
     if users::any(&tx).await? {
         tx.commit().await?;
         return Ok(Bootstrap { organization, admin: None });
@@ -111,4 +119,18 @@ pub async fn bootstrap(
     records::change(&tx, done).await?;
     tx.commit().await?;
     Ok(Bootstrap { organization, admin: Some(FirstAdmin { id: admin.id, generated_password }) })
+}
+
+async fn create_root(tx: &Tx, now: Timestamp) -> Result<OrganizationId, StoreError> {
+    let root = Organization {
+        id: OrganizationId(Uuid::now_v7()),
+        parent_id: None,
+        name: ROOT_NAME.to_owned(),
+        external_ids: BTreeMap::new(),
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    organizations::insert(tx, &root).await?;
+    Ok(root.id)
 }

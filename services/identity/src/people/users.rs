@@ -5,9 +5,10 @@ use millwright_core::audit::Subject;
 use millwright_schemas::api::auth::PasswordChange;
 use millwright_schemas::api::users::{NewUser, UserChange};
 use millwright_schemas::{Timestamp, UserId};
+use millwright_store::machines::organizations;
 use millwright_store::page::PageRequest;
+use millwright_store::people::sessions;
 use millwright_store::people::users::{self, PasswordHash, User};
-use millwright_store::people::{root, sessions};
 use millwright_store::{Scope, Store, StoreError, Tx};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -100,7 +101,7 @@ pub async fn create(
     let role = role.unwrap_or(Role::Viewer);
     not_above(caller, role)?;
     let organization = new.organization_id.unwrap_or(caller.organization);
-    root::require(store, scope(caller), organization).await?;
+    organizations::get(store, scope(caller), organization).await?;
 
     let user = User {
         id: UserId(Uuid::now_v7()),

@@ -2,6 +2,5 @@
 
 pub mod api_tokens;
 pub mod idempotency;
-pub mod root;
 pub mod sessions;
 pub mod users;
