@@ -80,8 +80,9 @@ pub const TRUST_BUNDLES: usize = 1_000;
 pub const TRUST_INTERVAL: Duration = Duration::from_secs(86_400);
 /// The same after failed connections.
 pub const TRUST_INTERVAL_FAILING: Duration = Duration::from_secs(600);
-/// Between two looks at the certificate's age, and after a failed renewal.
-pub const RENEWAL_INTERVAL: Duration = Duration::from_secs(900);
+/// Between two looks at the certificate's age, and after a failed renewal: well within the
+/// 15 minutes in which the platform answers a repeated request the same.
+pub const RENEWAL_INTERVAL: Duration = Duration::from_secs(600);
 /// How often a running agent that isn't enrolled looks whether it is.
 pub const ENROLMENT_POLL: Duration = Duration::from_secs(2);
 

@@ -29,17 +29,18 @@ pub enum RenewError {
     Key(#[from] rcgen::Error),
 }
 
-/// Asks for a certificate for a new key; the identity with both.
+/// Asks for a certificate for `key`; the identity with both. After a lost answer, ask again with
+/// the same key: it is then answered the same.
 ///
 /// # Errors
 /// See [`RenewError`].
 pub async fn renew(
     client: &Client,
     identity: &Identity,
+    key: &KeyPair,
     now: Timestamp,
 ) -> Result<Identity, RenewError> {
-    let key = KeyPair::generate()?;
-    let csr = CertificateParams::default().serialize_request(&key)?.pem()?;
+    let csr = CertificateParams::default().serialize_request(key)?.pem()?;
     let signed = request(identity, &csr, now.seconds())?;
     let answer = match client.post::<EnrollResponse>("/enroll/renew", &signed).await {
         // A machine whose clock is off signs with the server's time.
@@ -57,7 +58,7 @@ pub async fn renew(
     // Trust doesn't change here: it follows the signed chain only.
     let authorities = certificates::parse_bundle(&identity.trust.ca_certificates, "the CA bundle")?;
     let certificate = answer.body.certificate;
-    certificates::check_issued(&certificate, &authorities, &key, identity.machine_id)?;
+    certificates::check_issued(&certificate, &authorities, key, identity.machine_id)?;
     Ok(Identity {
         private_key: key.serialize_pem(),
         certificate,

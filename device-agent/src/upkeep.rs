@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millwright_schemas::api::enrollment::TrustChain;
+use rcgen::KeyPair;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::certificates;
 use crate::http::{Client, HttpError, Pins};
 use crate::identity::Identity;
 use crate::limits::{
     ENROLMENT_POLL, RENEWAL_INTERVAL, TRUST_BUNDLES, TRUST_INTERVAL, TRUST_INTERVAL_FAILING,
 };
-use crate::renew::renew;
+use crate::renew::{RenewError, renew};
 use crate::status::StatusBoard;
 use crate::trust;
+use crate::{certificates, clock};
 
 /// The identity as it is now; `None` until the machine is enrolled.
 pub type IdentityWatch = watch::Receiver<Option<Arc<Identity>>>;
@@ -38,23 +39,27 @@ impl Upkeep {
     pub async fn run(self) {
         let mut identity = self.wait_for_enrolment().await;
         let mut trust_due = Instant::now();
-        let mut trust_asked: Option<Instant> = None;
+        let mut trust_asked = Instant::now();
         let mut renewal_due = Instant::now();
+        let mut next_key = None;
         loop {
-            if Instant::now() >= trust_due {
-                trust_asked = Some(Instant::now());
-                trust_due = Instant::now() + self.follow_trust(&mut identity).await;
+            let renew = Instant::now() >= renewal_due && self.needs_renewal(&identity);
+            // A renewed certificate may be of a newer CA: know it first.
+            if renew || Instant::now() >= trust_due {
+                trust_asked = Instant::now();
+                trust_due = trust_asked + self.follow_trust(&mut identity).await;
+            }
+            if renew {
+                self.renew(&mut identity, &mut next_key).await;
             }
             if Instant::now() >= renewal_due {
-                self.renew_if_due(&mut identity).await;
                 renewal_due = Instant::now() + RENEWAL_INTERVAL;
             }
             tokio::select! {
                 () = sleep_until(renewal_due) => {}
                 () = sleep_until(trust_due) => {}
                 () = self.failing.notified() => {
-                    let earliest = trust_asked.map(|asked| asked + TRUST_INTERVAL_FAILING);
-                    trust_due = trust_due.min(earliest.unwrap_or_else(Instant::now));
+                    trust_due = trust_due.min(trust_asked + TRUST_INTERVAL_FAILING);
                 }
             }
         }
@@ -103,24 +108,39 @@ impl Upkeep {
         if error.is_some() { TRUST_INTERVAL_FAILING } else { TRUST_INTERVAL }
     }
 
-    async fn renew_if_due(&self, identity: &mut Arc<Identity>) {
-        let now = crate::clock::now();
+    fn needs_renewal(&self, identity: &Identity) -> bool {
         match certificates::validity(&identity.certificate) {
-            Ok(validity) if now < validity.renew_at() => return,
-            Ok(_) => {}
-            Err(error) => return self.problem(&error),
+            Ok(validity) => clock::now() >= validity.renew_at(),
+            Err(error) => {
+                self.problem(&error);
+                false
+            }
         }
-        let renewed = match client(identity) {
-            Ok(client) => renew(&client, identity, now).await,
-            Err(error) => Err(error.into()),
-        };
-        match renewed {
+    }
+
+    /// The new key is kept after a failure, for the next attempt.
+    async fn renew(&self, identity: &mut Arc<Identity>, next_key: &mut Option<KeyPair>) {
+        match self.try_renew(identity, next_key).await {
             Ok(renewed) => {
                 tracing::info!("certificate renewed");
+                *next_key = None;
                 self.replace(identity, renewed);
             }
             Err(error) => self.problem(&error),
         }
+    }
+
+    async fn try_renew(
+        &self,
+        identity: &Identity,
+        next_key: &mut Option<KeyPair>,
+    ) -> Result<Identity, RenewError> {
+        let key = match next_key.take() {
+            Some(key) => key,
+            None => KeyPair::generate()?,
+        };
+        let key = next_key.insert(key);
+        renew(&client(identity)?, identity, key, clock::now()).await
     }
 
     /// First the file, then everybody: a crash between the two loses nothing.
