@@ -11,9 +11,14 @@
 
 mod api_tokens;
 mod auth;
+mod enrollment;
 mod harness;
 mod idempotency;
 mod logs;
+mod machines;
 mod matrix;
 mod problems;
+mod server;
+mod streams;
+mod telemetry;
 mod users;

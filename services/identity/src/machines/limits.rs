@@ -8,8 +8,6 @@ pub const MACHINE_CERTIFICATE_DAYS: i64 = 90;
 pub const MACHINE_BACKDATE_S: i64 = 10 * 60;
 /// How long the MQTT server's certificate is valid, in days. A new one is issued at each start.
 pub const SERVER_CERTIFICATE_DAYS: i64 = 30;
-/// How long before its end the MQTT server's certificate is replaced, in days.
-pub const SERVER_RENEWAL_DAYS: i64 = 10;
 /// How long before its issue the MQTT server's certificate is valid, in seconds: a machine whose
 /// clock is a little late must not take the server for a wrong one.
 pub const SERVER_BACKDATE_S: i64 = 86_400;

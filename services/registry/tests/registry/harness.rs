@@ -85,6 +85,7 @@ pub fn all() -> PageQuery {
 }
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 pub fn not_found<T: std::fmt::Debug>(result: Result<T, RegistryError>) {
     assert!(matches!(result, Err(RegistryError::Store(StoreError::NotFound(_)))), "{result:?}");
 }

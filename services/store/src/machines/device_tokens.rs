@@ -97,7 +97,7 @@ pub async fn list(
         .limit(LISTED_MAX)
         .all(store.readers())
         .await?;
-    Ok(rows.into_iter().map(from_row).collect())
+    Ok(rows.iter().map(from_row).collect())
 }
 
 /// A machine's token.
@@ -115,7 +115,7 @@ pub async fn load(
         .filter(scope.covers(Column::OrganizationId))
         .one(tx.conn())
         .await?;
-    row.map(from_row).ok_or(StoreError::NotFound(WHAT))
+    row.as_ref().map(from_row).ok_or(StoreError::NotFound(WHAT))
 }
 
 /// Records that a token is no longer accepted. Returns whether it was until now.
@@ -139,7 +139,7 @@ pub async fn revoke(
     Ok(done.rows_affected == 1)
 }
 
-fn from_row(row: Model) -> DeviceToken {
+fn from_row(row: &Model) -> DeviceToken {
     DeviceToken {
         id: DeviceTokenId(row.id),
         machine_id: MachineId(row.machine_id),
