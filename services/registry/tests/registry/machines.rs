@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use millwright_registry::{RegistryError, machines};
 use millwright_schemas::Timestamp;
-use millwright_schemas::api::machines::{
-    CreateMachine, MachineQuery, MachineState, UpdateMachine,
-};
+use millwright_schemas::api::machines::{CreateMachine, MachineQuery, MachineState, UpdateMachine};
 use millwright_store::machines::revocations::DISCONNECT_JOB;
 use millwright_store::{Scope, StoreError, audit, events, jobs};
 
@@ -39,10 +37,7 @@ async fn a_serial_number_exists_once_in_an_organization() {
     let store = &registry.store;
     registry.machine(&registry.customer, "S-1").await;
     let again = machines::create(store, &registry.customer, new("S-1"), now()).await;
-    assert!(
-        matches!(again, Err(RegistryError::Store(StoreError::Exists(_)))),
-        "{again:?}"
-    );
+    assert!(matches!(again, Err(RegistryError::Store(StoreError::Exists(_)))), "{again:?}");
     registry.machine(&registry.stranger, "S-1").await;
     let other = registry.machine(&registry.customer, "S-2").await;
     let change =
@@ -111,10 +106,8 @@ async fn machines_are_found_by_what_is_known() {
     assert_eq!(found(MachineQuery { state, ..all_machines() }).await, [second.id]);
     let organization_id = Some(registry.customer.organization);
     assert_eq!(found(MachineQuery { organization_id, ..all_machines() }).await, [second.id]);
-    let external = |text: &str| MachineQuery {
-        external_id: Some(text.to_owned()),
-        ..all_machines()
-    };
+    let external =
+        |text: &str| MachineQuery { external_id: Some(text.to_owned()), ..all_machines() };
     assert_eq!(found(external("crm.eu:A'1")).await, [first.id]);
     assert_eq!(found(external("crm.eu:A")).await, []);
     assert_eq!(found(external("crm:A'1")).await, []);

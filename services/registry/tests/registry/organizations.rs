@@ -103,11 +103,8 @@ async fn a_site_has_a_time_zone_that_exists() {
 async fn a_viewer_changes_nothing() {
     let registry = Registry::start().await;
     let viewer = caller(registry.customer.organization, Role::Viewer);
-    let new = CreateOrganization {
-        name: "X".to_owned(),
-        parent_id: None,
-        external_ids: BTreeMap::new(),
-    };
+    let new =
+        CreateOrganization { name: "X".to_owned(), parent_id: None, external_ids: BTreeMap::new() };
     let result = organizations::create(&registry.store, &viewer, new, now()).await;
     assert!(matches!(result, Err(RegistryError::Forbidden(_))), "{result:?}");
     organizations::list(&registry.store, &viewer, &all()).await.unwrap();
