@@ -80,6 +80,10 @@ pub(crate) struct ServeArgs {
     /// Log as JSON lines.
     #[arg(long)]
     pub(crate) log_json: bool,
+    /// Stop when standard input ends: for programs that start the platform and must not leave it
+    /// behind.
+    #[arg(long)]
+    pub(crate) stop_on_eof: bool,
 }
 
 /// The platform and eight agents: this computer and seven simulated machines.

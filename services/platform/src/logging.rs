@@ -1,5 +1,7 @@
 //! Logs to standard error; traces to an OTLP endpoint when one is given.
 
+use std::io::IsTerminal;
+
 use anyhow::Context;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
@@ -33,7 +35,8 @@ pub(crate) fn start(filter: &str, json: bool, otlp: Option<&str>) -> anyhow::Res
     let quiet = QUIET.join(",");
     let filter = EnvFilter::try_new(format!("{quiet},{filter}"))
         .with_context(|| format!("--log {filter:?} is not a log filter"))?;
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let lines = if json { lines.json().boxed() } else { lines.with_target(true).boxed() };
     let traces = otlp.map(exporter).transpose()?;
     let spans = traces

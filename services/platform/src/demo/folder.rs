@@ -1,0 +1,143 @@
+//! Where the demo keeps what it needs at the next start.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::fleet::DemoMachine;
+
+/// The demo's data folder.
+#[derive(Debug, Clone)]
+pub(super) struct Folder {
+    /// As given, for people.
+    pub(super) shown: PathBuf,
+    root: PathBuf,
+}
+
+impl Folder {
+    /// Creates it if needed (mode 0700).
+    pub(super) fn open(given: &Path) -> anyhow::Result<Self> {
+        create(given)?;
+        let root = given
+            .canonicalize()
+            .with_context(|| format!("data folder {} can't be used", given.display()))?;
+        Ok(Self { shown: given.to_owned(), root })
+    }
+
+    pub(super) fn platform(&self) -> PathBuf {
+        self.root.join("platform")
+    }
+
+    pub(super) fn platform_log(&self) -> PathBuf {
+        self.root.join("platform.log")
+    }
+
+    /// The folder of a machine's agent.
+    pub(super) fn agent(&self, machine: &DemoMachine) -> anyhow::Result<AgentFolder> {
+        let root = self.root.join("agents").join(machine.serial_number.to_lowercase());
+        create(&root)?;
+        Ok(AgentFolder { root })
+    }
+
+    /// The administrator's password: from the environment, or that of the first start, or a new
+    /// random one.
+    pub(super) fn admin_password(&self) -> anyhow::Result<String> {
+        let file = self.root.join("demo-admin-password");
+        if let Ok(password) = std::env::var("MILLWRIGHT_ADMIN_PASSWORD") {
+            write_private(&file, &password)?;
+            return Ok(password);
+        }
+        if file.is_file() {
+            let password = std::fs::read_to_string(&file)
+                .with_context(|| format!("{} can't be read", file.display()))?;
+            return Ok(password.trim().to_owned());
+        }
+        let password = random_password();
+        write_private(&file, &password)?;
+        Ok(password)
+    }
+}
+
+/// What belongs to one agent.
+#[derive(Debug, Clone)]
+pub(super) struct AgentFolder {
+    root: PathBuf,
+}
+
+impl AgentFolder {
+    pub(super) fn configuration(&self) -> PathBuf {
+        self.root.join("agent.toml")
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
+        self.root.join("data")
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.root.join("agent.log")
+    }
+}
+
+/// A new log; the last start's is gone, so that logs don't grow for ever.
+pub(super) fn new_log(path: &Path) -> anyhow::Result<File> {
+    File::create(path).with_context(|| format!("{} can't be written", path.display()))
+}
+
+/// The log again, to go on at its end.
+pub(super) fn append_log(path: &Path) -> anyhow::Result<File> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.with_context(|| format!("{} can't be written", path.display()))
+}
+
+/// The last lines of a log.
+pub(super) fn tail(path: &Path, lines: usize) -> String {
+    let text = std::fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+fn create(folder: &Path) -> anyhow::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("folder {} can't be created", folder.display()))
+}
+
+fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
+    let write = || {
+        let mut options = OpenOptions::new();
+        let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(file)?;
+        writeln!(file, "{text}")
+    };
+    write().with_context(|| format!("{} can't be written", file.display()))
+}
+
+/// 80 random bits in groups that can be typed.
+fn random_password() -> String {
+    let digits = uuid::Uuid::new_v4().simple().to_string();
+    // The version and variant digits of a UUID are fixed: neither is within these.
+    [&digits[0..4], &digits[4..8], &digits[8..12], &digits[20..24], &digits[24..28]].join("-")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_is_kept_and_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::open(folder.path()).unwrap();
+        let password = folder.admin_password().unwrap();
+        assert_eq!(folder.admin_password().unwrap(), password);
+        assert!(password.len() >= 12);
+        let mode = folder.root.join("demo-admin-password").metadata().unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600);
+    }
+}
