@@ -124,6 +124,17 @@ async fn what_a_broken_rotation_left_is_set_aside() {
 }
 
 #[tokio::test]
+async fn a_rotation_goes_on_from_what_is_committed() {
+    let platform = Platform::start().await;
+    let other = platform.restarted_trust().await;
+    rotate(&platform, TrustPart::Ca).await;
+    // This one hasn't learned of it: as after a commit whose outcome was unknown.
+    let input = RotateTrust { what: TrustPart::CommandKey };
+    let version = other.rotate(&platform.admin(), &input, now()).await.unwrap();
+    assert_eq!((version.version, version.command_keys.len(), version.cas.len()), (3, 2, 2));
+}
+
+#[tokio::test]
 async fn a_missing_key_is_named() {
     let platform = Platform::start().await;
     let keys = platform.folder.path().join("keys");
