@@ -6,15 +6,16 @@ use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use millwright_identity::people::PasswordError;
 use millwright_identity::people::sessions::{self, SignInError, SignedIn};
 use millwright_identity::people::users;
+use millwright_identity::people::{Attempts, PasswordError};
 use millwright_schemas::Secret;
 use millwright_schemas::api::auth::{AccessToken, LoginRequest, Me, PasswordChange};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
 use crate::extract::Identified;
+use crate::idempotency::shown_once;
 use crate::openapi::BASE_PATH;
 use crate::state::AppState;
 
@@ -46,12 +47,17 @@ async fn log_in(
     state: web::Data<AppState>,
     request: HttpRequest,
     body: web::Json<LoginRequest>,
-) -> Result<HttpResponse, ApiError> {
+) -> HttpResponse {
     let LoginRequest { email, password } = body.into_inner();
     let (people, store) = (&state.people, &state.store);
     let from = address(&request);
-    let signed_in = sessions::log_in(people, store, &email, password, from, state.now()).await?;
-    Ok(answer(&state, signed_in))
+    let result = sessions::log_in(people, store, &email, password, from, state.now()).await;
+    let mut response = match result {
+        Ok(signed_in) => answer(&state, &signed_in),
+        Err(error) => HttpResponse::from_error(ApiError::from(error)),
+    };
+    tell_attempts(&mut response, people.attempts(&email, from, state.now()));
+    response
 }
 
 /// Replaces the cookie by the next one and gives a new access token. A cookie that is used again
@@ -72,7 +78,7 @@ async fn refresh(
     refuse_other_sites(&request)?;
     let token = refresh_token(&request).ok_or(SignInError::SessionEnded)?;
     let signed_in = sessions::refresh(&state.people, &state.store, &token, state.now()).await?;
-    Ok(answer(&state, signed_in))
+    Ok(answer(&state, &signed_in))
 }
 
 /// Ends the session of the cookie, access tokens included.
@@ -86,7 +92,7 @@ async fn log_out(
     if let Some(token) = refresh_token(&request) {
         sessions::log_out(&state.store, &token, state.now()).await?;
     }
-    let mut gone = cookie(&state, Secret::new(""), 0);
+    let mut gone = cookie(&state, &Secret::new(""), 0);
     gone.make_removal();
     Ok(HttpResponse::NoContent().cookie(gone).finish())
 }
@@ -117,16 +123,28 @@ async fn change_password(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn answer(state: &AppState, signed_in: SignedIn) -> HttpResponse {
-    let cookie = cookie(state, signed_in.refresh_token, signed_in.refresh_expires_in_s);
-    HttpResponse::Ok().cookie(cookie).json(AccessToken {
-        access_token: signed_in.access_token,
+fn answer(state: &AppState, signed_in: &SignedIn) -> HttpResponse {
+    let cookie = cookie(state, &signed_in.refresh_token, signed_in.refresh_expires_in_s);
+    shown_once(HttpResponse::Ok().cookie(cookie).json(AccessToken {
+        access_token: signed_in.access_token.clone(),
         token_type: "Bearer".to_owned(),
         expires_in: signed_in.expires_in_s,
-    })
+    }))
 }
 
-fn cookie(state: &AppState, token: Secret, max_age_s: i64) -> Cookie<'static> {
+/// How many attempts are left (IETF draft-ietf-httpapi-ratelimit-headers, first form).
+fn tell_attempts(response: &mut HttpResponse, attempts: Attempts) {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("ratelimit-limit", attempts.limit),
+        ("ratelimit-remaining", attempts.left),
+        ("ratelimit-reset", attempts.reset_s),
+    ] {
+        headers.insert(HeaderName::from_static(name), value.into());
+    }
+}
+
+fn cookie(state: &AppState, token: &Secret, max_age_s: i64) -> Cookie<'static> {
     Cookie::build(COOKIE, token.expose().to_owned())
         .path(format!("{BASE_PATH}/auth"))
         .http_only(true)

@@ -72,6 +72,9 @@ async fn wrong_and_unknown_are_answered_alike() {
 #[tokio::test]
 async fn failed_attempts_run_out_and_come_back() {
     let api = TestApi::start().await;
+    let fresh = api.login("admin@localhost", ADMIN_PASSWORD).await;
+    assert_eq!(fresh.header("ratelimit-limit"), "10");
+    assert_eq!(fresh.header("ratelimit-remaining"), "10");
     let mut failed = 0;
     let answer = loop {
         let answer = api.login("admin@localhost", "wrong").await;
@@ -84,6 +87,7 @@ async fn failed_attempts_run_out_and_come_back() {
     answer.problem(429, "too-many");
     let wait: i64 = answer.header("retry-after").parse().unwrap();
     assert!((1..=10).contains(&wait), "{wait}");
+    assert_eq!(answer.header("ratelimit-remaining"), "0");
     api.login("admin@localhost", ADMIN_PASSWORD).await.problem(429, "too-many");
     // Another account isn't held up.
     api.login("nobody@localhost", "wrong").await.problem(401, "unauthenticated");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, PASSWORD, TestApi};
+use crate::harness::{ADMIN_PASSWORD, Answer, PASSWORD, TestApi};
 
 fn user(name: &str) -> Value {
     json!({"email": "a@example.org", "name": name, "role": "viewer", "password": PASSWORD})
@@ -59,11 +59,17 @@ async fn a_secret_is_not_kept_for_a_repeat() {
     assert!(!again.text.contains(secret));
     let list = api.call(&admin, "GET", "/api-tokens", None).await.json(200);
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
+    // Signing in again with the header doesn't leave a token behind either.
+    let login = json!({"email": "admin@localhost", "password": ADMIN_PASSWORD});
+    let login = post(&api, &admin, "/auth/login", "k2", login).await.json(200);
+    let access = login["access_token"].as_str().unwrap();
     // Nowhere in the database, write-ahead log included.
     for name in ["millwright.db", "millwright.db-wal"] {
         let bytes = std::fs::read(api.folder().join(name)).unwrap();
-        let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-        assert!(!found, "{name} holds the token");
+        for secret in [secret, access] {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{name} holds a token");
+        }
     }
 }
 

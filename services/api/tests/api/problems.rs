@@ -84,6 +84,9 @@ async fn health_readiness_and_metrics() {
         async move { Answer::read(request.send().await.unwrap()).await }
     };
     get("/healthz").await.json(200);
+    let head = api.request(Method::HEAD, "/healthz").send().await.unwrap();
+    assert_eq!(head.status(), 200);
+    assert_eq!(head.headers()["content-length"], "3");
     let ready = get("/readyz").await.json(200);
     assert_eq!(ready, json!({"ready": true, "checks": {"database": {"ok": true}}}));
     api.state.health.register("bus", || async { Err("no broker".to_owned()) });

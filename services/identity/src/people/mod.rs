@@ -15,4 +15,5 @@ pub mod users;
 pub mod validate;
 
 pub use passwords::PasswordError;
+pub use rate_limit::Attempts;
 pub use sign_in::{People, SetUpError};

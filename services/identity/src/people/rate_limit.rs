@@ -8,6 +8,17 @@ use millwright_schemas::Timestamp;
 
 use super::limits::RATE_LIMIT_KEYS;
 
+/// How many attempts there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempts {
+    /// At most.
+    pub limit: u32,
+    /// Left now.
+    pub left: u32,
+    /// Seconds until there are all again.
+    pub reset_s: u32,
+}
+
 /// Buckets of attempts: each holds `size` and gets one more every `refill_s` seconds.
 #[derive(Debug)]
 pub(crate) struct RateLimit<K> {
@@ -53,13 +64,20 @@ impl<K: Eq + Hash> RateLimit<K> {
             bucket.left -= 1.0;
             return Ok(());
         }
-        let wait = ((1.0 - bucket.left) * self.refill_s).ceil();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "between 1 and the refill time, a few seconds"
-        )]
-        Err(wait.max(1.0) as u32)
+        Err(whole((1.0 - bucket.left) * self.refill_s).max(1))
+    }
+
+    /// How many attempts a key has.
+    pub(crate) fn look(&self, key: &K, now: Timestamp) -> Attempts {
+        let buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let full = Bucket { left: self.size, at: now };
+        let mut bucket = buckets.by_key.get(key).copied().unwrap_or(full);
+        self.refill(&mut bucket, now);
+        Attempts {
+            limit: whole(self.size),
+            left: whole(bucket.left.floor()),
+            reset_s: whole((self.size - bucket.left) * self.refill_s),
+        }
     }
 
     /// Gives an attempt back: it succeeded.
@@ -92,6 +110,16 @@ impl<K: Eq + Hash> RateLimit<K> {
     }
 }
 
+/// A small positive number, rounded up.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "attempts and seconds, bounded by the size of a bucket"
+)]
+fn whole(number: f64) -> u32 {
+    number.ceil().max(0.0) as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +131,8 @@ mod tests {
         assert_eq!(limit.take("a", start), Ok(()));
         assert_eq!(limit.take("a", start), Ok(()));
         assert_eq!(limit.take("a", start), Err(10));
+        assert_eq!(limit.look(&"a", start), Attempts { limit: 2, left: 0, reset_s: 20 });
+        assert_eq!(limit.look(&"b", start), Attempts { limit: 2, left: 2, reset_s: 0 });
         assert_eq!(limit.take("b", start), Ok(()), "another key has its own");
         assert_eq!(limit.take("a", start.plus_seconds(4)), Err(6));
         assert_eq!(limit.take("a", start.plus_seconds(10)), Ok(()));

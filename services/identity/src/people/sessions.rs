@@ -80,9 +80,11 @@ pub async fn log_in(
     let user = users::by_email(store, email).await?;
     let hash = user.as_ref().map(|user| user.password_hash.clone());
     let right = people.passwords.verify(password, hash).await?;
-    let user = user
-        .filter(|user| right && user.disabled_at.is_none())
-        .ok_or(SignInError::WrongCredentials)?;
+    let Some(user) = user.filter(|user| right && user.disabled_at.is_none()) else {
+        // Whose account isn't said: people type their password into the wrong field.
+        tracing::info!(client.address = address.map(tracing::field::display), "sign-in refused");
+        return Err(SignInError::WrongCredentials);
+    };
     people.give_attempt_back(email, address, now);
 
     let session = SessionId(Uuid::now_v7());

@@ -8,7 +8,7 @@ use millwright_schemas::Timestamp;
 use super::access_tokens::{KeyError, SignInKey};
 use super::limits::{ACCOUNT_ATTEMPT_S, ACCOUNT_ATTEMPTS, ADDRESS_ATTEMPT_S, ADDRESS_ATTEMPTS};
 use super::passwords::{PasswordError, Passwords};
-use super::rate_limit::RateLimit;
+use super::rate_limit::{Attempts, RateLimit};
 
 /// Why sign-in can't start.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,17 @@ impl People {
             self.by_address.take(network(address), now)?;
         }
         self.by_account.take(account.to_lowercase(), now)
+    }
+
+    /// How many attempts are left, by the account or the address, whichever has fewer.
+    #[must_use]
+    pub fn attempts(&self, account: &str, address: Option<IpAddr>, now: Timestamp) -> Attempts {
+        let by_account = self.by_account.look(&account.to_lowercase(), now);
+        let by_address = address.map(|address| self.by_address.look(&network(address), now));
+        match by_address {
+            Some(by_address) if by_address.left < by_account.left => by_address,
+            _ => by_account,
+        }
     }
 
     /// The attempt succeeded: it doesn't count.
