@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
+use super::audit::{ActorRef, SubjectRef};
 use crate::ids::{EventId, OrganizationId};
 use crate::time::Timestamp;
 
@@ -18,11 +19,11 @@ pub struct DomainEvent {
     #[serde(rename = "type")]
     pub event_type: String,
     /// To what.
-    pub subject: EventSubject,
+    pub subject: SubjectRef,
     /// The object's version after the change, where it has one.
     pub version: Option<i64>,
     /// Who did it.
-    pub actor: EventActor,
+    pub actor: ActorRef,
     /// The system that the change came from, as its caller named it.
     pub origin: Option<String>,
     /// Details.
@@ -31,25 +32,6 @@ pub struct DomainEvent {
     pub occurred_at: Timestamp,
     /// Whose it is.
     pub organization_id: OrganizationId,
-}
-
-/// The object that has changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct EventSubject {
-    /// Kind of object, such as `machine`.
-    pub kind: String,
-    /// Its id.
-    pub id: String,
-}
-
-/// Who did it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct EventActor {
-    /// `user`, `api_token`, `machine` or `platform`.
-    pub kind: String,
-    /// Its id; the platform has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
 }
 
 /// Domain events after a position, oldest first.
@@ -73,4 +55,15 @@ pub struct DomainEventQuery {
     /// Items, 1 to 500.
     #[param(minimum = 1, maximum = 500, default = 50)]
     pub limit: Option<u32>,
+}
+
+/// Which domain events are wanted as they happen.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct EventStreamQuery {
+    /// Events after this position; without it and `Last-Event-ID`, from now on.
+    #[param(minimum = 0)]
+    pub after: Option<i64>,
+    /// Types, separated by commas; `machine.*` stands for all that start with `machine.`.
+    pub types: Option<String>,
 }

@@ -56,7 +56,7 @@ pub(crate) async fn identify(request: &HttpRequest) -> Result<Rc<Identity>, ApiE
     Ok(identity)
 }
 
-fn bearer(request: &HttpRequest) -> Result<&str, ApiError> {
+pub(crate) fn bearer(request: &HttpRequest) -> Result<&str, ApiError> {
     let missing = || ApiError::Unauthenticated("send Authorization: Bearer <token>".to_owned());
     let value = request.headers().get(AUTHORIZATION).ok_or_else(missing)?;
     let (scheme, token) =

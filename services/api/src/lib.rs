@@ -9,6 +9,8 @@ pub mod idempotency;
 pub mod limits;
 mod observe;
 pub mod openapi;
+mod query;
 pub mod routes;
 pub mod server;
 pub mod state;
+pub mod streams;

@@ -25,3 +25,20 @@ pub const IDEMPOTENCY_KEY_MAX_CHARS: usize = 128;
 pub const IDEMPOTENT_ANSWER_MAX_BYTES: usize = 64 * 1024;
 /// Longest text of a caller that stands in an error, in characters.
 pub const QUOTED_MAX_CHARS: usize = 200;
+/// Types that one request for events may name.
+pub const EVENT_TYPES_MAX: usize = 50;
+/// Streams of server-sent events at the same time, over all callers.
+pub const STREAMS_MAX: usize = 1_000;
+/// Streams of server-sent events at the same time, per caller.
+pub const STREAMS_PER_CALLER: usize = 20;
+/// What a caller with too many streams is told to wait, in seconds.
+pub const STREAM_RETRY_AFTER_S: u32 = 10;
+/// Events that wait for a slow reader of a stream; beyond it the stream waits.
+pub const STREAM_QUEUE: usize = 64;
+/// Events that a stream reads at once.
+pub const STREAM_BATCH: u64 = 200;
+/// How often a stream checks that its caller still may read it, and shows that it lives. A reader
+/// that has gone without a word is noticed after two of these.
+pub const STREAM_CHECK: Duration = Duration::from_secs(5);
+/// After how long without live copies a stream of samples reads the stored values.
+pub const STREAM_POLL: Duration = Duration::from_secs(2);

@@ -74,7 +74,14 @@ pub(crate) fn rest(config: &mut ServiceConfig<'_>) {
         .configure(routes::machines::configure)
         .configure(routes::enrollment::configure)
         .configure(routes::credentials::configure)
-        .configure(routes::trust::configure);
+        .configure(routes::trust::configure)
+        .configure(routes::signals::configure)
+        .configure(routes::telemetry::configure)
+        .configure(routes::machine_events::configure)
+        .configure(routes::loss::configure)
+        .configure(routes::quarantine::configure)
+        .configure(routes::events::configure)
+        .configure(routes::streams::configure);
 }
 
 /// The operations of a path with the names of their methods.

@@ -18,6 +18,7 @@ use crate::limits::{
 use crate::observe::RequestMetrics;
 use crate::openapi::{BASE_PATH, openapi, operations, rest};
 use crate::state::AppState;
+use crate::streams::Streams;
 use crate::{idempotency, observe, routes};
 
 /// How the server listens.
@@ -51,16 +52,18 @@ impl std::fmt::Debug for Api {
 /// # Errors
 /// When the address can't be had (its text names the address), or a metric is registered twice.
 pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
+    let ServerConfig { listen, tls, workers } = config;
     let name = |error: io::Error| {
-        io::Error::new(error.kind(), format!("can't listen on {}: {error}", config.listen))
+        io::Error::new(error.kind(), format!("can't listen on {listen}: {error}"))
     };
-    let listener = TcpListener::bind(config.listen).map_err(name)?;
+    let listener = TcpListener::bind(listen).map_err(name)?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
 
     let metrics = RequestMetrics::register(&state.metrics).map_err(io::Error::other)?;
     let metrics = web::Data::new(metrics);
     let state = web::Data::new(state);
+    let streams = web::Data::new(Streams::default());
     let description = web::Data::new(Description::new());
     let server = HttpServer::new(move || {
         let (app, _) = App::new()
@@ -70,6 +73,7 @@ pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
             .into_utoipa_app()
             .app_data(state.clone())
             .app_data(metrics.clone())
+            .app_data(streams.clone())
             .app_data(description.clone())
             .app_data(web::PayloadConfig::new(BODY_MAX_BYTES))
             .app_data(json_config())
@@ -82,7 +86,7 @@ pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
             .split_for_parts();
         app.configure(documentation).default_service(web::to(fallback))
     })
-    .workers(config.workers)
+    .workers(workers)
     .max_connections(CONNECTIONS_PER_WORKER)
     .max_connection_rate(HANDSHAKES_PER_WORKER)
     .client_request_timeout(REQUEST_HEAD_TIMEOUT)
@@ -90,8 +94,8 @@ pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
     .keep_alive(KEEP_ALIVE)
     .shutdown_timeout(SHUTDOWN_S)
     .disable_signals();
-    let server = match &config.tls {
-        Some(tls) => server.listen_rustls_0_23(listener, (**tls).clone()),
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, Arc::unwrap_or_clone(tls)),
         None => server.listen(listener),
     };
     Ok(Api { server: server.map_err(name)?.run(), address })

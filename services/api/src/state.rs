@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use millwright_identity::machines::Enrollment;
 use millwright_identity::people::People;
+use millwright_ingest::live::Live;
 use millwright_schemas::Timestamp;
 use millwright_store::Store;
+use millwright_store::sequencer::Positions;
 
 use crate::clock::Clock;
 use crate::health::Health;
@@ -19,6 +21,10 @@ pub struct AppState {
     pub people: Arc<People>,
     /// Machines' identity: enrolment, renewal, what machines trust.
     pub enrollment: Enrollment,
+    /// Live copies of samples.
+    pub live: Live,
+    /// How far domain events have got.
+    pub positions: Positions,
     /// The time.
     pub clock: Clock,
     /// Where people and machines reach the API, without a trailing slash, such as

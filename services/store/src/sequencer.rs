@@ -29,6 +29,11 @@ impl Positions {
     pub async fn beyond(&mut self, position: i64) -> bool {
         self.0.wait_for(|last| *last > position).await.is_ok()
     }
+
+    /// Waits until the sequencer has ended: the platform stops.
+    pub async fn ended(&mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
 }
 
 /// The sequencer, about to run.

@@ -53,7 +53,7 @@ fn view(seq: i64, record: AuditRecord) -> AuditItem {
     }
 }
 
-const fn actor(actor: Actor) -> (&'static str, Option<Uuid>) {
+pub(super) const fn actor(actor: Actor) -> (&'static str, Option<Uuid>) {
     match actor {
         Actor::User(id) => ("user", Some(id.uuid())),
         Actor::ApiToken(id) => ("api_token", Some(id.uuid())),

@@ -12,13 +12,16 @@ use millwright_core::access::Role;
 use millwright_identity::machines::{Enrollment, EnrollmentSettings, Trust};
 use millwright_identity::people::People;
 use millwright_identity::people::bootstrap::bootstrap;
+use millwright_ingest::live::Live;
 use millwright_schemas::api::enrollment::MqttEndpoint;
 use millwright_schemas::{OrganizationId, Secret, Timestamp};
 use millwright_store::Store;
+use millwright_store::sequencer::Sequencer;
 use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 pub const ADMIN_PASSWORD: &str = "the administrator's password";
 pub const PASSWORD: &str = "a password of a person";
@@ -31,6 +34,8 @@ pub struct TestApi {
     http: reqwest::Client,
     offset_us: Arc<AtomicI64>,
     handle: ServerHandle,
+    /// Ends the sequencer, and with it all streams.
+    stop: watch::Sender<bool>,
     folder: TempDir,
 }
 
@@ -99,8 +104,13 @@ impl TestApi {
         let mqtt = MqttEndpoint { host: "localhost".to_owned(), port: 8883 };
         let settings = EnrollmentSettings::new(mqtt);
         let enrollment = Enrollment::new(store.clone(), trust, settings);
+        let (sequencer, positions) = Sequencer::new(store.clone()).await.unwrap();
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(sequencer.run(stopped));
         let mut state = AppState {
             store,
+            live: Live::new(),
+            positions,
             enrollment,
             people: Arc::new(people),
             clock,
@@ -120,6 +130,7 @@ impl TestApi {
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             offset_us,
             handle,
+            stop,
             folder,
         }
     }
@@ -131,6 +142,11 @@ impl TestApi {
 
     pub fn now(&self) -> Timestamp {
         self.state.now()
+    }
+
+    /// As when the platform stops.
+    pub fn stop_sequencer(&self) {
+        self.stop.send_replace(true);
     }
 
     /// The data folder.
