@@ -7,10 +7,10 @@ use millwright_schemas::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::unsaved::{Taken, Unsaved};
+use super::unsaved::Unsaved;
 use crate::clock;
 use crate::limits::UNSAVED_RETRY;
-use crate::outbox::{Appended, Delivery, OutboxError, OutboxHandle};
+use crate::outbox::{Appended, Delivery, OutboxError, OutboxHandle, Readings};
 use crate::signals::{self, AllowedSignals};
 use crate::status::StatusBoard;
 
@@ -31,6 +31,8 @@ pub struct Collector {
     flush_interval: Duration,
     samples_per_message: usize,
     unsaved: Unsaved,
+    /// What the disk didn't take, or perhaps did: given again as it is.
+    failed: Option<Readings>,
     /// Driver → time of its last sample; `None` until the first one.
     progress: BTreeMap<String, Option<Timestamp>>,
     /// When what is gathered is committed.
@@ -62,6 +64,7 @@ impl Collector {
             flush_interval: gathering.flush_interval,
             samples_per_message: gathering.samples_per_message,
             unsaved: Unsaved::default(),
+            failed: None,
             progress: gathering.drivers.into_iter().map(|driver| (driver, None)).collect(),
             due: None,
             disk_full: false,
@@ -119,26 +122,33 @@ impl Collector {
         drivers?.into_iter().min()
     }
 
+    /// Commits what failed before, unchanged, then what has come since.
     async fn flush(&mut self) {
         self.due = None;
-        if self.unsaved.is_empty() {
-            return;
+        if let Some(failed) = self.failed.take() {
+            self.commit(failed).await;
         }
-        let Taken { deliveries, lost_samples } = self.unsaved.take();
-        let lost_messages = lost_samples.div_ceil(self.samples_per_message) as u64;
-        let through = self.through();
+        if self.failed.is_none() && !self.unsaved.is_empty() {
+            let (deliveries, lost_samples) = self.unsaved.take();
+            let unsaved = lost_samples.div_ceil(self.samples_per_message) as u64;
+            let through = self.through();
+            self.commit(Readings { through, unsaved, ..Readings::new(deliveries) }).await;
+        }
+    }
+
+    async fn commit(&mut self, readings: Readings) {
         let result = self
             .outbox
             .add(move |outbox| {
-                let result = outbox.append(&deliveries, through, lost_messages, clock::now());
-                Ok((deliveries, result))
+                let result = outbox.append(&readings, clock::now());
+                Ok((readings, result))
             })
             .await;
         match result {
             Ok((_, Ok(appended))) => self.committed(appended),
-            Ok((deliveries, Err(error))) if error.is_storage() => {
-                self.unsaved.put_back(Taken { deliveries, lost_samples });
-                self.failed(&error);
+            Ok((readings, Err(error))) if error.is_storage() => {
+                self.failed = Some(readings);
+                self.keep(&error);
             }
             // Trying again wouldn't help, and holding on would stop everything after it.
             Ok((_, Err(error))) | Err(error) => {
@@ -149,10 +159,9 @@ impl Collector {
     }
 
     fn committed(&mut self, appended: Appended) {
-        if self.disk_full {
+        if std::mem::take(&mut self.disk_full) {
             tracing::info!("the disk takes readings again");
         }
-        self.disk_full = false;
         if appended.refused_events > 0 {
             tracing::error!(faults = appended.refused_events, "faults found no room in the outbox");
         }
@@ -164,7 +173,7 @@ impl Collector {
         });
     }
 
-    fn failed(&mut self, error: &OutboxError) {
+    fn keep(&mut self, error: &OutboxError) {
         if !self.disk_full {
             tracing::error!(%error, "the disk takes no readings; they are kept in memory");
         }
@@ -175,7 +184,9 @@ impl Collector {
     }
 
     fn show_unsaved(&self) {
-        let samples = self.unsaved.samples() as u64;
+        let failed = self.failed.iter().flat_map(|readings| &readings.deliveries);
+        let failed: usize = failed.map(|delivery| delivery.reading.samples.len()).sum();
+        let samples = (failed + self.unsaved.samples()) as u64;
         self.board.update(|status| status.unsaved_samples = samples);
     }
 }

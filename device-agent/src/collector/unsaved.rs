@@ -15,13 +15,6 @@ pub(super) struct Unsaved {
     lost_samples: usize,
 }
 
-/// Readings on their way to the disk.
-#[derive(Debug)]
-pub(super) struct Taken {
-    pub(super) deliveries: Vec<Delivery>,
-    pub(super) lost_samples: usize,
-}
-
 impl Unsaved {
     /// Adds a reading. Beyond the bound the oldest samples of drivers that can't wait go; a
     /// driver with checkpoints can: it keeps what it hasn't delivered.
@@ -64,18 +57,10 @@ impl Unsaved {
         self.faults
     }
 
-    /// Everything, to be committed.
-    pub(super) fn take(&mut self) -> Taken {
+    /// Everything, to be committed, and how many samples were lost before it.
+    pub(super) fn take(&mut self) -> (Vec<Delivery>, usize) {
         let taken = std::mem::take(self);
-        Taken { deliveries: taken.deliveries.into(), lost_samples: taken.lost_samples }
-    }
-
-    /// Everything back, after a failed commit and before anything new was pushed.
-    pub(super) fn put_back(&mut self, taken: Taken) {
-        *self = Self { lost_samples: taken.lost_samples, ..Self::default() };
-        for delivery in taken.deliveries {
-            self.push(delivery);
-        }
+        (taken.deliveries.into(), taken.lost_samples)
     }
 }
 
@@ -112,13 +97,11 @@ mod tests {
         assert_eq!(unsaved.samples(), UNSAVED_SAMPLES);
         assert_eq!(unsaved.faults(), 1);
         assert!(!unsaved.is_full());
-        let taken = unsaved.take();
-        assert_eq!(taken.lost_samples, 2);
-        assert!(taken.deliveries[0].reading.checkpoint.is_some());
-        assert!(taken.deliveries[1].reading.samples.is_empty());
+        let (deliveries, lost_samples) = unsaved.take();
+        assert_eq!(lost_samples, 2);
+        assert!(deliveries[0].reading.checkpoint.is_some());
+        assert!(deliveries[1].reading.samples.is_empty());
         assert!(unsaved.is_empty());
-        unsaved.put_back(taken);
-        assert_eq!((unsaved.samples(), unsaved.take().lost_samples), (UNSAVED_SAMPLES, 2));
     }
 
     #[test]
@@ -128,6 +111,6 @@ mod tests {
             unsaved.push(delivery("replay", ts, Some(vec![1]), false));
         }
         assert!(unsaved.is_full());
-        assert_eq!(unsaved.take().lost_samples, 0);
+        assert_eq!(unsaved.take().1, 0);
     }
 }

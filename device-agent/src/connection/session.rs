@@ -13,7 +13,7 @@ use crate::clock;
 use crate::identity::{Identity, IdentityError};
 use crate::limits::{ACKNOWLEDGE_TIMEOUT, LOSS_REPORT_INTERVAL, REMOVE_AFTER, REMOVE_AT};
 use crate::outbox::{OutboxError, OutboxHandle, Topic};
-use crate::status::{ConnectionState, StatusBoard};
+use crate::status::{ConnectionState, MachineStatus, StatusBoard};
 use crate::upkeep::IdentityWatch;
 
 /// How long DISCONNECT may take.
@@ -211,10 +211,9 @@ impl Session<'_> {
 
     /// Whether a new connection is needed. A newer trust serves the next one.
     fn identity_changed(&mut self) -> bool {
-        let newer = self.updates.borrow_and_update().clone();
-        newer.is_some_and(|newer| {
-            newer.certificate != self.identity.certificate || newer.mqtt != self.identity.mqtt
-        })
+        let Some(newer) = self.updates.borrow_and_update().clone() else { return false };
+        self.board.update(|status| status.machine = Some(MachineStatus::from(newer.as_ref())));
+        newer.certificate != self.identity.certificate || newer.mqtt != self.identity.mqtt
     }
 
     async fn disconnect(&mut self) -> Result<SessionEnd, SessionError> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{Appended, Delivery, Loss, OutboxError, OutboxSettings, Taken, Topic};
+use super::{Appended, Loss, OutboxError, OutboxSettings, Readings, Taken, Topic};
 use super::{message, tables};
 use crate::driver::Sample;
 use crate::limits::{CLOCK_TOLERANCE_US, EVENT_BYTES, MESSAGE_OVERHEAD_BYTES, SIGNALS};
@@ -27,6 +27,8 @@ pub(super) struct Counters {
     pub(super) dropped: u64,
     /// What the platform hasn't been told of yet.
     pub(super) losses: [Option<Loss>; 2],
+    /// The last append of readings.
+    pub(super) last_readings: Option<Uuid>,
 }
 
 impl Counters {
@@ -38,6 +40,7 @@ impl Counters {
             bytes: [0; 2],
             dropped: 0,
             losses: [None, None],
+            last_readings: None,
         }
     }
 
@@ -100,13 +103,16 @@ impl<'txn> Batch<'txn> {
     /// Stores readings: samples, faults, checkpoints.
     pub(super) fn append(
         &mut self,
-        deliveries: &[Delivery],
-        through: Option<Timestamp>,
+        readings: &Readings,
         now: Timestamp,
     ) -> Result<Appended, OutboxError> {
         let mut appended = Appended::default();
+        if self.counters.last_readings.replace(readings.id) == Some(readings.id) {
+            return Ok(appended);
+        }
+        self.lose_unsaved(readings.unsaved);
         let mut stamped = Vec::new();
-        for delivery in deliveries {
+        for delivery in &readings.deliveries {
             for sample in &delivery.reading.samples {
                 stamped.append(&mut self.stamp(sample, now, &mut appended)?);
             }
@@ -120,7 +126,7 @@ impl<'txn> Batch<'txn> {
         let samples = message::encode_samples(stamped)?;
         for samples in message::pack(samples, self.settings.samples_per_message) {
             let seq = self.counters.next_seq[Topic::Telemetry.index()];
-            let payload = message::encode(self.counters.outbox, seq, through, &samples);
+            let payload = message::encode(self.counters.outbox, seq, readings.through, &samples);
             self.insert(Topic::Telemetry, &payload)?;
         }
         Ok(appended)

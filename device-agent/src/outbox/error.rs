@@ -11,6 +11,9 @@ pub enum OutboxError {
     /// The database can't be read or written.
     #[error("the outbox can't be read or written")]
     Storage(#[source] Box<redb::Error>),
+    /// The disk failed at the end of a commit and can't be read now to see what it did.
+    #[error("the disk has failed; it isn't known whether this is stored: {0}")]
+    InDoubt(String),
     /// Events fill all of the outbox, its reserve included.
     #[error("the outbox is full: {used} of {max} bytes are events that wait for the platform")]
     EventsFull {
@@ -45,7 +48,7 @@ impl OutboxError {
     /// Whether the same call may succeed later without anybody's doing.
     #[must_use]
     pub const fn is_storage(&self) -> bool {
-        matches!(self, Self::DiskFull(_) | Self::Storage(_))
+        matches!(self, Self::DiskFull(_) | Self::Storage(_) | Self::InDoubt(_))
     }
 
     /// Whether the file itself is broken, so that no attempt will ever succeed.

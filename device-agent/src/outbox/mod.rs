@@ -19,8 +19,9 @@ pub use open::OpenDatabase;
 pub use store::Outbox;
 
 use bytes::Bytes;
-use millwright_schemas::{EventId, OutboxId};
+use millwright_schemas::{EventId, OutboxId, Timestamp};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::driver::Reading;
 
@@ -73,6 +74,28 @@ pub struct Delivery {
     pub driver: String,
     /// What it delivered.
     pub reading: Reading,
+}
+
+/// Readings that are committed together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Readings {
+    /// Names this very append: when it isn't known whether an append took effect, it is given
+    /// again, unchanged, and stored once.
+    pub id: Uuid,
+    /// The readings, in the order in which they came.
+    pub deliveries: Vec<Delivery>,
+    /// Nothing older will come.
+    pub through: Option<Timestamp>,
+    /// Messages that were lost before these, because the disk took nothing.
+    pub unsaved: u64,
+}
+
+impl Readings {
+    /// Readings before which nothing was lost.
+    #[must_use]
+    pub fn new(deliveries: Vec<Delivery>) -> Self {
+        Self { id: Uuid::now_v7(), deliveries, through: None, unsaved: 0 }
+    }
 }
 
 /// What an append did beyond storing everything.

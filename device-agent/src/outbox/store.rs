@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::batch::{Batch, Counters, EventSize, decode};
 use super::open::{self, OpenDatabase};
 use super::{
-    Appended, Delivery, Loss, OutboxError, OutboxSettings, OutboxStatus, Taken, Topic, Waiting,
+    Appended, Loss, OutboxError, OutboxSettings, OutboxStatus, Readings, Taken, Topic, Waiting,
     tables,
 };
 
@@ -92,22 +92,12 @@ impl Outbox {
         open::backend(backend)
     }
 
-    /// Takes readings: all of them are committed, or none. `unsaved`: messages that were lost
-    /// before this, because the disk took nothing. `through`: nothing older will come.
+    /// Takes readings: all of them are committed, or none.
     ///
     /// # Errors
-    /// Storage errors; the readings may be given again.
-    pub fn append(
-        &mut self,
-        deliveries: &[Delivery],
-        through: Option<Timestamp>,
-        unsaved: u64,
-        now: Timestamp,
-    ) -> Result<Appended, OutboxError> {
-        self.write(|batch| {
-            batch.lose_unsaved(unsaved);
-            batch.append(deliveries, through, now)
-        })
+    /// Storage errors: give the same readings again, with the same id.
+    pub fn append(&mut self, readings: &Readings, now: Timestamp) -> Result<Appended, OutboxError> {
+        self.write(|batch| batch.append(readings, now))
     }
 
     /// Takes a fault of a local program.
@@ -295,16 +285,15 @@ impl Outbox {
         match self.try_write(work) {
             Ok(result) => Ok(result),
             Err(Failed { error, in_doubt }) => {
-                if error.is_storage() {
-                    self.database = None;
-                    if self.reopen().is_ok()
-                        && self.counters.commits == attempt
-                        && let Some(result) = in_doubt
-                    {
-                        return Ok(result);
-                    }
+                if !error.is_storage() {
+                    return Err(error);
                 }
-                Err(error)
+                self.database = None;
+                match (in_doubt, self.reopen()) {
+                    (Some(result), Ok(())) if self.counters.commits == attempt => Ok(result),
+                    (Some(_), Err(_)) => Err(OutboxError::InDoubt(error.to_string())),
+                    _ => Err(error),
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use millwright_agent::outbox::{Outbox, OutboxSettings, Topic};
+use millwright_agent::outbox::{Outbox, OutboxError, OutboxSettings, Readings, Topic};
 use millwright_schemas::wire::{events, telemetry};
 use proptest::prelude::*;
 
@@ -120,7 +120,18 @@ impl Test {
         match action {
             Action::Append { samples } => self.append(*samples),
             Action::Raise => {
-                if self.outbox.raise(&raised("E-1"), now()).is_ok() {
+                let stored = match self.outbox.raise(&raised("E-1"), now()) {
+                    Ok(_) => true,
+                    // Its reporter has to ask; here we look.
+                    Err(OutboxError::InDoubt(_)) => {
+                        self.disk.fill_after(None);
+                        all(&mut self.outbox, Topic::Events)
+                            .last()
+                            .is_some_and(|last| last.seq > self.model.last_seq[0])
+                    }
+                    Err(_) => false,
+                };
+                if stored {
                     self.model.push(0, vec!["fault.raised".to_owned()]);
                 }
             }
@@ -144,7 +155,15 @@ impl Test {
         let values: Vec<i64> = (first..).take(samples).collect();
         #[allow(clippy::cast_precision_loss)]
         let samples = values.iter().map(|value| number("s", at(*value), *value as f64)).collect();
-        if self.outbox.append(&[delivery(samples)], None, 0, now()).is_ok() {
+        let readings = Readings::new(vec![delivery(samples)]);
+        let stored = match self.outbox.append(&readings, now()) {
+            Err(OutboxError::InDoubt(_)) => {
+                self.disk.fill_after(None);
+                self.outbox.append(&readings, now())
+            }
+            other => other,
+        };
+        if stored.is_ok() {
             for values in values.chunks(SETTINGS.samples_per_message) {
                 self.model.push(1, values.iter().map(ToString::to_string).collect());
             }
