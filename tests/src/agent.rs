@@ -111,24 +111,39 @@ impl Agent {
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
-    /// `fault raise`, as a local program does it. Success means that the agent has taken it.
-    pub fn raise_fault(&self, code: &str, source: &str) -> anyhow::Result<()> {
-        let output = self
-            .command(&["fault", "raise"])
-            .args(["--code", code, "--source", source, "--severity", "major"])
-            .args(["--message", "raised by the test"])
-            .output()?;
-        ensure!(output.status.success(), "fault raise: {output:?}");
-        Ok(())
+    /// A program on the machine that reports faults.
+    #[must_use]
+    pub fn reporter(&self) -> Reporter {
+        Reporter { data_dir: self.data_dir() }
+    }
+}
+
+/// A local program that reports faults to an agent, whether it runs at the moment or not.
+#[derive(Debug, Clone)]
+pub struct Reporter {
+    data_dir: PathBuf,
+}
+
+impl Reporter {
+    /// `fault raise`. Success means that the agent has taken it.
+    pub fn raise(&self, code: &str, source: &str) -> anyhow::Result<()> {
+        let more = ["--severity", "major", "--message", "raised by the test"];
+        self.report("raise", code, source, &more)
     }
 
-    /// `fault clear`.
-    pub fn clear_fault(&self, code: &str, source: &str) -> anyhow::Result<()> {
-        let output = self
-            .command(&["fault", "clear"])
-            .args(["--code", code, "--source", source])
+    /// `fault clear`. Success means that the agent has taken it.
+    pub fn clear(&self, code: &str, source: &str) -> anyhow::Result<()> {
+        self.report("clear", code, source, &[])
+    }
+
+    fn report(&self, what: &str, code: &str, source: &str, more: &[&str]) -> anyhow::Result<()> {
+        let output = programs::millwright_agent()
+            .args(["fault", what, "--code", code, "--source", source])
+            .args(more)
+            .arg("--data-dir")
+            .arg(&self.data_dir)
             .output()?;
-        ensure!(output.status.success(), "fault clear: {output:?}");
+        ensure!(output.status.success(), "fault {what}: {output:?}");
         Ok(())
     }
 }

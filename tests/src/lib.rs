@@ -10,6 +10,7 @@ pub mod database;
 pub mod datasets;
 pub mod device;
 pub mod platform;
+pub mod ports;
 pub mod process;
 pub mod programs;
 pub mod raw_mqtt;
@@ -17,7 +18,7 @@ pub mod replay;
 pub mod seed;
 pub mod wait;
 
-pub use agent::Agent;
+pub use agent::{Agent, Reporter};
 pub use api::Api;
 pub use database::Database;
 pub use device::Device;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::process::Process;
-use crate::{Api, Database, eventually, programs};
+use crate::{Api, Database, eventually, ports, programs};
 
 /// From start to the file with the addresses. Generous: tests run beside each other.
 const READY: Duration = Duration::from_secs(60);
@@ -35,8 +35,8 @@ impl Platform {
     pub async fn start() -> Self {
         crate::start();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut platform = Self { process: None, http: free, mqtt: free, folder };
+        let (http, mqtt) = (ports::free(), ports::free());
+        let mut platform = Self { process: None, http, mqtt, folder };
         platform.resume().await;
         platform
     }
