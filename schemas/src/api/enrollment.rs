@@ -30,7 +30,8 @@ pub struct EnrollmentCodeCreated {
 pub struct EnrollRequest {
     /// The enrolment code, whole.
     pub code: String,
-    /// PKCS #10 certificate request, PEM, with an ECDSA P-256 key. Its subject is ignored.
+    /// PKCS #10 certificate request, PEM. The key: ECDSA P-256 (what the agent makes) or P-384,
+    /// Ed25519, or RSA of 2048 to 4096 bits. The subject is ignored.
     pub csr: String,
 }
 
@@ -67,12 +68,12 @@ pub struct EnrollResponse {
 pub struct RenewRequest {
     /// The certificate it has, PEM.
     pub certificate: String,
-    /// Certificate request for the new key, PEM, ECDSA P-256.
+    /// Certificate request for the new key, PEM, as in [`EnrollRequest`].
     pub csr: String,
     /// Unix seconds; within 15 minutes of the server's time.
     pub signed_at: i64,
-    /// By the old key over [`renewal_text`]: ECDSA P-256 with SHA-256, ASN.1 DER, base64url
-    /// without padding.
+    /// By the old key over [`renewal_text`]: ECDSA with SHA-256 (P-256) or SHA-384
+    /// (P-384) in ASN.1 DER, Ed25519, or RSA PKCS #1 v1.5 with SHA-256; base64url without padding.
     pub signature: String,
 }
 

@@ -5,6 +5,7 @@ use rustls_pki_types::CertificateSigningRequestDer;
 use rustls_pki_types::pem::PemObject as _;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::FromDer as _;
+use x509_parser::public_key::PublicKey;
 
 use super::authority::sha256;
 use super::limits::PEM_MAX_BYTES;
@@ -19,12 +20,24 @@ pub(super) enum InvalidRequest {
     #[error("is not a PKCS #10 certificate request in PEM form")]
     Form,
     /// Another kind of key.
-    #[error("has a key that isn't ECDSA P-256")]
+    #[error(
+        "has a key that is none of ECDSA P-256, ECDSA P-384, Ed25519, RSA of 2048 to 4096 bits"
+    )]
     Key,
     /// Not signed by its own key.
     #[error("is not signed by its own key")]
     Signature,
 }
+
+/// Keys that a machine may have: what common programs make, and TLS can verify.
+static KEYS: [&rcgen::SignatureAlgorithm; 4] = [
+    &rcgen::PKCS_ECDSA_P256_SHA256,
+    &rcgen::PKCS_ECDSA_P384_SHA384,
+    &rcgen::PKCS_ED25519,
+    &rcgen::PKCS_RSA_SHA256,
+];
+/// Sizes of RSA keys, in bits: shorter ones are weak, longer ones slow every handshake down.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=4_096;
 
 /// The key that asks for a certificate, and has shown that it is at hand.
 #[derive(Debug)]
@@ -48,11 +61,21 @@ pub(super) fn verify(pem: &str) -> Result<RequestedKey, InvalidRequest> {
     }
     let raw = request.certification_request_info.subject_pki.raw;
     let key = SubjectPublicKeyInfo::from_der(raw).map_err(|_| InvalidRequest::Key)?;
-    if key.algorithm() != &rcgen::PKCS_ECDSA_P256_SHA256 {
+    let algorithm = key.algorithm();
+    if !KEYS.contains(&algorithm) || !is_fitting_rsa(&request) {
         return Err(InvalidRequest::Key);
     }
     request.verify_signature().map_err(|_| InvalidRequest::Signature)?;
     Ok(RequestedKey { key, fingerprint: sha256(raw) })
+}
+
+/// Whether the key, if it is RSA, has a size that is accepted.
+fn is_fitting_rsa(request: &X509CertificationRequest<'_>) -> bool {
+    match request.certification_request_info.subject_pki.parsed() {
+        Ok(PublicKey::RSA(key)) => RSA_BITS.contains(&key.key_size()),
+        Ok(_) => true,
+        Err(_) => false,
+    }
 }
 
 #[cfg(test)]
@@ -67,13 +90,13 @@ mod tests {
     }
 
     #[test]
-    fn only_p256_keys_are_taken() {
-        let good = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
-        assert!(verify(&request(&good)).is_ok());
-        for algorithm in [&rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519] {
-            let other = KeyPair::generate_for(algorithm).unwrap();
-            assert_eq!(verify(&request(&other)).unwrap_err(), InvalidRequest::Key);
+    fn common_keys_are_taken_and_others_refused() {
+        for algorithm in KEYS {
+            let good = KeyPair::generate_for(algorithm).unwrap();
+            assert!(verify(&request(&good)).is_ok(), "{algorithm:?}");
         }
+        let other = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).unwrap();
+        assert_eq!(verify(&request(&other)).unwrap_err(), InvalidRequest::Key);
     }
 
     #[test]

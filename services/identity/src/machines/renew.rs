@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ED25519, RSA_PKCS1_2048_8192_SHA256,
+    UnparsedPublicKey, VerificationAlgorithm,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use millwright_core::access::Actor;
@@ -21,6 +24,9 @@ use millwright_store::{Scope, StoreError, Tx};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde_json::json;
+use x509_parser::oid_registry::OID_SIG_ED25519;
+use x509_parser::public_key::PublicKey;
+use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::authority::AuthorityError;
 use super::csr::{self, RequestedKey};
@@ -79,6 +85,7 @@ struct Presented {
     machine: MachineId,
     serial: CertificateSerial,
     public_key: Vec<u8>,
+    algorithm: &'static dyn VerificationAlgorithm,
 }
 
 impl Enrollment {
@@ -155,7 +162,24 @@ fn read(pem: &str) -> Result<Presented, RenewError> {
     let machine = name.and_then(|name| name.parse().ok()).ok_or_else(wrong)?;
     let serial = CertificateSerial::from_be_bytes(parsed.raw_serial());
     let public_key = parsed.public_key().subject_public_key.data.to_vec();
-    Ok(Presented { der, machine, serial, public_key })
+    let algorithm = algorithm(parsed.public_key()).ok_or_else(wrong)?;
+    Ok(Presented { der, machine, serial, public_key, algorithm })
+}
+
+/// How a key of this kind signs a renewal.
+fn algorithm(key: &SubjectPublicKeyInfo<'_>) -> Option<&'static dyn VerificationAlgorithm> {
+    let curve = |bits| matches!(key.parsed(), Ok(PublicKey::EC(point)) if point.key_size() == bits);
+    if curve(256) {
+        Some(&ECDSA_P256_SHA256_ASN1)
+    } else if curve(384) {
+        Some(&ECDSA_P384_SHA384_ASN1)
+    } else if matches!(key.parsed(), Ok(PublicKey::RSA(_))) {
+        Some(&RSA_PKCS1_2048_8192_SHA256)
+    } else if key.algorithm.algorithm == OID_SIG_ED25519 {
+        Some(&ED25519)
+    } else {
+        None
+    }
 }
 
 fn verify_signature(presented: &Presented, request: &RenewRequest) -> Result<(), RenewError> {
@@ -163,7 +187,7 @@ fn verify_signature(presented: &Presented, request: &RenewRequest) -> Result<(),
         .decode(&request.signature)
         .map_err(|_| invalid("signature", "is not base64url without padding"))?;
     let text = renewal_text(presented.machine, request.signed_at, &request.csr);
-    UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &presented.public_key)
+    UnparsedPublicKey::new(presented.algorithm, &presented.public_key)
         .verify(&text, &signature)
         .map_err(|_| RenewError::Refused)
 }
