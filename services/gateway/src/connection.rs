@@ -98,7 +98,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             self.listen_to_others(cx);
             let mut progress = self.poll_answer(cx);
             self.session.advance(Instant::now());
-            self.ask();
+            // Progress: a new question has to be polled once, or nobody would wake us for it.
+            progress |= self.ask();
             progress |= self.poll_intake(cx);
             progress |= self.deliver();
             match self.write(cx) {
@@ -161,11 +162,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// Hands the session's question to the directory.
-    fn ask(&mut self) {
+    /// Hands the session's question to the directory; whether there was one.
+    fn ask(&mut self) -> bool {
         let gateway = Arc::clone(&self.gateway);
         match self.session.take_question() {
-            None => {}
+            None => return false,
             Some(Question::Admit(claim)) => {
                 let remote = self.remote;
                 self.answer =
@@ -175,13 +176,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             }
             Some(Question::Remember(filters)) => {
                 let Some(key) = self.seated.as_ref().map(|seated| seated.key.clone()) else {
-                    return self.session.remembered(false);
+                    self.session.remembered(false);
+                    return true;
                 };
                 self.answer = Some(Box::pin(async move {
                     Answer::Remembered(gateway.remember(&key, &filters).await)
                 }));
             }
         }
+        true
     }
 
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> bool {
@@ -311,7 +314,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     async fn finish(mut self, heard: Heard) {
         let end = self.session.ended().unwrap_or(End::Lost);
         let will = self.session.take_will();
-        let kept = self.session.is_kept();
+        let kept_s = self.session.kept_s();
         if let Some(Seated { key, seat }) = self.seated.take() {
             self.gateway.metrics().machines.dec();
             self.gateway.metrics().ends.with_label_values(&[end.as_str()]).inc();
@@ -321,7 +324,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 self.gateway.wills().publish(key.machine, key.generation, will);
             }
             tracing::debug!(machine.id = %key.machine, reason = end.as_str(), "connection ended");
-            self.gateway.closed(key, end.as_str(), kept);
+            self.gateway.closed(key, end.as_str(), kept_s);
         } else {
             self.gateway.metrics().refusals.with_label_values(&[end.as_str()]).inc();
             tracing::debug!(remote = %self.remote, reason = end.as_str(), "connection refused");

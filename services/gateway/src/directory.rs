@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use async_trait::async_trait;
 use millwright_ingest::intake::Generation;
-use millwright_schemas::{CertificateSerial, DeviceTokenId, MachineId};
+use millwright_schemas::MachineId;
+use millwright_store::machines::revocations::Credential;
 use tokio::sync::watch;
 
 use crate::session::{ChildSet, Claim, Refused, Subscription};
@@ -24,15 +25,6 @@ impl std::error::Error for Unavailable {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(self.0.as_ref())
     }
-}
-
-/// What a machine has proved its identity with; revoking it ends the connection.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Credential {
-    /// A certificate.
-    Certificate(CertificateSerial),
-    /// A device token.
-    Token(DeviceTokenId),
 }
 
 /// An opened connection.
@@ -95,8 +87,13 @@ pub trait Directory: Send + Sync + 'static {
     /// the session as the claim asks.
     ///
     /// # Errors
-    /// It can't be done now.
-    async fn open(&self, claim: &Claim, remote: SocketAddr) -> Result<Opened, Unavailable>;
+    /// Why it may not connect after all.
+    async fn open(
+        &self,
+        claim: &Claim,
+        credential: &Credential,
+        remote: SocketAddr,
+    ) -> Result<Opened, Refused>;
 
     /// Remembers the filters of a kept session, unless a later connection has been opened.
     ///
@@ -105,11 +102,11 @@ pub trait Directory: Send + Sync + 'static {
     async fn remember(&self, key: &SessionKey, filters: &[Subscription])
     -> Result<(), Unavailable>;
 
-    /// A connection has ended; its session is forgotten unless it is to be kept.
+    /// A connection has ended; its session lives on for `kept_s` seconds.
     ///
     /// # Errors
     /// It can't be done now.
-    async fn closed(&self, key: &SessionKey, why: &str, kept: bool) -> Result<(), Unavailable>;
+    async fn closed(&self, key: &SessionKey, why: &str, kept_s: u32) -> Result<(), Unavailable>;
 
     /// Compares live connections with the truth.
     ///

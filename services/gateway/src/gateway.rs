@@ -170,10 +170,10 @@ impl Gateway {
         let (sender, answer) = oneshot::channel();
         let gateway = Arc::clone(&self);
         self.spawn(async move {
-            let kept = claim.kept;
+            let kept_s = claim.kept_s;
             let admitted = gateway.open(claim, remote).await;
             if let Err(Ok(Admitted { seated, .. })) = sender.send(admitted) {
-                gateway.close(seated.key, "abandoned", kept).await;
+                gateway.close(seated.key, "abandoned", kept_s).await;
             }
         });
         match tokio::time::timeout(DIRECTORY_TIMEOUT, answer).await {
@@ -184,12 +184,8 @@ impl Gateway {
 
     async fn open(&self, claim: Claim, remote: SocketAddr) -> Result<Admitted, Refused> {
         let credential = self.directory.admit(&claim).await?;
-        let opened = self.directory.open(&claim, remote).await;
-        let opened = opened.map_err(|error| {
-            warn("connection not opened", &error);
-            Refused::Unavailable
-        })?;
-        let Claim { machine, client_id, kept, .. } = claim;
+        let opened = self.directory.open(&claim, &credential, remote).await?;
+        let Claim { machine, client_id, kept_s, .. } = claim;
         let key = SessionKey { machine, generation: opened.generation, client_id };
         let children = opened.children.clone();
         match self.registry.enter(machine, opened.generation, credential, children) {
@@ -200,7 +196,7 @@ impl Gateway {
             }),
             Err(no_seat) => {
                 tracing::debug!(machine.id = %machine, reason = %no_seat, "no seat");
-                self.close(key, "superseded", kept).await;
+                self.close(key, "superseded", kept_s).await;
                 Err(Refused::Unavailable)
             }
         }
@@ -219,13 +215,13 @@ impl Gateway {
     }
 
     /// Tells the directory of a connection's end, without keeping the connection for it.
-    pub(crate) fn closed(self: &Arc<Self>, key: SessionKey, why: &'static str, kept: bool) {
+    pub(crate) fn closed(self: &Arc<Self>, key: SessionKey, why: &'static str, kept_s: u32) {
         let gateway = Arc::clone(self);
-        self.spawn(async move { gateway.close(key, why, kept).await });
+        self.spawn(async move { gateway.close(key, why, kept_s).await });
     }
 
-    async fn close(&self, key: SessionKey, why: &'static str, kept: bool) {
-        if let Err(error) = self.directory.closed(&key, why, kept).await {
+    async fn close(&self, key: SessionKey, why: &'static str, kept_s: u32) {
+        if let Err(error) = self.directory.closed(&key, why, kept_s).await {
             warn("end of a connection not recorded", &error);
         }
     }

@@ -7,6 +7,7 @@
 
 pub mod connection;
 pub mod directory;
+pub mod directory_store;
 pub mod gateway;
 pub mod limits;
 pub mod listener;
@@ -22,6 +23,7 @@ mod wills;
 pub mod wire;
 
 pub use directory::{Directory, Unavailable};
+pub use directory_store::StoreDirectory;
 pub use gateway::{Gateway, Parts};
 pub use metrics::Metrics;
 pub use settings::Settings;

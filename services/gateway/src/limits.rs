@@ -35,9 +35,9 @@ pub const MAILBOX_BYTES: usize = 1024 * 1024;
 pub const FILTERS_PER_PACKET_MAX: usize = 64;
 /// Filters of one session; beyond it a filter is refused (0x97 in MQTT 5).
 pub const FILTERS_PER_SESSION_MAX: usize = 1_024;
-/// How long a session that is to be kept is remembered after its end. MQTT 5 clients are told so
-/// in CONNACK, whatever time they asked for.
-pub const SESSION_KEPT_S: u32 = 30 * 86_400;
+/// How long a session is remembered after its end, at most. MQTT 5 clients that ask for more are
+/// told so in CONNACK.
+pub const SESSION_KEPT_MAX_S: u32 = 30 * 86_400;
 /// Longest delay of a will; a longer one is cut to it.
 pub const WILL_DELAY_MAX: Duration = Duration::from_secs(3_600);
 /// Wills that wait, for their delay or for the intake, over all machines; beyond it they are

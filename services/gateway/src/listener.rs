@@ -97,10 +97,12 @@ async fn handshake(
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
+#[expect(clippy::borrowed_box, reason = "the box is the stream")]
 fn quick_ack(stream: &Box<TlsStream<TcpStream>>) {
     // It only costs time when it fails.
     let _ = stream.get_ref().0.set_quickack(true);
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[expect(clippy::borrowed_box, reason = "the box is the stream")]
 fn quick_ack(_: &Box<TlsStream<TcpStream>>) {}

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use millwright_ingest::intake::Generation;
 use millwright_schemas::MachineId;
 use millwright_schemas::topics::DownChannel;
+use millwright_store::machines::revocations::Credential;
 
-use crate::directory::{Credential, Live};
+use crate::directory::Live;
 use crate::mailbox::Mailbox;
 use crate::session::{ChildSet, Down, End};
 
@@ -158,14 +159,14 @@ impl Registry {
         &self,
         machine: MachineId,
         generation: Generation,
-        children: ChildSet,
+        children: &ChildSet,
     ) {
         let mut seats = self.lock();
         let Some(entry) = seats.by_machine.get_mut(&machine) else { return };
         if entry.generation == generation {
             entry.children = children.clone();
             entry.mailbox.set_children(children.clone());
-            seats.set_parents(machine, &children);
+            seats.set_parents(machine, children);
         }
     }
 

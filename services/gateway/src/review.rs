@@ -52,7 +52,7 @@ async fn review(directory: &dyn Directory, registry: &Registry) {
             Change::Superseded => {
                 registry.disconnect_generation(machine, generation, End::Takeover);
             }
-            Change::Children(children) => registry.set_children(machine, generation, children),
+            Change::Children(children) => registry.set_children(machine, generation, &children),
         }
     }
 }

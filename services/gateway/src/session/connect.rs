@@ -1,14 +1,16 @@
 //! CONNECT: who it is, what is refused, what the directory is asked.
 
-use std::fmt;
+use std::time::Duration;
 
 use bytestring::ByteString;
 use millwright_schemas::topics::{self, UpTopic};
-use millwright_schemas::{CertificateSerial, MachineId};
+use millwright_schemas::{CertificateSerial, MachineId, Secret};
 
 use super::publish::LastWords;
 use super::subscribe::{ChildSet, Subscription};
-use crate::limits::{CLIENT_ID_MAX_BYTES, CREDENTIAL_MAX_BYTES, SESSION_KEPT_S, WILL_DELAY_MAX};
+use crate::limits::{
+    CLIENT_ID_MAX_BYTES, CREDENTIAL_MAX_BYTES, SESSION_KEPT_MAX_S, WILL_DELAY_MAX,
+};
 use crate::wire::{Connect, ConnectRefusal, Version, WillMessage};
 
 /// Who is at the other end, as far as TLS has shown.
@@ -28,21 +30,12 @@ pub enum Peer {
 }
 
 /// What a client shows to prove who it is.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presented {
     /// A certificate, checked by TLS but for revocation.
     Certificate(CertificateSerial),
     /// A device token, not yet checked.
-    Token(String),
-}
-
-impl fmt::Debug for Presented {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Certificate(serial) => f.debug_tuple("Certificate").field(serial).finish(),
-            Self::Token(_) => f.write_str("Token"),
-        }
-    }
+    Token(Secret),
 }
 
 /// Who a client says it is, and the session it asks for.
@@ -56,8 +49,8 @@ pub struct Claim {
     pub client_id: String,
     /// Whether an earlier session is to be forgotten.
     pub clean_start: bool,
-    /// Whether the session is to be remembered after the connection.
-    pub kept: bool,
+    /// How long the session is to be remembered after the connection, in seconds; 0: not at all.
+    pub kept_s: u32,
     /// Which MQTT it speaks.
     pub version: Version,
 }
@@ -119,7 +112,7 @@ impl Refused {
 pub(super) struct Pending {
     pub(super) machine: MachineId,
     pub(super) clean_start: bool,
-    pub(super) kept: bool,
+    pub(super) kept_s: u32,
     /// What the client is told of its session's expiry, when it isn't what it asked for.
     pub(super) expiry_s: Option<u32>,
     pub(super) keep_alive_s: u16,
@@ -144,14 +137,14 @@ pub(super) fn examine(peer: &Peer, connect: Connect) -> Result<(Claim, Pending),
     let assigned_client_id =
         connect.client_id.is_empty().then(|| ByteString::from(machine.to_string()));
     let client_id = assigned_client_id.as_ref().unwrap_or(&connect.client_id).to_string();
-    let kept = connect.session_expiry_s > 0;
-    let expiry_s = (kept && connect.session_expiry_s != SESSION_KEPT_S).then_some(SESSION_KEPT_S);
+    let kept_s = connect.session_expiry_s.min(SESSION_KEPT_MAX_S);
+    let expiry_s = (kept_s != connect.session_expiry_s).then_some(kept_s);
     let Connect { clean_start, version, .. } = connect;
-    let claim = Claim { machine, presented, client_id, clean_start, kept, version };
+    let claim = Claim { machine, presented, client_id, clean_start, kept_s, version };
     let pending = Pending {
         machine,
         clean_start,
-        kept,
+        kept_s,
         expiry_s,
         keep_alive_s: connect.keep_alive_s,
         receive_max: connect.receive_max,
@@ -181,7 +174,7 @@ fn identify(peer: &Peer, connect: &Connect) -> Result<(MachineId, Presented), Re
             if token.is_empty() || token.len() > CREDENTIAL_MAX_BYTES {
                 return Err(bad);
             }
-            Ok((machine, Presented::Token(token.to_owned())))
+            Ok((machine, Presented::Token(Secret::new(token))))
         }
     }
 }
@@ -205,6 +198,6 @@ fn examine_will(
     }
     let UpTopic { machine, channel } = topics::parse_up(&will.topic, machine)
         .map_err(|_| (ConnectRefusal::NotAuthorized, "will_topic"))?;
-    let delay = std::time::Duration::from_secs(u64::from(will.delay_s)).min(WILL_DELAY_MAX);
+    let delay = Duration::from_secs(u64::from(will.delay_s)).min(WILL_DELAY_MAX);
     Ok(LastWords { machine, channel, payload: will.payload, delay })
 }

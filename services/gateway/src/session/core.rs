@@ -25,7 +25,7 @@ pub struct Session {
     pub(super) output: BytesMut,
     pub(super) clock: Clock,
     committed: u64,
-    pub(super) kept: bool,
+    pub(super) kept_s: u32,
     pub(super) question: Option<Question>,
 }
 
@@ -71,7 +71,7 @@ impl Session {
             output: BytesMut::new(),
             clock: Clock::new(times, now),
             committed: 0,
-            kept: false,
+            kept_s: 0,
             question: None,
         }
     }
@@ -268,10 +268,10 @@ impl Session {
         self.open().map_or(0, |open| open.uplink.len())
     }
 
-    /// Whether the session is to be remembered after its end.
+    /// How long the session is to be remembered after its end, in seconds; 0: not at all.
     #[must_use]
-    pub fn is_kept(&self) -> bool {
-        self.kept
+    pub fn kept_s(&self) -> u32 {
+        self.kept_s
     }
 
     /// Bytes that the session holds for its client.

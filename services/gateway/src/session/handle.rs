@@ -12,7 +12,7 @@ use super::downlink::{Delivery, Down, Window};
 use super::end::End;
 use super::publish::Uplink;
 use super::subscribe::{ChildSet, Subscription, Subscriptions};
-use crate::limits::{FILTERS_PER_PACKET_MAX, OUTPUT_MAX_BYTES};
+use crate::limits::{FILTERS_PER_PACKET_MAX, OUTPUT_MAX_BYTES, SESSION_KEPT_MAX_S};
 use crate::wire::{
     Connack, Connect, ConnectRefusal, Farewell, Incoming, Publish, Subscribe, Unsubscribe, Version,
 };
@@ -68,7 +68,7 @@ impl Session {
         };
         let subscriptions = Subscriptions::new(earlier.unwrap_or_default());
         self.clock.set_keep_alive(pending.keep_alive_s, now);
-        self.kept = pending.kept;
+        self.kept_s = pending.kept_s;
         self.phase = Phase::Open(Box::new(Open {
             machine: own,
             children,
@@ -145,7 +145,7 @@ impl Session {
         let Phase::Open(open) = &mut self.phase else { return };
         let after = open.subscriptions.to_vec();
         open.reply = Some(reply);
-        if self.kept && after != before {
+        if self.kept_s > 0 && after != before {
             self.question = Some(Question::Remember(after));
         } else {
             self.remembered(true);
@@ -176,10 +176,10 @@ impl Session {
     fn disconnect(&mut self, with_will: bool, session_expiry_s: Option<u32>) {
         match session_expiry_s {
             // MQTT 5, 3.14.2.2.2: a session that wasn't to be kept can't be kept after all.
-            Some(seconds) if seconds > 0 && !self.kept => {
+            Some(seconds) if seconds > 0 && self.kept_s == 0 => {
                 return self.end(End::Fault(Farewell::Protocol));
             }
-            Some(seconds) => self.kept = seconds > 0,
+            Some(seconds) => self.kept_s = seconds.min(SESSION_KEPT_MAX_S),
             None => {}
         }
         self.end(if with_will { End::DisconnectedWithWill } else { End::Disconnected });

@@ -81,11 +81,13 @@ impl Wire {
         let incomplete = Fault::Malformed("length of the packet");
         match &mut self.codec {
             Some(Codec::V3(codec)) => {
-                let (packet, _) = codec.decode(packet).map_err(fault)?.ok_or(incomplete)?;
+                let (packet, _) =
+                    codec.decode(packet).map_err(|error| fault(&error))?.ok_or(incomplete)?;
                 super::v3::incoming(packet)
             }
             Some(Codec::V5(codec)) => {
-                let (packet, _) = codec.decode(packet).map_err(fault)?.ok_or(incomplete)?;
+                let (packet, _) =
+                    codec.decode(packet).map_err(|error| fault(&error))?.ok_or(incomplete)?;
                 super::v5::incoming(packet)
             }
             None => Err(Fault::Protocol("the first packet is not CONNECT")),
@@ -215,8 +217,8 @@ impl Wire {
     }
 }
 
-fn fault(error: DecodeError) -> Fault {
-    match error {
+fn fault(error: &DecodeError) -> Fault {
+    match *error {
         DecodeError::InvalidClientId => Fault::ClientId,
         DecodeError::MaxSizeExceeded { size, .. } => Fault::TooLarge(size as usize),
         DecodeError::InvalidTopicName => Fault::TopicName,

@@ -14,7 +14,7 @@ use crate::packets::{
 const LIMITS: [u8; 16] = [0x21, 0, 100, 0x24, 1, 0x25, 0, 0x27, 0, 4, 0x20, 0, 0x29, 0, 0x2A, 0];
 
 fn connack(present: u8, more: &[u8]) -> Vec<u8> {
-    let properties = [&more[..], &LIMITS].concat();
+    let properties = [more, &LIMITS].concat();
     packet(
         0x20,
         &[&[present, 0, u8::try_from(properties.len()).unwrap()], &properties[..]].concat(),
@@ -42,17 +42,21 @@ fn a_session_is_kept_only_with_an_expiry() {
     let expiry = |seconds: u32| [&[0x11][..], &seconds.to_be_bytes()].concat();
     let mut bench = Bench::new(certificate());
     bench.feed(&Connect { clean: false, ..v5() }.bytes());
-    assert!(!bench.claims[0].kept, "expiry 0 ends the session with the connection");
+    assert_eq!(bench.claims[0].kept_s, 0, "expiry 0 ends the session with the connection");
 
     let mut bench = Bench::new(certificate());
     bench.admission = Ok(Admission { children: ChildSet::default(), earlier: Some(Vec::new()) });
     let connect = Connect { clean: false, properties: expiry(60), ..v5() };
-    // Told: 30 days.
-    assert_eq!(bench.feed(&connect.bytes()), connack(1, &expiry(2_592_000)));
-    assert!(bench.claims[0].kept && bench.session.is_kept());
+    assert_eq!(bench.feed(&connect.bytes()), connack(1, &[]));
+    assert_eq!((bench.claims[0].kept_s, bench.session.kept_s()), (60, 60));
     bench.feed(&packet(0xE0, &[&[0, 5][..], &expiry(0)].concat()));
-    assert!(!bench.session.is_kept(), "expiry 0 at the end forgets it");
+    assert_eq!(bench.session.kept_s(), 0, "expiry 0 at the end forgets it");
     assert_eq!(bench.end(), Some(End::Disconnected));
+
+    let mut bench = Bench::new(certificate());
+    let connect = Connect { properties: expiry(u32::MAX), ..v5() };
+    // For ever is cut to 30 days, and the client is told.
+    assert_eq!(bench.feed(&connect.bytes()), connack(0, &expiry(2_592_000)));
 
     let mut bench = Bench::v5();
     let answer = bench.feed(&packet(0xE0, &[&[0, 5][..], &expiry(9)].concat()));

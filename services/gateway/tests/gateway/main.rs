@@ -4,9 +4,13 @@
 mod bench;
 mod bytes_v3;
 mod bytes_v5;
+mod clients;
 mod downlink;
+mod identity;
 mod illegal;
 mod packets;
 mod random;
+mod site;
+mod sockets;
 mod timing;
 mod topics_and_wills;

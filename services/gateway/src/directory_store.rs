@@ -1,0 +1,202 @@
+//! The directory on the platform's database.
+
+use std::net::SocketAddr;
+
+use async_trait::async_trait;
+use millwright_identity::machines::admission;
+use millwright_identity::machines::connections::{self, Closing, OpenError, Opening, Review};
+use millwright_ingest::intake::Generation;
+use millwright_schemas::{MachineId, topics};
+use millwright_store::machines::connections::NewConnection;
+use millwright_store::machines::revocations::Credential;
+use millwright_store::machines::sessions::Filters;
+use millwright_store::{Store, StoreError};
+use tokio::sync::watch;
+
+use crate::connection::now;
+use crate::directory::{Change, Directory, Live, Opened, SessionKey, Unavailable};
+use crate::session::{ChildSet, Claim, Presented, Refused, Subscription};
+use crate::wire::Version;
+
+/// The directory of a gateway with this name. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct StoreDirectory {
+    store: Store,
+    gateway: String,
+    changes: watch::Sender<u64>,
+}
+
+impl StoreDirectory {
+    /// A directory on this store. The name tells this gateway from others on the same database.
+    ///
+    /// # Errors
+    /// When connections that a former run left open can't be closed.
+    pub async fn open(store: Store, gateway: impl Into<String>) -> Result<Self, StoreError> {
+        let gateway = gateway.into();
+        connections::reset(&store, &gateway, now()).await?;
+        Ok(Self { store, gateway, changes: watch::Sender::new(0) })
+    }
+
+    /// Something may have changed that concerns live connections: a credential was revoked, a
+    /// machine got another parent. The gateway looks at once instead of at its next review.
+    pub fn wake(&self) {
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}
+
+#[async_trait]
+impl Directory for StoreDirectory {
+    async fn admit(&self, claim: &Claim) -> Result<Credential, Refused> {
+        match &claim.presented {
+            Presented::Certificate(serial) => {
+                let accepted =
+                    admission::accepts_certificate(&self.store, claim.machine, serial).await;
+                if accepted.map_err(|error| unavailable(&error))? {
+                    Ok(Credential::Certificate(serial.clone()))
+                } else {
+                    Err(Refused::NotAuthorized)
+                }
+            }
+            Presented::Token(token) => {
+                let found = admission::find_token(&self.store, claim.machine, token.expose()).await;
+                let id =
+                    found.map_err(|error| unavailable(&error))?.ok_or(Refused::BadCredentials)?;
+                Ok(Credential::DeviceToken(id))
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        claim: &Claim,
+        credential: &Credential,
+        remote: SocketAddr,
+    ) -> Result<Opened, Refused> {
+        let connection = NewConnection {
+            machine: claim.machine,
+            gateway: self.gateway.clone(),
+            client_id: claim.client_id.clone(),
+            protocol: protocol(claim.version).to_owned(),
+            remote_address: remote.to_string(),
+            at: now(),
+        };
+        let clean_start = claim.clean_start;
+        let opening = Opening { connection, credential: credential.clone(), clean_start };
+        let opened = match connections::open(&self.store, opening).await {
+            Ok(opened) => opened,
+            Err(OpenError::Revoked) => return Err(Refused::NotAuthorized),
+            Err(OpenError::Store(error)) => return Err(unavailable(&error)),
+        };
+        let generation = Generation(opened.generation);
+        if claim.kept_s > 0 && opened.earlier.is_none() {
+            // A session exists from its first connection on, filters or not.
+            let client_id = claim.client_id.clone();
+            let key = SessionKey { machine: claim.machine, generation, client_id };
+            self.remember(&key, &[]).await.map_err(|_| Refused::Unavailable)?;
+        }
+        Ok(Opened {
+            generation,
+            children: opened.children.into_iter().collect(),
+            earlier: opened.earlier.map(|filters| read_filters(claim.machine, &filters)),
+        })
+    }
+
+    async fn remember(
+        &self,
+        key: &SessionKey,
+        filters: &[Subscription],
+    ) -> Result<(), Unavailable> {
+        let SessionKey { machine, generation, client_id } = key;
+        let filters = write_filters(filters);
+        let (store, generation) = (&self.store, generation.0);
+        connections::remember(store, *machine, generation, client_id, &filters, now())
+            .await
+            .map_err(|error| Unavailable(Box::new(error)))?;
+        Ok(())
+    }
+
+    async fn closed(&self, key: &SessionKey, why: &str, kept_s: u32) -> Result<(), Unavailable> {
+        let closing = Closing {
+            machine: key.machine,
+            generation: key.generation.0,
+            client_id: &key.client_id,
+            reason: why,
+            kept_s,
+            at: now(),
+        };
+        let closed = connections::close(&self.store, &closing).await;
+        closed.map_err(|error| Unavailable(Box::new(error)))?;
+        Ok(())
+    }
+
+    async fn review(
+        &self,
+        live: &[Live],
+    ) -> Result<Vec<(MachineId, Generation, Change)>, Unavailable> {
+        let asked: Vec<_> =
+            live.iter().map(|live| (live.machine, live.credential.clone())).collect();
+        let review = connections::review(&self.store, &asked).await;
+        let review = review.map_err(|error| Unavailable(Box::new(error)))?;
+        let changes = live.iter().filter_map(|live| {
+            compare(live, &review).map(|change| (live.machine, live.generation, change))
+        });
+        Ok(changes.collect())
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}
+
+fn compare(live: &Live, review: &Review) -> Option<Change> {
+    if !review.accepted.contains(&live.credential) {
+        return Some(Change::Revoked);
+    }
+    let current = review.generations.get(&live.machine).copied();
+    if current.is_none_or(|current| current > live.generation.0) {
+        return Some(Change::Superseded);
+    }
+    let children = review.children.get(&live.machine);
+    let children: ChildSet = children.into_iter().flatten().copied().collect();
+    (children != live.children).then_some(Change::Children(children))
+}
+
+/// Filters are kept as clients write them.
+fn write_filters(filters: &[Subscription]) -> Filters {
+    let texts = filters.iter().map(|subscription| {
+        let filter = &subscription.filter;
+        let text = match (filter.alias, filter.channel) {
+            (true, None) => topics::down_me_filter(),
+            (true, Some(channel)) => topics::down_me(channel),
+            (false, None) => topics::down_filter(filter.machine),
+            (false, Some(channel)) => topics::down(filter.machine, channel),
+        };
+        (text, subscription.qos)
+    });
+    texts.collect()
+}
+
+/// What is no longer understood is left out. Whether a child is still one is checked at each
+/// delivery.
+fn read_filters(machine: MachineId, filters: &Filters) -> Vec<Subscription> {
+    let read = filters.iter().filter_map(|(text, qos)| {
+        let filter = topics::parse_down_filter(text, machine).ok()?;
+        Some(Subscription { filter, qos: (*qos).min(1) })
+    });
+    read.collect()
+}
+
+const fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::V3 => "3.1.1",
+        Version::V5 => "5",
+    }
+}
+
+fn unavailable(error: &StoreError) -> Refused {
+    tracing::warn!(
+        error = error as &dyn std::error::Error,
+        "connection neither let in nor refused"
+    );
+    Refused::Unavailable
+}
