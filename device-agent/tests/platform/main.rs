@@ -167,15 +167,26 @@ fn what_isnt_acknowledged_is_sent_again_in_order() {
     for index in 0..30 {
         platform.raise(&format!("E-{index}"));
     }
-    // Cut after three acknowledgements, then after each single message.
-    until("it has tried again", || platform.mqtt.connections().len() >= 3);
+    // Three acknowledgements have come through, then the connection is lost; on the next one
+    // nothing is acknowledged at all.
+    until("it has seen them", || platform.status()["connection"]["acknowledged"] == 3);
+    for lost in 1..=2 {
+        platform.mqtt.cut();
+        until("it sends again", || {
+            let connections = platform.mqtt.connections();
+            connections.len() > lost && told(&connections[lost]).len() >= 20
+        });
+    }
     platform.mqtt.acknowledge(None);
+    platform.mqtt.cut();
     platform.until_empty();
     let connections = platform.mqtt.connections();
+    assert_eq!(connections.len(), 4);
     let mut received = Vec::new();
     for (index, connection) in connections.iter().enumerate() {
         let seqs: Vec<u64> = told(connection).into_iter().map(|(seq, _)| seq).collect();
         assert!(seqs.is_sorted_by(|a, b| b - a == 1), "connection {index}: {seqs:?}");
+        assert_eq!(seqs[0], if index == 0 { 1 } else { 4 });
         received.extend(seqs);
     }
     // The first three were acknowledged and never come again.

@@ -1,8 +1,9 @@
 //! The platform's MQTT endpoint, as far as an agent sees it. One connection at a time.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rumqttc::mqttbytes::v4::{
@@ -30,8 +31,10 @@ pub(crate) struct Connection {
 #[derive(Debug, Default)]
 struct State {
     connections: Vec<Connection>,
-    /// How many more messages are acknowledged before the connection is cut; `None`: all.
+    /// How many more messages are acknowledged; `None`: all.
     acknowledge: Option<usize>,
+    /// Cut the connection, once.
+    cut: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -60,11 +63,17 @@ impl Mqtt {
         self.state.lock().unwrap().acknowledge = messages;
     }
 
+    /// Cuts the connection when nothing comes any more.
+    pub(crate) fn cut(&self) {
+        self.state.lock().unwrap().cut = true;
+    }
+
     pub(crate) fn connections(&self) -> Vec<Connection> {
         self.state.lock().unwrap().connections.clone()
     }
 
     fn serve(&self, tcp: TcpStream, tls: &Arc<ServerConfig>) -> std::io::Result<()> {
+        tcp.set_read_timeout(Some(Duration::from_millis(50)))?;
         let session = ServerConnection::new(Arc::clone(tls)).unwrap();
         let mut stream = StreamOwned::new(session, tcp);
         let mut buffer = BytesMut::new();
@@ -82,11 +91,16 @@ impl Mqtt {
                 }
                 Err(Error::InsufficientBytes(_)) => {
                     let mut chunk = [0; 16 * 1024];
-                    let read = stream.read(&mut chunk)?;
-                    if read == 0 {
-                        return Ok(());
+                    match stream.read(&mut chunk) {
+                        Ok(0) => return Ok(()),
+                        Ok(read) => buffer.extend_from_slice(&chunk[..read]),
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                            if std::mem::take(&mut self.state.lock().unwrap().cut) {
+                                return Ok(());
+                            }
+                        }
+                        Err(error) => return Err(error),
                     }
-                    buffer.extend_from_slice(&chunk[..read]);
                 }
                 Err(error) => panic!("{error}"),
             }
@@ -117,7 +131,7 @@ impl Mqtt {
                 let connection = state.connections.last_mut().unwrap();
                 connection.published.push((publish.topic, publish.payload));
                 match &mut state.acknowledge {
-                    Some(0) => return None,
+                    Some(0) => return Some(vec![]),
                     Some(left) => *left -= 1,
                     None => {}
                 }
