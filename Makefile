@@ -31,7 +31,7 @@ check: prerequisites ## Format, lints, docs, generated files, layers, licences: 
 	@scripts/licenses.sh
 
 bench: prerequisites ## Measure the platform from outside, in a release build (about 10 minutes, cold)
-	$(CARGO) build --workspace --bins --release --locked
+	$(CARGO) build --bin millwright --bin millwright-agent --bin millwright-bench --release --locked
 	$(TARGET)/release/millwright-bench --programs $(TARGET)/release $(ARGS)
 
 generate: prerequisites ## Write schemas/generated again from the types

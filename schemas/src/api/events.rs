@@ -41,6 +41,9 @@ pub struct DomainEvents {
     pub items: Vec<DomainEvent>,
     /// Where to go on: pass it as `after`. Moves past events that were filtered out.
     pub next_after: i64,
+    /// As in other lists: pass it as `after` for the next page; null when this was the last one
+    /// for now.
+    pub next_cursor: Option<String>,
 }
 
 /// Which domain events are wanted.

@@ -45,7 +45,9 @@ async fn list_events(
     let all = found.len() < usize::try_from(limit).unwrap_or(usize::MAX);
     let next_after = found.last().map_or(after, |event| event.position);
     let next_after = if all { next_after.max(last) } else { next_after };
-    Ok(web::Json(DomainEvents { items: found.into_iter().map(view).collect(), next_after }))
+    let next_cursor = (!all).then(|| next_after.to_string());
+    let items = found.into_iter().map(view).collect();
+    Ok(web::Json(DomainEvents { items, next_after, next_cursor }))
 }
 
 pub(super) fn position(after: Option<i64>) -> Result<i64, ApiError> {

@@ -14,8 +14,30 @@ pub(super) struct DemoMachine {
     pub(super) model: &'static str,
     /// `[[drivers]]` of its agent's configuration.
     driver: &'static str,
-    /// Signals that say most about it, by the beginnings of their names.
-    pub(super) telling: &'static [&'static str],
+    /// Signals that say most about it.
+    pub(super) telling: &'static [Telling],
+}
+
+/// A signal that is shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Telling {
+    /// The beginning of the signal's name.
+    pub(super) signal: &'static str,
+    /// What stands before the value.
+    pub(super) label: &'static str,
+    /// What stands behind it.
+    pub(super) unit: &'static str,
+}
+
+impl Telling {
+    const fn new(signal: &'static str, label: &'static str, unit: &'static str) -> Self {
+        Self { signal, label, unit }
+    }
+
+    /// A text that says enough by itself.
+    const fn state(signal: &'static str) -> Self {
+        Self::new(signal, "", "")
+    }
 }
 
 impl DemoMachine {
@@ -28,11 +50,30 @@ impl DemoMachine {
     }
 }
 
-const HOST: &[&str] = &["host.cpu.load", "host.memory.used_percent", "host.load.1m", "host.temp"];
-const MILL: &[&str] =
-    &["operating.state", "spindle.load", "spindle.temperature", "axis.x.vibration"];
-const COMPRESSOR: &[&str] = &["operating.state", "pressure", "oil.temperature", "vibration"];
-const ELEVATOR: &[&str] = &["operating.state", "car.floor", "door.closing_time", "motor.temp"];
+const HOST: &[Telling] = &[
+    Telling::new("host.cpu.load", "load", "%"),
+    Telling::new("host.memory.used_percent", "memory", "%"),
+    Telling::new("host.temperature.", "temperature", "°C"),
+    Telling::new("host.load.1m", "1 min", ""),
+];
+const MILL: &[Telling] = &[
+    Telling::state("operating.state"),
+    Telling::new("spindle.load", "load", "%"),
+    Telling::new("spindle.temperature", "spindle", "°C"),
+    Telling::new("axis.x.vibration", "vibration", "mm/s"),
+];
+const COMPRESSOR: &[Telling] = &[
+    Telling::state("operating.state"),
+    Telling::new("pressure", "", "bar"),
+    Telling::new("oil.temperature", "oil", "°C"),
+    Telling::new("vibration", "vibration", "mm/s"),
+];
+const ELEVATOR: &[Telling] = &[
+    Telling::state("operating.state"),
+    Telling::new("car.floor", "floor", ""),
+    Telling::new("door.closing_time", "door", "s"),
+    Telling::new("motor.temperature", "motor", "°C"),
+];
 
 /// All of them. The times to the first fault differ, so that there is something to see after
 /// one, five, twenty minutes and later.

@@ -23,7 +23,5 @@ pub(super) const AGENT_RESTART: (Duration, Duration) =
 pub(super) const AGENT_STABLE: Duration = Duration::from_secs(60);
 /// Lines of a child's log that are shown when it fails.
 pub(super) const LOG_LINES: usize = 12;
-/// Values of a machine in the table; the rest is at the API.
-pub(super) const VALUES_SHOWN: usize = 4;
 /// Events of a machine that are read to know its active faults.
 pub(super) const EVENTS_READ: u32 = 100;

@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use super::agents::AgentState;
 use super::api::Api;
-use super::limits::{EVENTS_READ, VALUES_SHOWN};
+use super::fleet::Telling;
+use super::limits::EVENTS_READ;
 use super::setup::Registered;
 use super::table::{Contact, Row};
 
@@ -20,7 +21,6 @@ use super::table::{Contact, Row};
 #[derive(Debug, Clone, Deserialize)]
 struct Latest {
     signal: String,
-    unit: Option<String>,
     value: Value,
 }
 
@@ -79,26 +79,22 @@ fn contact(connection: Option<&MachineConnection>, state: AgentState, now: Times
 async fn values(api: &mut Api, registered: &Registered) -> anyhow::Result<Vec<String>> {
     let path = format!("/machines/{}/signals?limit=500", registered.id);
     let page: Page<Latest> = api.get(&path).await?;
-    let telling = registered.machine.telling.iter();
-    let chosen = telling.filter_map(|prefix| {
-        page.items.iter().find(|item| item.signal.starts_with(prefix) && !item.value.is_null())
+    let shown = registered.machine.telling.iter().filter_map(|telling| {
+        let fits =
+            |item: &&Latest| item.signal.starts_with(telling.signal) && !item.value.is_null();
+        page.items.iter().find(fits).map(|item| describe(telling, &item.value))
     });
-    Ok(chosen.take(VALUES_SHOWN).map(describe).collect())
+    Ok(shown.collect())
 }
 
-/// A value with its unit, and the last words of its signal's name.
-fn describe(latest: &Latest) -> String {
-    let value = match &latest.value {
+fn describe(telling: &Telling, value: &Value) -> String {
+    let value = match value {
         Value::Number(number) => format_number(number.as_f64().unwrap_or_default()),
-        Value::String(text) => return text.clone(),
+        Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let words: Vec<&str> = latest.signal.rsplit('.').take(2).collect();
-    let name = words.iter().rev().copied().collect::<Vec<_>>().join(" ").replace('_', " ");
-    match &latest.unit {
-        Some(unit) => format!("{name} {value} {unit}"),
-        None => format!("{name} {value}"),
-    }
+    let words = [telling.label, &value, telling.unit];
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn format_number(number: f64) -> String {
@@ -176,19 +172,15 @@ mod tests {
 
     #[test]
     fn values_are_short() {
-        let latest = |signal: &str, unit: Option<&str>, value: Value| Latest {
-            signal: signal.to_owned(),
-            unit: unit.map(str::to_owned),
-            value,
-        };
-        for (latest, text) in [
-            (latest("host.cpu.load", Some("%"), json!(61.25)), "cpu load 61.2 %"),
-            (latest("axis.x.vibration", None, json!(0.3)), "x vibration 0.3"),
-            (latest("parts_made", None, json!(12)), "parts made 12"),
-            (latest("operating.state", None, json!("cutting")), "cutting"),
-            (latest("door.open", None, json!(true)), "door open true"),
+        let telling = |label, unit| Telling { signal: "any", label, unit };
+        for (telling, value, text) in [
+            (telling("load", "%"), json!(61.25), "load 61.2 %"),
+            (telling("floor", ""), json!(4), "floor 4"),
+            (telling("", ""), json!("cutting"), "cutting"),
+            (telling("door open", ""), json!(true), "door open true"),
+            (telling("speed", "1/min"), json!(11_999.6), "speed 12000 1/min"),
         ] {
-            assert_eq!(describe(&latest), text);
+            assert_eq!(describe(&telling, &value), text);
         }
     }
 }

@@ -5,17 +5,18 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::limits::PRINT_INTERVAL;
-use super::table::{Span, Tone};
+use super::table::{Span, Tone, clip};
 
-/// Used when nothing says how wide the terminal is.
-const DEFAULT_WIDTH: usize = 100;
+/// Lines and columns when nothing says how large the terminal is.
+const DEFAULT_SIZE: (usize, usize) = (40, 100);
 
 /// Standard output.
 #[derive(Debug)]
 pub(super) struct Screen {
     terminal: bool,
     colours: bool,
-    width: usize,
+    /// Lines and columns.
+    size: (usize, usize),
     /// Lines of the table that stand on the terminal.
     drawn: usize,
     printed: Option<Instant>,
@@ -26,19 +27,19 @@ impl Screen {
     pub(super) fn new() -> Self {
         let terminal = std::io::stdout().is_terminal();
         let colours = terminal && std::env::var_os("NO_COLOR").is_none();
-        Self { terminal, colours, width: width(terminal), drawn: 0, printed: None }
+        Self { terminal, colours, size: size(terminal), drawn: 0, printed: None }
     }
 
     /// The terminal may have another size.
     pub(super) fn resized(&mut self) {
-        self.width = width(self.terminal);
+        self.size = size(self.terminal);
         // What stands there was wrapped anew: begin below it.
         self.drawn = 0;
     }
 
     /// The width in characters.
     pub(super) const fn width(&self) -> usize {
-        self.width
+        self.size.1
     }
 
     /// Writes a line for good.
@@ -85,9 +86,12 @@ impl Screen {
         if self.drawn > 0 {
             text.push_str(&format!("\x1b[{}A", self.drawn));
         }
+        // A line that wraps, or one above the top, would be out of reach next time.
+        let (height, width) = self.size;
+        let lines = &lines[..lines.len().min(height.saturating_sub(1))];
         for line in lines {
             text.push_str("\r\x1b[2K");
-            text.push_str(&self.paint(line));
+            text.push_str(&self.paint(&clip(line, width)));
             text.push('\n');
         }
         text.push_str("\x1b[J");
@@ -123,13 +127,20 @@ impl Drop for Screen {
     }
 }
 
-/// The terminal's width: from `stty`, else from the environment.
-fn width(terminal: bool) -> usize {
+/// Lines and columns of the terminal: from `stty`, else from the environment.
+fn size(terminal: bool) -> (usize, usize) {
     let asked = || {
-        let output = Command::new("stty").arg("size").stdin(Stdio::inherit()).output().ok()?.stdout;
-        String::from_utf8(output).ok()?.split_whitespace().nth(1)?.parse().ok()
+        let output = Command::new("stty").arg("size").stdin(Stdio::inherit()).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        let (lines, columns) = text.trim().split_once(' ')?;
+        Some((lines.parse().ok()?, columns.parse().ok()?))
     };
-    let named = || std::env::var("COLUMNS").ok()?.parse().ok();
-    let width: Option<usize> = if terminal { asked().or_else(named) } else { named() };
-    width.filter(|width| *width > 0).unwrap_or(DEFAULT_WIDTH)
+    let named = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let (lines, columns) = if terminal { asked() } else { None }.unwrap_or((
+        named("LINES").unwrap_or(DEFAULT_SIZE.0),
+        named("COLUMNS").unwrap_or(DEFAULT_SIZE.1),
+    ));
+    // Some terminals say 0 when they don't know.
+    let known = |number, default| if number == 0 { default } else { number };
+    (known(lines, DEFAULT_SIZE.0), known(columns, DEFAULT_SIZE.1))
 }
