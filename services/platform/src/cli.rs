@@ -17,7 +17,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the platform: all services in one process, or some of them.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Run the platform with a fleet of real agents on this computer, to see it work.
     Demo(DemoArgs),
     /// The bus's broker, started by `serve`; reads its settings from standard input.

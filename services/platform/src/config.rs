@@ -128,6 +128,7 @@ pub(crate) enum ConfigError {
     Setting { option: &'static str, value: String, rule: String },
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "callers hand over what they made for it")]
 fn refuse(option: &'static str, value: impl ToString, rule: impl Into<String>) -> ConfigError {
     ConfigError::Setting { option, value: value.to_string(), rule: rule.into() }
 }
@@ -144,8 +145,9 @@ impl Config {
         }
         figment = figment.merge(Env::prefixed("MILLWRIGHT_").filter(|key| {
             // Of other programs of the project, and of the demo.
-            !["config", "agent", "datasets"].contains(&key.as_str())
-                && !key.as_str().starts_with("agent_")
+            let key = key.as_str().to_ascii_lowercase();
+            !["config", "agent", "datasets", "test_seed"].contains(&key.as_str())
+                && !key.starts_with("agent_")
         }));
         figment = figment.merge(Serialized::defaults(Flags::from(args)));
         let settings: Settings = figment.extract().map_err(Box::new)?;
