@@ -124,12 +124,16 @@ pub(crate) enum ConfigError {
     #[error("configuration: {0}")]
     Read(#[from] Box<figment::Error>),
     /// A setting breaks a rule.
-    #[error("--{option} {value:?}: {rule}")]
+    #[error("--{option} {value}: {rule}")]
     Setting { option: &'static str, value: String, rule: String },
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "callers hand over what they made for it")]
-fn refuse(option: &'static str, value: impl ToString, rule: impl Into<String>) -> ConfigError {
+fn refuse(
+    option: &'static str,
+    value: impl std::fmt::Display,
+    rule: impl Into<String>,
+) -> ConfigError {
     ConfigError::Setting { option, value: value.to_string(), rule: rule.into() }
 }
 
@@ -217,9 +221,11 @@ impl Settings {
     fn check(self) -> Result<Config, ConfigError> {
         if let Some(url) = &self.database {
             // Named so that nobody believes a cluster is in use when it isn't.
+            // Without what may be a password.
+            let scheme = url.split_once("://").map_or("…", |(scheme, _)| scheme);
             return Err(refuse(
                 "database",
-                url,
+                format!("{scheme}://…"),
                 "this version keeps its data in SQLite in the data folder; leave the option out",
             ));
         }
@@ -327,15 +333,17 @@ mod tests {
     #[test]
     fn what_is_unsafe_or_impossible_is_refused_with_option_and_value() {
         let http = |addr: &str| ServeArgs { http: Some(addr.to_owned()), ..ServeArgs::default() };
-        assert!(refused(&http("0.0.0.0:8080")).starts_with("--http \"0.0.0.0:8080\""));
+        assert!(refused(&http("0.0.0.0:8080")).starts_with("--http 0.0.0.0:8080:"));
         assert!(refused(&http("nonsense")).contains("is not an address"));
         let open = ServeArgs { insecure_http: true, ..http("0.0.0.0:8080") };
         assert!(Config::load(&open).is_ok());
         let roles = ServeArgs { roles: Some(vec![Role::Api]), ..ServeArgs::default() };
         assert!(refused(&roles).contains("one process runs all roles"));
-        let database =
-            ServeArgs { database: Some("postgres://x".to_owned()), ..ServeArgs::default() };
-        assert!(refused(&database).contains("postgres://x"));
+        let database = ServeArgs {
+            database: Some("postgres://u:secret@x".to_owned()),
+            ..ServeArgs::default()
+        };
+        assert!(refused(&database).contains("postgres://…:"));
         let tls = ServeArgs { tls_cert: Some("c.pem".into()), ..ServeArgs::default() };
         assert!(refused(&tls).contains("needs --tls-key"));
     }
