@@ -13,6 +13,7 @@ use millwright_ingest::intake::{AckLine, IntakeSlot, Uplink};
 use millwright_schemas::Timestamp;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Sleep;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::gateway::{Admitted, Gateway, Seated};
 use crate::limits::{LINGER_MAX_BYTES, LINGER_TIMEOUT, READ_CHUNK_BYTES, ROUNDS_PER_TURN};
@@ -67,6 +68,8 @@ struct Connection<S> {
     seated: Option<Seated>,
     answer: Option<Pin<Box<dyn Future<Output = Answer> + Send>>>,
     timer: Pin<Box<Sleep>>,
+    /// The gateway's stop, until the connection has a seat and is told there.
+    stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     unflushed: bool,
 }
 
@@ -76,6 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let now = Instant::now();
         let session = Session::new(peer, gateway.settings().session, now);
         let first = session.deadline().unwrap_or(now);
+        let stopping = Some(Box::pin(gateway.stopping().clone().cancelled_owned()));
         Self {
             gateway,
             stream,
@@ -88,6 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             seated: None,
             answer: None,
             timer: Box::pin(tokio::time::sleep_until(first.into())),
+            stopping,
             unflushed: false,
         }
     }
@@ -135,20 +140,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         Poll::Ready(Heard::Gone)
     }
 
-    /// Commits, takeovers, revocations, new children.
-    fn listen_to_others(&mut self, cx: &Context<'_>) {
+    /// Commits, takeovers, revocations, new children, the gateway's stop.
+    fn listen_to_others(&mut self, cx: &mut Context<'_>) {
         if self.session.is_waiting_for_commit() {
             self.acks.register(cx.waker());
             let committed = self.acks.committed();
-            // Read after the count: what was committed before the failure is acknowledged.
-            let failed = self.acks.failed();
-            self.gateway.metrics().acks.inc_by(committed.saturating_sub(self.acknowledged));
-            self.acknowledged = committed;
-            self.session.committed(committed);
-            if failed {
-                self.session.advance(Instant::now());
+            // Read after the count: a count from before the failure is right in any case, one
+            // from after it may pass over the message that failed, so it is not used.
+            if self.acks.failed() {
                 self.session.end(End::Failed);
+            } else {
+                self.gateway.metrics().acks.inc_by(committed.saturating_sub(self.acknowledged));
+                self.acknowledged = committed;
+                self.session.committed(committed);
             }
+        }
+        if let Some(stopping) = &mut self.stopping
+            && stopping.as_mut().poll(cx).is_ready()
+        {
+            self.stopping = None;
+            self.session.end(End::Shutdown);
         }
         if let Some(seated) = &self.seated {
             let mailbox = seated.seat.mailbox();
@@ -199,6 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 self.gateway.notify(seated.key.machine, &seated.seat, Presence::Connected);
                 self.gateway.metrics().machines.inc();
                 self.seated = Some(seated);
+                self.stopping = None;
                 self.session.admitted(Ok(admission), Instant::now());
             }
         }
