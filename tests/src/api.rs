@@ -67,6 +67,11 @@ impl Api {
         Ok((status, body))
     }
 
+    /// DELETE; anything but success is an error with the problem in it.
+    pub async fn delete(&self, path: &str) -> anyhow::Result<()> {
+        self.succeed(Method::DELETE, path, None).await.map(drop)
+    }
+
     async fn succeed(
         &self,
         method: Method,
@@ -140,6 +145,12 @@ impl Api {
         let path = format!("/machines/{machine}/device-tokens");
         let created = self.post(&path, &json!({})).await.expect("a token is created");
         created["token"].as_str().expect("a token").to_owned()
+    }
+
+    /// Takes a machine out of use.
+    pub async fn decommission(&self, machine: &str) {
+        let path = format!("/machines/{machine}/decommission");
+        self.post(&path, &json!({})).await.expect("the machine is decommissioned");
     }
 
     /// The newest value of a signal; an error while there is none.

@@ -96,6 +96,15 @@ impl Device {
         RawMqtt::open(self.address, &self.host, self.tls(), version).await
     }
 
+    /// The same with settings that were used before, whose TLS session may be resumed.
+    pub async fn reopen(
+        &self,
+        tls: &Arc<ClientConfig>,
+        version: Version,
+    ) -> anyhow::Result<RawMqtt> {
+        RawMqtt::open(self.address, &self.host, Arc::clone(tls), version).await
+    }
+
     /// A TLS connection without a certificate, not yet MQTT.
     pub async fn open_without_certificate(&self, version: Version) -> anyhow::Result<RawMqtt> {
         RawMqtt::open(self.address, &self.host, self.tls_without_certificate(), version).await

@@ -8,6 +8,7 @@ use anyhow::ensure;
 use millwright_tests::{Agent, Api, Device, Platform, Version, device, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::Connection;
 
 async fn quarantined(api: &Api, machine: &str) -> Vec<(String, String)> {
     let text = |item: &Value, name: &str| item[name].as_str().unwrap_or_default().to_owned();
@@ -104,6 +105,43 @@ async fn a_poisonous_message_among_good_ones_is_set_aside_alone() {
     let wanted: Vec<f64> = (0..40).filter(|index| *index != 20).map(f64::from).collect();
     assert_eq!(values, wanted);
     assert_eq!(quarantined(&api, &device.machine).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_locked_database_delays_acknowledgements_and_loses_nothing() {
+    let platform = Platform::start().await;
+    let api = platform.api().await;
+    let device = Device::enroll(&platform, &api, "patient").await;
+    let mut connection = device.connect(Version::V5).await;
+    let topic = device.topic("up/telemetry");
+    let mut lock = lock_database(&platform).await;
+    let now = chrono::Utc::now().timestamp_millis();
+    let mut ids = Vec::new();
+    for index in 0..20 {
+        let payload = json!({ "ts": now + index, "values": { "counter": index } }).to_string();
+        ids.push(connection.send_publish(&topic, payload.as_bytes()).await.expect("sent"));
+    }
+    // Longer than the platform waits for a statement: its first attempt fails.
+    let held = tokio::time::timeout(Duration::from_secs(7), connection.acknowledged(ids[0])).await;
+    assert!(held.is_err(), "acknowledged before it was stored: {held:?}");
+    sqlx::query("ROLLBACK").execute(&mut lock).await.expect("the lock is let go");
+    for id in ids {
+        connection.acknowledged(id).await.expect("an acknowledgement for each");
+    }
+    let points = platform.database().await.points(&device.machine).await.unwrap();
+    let values: Vec<f64> = points["counter"].iter().filter_map(|point| point.1).collect();
+    assert_eq!(values, (0..20).map(f64::from).collect::<Vec<_>>());
+    assert_eq!(quarantined(&api, &device.machine).await, [], "no message was at fault");
+}
+
+/// Another program holds the database's write lock.
+async fn lock_database(platform: &Platform) -> sqlx::SqliteConnection {
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(platform.data_dir().join("millwright.db"))
+        .busy_timeout(Duration::from_secs(10));
+    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.expect("the lock");
+    connection
 }
 
 #[tokio::test]

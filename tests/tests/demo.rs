@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use millwright_tests::process::Process;
 use millwright_tests::{Api, eventually, ports, programs};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 const MACHINES: usize = 8;
@@ -59,13 +60,28 @@ async fn certificates(api: &Api, machines: &[(String, String)]) -> Vec<Value> {
     all
 }
 
-/// Processes that have the folder in their command line.
-fn left_behind(folder: &Path) -> Vec<String> {
+/// Ids and command lines of processes that have the folder in their command line.
+fn processes(folder: &Path) -> Vec<(i32, String)> {
     let folder = folder.to_string_lossy().into_owned();
-    let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
-    let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
-    lines.filter(|line| line.contains(&folder)).collect()
+    let mut found = Vec::new();
+    for process in std::fs::read_dir("/proc").unwrap().filter_map(Result::ok) {
+        let Ok(id) = process.file_name().to_string_lossy().parse() else { continue };
+        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        if line.contains(&folder) {
+            found.push((id, line));
+        }
+    }
+    found
+}
+
+fn left_behind(folder: &Path) -> Vec<String> {
+    processes(folder).into_iter().map(|(_, line)| line).collect()
+}
+
+fn agent_process(folder: &Path, name: &str) -> Option<i32> {
+    let is_agent = |line: &str| line.contains(name) && line.contains("millwright-agent run");
+    processes(folder).into_iter().find(|(_, line)| is_agent(line)).map(|(id, _)| id)
 }
 
 #[tokio::test]
@@ -84,6 +100,14 @@ async fn eight_machines_report_and_a_second_start_goes_on() {
     let machines_first = machines(&first).await.expect("eight machines");
     let certificates_first = certificates(&first, &machines_first).await;
     assert_eq!(certificates_first.len(), MACHINES);
+    let killed = agent_process(folder.path(), "demo-mill-1").expect("the mill's agent runs");
+    kill(Pid::from_raw(killed), Signal::SIGKILL).expect("the agent is killed");
+    eventually("the agent is started again", COMPLETE, async || {
+        let id = agent_process(folder.path(), "demo-mill-1").context("no agent")?;
+        ensure!(id != killed, "still the killed one");
+        machines(&first).await.map(drop)
+    })
+    .await;
     demo.signal(Signal::SIGINT);
     let status = demo.end(STOPPED).await;
     assert!(status.success(), "after Ctrl-C: {status}");

@@ -16,6 +16,8 @@ use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS, TlsConfiguration, Tr
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(30);
+/// From a revocation to the end of the connection.
+const CUT_OFF: Duration = Duration::from_secs(10);
 
 const HOST: &str = "[[drivers]]\nkind = \"host\"\ninterval_ms = 500\n";
 const MILL: &str = "[[drivers]]\nkind = \"simulator\"\nmodel = \"cnc_mill\"\ninterval_ms = 200\n\
@@ -126,8 +128,10 @@ async fn a_revoked_certificate_is_cut_off_and_stays_out() {
     let platform = Platform::start().await;
     let api = platform.api().await;
     let device = Device::enroll(&platform, &api, "stolen").await;
-    let mut connection = device.connect(Version::V5).await;
-    connection.ping().await.expect("the connection works");
+    let tls = device.tls();
+    let mut connection = device.reopen(&tls, Version::V5).await.expect("TLS");
+    let connect = Connect { client_id: &device.machine, ..Connect::default() };
+    assert_eq!(connection.connect(&connect).await.expect("CONNACK"), 0);
 
     let path = format!("/machines/{}/certificates", device.machine);
     let certificates = api.get(&path).await.expect("the certificates");
@@ -136,9 +140,14 @@ async fn a_revoked_certificate_is_cut_off_and_stays_out() {
         .await
         .expect("the certificate is revoked");
 
-    connection.closed(Duration::from_secs(10)).await.expect("the live connection is cut");
+    connection.closed(CUT_OFF).await.expect("the live connection is cut");
     for version in Version::ALL {
-        assert!(is_refused(&device, version).await, "{version:?}: it gets in again");
+        // Anew, and by resuming the TLS session of before.
+        for connection in [device.open(version).await, device.reopen(&tls, version).await] {
+            let Ok(mut connection) = connection else { continue };
+            let answer = connection.connect(&connect).await;
+            assert!(answer.as_ref().map_or(true, |code| *code != 0), "{version:?}: {answer:?}");
+        }
     }
     eventually("it is seen as offline", SOON, async || {
         is_connected(&api, &device.machine, false).await
@@ -146,10 +155,33 @@ async fn a_revoked_certificate_is_cut_off_and_stays_out() {
     .await;
 }
 
-async fn is_refused(device: &Device, version: Version) -> bool {
-    let Ok(mut connection) = device.open(version).await else { return true };
-    let connect = Connect { client_id: &device.machine, ..Connect::default() };
-    connection.connect(&connect).await.map_or(true, |code| code != 0)
+#[tokio::test]
+async fn a_revoked_token_is_cut_off_and_so_is_a_machine_out_of_use() {
+    let platform = Platform::start().await;
+    let api = platform.api().await;
+    let device = Device::enroll(&platform, &api, "old").await;
+    let machine = format!("/machines/{}", device.machine);
+    let token = api.post(&format!("{machine}/device-tokens"), &json!({})).await.expect("a token");
+    let (id, secret) = (token["id"].as_str().unwrap(), token["token"].as_str().unwrap());
+    let (user, password) = (Some(device.machine.as_str()), Some(secret));
+    let by_token = Connect { client_id: "old", user, password, ..Connect::default() };
+
+    let mut connection = device.open_without_certificate(Version::V3).await.expect("TLS");
+    assert_eq!(connection.connect(&by_token).await.expect("CONNACK"), 0);
+    api.delete(&format!("{machine}/device-tokens/{id}")).await.expect("revoked");
+    connection.closed(CUT_OFF).await.expect("the live connection is cut");
+    let mut connection = device.open_without_certificate(Version::V3).await.expect("TLS");
+    let answer = connection.connect(&by_token).await;
+    assert!(answer.as_ref().map_or(true, |code| *code != 0), "{answer:?}");
+
+    let mut connection = device.connect(Version::V5).await;
+    api.decommission(&device.machine).await;
+    connection.closed(CUT_OFF).await.expect("the live connection is cut");
+    if let Ok(mut connection) = device.open(Version::V5).await {
+        let connect = Connect { client_id: "old", ..Connect::default() };
+        let answer = connection.connect(&connect).await;
+        assert!(answer.as_ref().map_or(true, |code| *code != 0), "{answer:?}");
+    }
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ const COMPRESSOR: &[Telling] = &[
 const ELEVATOR: &[Telling] = &[
     Telling::state("operating.state"),
     Telling::new("car.floor", "floor", ""),
-    Telling::new("door.closing_time", "door", "s"),
+    Telling::new("door.closing_time", "closing", "s"),
     Telling::new("motor.temperature", "motor", "°C"),
 ];
 

@@ -1,30 +1,35 @@
 //! Where the demo keeps what it needs at the next start.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::fleet::DemoMachine;
 
-/// The demo's data folder.
-#[derive(Debug, Clone)]
+/// The demo's data folder, in use by this process alone.
+#[derive(Debug)]
 pub(super) struct Folder {
     /// As given, for people.
     pub(super) shown: PathBuf,
     root: PathBuf,
+    /// Let go by the system when the process ends.
+    _lock: File,
 }
 
 impl Folder {
     /// Creates it if needed (mode 0700).
     pub(super) fn open(given: &Path) -> anyhow::Result<Self> {
         create(given)?;
-        let root = given
-            .canonicalize()
-            .with_context(|| format!("data folder {} can't be used", given.display()))?;
-        Ok(Self { shown: given.to_owned(), root })
+        let usable = || format!("data folder {} can't be used", given.display());
+        let root = given.canonicalize().with_context(usable)?;
+        let lock = File::create(root.join("demo.lock")).with_context(usable)?;
+        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+            bail!("a demo runs with the data in {} already: give --data-dir", given.display());
+        }
+        Ok(Self { shown: given.to_owned(), root, _lock: lock })
     }
 
     pub(super) fn platform(&self) -> PathBuf {
@@ -132,12 +137,20 @@ mod tests {
     #[test]
     fn the_password_is_kept_and_private() {
         use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let folder = Folder::open(folder.path()).unwrap();
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
         let password = folder.admin_password().unwrap();
         assert_eq!(folder.admin_password().unwrap(), password);
         assert!(password.len() >= 12);
         let mode = folder.root.join("demo-admin-password").metadata().unwrap().permissions();
         assert_eq!(mode.mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn two_demos_dont_share_their_data() {
+        let folder = tempfile::tempdir().unwrap();
+        let _first = Folder::open(folder.path()).unwrap();
+        let error = Folder::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("--data-dir"), "{error}");
     }
 }

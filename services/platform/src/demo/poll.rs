@@ -153,18 +153,18 @@ mod tests {
 
     use super::*;
 
-    fn event(event_type: &str, data: Value) -> Reported {
+    fn event(event_type: &str, data: &Value) -> Reported {
         serde_json::from_value(json!({ "type": event_type, "data": data })).unwrap()
     }
 
     #[test]
     fn the_newest_word_on_a_fault_counts() {
         let events = [
-            event("fault.cleared", json!({ "code": "A" })),
-            event("fault.raised", json!({ "code": "B" })),
-            event("fault.raised", json!({ "code": "A" })),
-            event("fault.snapshot", json!({ "faults": [{ "code": "A" }, { "code": "C" }] })),
-            event("fault.raised", json!({ "code": "D" })),
+            event("fault.cleared", &json!({ "code": "A" })),
+            event("fault.raised", &json!({ "code": "B" })),
+            event("fault.raised", &json!({ "code": "A" })),
+            event("fault.snapshot", &json!({ "faults": [{ "code": "A" }, { "code": "C" }] })),
+            event("fault.raised", &json!({ "code": "D" })),
         ];
         assert_eq!(active(&events), ["B", "C"]);
         assert_eq!(active(&[]), Vec::<String>::new());
