@@ -12,7 +12,11 @@ use crate::state::AppState;
 
 /// Registers the handlers.
 pub fn configure(config: &mut ServiceConfig<'_>) {
-    config.service(get_trust).service(rotate_trust).service(retire_trust);
+    config
+        .service(get_trust)
+        .service(get_ca_certificates)
+        .service(rotate_trust)
+        .service(retire_trust);
 }
 
 /// The signed trust bundles after a version, for machines. They prove themselves: each is signed
@@ -29,6 +33,27 @@ async fn get_trust(
     query: web::Query<TrustQuery>,
 ) -> Result<web::Json<TrustChain>, ApiError> {
     Ok(web::Json(state.enrollment.trust().chain(query.after).await?))
+}
+
+/// The CAs of the MQTT server, as one PEM bundle, for MQTT clients without the agent. Whoever
+/// reads it over plain HTTP from elsewhere should compare it with the fingerprint in an enrolment
+/// code.
+#[utoipa::path(
+    tag = "enrollment",
+    security(()),
+    responses((
+        status = 200,
+        description = "PEM",
+        body = String,
+        content_type = "application/x-pem-file",
+    ))
+)]
+#[get("/trust/ca.pem")]
+async fn get_ca_certificates(state: web::Data<AppState>) -> HttpResponse {
+    let trusted = state.enrollment.trust().current();
+    HttpResponse::Ok()
+        .content_type("application/x-pem-file")
+        .body(trusted.bundle().ca_certificates.clone())
 }
 
 /// Adds a new command key or CA beside those that machines trust, and uses it from now on.

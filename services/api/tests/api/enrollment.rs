@@ -182,6 +182,8 @@ async fn the_operator_rotates_and_machines_follow() {
     }
     let chain = api.call("", "GET", "/trust?after=1", None).await.json(200);
     assert_eq!((&chain["version"], chain["bundles"].as_array().unwrap().len()), (&json!(3), 2));
+    let pem = api.call("", "GET", "/trust/ca.pem", None).await.text;
+    assert_eq!(pem.matches("BEGIN CERTIFICATE").count(), 2);
     api.call("", "GET", "/trust", None).await.problem(400, "malformed");
     let in_use = json!({"what": "ca", "id": "00"});
     let unknown = api.call(&admin, "POST", "/trust/retirements", Some(in_use)).await;

@@ -70,6 +70,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/api/v1/enroll", Nothing),
     ("POST", "/api/v1/enroll/renew", Nothing),
     ("GET", "/api/v1/trust", Nothing),
+    ("GET", "/api/v1/trust/ca.pem", Nothing),
     ("POST", "/api/v1/trust/rotations", P(Permission::OperatePlatform)),
     ("POST", "/api/v1/trust/retirements", P(Permission::OperatePlatform)),
 ];
