@@ -54,6 +54,15 @@ impl Agent {
         command.args(["--url", url, "--code", code]).output().expect("the agent's program runs")
     }
 
+    /// Begins to enrol and is killed after this time, whether it is done or not.
+    pub async fn die_enrolling(&self, url: &str, code: &str, life: Duration) {
+        let mut command = self.command(&["enroll"]);
+        command.args(["--url", url, "--code", code]);
+        let mut process = Process::start("millwright-agent enroll", &mut command, self.log_file());
+        tokio::time::sleep(life).await;
+        process.kill();
+    }
+
     /// The machine's id.
     #[must_use]
     pub fn machine(&self) -> &str {
@@ -104,7 +113,16 @@ impl Agent {
         assert!(status.success(), "millwright-agent run ended with {status}");
     }
 
-    /// `status --json`.
+    /// The machine that it is enrolled as, by its own word.
+    #[must_use]
+    pub fn identity(&self) -> Option<String> {
+        // Its exit code says that it doesn't run.
+        let output = self.command(&["status"]).arg("--json").output().expect("the agent's program");
+        let status: Value = serde_json::from_slice(&output.stdout).expect("a status");
+        status["machine"]["id"].as_str().map(str::to_owned)
+    }
+
+    /// `status --json` of a running agent.
     pub fn status(&self) -> anyhow::Result<Value> {
         let output = self.command(&["status"]).arg("--json").output()?;
         ensure!(output.status.success(), "status: {output:?}");

@@ -33,12 +33,24 @@ pub struct Platform {
 impl Platform {
     /// Starts a platform without data on free ports.
     pub async fn start() -> Self {
-        crate::start();
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let (http, mqtt) = (ports::free(), ports::free());
-        let mut platform = Self { process: None, http, mqtt, folder };
+        let mut platform = Self::prepare();
         platform.resume().await;
         platform
+    }
+
+    /// A platform without data that doesn't run yet.
+    #[must_use]
+    pub fn prepare() -> Self {
+        crate::start();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self { process: None, http: ports::free(), mqtt: ports::free(), folder }
+    }
+
+    /// Starts it and kills it after this time, whether it is ready or not.
+    pub async fn die_after(&self, life: Duration) {
+        let mut process = Process::start("millwright serve", &mut self.command(), self.log_file());
+        tokio::time::sleep(life).await;
+        process.kill();
     }
 
     /// Where it keeps its data.

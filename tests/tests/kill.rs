@@ -10,10 +10,15 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use chrono::{DateTime, Utc};
-use millwright_tests::{Agent, Database, Platform, Reporter, eventually, replay, seed};
+use millwright_tests::{
+    Agent, Database, Device, Platform, Reporter, Version, eventually, replay, seed,
+};
 use rand::RngExt;
 
 const ROUNDS: usize = 8;
+const HOST: &str = "[[drivers]]\nkind = \"host\"\n";
+const FIRST_STARTS: usize = 6;
+const ENROLMENTS: usize = 10;
 const ROWS: usize = 6_000;
 /// Rows are a second apart: so many of them a second.
 const SPEED: f64 = 300.0;
@@ -73,6 +78,50 @@ async fn what_the_agent_has_taken_survives_kills_exactly_once() {
     })
     .await;
     compare(&database, agent.machine(), start, &reported).await;
+}
+
+#[tokio::test]
+async fn a_platform_that_is_killed_while_it_starts_for_the_first_time_starts_again() {
+    let mut random = seed::generator("first start");
+    for _ in 0..FIRST_STARTS {
+        let mut platform = Platform::prepare();
+        for _ in 0..random.random_range(1..4) {
+            platform.die_after(Duration::from_millis(random.random_range(0..250))).await;
+        }
+        platform.resume().await;
+        let api = platform.api().await;
+        let device = Device::enroll(&platform, &api, "first").await;
+        device.connect(Version::V5).await.ping().await.expect("the connection works");
+    }
+}
+
+#[tokio::test]
+async fn an_enrolment_that_is_killed_is_repeated_with_the_same_code() {
+    let mut random = seed::generator("enrolment");
+    let platform = Platform::start().await;
+    let api = platform.api().await;
+    for number in 0..ENROLMENTS {
+        let name = format!("enrolling-{number}");
+        let machine = api.create_machine(&name).await;
+        let code = api.enrollment_code(&machine).await;
+        let mut agent = Agent::prepare(platform.folder(), &machine, &name, HOST);
+        let life = Duration::from_millis(random.random_range(0..60));
+        agent.die_enrolling(&platform.url(), &code, life).await;
+        if agent.identity().is_none() {
+            let output = agent.try_enroll(&platform.url(), &code);
+            assert!(output.status.success(), "killed after {life:?}: {output:?}");
+        }
+        assert_eq!(agent.identity().as_deref(), Some(machine.as_str()));
+        agent.run();
+        let path = format!("/machines/{machine}");
+        eventually("the machine is online", Duration::from_secs(20), async || {
+            let machine = api.get(&path).await?;
+            ensure!(machine["connection"]["connected"] == true, "{}", machine["connection"]);
+            Ok(())
+        })
+        .await;
+        agent.kill();
+    }
 }
 
 async fn compare(database: &Database, machine: &str, start: DateTime<Utc>, reported: &Reported) {

@@ -33,6 +33,12 @@ impl MigrationName for SqlFile {
 
 #[async_trait::async_trait]
 impl MigrationTrait for SqlFile {
+    /// Whole or not at all, on SQLite too: a process killed in between leaves a database that
+    /// the next start can use.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let sql = match manager.get_database_backend() {
             DbBackend::Sqlite => self.sqlite,
