@@ -31,7 +31,7 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ServeArgs {
     /// Configuration file (TOML).
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "MILLWRIGHT_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Where data and keys are kept. [default: ./data]
     #[arg(long, value_name = "DIR")]
@@ -82,7 +82,7 @@ pub(crate) struct ServeArgs {
     pub(crate) log_json: bool,
     /// Stop when standard input ends: for programs that start the platform and must not leave it
     /// behind.
-    #[arg(long)]
+    #[arg(long, env = "MILLWRIGHT_STOP_ON_EOF")]
     pub(crate) stop_on_eof: bool,
 }
 

@@ -6,8 +6,9 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::{Format, Serialized, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::ServeArgs;
@@ -50,6 +51,7 @@ struct Settings {
     http: String,
     mqtt: String,
     bus: Option<String>,
+    #[serde(rename = "role")]
     roles: Vec<Role>,
     public_url: Option<String>,
     public_mqtt: Option<String>,
@@ -147,15 +149,50 @@ impl Config {
             }
             figment = figment.merge(Toml::file_exact(file));
         }
-        figment = figment.merge(Env::prefixed("MILLWRIGHT_").filter(|key| {
-            // Of other programs of the project, and of the demo.
-            let key = key.as_str().to_ascii_lowercase();
-            !["config", "agent", "datasets", "test_seed"].contains(&key.as_str())
-                && !key.starts_with("agent_")
-        }));
+        figment = figment.merge(Environment);
         figment = figment.merge(Serialized::defaults(Flags::from(args)));
         let settings: Settings = figment.extract().map_err(Box::new)?;
         settings.check()
+    }
+}
+
+/// The settings in the environment, as text: a password may look like a number.
+struct Environment;
+
+impl Environment {
+    const PREFIX: &str = "MILLWRIGHT_";
+    /// Of the command line alone, of other programs of the project, and of the demo.
+    const NOT_OURS: [&str; 5] = ["config", "stop_on_eof", "agent", "datasets", "test_seed"];
+    /// Several words, with commas between them.
+    const LISTS: [&str; 1] = ["role"];
+    const SWITCHES: [&str; 2] = ["insecure_http", "log_json"];
+
+    fn value(key: &str, text: String) -> Value {
+        if Self::LISTS.contains(&key) {
+            return Value::from(text.split(',').map(str::trim).collect::<Vec<_>>());
+        }
+        match text.parse::<bool>() {
+            Ok(switch) if Self::SWITCHES.contains(&key) => Value::from(switch),
+            _ => Value::from(text),
+        }
+    }
+}
+
+impl Provider for Environment {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("MILLWRIGHT_* in the environment")
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let values = std::env::vars_os().filter_map(|(key, text)| {
+            let key = key.to_str()?.strip_prefix(Self::PREFIX)?.to_ascii_lowercase();
+            if Self::NOT_OURS.contains(&key.as_str()) || key.starts_with("agent_") {
+                return None;
+            }
+            let value = Self::value(&key, text.to_string_lossy().into_owned());
+            Some((key, value))
+        });
+        Ok(Map::from([(Profile::Default, values.collect())]))
     }
 }
 
@@ -172,7 +209,7 @@ struct Flags {
     mqtt: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bus: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "role", skip_serializing_if = "Option::is_none")]
     roles: Option<Vec<Role>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     public_url: Option<String>,
@@ -317,6 +354,21 @@ mod tests {
             let config = Config::load(&args).unwrap();
             assert_eq!((config.http.port(), config.mqtt.port()), (2, 3));
             assert_eq!(config.log, "warn");
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn the_environment_is_taken_as_it_is_written() {
+        figment::Jail::expect_with(|jail| {
+            jail.set_env("MILLWRIGHT_ADMIN_PASSWORD", "0123456789");
+            jail.set_env("MILLWRIGHT_ROLE", "gateway, api,worker");
+            jail.set_env("MILLWRIGHT_LOG_JSON", "true");
+            let config = Config::load(&ServeArgs::default()).unwrap();
+            assert_eq!(config.admin_password.unwrap().0, "0123456789");
+            assert!(config.log_json);
+            jail.set_env("MILLWRIGHT_ROLE", "api");
+            assert!(refused(&ServeArgs::default()).contains("one process runs all roles"));
             Ok(())
         });
     }
