@@ -14,6 +14,7 @@ pub fn folder() -> PathBuf {
 pub fn find(file: &str) -> Option<PathBuf> {
     let path = folder().join(file);
     if path.is_file() {
+        eprintln!("on {}", path.display());
         return Some(path);
     }
     eprintln!(

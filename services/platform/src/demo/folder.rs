@@ -50,19 +50,27 @@ impl Folder {
     /// The administrator's password: from the environment, or that of the first start, or a new
     /// random one.
     pub(super) fn admin_password(&self) -> anyhow::Result<String> {
-        let file = self.root.join("demo-admin-password");
         if let Ok(password) = std::env::var("MILLWRIGHT_ADMIN_PASSWORD") {
-            write_private(&file, &password)?;
             return Ok(password);
         }
+        let file = self.password_file();
         if file.is_file() {
             let password = std::fs::read_to_string(&file)
                 .with_context(|| format!("{} can't be read", file.display()))?;
             return Ok(password.trim().to_owned());
         }
         let password = random_password();
-        write_private(&file, &password)?;
+        self.remember_password(&password)?;
         Ok(password)
+    }
+
+    /// Keeps a password for the next start; one that was given, once it has been accepted.
+    pub(super) fn remember_password(&self, password: &str) -> anyhow::Result<()> {
+        write_private(&self.password_file(), password)
+    }
+
+    fn password_file(&self) -> PathBuf {
+        self.root.join("demo-admin-password")
     }
 }
 

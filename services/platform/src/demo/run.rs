@@ -29,12 +29,13 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         outcome = work(&args, &mut running, &mut screen) => outcome,
         () = stop.received() => Ok(()),
     };
-    screen.line("");
-    screen.line("Stopping …");
-    tokio::select! {
-        () = running.stop() => {}
-        // Asked twice: what is still there is killed when it is dropped.
-        () = stop.received() => screen.line("Stopping at once."),
+    if running.platform.is_some() {
+        screen.line("\nStopping …");
+        tokio::select! {
+            () = running.stop() => {}
+            // Asked twice: what is still there is killed when it is dropped.
+            () = stop.received() => screen.line("Stopping at once."),
+        }
     }
     if outcome.is_ok() {
         let data = args.data_dir.display();
@@ -72,6 +73,7 @@ async fn work(args: &DemoArgs, running: &mut Running, screen: &mut Screen) -> an
     let reachable = platform.ready().await?;
     let mut api = Api::new(reachable.http, &password)?;
     api.sign_in().await?;
+    folder.remember_password(&password)?;
     let fleet = setup::register(&mut api, &folder, screen).await?;
     for registered in &fleet {
         if setup::enrol(&mut api, reachable, &program, registered).await? {
