@@ -22,10 +22,10 @@ use crate::streams::Streams;
 use crate::{idempotency, observe, routes};
 
 /// How the server listens.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct ServerConfig {
-    /// Where to listen; port 0 takes a free one.
-    pub listen: SocketAddr,
+    /// Where to listen, from [`listen`].
+    pub listener: TcpListener,
     /// With it, HTTPS; without, plain HTTP.
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Threads that answer requests.
@@ -46,17 +46,23 @@ impl std::fmt::Debug for Api {
     }
 }
 
-/// Starts to listen. Stop it with `server.handle().stop(true)`: running requests get five
+/// Takes the address; port 0 takes a free one.
+///
+/// # Errors
+/// When it can't be had; the text names it.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address).map_err(|error| {
+        io::Error::new(error.kind(), format!("can't listen on {address}: {error}"))
+    })
+}
+
+/// Starts to answer. Stop it with `server.handle().stop(true)`: running requests get five
 /// seconds to end. It takes no signals; that is the program's affair.
 ///
 /// # Errors
-/// When the address can't be had (its text names the address), or a metric is registered twice.
+/// When the listener can't be used, or a metric is registered twice.
 pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
-    let ServerConfig { listen, tls, workers } = config;
-    let name = |error: io::Error| {
-        io::Error::new(error.kind(), format!("can't listen on {listen}: {error}"))
-    };
-    let listener = TcpListener::bind(listen).map_err(name)?;
+    let ServerConfig { listener, tls, workers } = config;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
 
@@ -95,10 +101,10 @@ pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
     .shutdown_timeout(SHUTDOWN_S)
     .disable_signals();
     let server = match tls {
-        Some(tls) => server.listen_rustls_0_23(listener, Arc::unwrap_or_clone(tls)),
-        None => server.listen(listener),
+        Some(tls) => server.listen_rustls_0_23(listener, Arc::unwrap_or_clone(tls))?,
+        None => server.listen(listener)?,
     };
-    Ok(Api { server: server.map_err(name)?.run(), address })
+    Ok(Api { server: server.run(), address })
 }
 
 fn json_config() -> web::JsonConfig {

@@ -119,7 +119,8 @@ impl TestApi {
             health: Health::default(),
         };
         change(&mut state);
-        let config = ServerConfig { listen: "127.0.0.1:0".parse().unwrap(), tls: None, workers: 1 };
+        let listener = server::listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let config = ServerConfig { listener, tls: None, workers: 1 };
         let api = server::run(config, state.clone()).unwrap();
         let handle = api.server.handle();
         tokio::spawn(api.server);

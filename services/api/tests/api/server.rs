@@ -9,10 +9,6 @@ use rustls::pki_types::PrivateKeyDer;
 
 use crate::harness::TestApi;
 
-fn on(listen: std::net::SocketAddr) -> ServerConfig {
-    ServerConfig { listen, tls: None, workers: 1 }
-}
-
 #[tokio::test]
 async fn https_is_served_with_a_given_certificate() {
     let api = TestApi::start().await;
@@ -22,7 +18,8 @@ async fn https_is_served_with_a_given_certificate() {
         .with_no_client_auth()
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
-    let config = ServerConfig { tls: Some(Arc::new(tls)), ..on("127.0.0.1:0".parse().unwrap()) };
+    let listener = server::listen("127.0.0.1:0".parse().unwrap()).unwrap();
+    let config = ServerConfig { listener, tls: Some(Arc::new(tls)), workers: 1 };
     let mut state = api.state.clone();
     state.metrics = prometheus::Registry::new();
     let https = server::run(config, state).unwrap();
@@ -45,12 +42,11 @@ async fn https_is_served_with_a_given_certificate() {
     TcpListener::bind(https.address).unwrap();
 }
 
-#[tokio::test]
-async fn a_taken_port_is_named() {
-    let api = TestApi::start().await;
+#[test]
+fn a_taken_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let error = server::run(on(address), api.state.clone()).unwrap_err();
+    let error = server::listen(address).unwrap_err();
     assert!(error.to_string().contains(&address.to_string()), "{error}");
 }
 

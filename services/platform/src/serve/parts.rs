@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use millwright_api::clock::Clock;
 use millwright_api::health::Health;
-use millwright_api::server::{self, Api, ServerConfig};
+use millwright_api::server::{self, ServerConfig};
 use millwright_api::state::AppState;
 use millwright_bus::Bus;
 use millwright_gateway::directory_store::StoreDirectory;
@@ -58,7 +58,9 @@ impl Parts {
     /// Starts everything; when it returns, machines and people can connect.
     pub(crate) async fn start(config: &Config) -> anyhow::Result<Self> {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        // The doors first: a taken port should be told before anything else is done.
+        // The doors first: a taken port should be told before anything else is done, such as
+        // showing a password that is shown only once.
+        let http = http_door(config)?;
         let socket = listen(config.mqtt).await?;
         let mqtt = socket.local_addr()?;
         let endpoint = mqtt_endpoint(config.public_mqtt.as_deref(), mqtt)?;
@@ -104,7 +106,7 @@ impl Parts {
             metrics,
             health,
         };
-        let api = serve_http(config, state)?;
+        let api = server::run(http, state).context("HTTP can't start")?;
         let http = api.address;
         let handle = api.server.handle();
         let api_task = tokio::spawn(api.server);
@@ -151,24 +153,32 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("can't listen for machines on {address}; choose another --mqtt"))
 }
 
-fn serve_http(config: &Config, state: AppState) -> anyhow::Result<Api> {
+fn http_door(config: &Config) -> anyhow::Result<ServerConfig> {
     let tls = config.tls.as_ref().map(tls::https).transpose()?;
-    let server = ServerConfig { listen: config.http, tls, workers: HTTP_WORKERS };
-    server::run(server, state)
-        .with_context(|| format!("HTTP on {} can't start; choose another --http", config.http))
+    let listener = server::listen(config.http)
+        .with_context(|| format!("HTTP on {} can't start; choose another --http", config.http))?;
+    Ok(ServerConfig { listener, tls, workers: HTTP_WORKERS })
 }
 
 /// Where machines are told to connect: as given, or this computer.
 fn mqtt_endpoint(public: Option<&str>, bound: SocketAddr) -> anyhow::Result<MqttEndpoint> {
     let Some(public) = public else {
+        if !bound.ip().to_canonical().is_loopback() {
+            tracing::warn!("machines are told to connect to localhost; give --public-mqtt");
+        }
         return Ok(MqttEndpoint { host: "localhost".to_owned(), port: bound.port() });
     };
-    let (host, port) = match public.rsplit_once(':') {
-        Some((host, port)) if !host.ends_with(':') && !host.contains(':') => {
-            let port = port.parse().with_context(|| format!("--public-mqtt {public:?}: port"))?;
-            (host, port)
-        }
-        _ => (public, bound.port()),
+    let (host, port) = match public.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        // An IPv6 address.
+        Some((host, rest)) => (host, rest.strip_prefix(':')),
+        None => match public.split_once(':') {
+            Some((host, port)) if !port.contains(':') => (host, Some(port)),
+            _ => (public, None),
+        },
+    };
+    let port = match port {
+        Some(port) => port.parse().with_context(|| format!("--public-mqtt {public:?}: port"))?,
+        None => bound.port(),
     };
     Ok(MqttEndpoint { host: host.to_owned(), port })
 }
@@ -269,4 +279,27 @@ fn spawn_logged(
             tracing::error!(task = name, error = format!("{error:#}"), "background work has ended");
         }
     });
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machines_are_told_the_public_address() {
+        let bound = "0.0.0.0:8883".parse().unwrap();
+        for (public, host, port) in [
+            (None, "localhost", 8883),
+            (Some("mw.example"), "mw.example", 8883),
+            (Some("mw.example:443"), "mw.example", 443),
+            (Some("2001:db8::1"), "2001:db8::1", 8883),
+            (Some("[2001:db8::1]"), "2001:db8::1", 8883),
+            (Some("[2001:db8::1]:443"), "2001:db8::1", 443),
+        ] {
+            let endpoint = mqtt_endpoint(public, bound).unwrap();
+            assert_eq!((endpoint.host.as_str(), endpoint.port), (host, port), "{public:?}");
+        }
+        assert!(mqtt_endpoint(Some("mw.example:mqtt"), bound).is_err());
+    }
 }
