@@ -111,11 +111,13 @@ impl Committer {
     /// What follows a commit: acknowledgements first.
     fn publish(&self, written: Written, messages: usize) {
         let Written { planned, counts } = written;
-        for (line, count) in planned.done {
-            line.advance(count);
-        }
+        // Failures before counts: a count of what came after a refused message must not be read
+        // as if it were of that one.
         for line in planned.refused {
             line.fail();
+        }
+        for (line, count) in planned.done {
+            line.advance(count);
         }
         for (machine, samples) in planned.live {
             self.live.publish(LiveCopy { machine, samples });
