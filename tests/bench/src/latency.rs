@@ -52,7 +52,7 @@ async fn one(machine: &Machine, offset: Duration, length: Duration) -> Result<Ve
         if Instant::now() > end {
             break;
         }
-        let message = payload(outbox, seq, now_ms(), 1);
+        let message = payload(outbox, seq, now_ms(), 1, "spindle.temperature");
         let sent = Instant::now();
         connection.writer.publish(&machine.topic, &message).await?;
         connection.reader.next().await?;

@@ -139,15 +139,21 @@ fn push_length(packet: &mut Vec<u8>, mut length: usize) {
 }
 
 /// A message of `samples` samples of one signal, ten milliseconds apart, as the agent writes it.
-pub(crate) fn payload(outbox: uuid::Uuid, seq: u64, first_ts: i64, samples: usize) -> Vec<u8> {
+/// Each scenario has a signal of its own, so that its samples are new to the platform.
+pub(crate) fn payload(
+    outbox: uuid::Uuid,
+    seq: u64,
+    first_ts: i64,
+    samples: usize,
+    signal: &str,
+) -> Vec<u8> {
     use std::fmt::Write as _;
     let mut text = format!(r#"{{"outbox":"{outbox}","seq":{seq},"samples":["#);
     let mut ts = first_ts;
     for index in 0..samples {
         let comma = if index == 0 { "" } else { "," };
         let value = 60 + ts % 997;
-        let _ =
-            write!(text, r#"{comma}{{"ts":{ts},"values":{{"spindle.temperature":{value}.25}}}}"#);
+        let _ = write!(text, r#"{comma}{{"ts":{ts},"values":{{"{signal}":{value}.25}}}}"#);
         ts += 10;
     }
     text.push_str("]}");
