@@ -44,7 +44,7 @@ async fn the_administrator_signs_in_and_is_told_who_they_are() {
     assert_eq!(me["role"], "admin");
     assert_eq!(me["organization_id"], json!(api.organization));
     let actions = actions(&api, &token(&answer)).await;
-    assert_eq!(actions, ["session.started", "user.created"]);
+    assert_eq!(actions, ["session.started", "user.created", "organization.created"]);
 }
 
 #[tokio::test]

@@ -132,5 +132,15 @@ async fn create_root(tx: &Tx, now: Timestamp) -> Result<OrganizationId, StoreErr
         updated_at: now,
     };
     organizations::insert(tx, &root).await?;
+    let done = Done {
+        organization: root.id,
+        actor: Actor::Platform,
+        action: "organization.created",
+        subject: Subject::new("organization", root.id),
+        version: Some(root.version),
+        details: Map::from_iter([("name".to_owned(), root.name.into())]),
+        at: now,
+    };
+    records::change(tx, done).await?;
     Ok(root.id)
 }
