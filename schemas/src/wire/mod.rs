@@ -7,6 +7,7 @@
 pub mod events;
 pub mod telemetry;
 pub mod trust;
+mod value;
 
 use crate::limits::PAYLOAD_MAX_BYTES;
 
