@@ -54,7 +54,6 @@ async fn main() -> Result<()> {
         let load = throughput::Load { samples, seconds: args.seconds };
         throughput::measure(&platform, &machines[..args.machines], &load).await?;
     }
-    platform.stop().await?;
-    agent::measure(&args.programs).await?;
-    Ok(())
+    agent::measure(&platform, &args.programs).await?;
+    platform.stop().await
 }

@@ -57,6 +57,20 @@ impl Platform {
         self.folder.path()
     }
 
+    /// Where agents enrol.
+    pub(crate) fn url(&self) -> &str {
+        self.base.trim_end_matches("/api/v1")
+    }
+
+    /// Registers a machine; returns its enrolment code.
+    pub(crate) async fn enrollment_code(&self, serial_number: &str) -> Result<String> {
+        let body = json!({"name": serial_number, "serial_number": serial_number});
+        let machine = self.post("/machines", &body).await?;
+        let id = machine["id"].as_str().context("id")?;
+        let code = self.post(&format!("/machines/{id}/enrollment-codes"), &json!({})).await?;
+        Ok(code["code"].as_str().context("code")?.to_owned())
+    }
+
     /// Registers and enrols machines over the API.
     pub(crate) async fn enrol(&self, count: usize) -> Result<Vec<Arc<Machine>>> {
         let mut machines = Vec::with_capacity(count);
@@ -68,7 +82,7 @@ impl Platform {
             let code = self.post(&format!("/machines/{id}/enrollment-codes"), &json!({})).await?;
             let key = KeyPair::generate()?;
             let csr = CertificateParams::default().serialize_request(&key)?.pem()?;
-            let answer = self.post("/enroll", &json!({"code": code["code"], "csr": csr})).await?;
+            let answer = self.post("/enroll", &json!({"code": code, "csr": csr})).await?;
             let answer: EnrollResponse = serde_json::from_value(answer)?;
             machines.push(Arc::new(Machine::new(&answer, &key)?));
         }
