@@ -25,7 +25,7 @@ pub struct Uplink {
     pub sender: MachineId,
     /// Which connection of the sender.
     pub generation: Generation,
-    /// Whose data it is: the sender, or one of its children.
+    /// Whose data it is: the sender, or one of its children. Checked again when it is stored.
     pub machine: MachineId,
     /// Which kind of data.
     pub channel: UpChannel,

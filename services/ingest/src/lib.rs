@@ -16,6 +16,7 @@ pub mod intake;
 pub mod limits;
 pub mod live;
 mod machine;
+mod memory;
 pub mod metrics;
 mod plan;
 mod stream;

@@ -23,6 +23,9 @@ pub const RETRY_MAX: Duration = Duration::from_secs(2);
 
 /// Machines whose signals and cursors are kept in memory; the longest unused are dropped.
 pub const CACHED_MACHINES: usize = 10_000;
+/// Signals and gaps of all these machines together, some 100 bytes each; likewise. A batch may
+/// go beyond while it is written.
+pub const CACHED_ENTRIES: usize = 500_000;
 /// Machines whose last receive time is kept, for messages without a time.
 pub const CLOCKED_MACHINES: usize = 10_000;
 /// Window in which new signals are counted, in microseconds: a minute.

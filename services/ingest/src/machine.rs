@@ -85,6 +85,11 @@ impl MachineState {
         }
     }
 
+    /// How much memory it takes up, in signals and gaps.
+    pub(crate) fn entries(&self) -> usize {
+        self.series.len() + self.streams.values().map(Stream::gap_count).sum::<usize>()
+    }
+
     /// Whether one more signal may be added, seen first at `received_at`; counts it if so.
     pub(crate) fn admit_signal(
         &mut self,

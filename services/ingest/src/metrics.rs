@@ -51,7 +51,7 @@ impl IngestMetrics {
             quarantined: counter("quarantined_total", "Messages put into quarantine")?,
             refused: counter(
                 "refused_total",
-                "Messages left to their machine: of a superseded connection or unknown machine",
+                "Messages left to their machine: of a superseded connection, of a machine that is unknown or no longer the sender's",
             )?,
             batches: counter("batches_total", "Transactions committed")?,
             retries: counter("retries_total", "Batches written again after an error")?,

@@ -12,9 +12,10 @@ use millwright_store::telemetry::{
 use millwright_store::{Store, StoreError};
 
 use crate::decode::Message;
-use crate::limits::{CACHED_MACHINES, MachineLimits};
+use crate::limits::{CACHED_ENTRIES, CACHED_MACHINES, MachineLimits};
 use crate::live::Live;
 use crate::machine::MachineState;
+use crate::memory::Memory;
 use crate::plan::{Counts, Known, Plan, Planned, plan};
 
 /// Writes batches and remembers machines in between.
@@ -23,7 +24,7 @@ pub(crate) struct Writer {
     store: Store,
     live: Live,
     limits: MachineLimits,
-    states: HashMap<MachineId, MachineState>,
+    memory: Memory,
     batch: u64,
 }
 
@@ -36,7 +37,7 @@ pub(crate) struct Written {
 
 impl Writer {
     pub(crate) fn new(store: Store, live: Live, limits: MachineLimits) -> Self {
-        Self { store, live, limits, states: HashMap::new(), batch: 0 }
+        Self { store, live, limits, memory: Memory::new(CACHED_MACHINES, CACHED_ENTRIES), batch: 0 }
     }
 
     /// Writes and commits. After an error nothing is remembered of the batch's machines, so that
@@ -54,13 +55,12 @@ impl Writer {
             .flat_map(|message| [message.uplink().sender, message.uplink().machine])
             .collect();
         let ids: Vec<MachineId> = ids.into_iter().collect();
+        let before = self.memory.entries_of(&ids);
         let written = self.write_for(&ids, messages, again).await;
         if written.is_err() {
-            for id in &ids {
-                self.states.remove(id);
-            }
+            self.memory.forget(&ids);
         }
-        self.forget_unused();
+        self.memory.settle(&ids, before);
         written
     }
 
@@ -81,7 +81,7 @@ impl Writer {
             limits: &self.limits,
             batch: self.batch,
         };
-        let mut planned = plan(&mut self.states, &known, messages);
+        let mut planned = plan(&mut self.memory.states, &known, messages);
         let counts = self.execute(&mut tx, &mut planned.plan, again).await?;
         tx.commit().await?;
         Ok(Written { planned, counts })
@@ -95,7 +95,7 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let mut missing = Vec::new();
         for row in machines.values() {
-            self.states.entry(row.machine).or_insert_with(|| {
+            self.memory.states.entry(row.machine).or_insert_with(|| {
                 missing.push(row.machine);
                 MachineState::new(row.last_seen_at)
             });
@@ -104,18 +104,18 @@ impl Writer {
             return Ok(());
         }
         for row in series::load(tx, &missing).await? {
-            if let Some(state) = self.states.get_mut(&row.machine) {
+            if let Some(state) = self.memory.states.get_mut(&row.machine) {
                 state.add_stored_series(row);
             }
         }
         let (cursors, gaps) = streams::load(tx, &missing).await?;
         for row in cursors {
-            if let Some(state) = self.states.get_mut(&row.key.machine) {
+            if let Some(state) = self.memory.states.get_mut(&row.key.machine) {
                 state.add_stored_cursor(&row);
             }
         }
         for row in gaps {
-            if let Some(state) = self.states.get_mut(&row.key.machine) {
+            if let Some(state) = self.memory.states.get_mut(&row.key.machine) {
                 state.add_stored_gap(&row);
             }
         }
@@ -155,7 +155,7 @@ impl Writer {
         }
         let ids = series::create(tx, &plan.new_series).await?;
         for (row, id) in plan.new_series.iter().zip(&ids) {
-            let state = self.states.get_mut(&row.machine);
+            let state = self.memory.states.get_mut(&row.machine);
             if let Some(series) = state.and_then(|state| state.series.get_mut(&row.signal)) {
                 series.id = *id;
             }
@@ -198,6 +198,7 @@ impl Writer {
             return;
         }
         let owners: HashMap<i64, MachineId> = self
+            .memory
             .states
             .iter()
             .filter(|(_, state)| state.used_in == self.batch)
@@ -211,16 +212,6 @@ impl Writer {
                 counts.of(*machine).conflicts += 1;
             }
         }
-    }
-
-    fn forget_unused(&mut self) {
-        if self.states.len() <= CACHED_MACHINES {
-            return;
-        }
-        let mut used: Vec<u64> = self.states.values().map(|state| state.used_in).collect();
-        used.sort_unstable();
-        let middle = used[used.len() / 2];
-        self.states.retain(|_, state| state.used_in > middle);
     }
 }
 

@@ -15,7 +15,7 @@ use millwright_store::telemetry::reported::ReportedRow;
 use millwright_store::telemetry::series::NewSeries;
 
 use crate::decode::{Body, Message};
-use crate::intake::AckLine;
+use crate::intake::{AckLine, Uplink};
 use crate::limits::{MachineLimits, REASONS_SHOWN};
 use crate::machine::MachineState;
 use crate::stream::Edits;
@@ -72,7 +72,12 @@ pub(crate) fn plan(
     known: &Known<'_>,
     messages: &[Message],
 ) -> Planned {
-    let mut planner = Planner { known, planned: Planned::default(), lines: HashMap::new() };
+    let mut planner = Planner {
+        known,
+        planned: Planned::default(),
+        lines: HashMap::new(),
+        broken: HashSet::new(),
+    };
     let mut touched = HashSet::new();
     for message in messages {
         planner.message(states, message, &mut touched);
@@ -114,9 +119,11 @@ pub(super) struct Planner<'a> {
     pub(super) planned: Planned,
     /// Connection → its place in `planned.done`.
     lines: HashMap<*const AckLine, usize>,
+    /// Connections of which this batch has refused a message.
+    broken: HashSet<*const AckLine>,
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
     fn message(
         &mut self,
         states: &mut HashMap<MachineId, MachineState>,
@@ -124,16 +131,8 @@ impl Planner<'_> {
         touched: &mut HashSet<MachineId>,
     ) {
         let uplink = message.uplink();
-        if uplink.acks.as_ref().is_some_and(|line| line.failed()) {
-            // It will come again on another connection.
-            return;
-        }
-        let machines = self.known.machines;
-        let sender = machines.get(&uplink.sender);
-        let current = sender.is_some_and(|row| uplink.generation.0 >= row.generation);
-        let Some(row) = machines.get(&uplink.machine).filter(|_| current) else {
+        let Some(row) = self.admitted(uplink) else {
             self.planned.refused_messages += 1;
-            self.planned.refused.extend(uplink.acks.clone());
             return;
         };
         let received_at = uplink.received_at.micros();
@@ -158,6 +157,28 @@ impl Planner<'_> {
             Body::Unusable { code, reason } => self.quarantine(message, code, reason.clone()),
         }
         self.done(uplink.acks.as_ref());
+    }
+
+    /// The machine whose data it is, if it may be stored. If not, the connection is given up: the
+    /// message comes again on another one, or is refused there by its topic.
+    fn admitted(&mut self, uplink: &Uplink) -> Option<&'a MachineRow> {
+        let line = uplink.acks.as_ref();
+        if line.is_some_and(|line| line.failed() || self.broken.contains(&Arc::as_ptr(line))) {
+            return None;
+        }
+        let machines = self.known.machines;
+        let sender = machines.get(&uplink.sender);
+        let current = sender.is_some_and(|row| uplink.generation.0 >= row.generation);
+        let row = machines.get(&uplink.machine).filter(|row| {
+            current && (row.machine == uplink.sender || row.parent == Some(uplink.sender))
+        });
+        if row.is_none()
+            && let Some(line) = line
+        {
+            self.broken.insert(Arc::as_ptr(line));
+            self.planned.refused.push(Arc::clone(line));
+        }
+        row
     }
 
     fn done(&mut self, line: Option<&Arc<AckLine>>) {

@@ -106,6 +106,12 @@ impl Site {
         sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut self.db).await.unwrap();
     }
 
+    pub(crate) async fn make_child(&mut self, child: u128, parent: u128) {
+        let query = sqlx::query("UPDATE machines SET parent_id = ? WHERE id = ?");
+        let query = query.bind(machine(parent).uuid()).bind(machine(child).uuid());
+        query.execute(&mut self.db).await.unwrap();
+    }
+
     /// Everything that machines have left, but ids that are random.
     pub(crate) async fn tables(&mut self) -> Vec<String> {
         let mut all = Vec::new();

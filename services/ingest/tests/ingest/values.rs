@@ -153,6 +153,7 @@ async fn a_signal_that_was_only_null_takes_its_kind_from_its_first_value() {
 #[tokio::test]
 async fn data_of_a_child_is_the_childs_and_the_clock_is_the_senders() {
     let mut site = Site::new().await;
+    site.make_child(2, 1).await;
     let mut message = telemetry(2, &format!(r#"{{"ts":{},"a":1}}"#, T0 / 1000 - 7));
     message.sender = machine(1);
     site.send_all(vec![message]).await;
@@ -160,6 +161,50 @@ async fn data_of_a_child_is_the_childs_and_the_clock_is_the_senders() {
                clock_offset_us FROM machine_status ORDER BY 1";
     assert_eq!(site.rows(sql).await, ["1|0|-7000", "2|0|NULL"]);
     assert_eq!(site.rows("SELECT substr(hex(machine_id), 32) FROM series").await, ["2"]);
+}
+
+#[tokio::test]
+async fn who_no_longer_is_the_parent_stores_nothing_for_a_former_child() {
+    let mut site = Site::new().await;
+    let for_child = |line: &Arc<AckLine>, payload: &str| {
+        let mut message = telemetry(2, payload);
+        message.sender = machine(1);
+        message.acks = Some(Arc::clone(line));
+        message
+    };
+    site.make_child(2, 1).await;
+    let line = AckLine::new();
+    site.send(for_child(&line, r#"{"before":1}"#)).await;
+    crate::harness::committed(&line, 1).await;
+
+    // What follows on the same connection is stored when it comes again, not twice.
+    site.make_child(2, 3).await;
+    let mut own = telemetry(1, r#"{"own":1}"#);
+    own.acks = Some(Arc::clone(&line));
+    for message in [for_child(&line, r#"{"moved":1}"#), own] {
+        site.send(message).await;
+    }
+    crate::harness::failed(&line).await;
+    until_refused(&site, 2.0).await;
+    assert_eq!(line.committed(), 1);
+
+    site.make_child(2, 1).await;
+    site.execute("UPDATE machines SET state = 'decommissioned' WHERE serial_number = '2'").await;
+    let line = AckLine::new();
+    site.send(for_child(&line, r#"{"decommissioned":1}"#)).await;
+    crate::harness::failed(&line).await;
+    // QoS 0, by a machine that never was its parent.
+    let mut message = telemetry(3, r#"{"stranger":1}"#);
+    message.sender = machine(1);
+    site.send(message).await;
+    until_refused(&site, 4.0).await;
+    assert_eq!(site.rows("SELECT signal FROM series").await, ["before"]);
+    assert_eq!(site.rows("SELECT count(*) FROM quarantine").await, ["0"]);
+}
+
+async fn until_refused(site: &Site, messages: f64) {
+    crate::harness::until("refused", || site.metric("refused_total") >= messages).await;
+    assert!((site.metric("refused_total") - messages).abs() < f64::EPSILON);
 }
 
 #[tokio::test]

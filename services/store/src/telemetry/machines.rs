@@ -18,6 +18,8 @@ pub struct MachineRow {
     pub machine: MachineId,
     /// Whose it is now.
     pub organization: OrganizationId,
+    /// The machine that speaks for it now; none does for one that is decommissioned.
+    pub parent: Option<MachineId>,
     /// Number of its current connection; 0 when it never had one.
     pub generation: i64,
     /// When it was last heard, in microseconds, as recorded.
@@ -54,7 +56,8 @@ pub struct CounterRow {
 
 static LOAD: LazyLock<MultiRow> = LazyLock::new(|| {
     MultiRow::new(
-        "SELECT m.id, m.organization_id, coalesce(s.generation, 0), s.last_seen_at \
+        "SELECT m.id, m.organization_id, coalesce(s.generation, 0), s.last_seen_at, \
+         CASE WHEN m.state <> 'decommissioned' THEN m.parent_id END \
          FROM machines m LEFT JOIN machine_status s ON s.machine_id = m.id WHERE m.id IN (",
         "?",
         ")",
@@ -102,6 +105,7 @@ pub async fn load(tx: &mut BatchTx, machines: &[MachineId]) -> Result<Vec<Machin
                 organization: OrganizationId(row.try_get::<Uuid, _>(1)?),
                 generation: row.try_get(2)?,
                 last_seen_at: row.try_get(3)?,
+                parent: row.try_get::<Option<Uuid>, _>(4)?.map(MachineId),
             });
         }
     }
