@@ -64,6 +64,8 @@ struct Connection<S> {
     session: Session,
     acks: Arc<AckLine>,
     acknowledged: u64,
+    /// Pauses that were counted.
+    pauses: u64,
     intake: Option<IntakeSlot>,
     seated: Option<Seated>,
     answer: Option<Pin<Box<dyn Future<Output = Answer> + Send>>>,
@@ -77,7 +79,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     fn new(gateway: Arc<Gateway>, transport: Transport<S>) -> Self {
         let Transport { stream, peer, remote, quick_ack } = transport;
         let now = Instant::now();
-        let session = Session::new(peer, gateway.settings().session, now);
+        let settings = gateway.settings();
+        let session = Session::new(peer, settings.session, settings.pace, now);
         let first = session.deadline().unwrap_or(now);
         let stopping = Some(Box::pin(gateway.stopping().clone().cancelled_owned()));
         Self {
@@ -88,6 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             session,
             acks: AckLine::new(),
             acknowledged: 0,
+            pauses: 0,
             intake: None,
             seated: None,
             answer: None,
@@ -106,6 +110,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             // Progress: a new question has to be polled once, or nobody would wake us for it.
             progress |= self.ask();
             progress |= self.poll_intake(cx);
+            self.count_pauses();
             progress |= self.deliver();
             match self.write(cx) {
                 Ok(written) => progress |= written,
@@ -171,6 +176,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 self.session.end(end);
             }
         }
+    }
+
+    /// Shows who sends too fast; each connection is named once.
+    fn count_pauses(&mut self) {
+        let pauses = self.session.pauses();
+        if pauses == self.pauses {
+            return;
+        }
+        if let (0, Some(seated)) = (self.pauses, &self.seated) {
+            tracing::warn!(machine.id = %seated.key.machine, "machine sends too fast: slowed down");
+        }
+        self.gateway.metrics().throttles.inc_by(pauses - self.pauses);
+        self.pauses = pauses;
     }
 
     /// Hands the session's question to the directory; whether there was one.

@@ -67,6 +67,8 @@ pub struct Live {
 pub enum Change {
     /// The credential is revoked, or the machine may no longer connect.
     Revoked,
+    /// The certificate has expired.
+    Expired,
     /// A later connection was opened, at another gateway.
     Superseded,
     /// It has other children.

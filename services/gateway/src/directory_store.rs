@@ -135,7 +135,7 @@ impl Directory for StoreDirectory {
     ) -> Result<Vec<(MachineId, Generation, Change)>, Unavailable> {
         let asked: Vec<_> =
             live.iter().map(|live| (live.machine, live.credential.clone())).collect();
-        let review = connections::review(&self.store, &asked).await;
+        let review = connections::review(&self.store, &asked, now()).await;
         let review = review.map_err(|error| Unavailable(Box::new(error)))?;
         let changes = live.iter().filter_map(|live| {
             compare(live, &review).map(|change| (live.machine, live.generation, change))
@@ -149,6 +149,9 @@ impl Directory for StoreDirectory {
 }
 
 fn compare(live: &Live, review: &Review) -> Option<Change> {
+    if review.expired.contains(&live.credential) {
+        return Some(Change::Expired);
+    }
     if !review.accepted.contains(&live.credential) {
         return Some(Change::Revoked);
     }

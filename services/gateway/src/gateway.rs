@@ -1,12 +1,14 @@
 //! The gateway: what all its connections share, and its start and stop.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use millwright_identity::machines::attempts::{ConnectAttempts, Source};
 use millwright_ingest::intake::{Generation, Intake};
 use millwright_schemas::MachineId;
 use millwright_schemas::topics::DownChannel;
+use millwright_store::machines::revocations::Credential;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::presence::{Notice, Notices, Presence};
 use crate::registry::{NotTaken, Registry, Seat};
 use crate::review;
-use crate::session::{ChildSet, Claim, Refused, Subscription};
+use crate::session::{ChildSet, Claim, Presented, Refused, Subscription};
 use crate::settings::Settings;
 use crate::tls::TlsSetting;
 use crate::wills::Wills;
@@ -49,6 +51,7 @@ pub struct Gateway {
     notices: Option<Notices>,
     metrics: Metrics,
     settings: Settings,
+    attempts: ConnectAttempts,
     registry: Registry,
     wills: Wills,
     tasks: TaskTracker,
@@ -83,6 +86,7 @@ impl Gateway {
             notices: parts.notices,
             metrics: parts.metrics,
             settings: parts.settings,
+            attempts: ConnectAttempts::new(parts.settings.connects, parts.settings.refusals),
             registry,
             tasks,
             stop,
@@ -183,7 +187,7 @@ impl Gateway {
     }
 
     async fn open(&self, claim: Claim, remote: SocketAddr) -> Result<Admitted, Refused> {
-        let credential = self.directory.admit(&claim).await?;
+        let credential = self.check(&claim, remote.ip()).await?;
         let opened = self.directory.open(&claim, &credential, remote).await?;
         let Claim { machine, client_id, kept_s, .. } = claim;
         let key = SessionKey { machine, generation: opened.generation, client_id };
@@ -200,6 +204,28 @@ impl Gateway {
                 Err(Refused::Unavailable)
             }
         }
+    }
+
+    /// Asks the directory, unless the machine, or whoever it says it is, asks too often.
+    async fn check(&self, claim: &Claim, remote: IpAddr) -> Result<Credential, Refused> {
+        let source = match &claim.presented {
+            Presented::Certificate(serial) => Source::Certificate(serial.clone()),
+            Presented::Token(_) => Source::address(remote),
+        };
+        if !self.attempts.may_try(&source, now()) {
+            return Err(Refused::TooOften);
+        }
+        let checked = self.directory.admit(claim).await;
+        match &checked {
+            Err(Refused::BadCredentials | Refused::NotAuthorized) => {
+                self.attempts.refused(source, now());
+            }
+            Ok(_) if !self.attempts.may_open(claim.machine, now()) => {
+                return Err(Refused::TooOften);
+            }
+            _ => {}
+        }
+        checked
     }
 
     pub(crate) async fn remember(&self, key: &SessionKey, filters: &[Subscription]) -> bool {

@@ -20,6 +20,27 @@ pub const CREDENTIAL_MAX_BYTES: usize = 512;
 pub const IN_FLIGHT_MAX: usize = 100;
 /// Payload of one connection that waits for its commit. At the limit no more is decoded.
 pub const IN_FLIGHT_MAX_BYTES: usize = 1024 * 1024;
+/// Packets that one connection may send in a second, over time; beyond [`PACE_MESSAGES_BURST`] no
+/// more are decoded until as many may come again, so the client is slowed down and loses nothing.
+pub const PACE_MESSAGES_PER_S: u32 = 5_000;
+/// Packets that one connection may send at once after a pause.
+pub const PACE_MESSAGES_BURST: u32 = 10_000;
+/// The same in bytes, of packets as they are on the wire.
+pub const PACE_BYTES_PER_S: u32 = 16 * 1024 * 1024;
+/// Bytes that one connection may send at once after a pause.
+pub const PACE_BYTES_BURST: u32 = 32 * 1024 * 1024;
+/// Shortest pause of a connection that sends too fast, so that it isn't woken for each packet.
+pub const THROTTLE_PAUSE_MIN: Duration = Duration::from_millis(10);
+/// Connections that one machine may open at once. Each is written to the database; beyond it
+/// CONNECT is refused (0x97 in MQTT 5, 3 in MQTT 3.1.1).
+pub const CONNECTS_BURST: u32 = 300;
+/// Time after which a machine may open one more: 30 a minute.
+pub const CONNECT_EVERY: Duration = Duration::from_secs(2);
+/// Credentials of one certificate, or without one of one address (of IPv6: its /64), that may be
+/// refused at once. Beyond it they aren't looked at, and CONNECT is refused as above.
+pub const REFUSALS_BURST: u32 = 300;
+/// Time after which one more is looked at: 60 a minute.
+pub const REFUSAL_EVERY: Duration = Duration::from_secs(1);
 /// Bytes that wait to be written to one connection. At the limit nothing more is decoded or
 /// delivered, so a peer that doesn't read stops being served.
 pub const OUTPUT_MAX_BYTES: usize = 64 * 1024;

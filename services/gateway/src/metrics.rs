@@ -17,6 +17,8 @@ pub struct Metrics {
     pub ends: IntCounterVec,
     /// Messages handed to the intake.
     pub messages_up: IntCounter,
+    /// Pauses of connections that sent too fast.
+    pub throttles: IntCounter,
     /// Messages that were committed, as told to their senders.
     pub acks: IntCounter,
     /// Messages towards machines by result: `sent`, `not_connected`, `not_subscribed`, `full`,
@@ -37,6 +39,7 @@ impl Metrics {
         registry.register(Box::new(metrics.refusals.clone()))?;
         registry.register(Box::new(metrics.ends.clone()))?;
         registry.register(Box::new(metrics.messages_up.clone()))?;
+        registry.register(Box::new(metrics.throttles.clone()))?;
         registry.register(Box::new(metrics.acks.clone()))?;
         registry.register(Box::new(metrics.downlinks.clone()))?;
         Ok(metrics)
@@ -74,6 +77,10 @@ impl Metrics {
             messages_up: IntCounter::new(
                 "millwright_gateway_messages_up_total",
                 "Messages handed to the intake",
+            )?,
+            throttles: IntCounter::new(
+                "millwright_gateway_throttles_total",
+                "Pauses of connections that sent too fast",
             )?,
             acks: IntCounter::new(
                 "millwright_gateway_acks_total",

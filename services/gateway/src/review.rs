@@ -1,4 +1,4 @@
-//! Compares live connections with the database: whose credential was revoked is cut.
+//! Compares live connections with the database: who has no valid credential any more is cut.
 
 use std::time::Duration;
 
@@ -49,6 +49,7 @@ async fn review(directory: &dyn Directory, registry: &Registry) {
     for (machine, generation, change) in changes {
         match change {
             Change::Revoked => registry.disconnect_generation(machine, generation, End::Revoked),
+            Change::Expired => registry.disconnect_generation(machine, generation, End::Expired),
             Change::Superseded => {
                 registry.disconnect_generation(machine, generation, End::Takeover);
             }

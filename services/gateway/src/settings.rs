@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use millwright_identity::machines::attempts::Rate;
+
 use crate::limits;
 
 /// Times and counts of a gateway. The default is what `limits` says.
@@ -17,6 +19,25 @@ pub struct Settings {
     pub review_interval: Duration,
     /// Times of each session.
     pub session: SessionTimes,
+    /// How fast each connection may send.
+    pub pace: Pace,
+    /// See [`limits::CONNECTS_BURST`].
+    pub connects: Rate,
+    /// See [`limits::REFUSALS_BURST`].
+    pub refusals: Rate,
+}
+
+/// How fast a connection may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// See [`limits::PACE_MESSAGES_PER_S`].
+    pub messages_per_s: u32,
+    /// See [`limits::PACE_MESSAGES_BURST`].
+    pub messages_burst: u32,
+    /// See [`limits::PACE_BYTES_PER_S`].
+    pub bytes_per_s: u32,
+    /// See [`limits::PACE_BYTES_BURST`].
+    pub bytes_burst: u32,
 }
 
 /// Times of a session.
@@ -36,6 +57,20 @@ impl Default for Settings {
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
             review_interval: limits::REVIEW_INTERVAL,
             session: SessionTimes::default(),
+            pace: Pace::default(),
+            connects: Rate { burst: limits::CONNECTS_BURST, every: limits::CONNECT_EVERY },
+            refusals: Rate { burst: limits::REFUSALS_BURST, every: limits::REFUSAL_EVERY },
+        }
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            messages_per_s: limits::PACE_MESSAGES_PER_S,
+            messages_burst: limits::PACE_MESSAGES_BURST,
+            bytes_per_s: limits::PACE_BYTES_PER_S,
+            bytes_burst: limits::PACE_BYTES_BURST,
         }
     }
 }

@@ -85,6 +85,9 @@ pub enum Refused {
     /// It can't say.
     #[error("directory is unavailable")]
     Unavailable,
+    /// Connections, or refusals, beyond what is allowed in so short a time.
+    #[error("too many attempts")]
+    TooOften,
 }
 
 impl Refused {
@@ -95,6 +98,7 @@ impl Refused {
             Self::BadCredentials => "bad_credentials",
             Self::NotAuthorized => "not_authorized",
             Self::Unavailable => "unavailable",
+            Self::TooOften => "too_often",
         }
     }
 
@@ -103,6 +107,7 @@ impl Refused {
             Self::BadCredentials => ConnectRefusal::BadCredentials,
             Self::NotAuthorized => ConnectRefusal::NotAuthorized,
             Self::Unavailable => ConnectRefusal::Unavailable,
+            Self::TooOften => ConnectRefusal::Quota,
         }
     }
 }

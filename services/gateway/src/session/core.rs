@@ -11,8 +11,9 @@ use super::downlink::Window;
 use super::end::End;
 use super::publish::{LastWords, Message, Uplink};
 use super::subscribe::{ChildSet, Subscriptions};
+use super::throttle::Throttle;
 use crate::limits::OUTPUT_MAX_BYTES;
-use crate::settings::SessionTimes;
+use crate::settings::{Pace, SessionTimes};
 use crate::wire::{ConnectRefusal, Farewell, Fault, FilterCode, Wire};
 
 /// One connection's MQTT session.
@@ -24,6 +25,7 @@ pub struct Session {
     input: BytesMut,
     pub(super) output: BytesMut,
     pub(super) clock: Clock,
+    throttle: Throttle,
     committed: u64,
     pub(super) kept_s: u32,
     pub(super) question: Option<Question>,
@@ -62,7 +64,7 @@ pub(super) enum Reply {
 impl Session {
     /// A session that has heard nothing yet.
     #[must_use]
-    pub fn new(peer: Peer, times: SessionTimes, now: Instant) -> Self {
+    pub fn new(peer: Peer, times: SessionTimes, pace: Pace, now: Instant) -> Self {
         Self {
             peer,
             wire: Wire::new(),
@@ -70,6 +72,7 @@ impl Session {
             input: BytesMut::new(),
             output: BytesMut::new(),
             clock: Clock::new(times, now),
+            throttle: Throttle::new(pace, now),
             committed: 0,
             kept_s: 0,
             question: None,
@@ -86,11 +89,14 @@ impl Session {
     /// Decodes and answers as far as nothing holds it back. Call after every change.
     pub fn advance(&mut self, now: Instant) {
         self.acknowledge();
+        self.throttle.resume(now);
         self.clock.pause(self.is_held_back(), now);
         while !self.is_ended() && !self.is_held_back() {
+            let before = self.input.len();
             match self.wire.decode(&mut self.input) {
                 Ok(Some(packet)) => {
                     self.clock.packet(now);
+                    self.throttle.charge(before - self.input.len(), now);
                     self.handle(packet);
                     // A refused message may be answered at once.
                     self.acknowledge();
@@ -111,6 +117,7 @@ impl Session {
     /// Whether nothing may be decoded now. Silence is then the gateway's doing, not the client's.
     fn is_held_back(&self) -> bool {
         self.output.len() >= OUTPUT_MAX_BYTES
+            || self.throttle.until().is_some()
             || match &self.phase {
                 Phase::Admitting(_) => true,
                 Phase::Open(open) => open.uplink.is_full() || open.reply.is_some(),
@@ -214,12 +221,13 @@ impl Session {
         self.question = None;
     }
 
-    /// When [`Session::expire`] wants to be called.
+    /// When [`Session::expire`], and then [`Session::advance`], wants to be called.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let phase = match &self.phase {
             Phase::Waiting => Some(self.clock.connect_deadline()),
-            Phase::Open(_) => self.clock.keep_alive_deadline(),
+            // One of them at most: the keep-alive doesn't run in a pause.
+            Phase::Open(_) => self.clock.keep_alive_deadline().or(self.throttle.until()),
             Phase::Admitting(_) | Phase::Ended(..) => None,
         };
         phase.into_iter().chain(self.clock.stall_deadline()).min()
@@ -266,6 +274,12 @@ impl Session {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.open().map_or(0, |open| open.uplink.len())
+    }
+
+    /// How often decoding has paused because the client sent too fast.
+    #[must_use]
+    pub fn pauses(&self) -> u64 {
+        self.throttle.pauses()
     }
 
     /// How long the session is to be remembered after its end, in seconds; 0: not at all.

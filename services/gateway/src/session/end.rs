@@ -25,6 +25,8 @@ pub enum End {
     Takeover,
     /// The credential was revoked, or the machine decommissioned.
     Revoked,
+    /// The certificate has expired.
+    Expired,
     /// The gateway stops.
     Shutdown,
 }
@@ -47,12 +49,13 @@ impl End {
             Self::Failed => "failed",
             Self::Takeover => "takeover",
             Self::Revoked => "revoked",
+            Self::Expired => "expired",
             Self::Shutdown => "shutdown",
         }
     }
 
-    /// Whether the will is published. Not after a takeover or a revocation: who is fenced off
-    /// or no longer known doesn't speak. Not at shutdown, as MQTT 5 allows (3.1.2.5): a restart
+    /// Whether the will is published. Not after a takeover, a revocation or the certificate's
+    /// end: who is fenced off or no longer known doesn't speak. Not at shutdown, as MQTT 5 allows (3.1.2.5): a restart
     /// of the platform says nothing about the machines.
     #[must_use]
     pub fn publishes_will(self) -> bool {
@@ -67,6 +70,7 @@ impl End {
             | Self::Refused(_)
             | Self::Takeover
             | Self::Revoked
+            | Self::Expired
             | Self::Shutdown => false,
         }
     }
@@ -79,6 +83,7 @@ impl End {
             Self::Failed => Some(Farewell::Failed),
             Self::Takeover => Some(Farewell::Takeover),
             Self::Revoked => Some(Farewell::Revoked),
+            Self::Expired => Some(Farewell::Expired),
             Self::Shutdown => Some(Farewell::Shutdown),
             Self::Disconnected
             | Self::DisconnectedWithWill

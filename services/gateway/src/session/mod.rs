@@ -12,6 +12,7 @@ mod end;
 mod handle;
 mod publish;
 mod subscribe;
+mod throttle;
 
 pub use connect::{Admission, Claim, Peer, Presented, Question, Refused};
 pub use core::Session;

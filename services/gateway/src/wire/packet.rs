@@ -181,6 +181,8 @@ pub enum ConnectRefusal {
     NotAuthorized,
     /// The database didn't answer.
     Unavailable,
+    /// Too many attempts.
+    Quota,
     /// Authentication by AUTH.
     AuthenticationMethod,
     /// A retained will.
@@ -242,6 +244,8 @@ pub enum Farewell {
     Quota,
     /// 0x98: the credential was revoked.
     Revoked,
+    /// 0xA0: the certificate has expired.
+    Expired,
     /// 0x9A
     Retain,
     /// 0x9B

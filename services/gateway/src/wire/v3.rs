@@ -76,7 +76,7 @@ pub(super) fn refusal(refusal: ConnectRefusal) -> Option<Packet> {
         ConnectRefusal::Malformed => return None,
         ConnectRefusal::UnsupportedVersion => ConnectAckReason::UnacceptableProtocolVersion,
         ConnectRefusal::ClientId => ConnectAckReason::IdentifierRejected,
-        ConnectRefusal::Unavailable => ConnectAckReason::ServiceUnavailable,
+        ConnectRefusal::Unavailable | ConnectRefusal::Quota => ConnectAckReason::ServiceUnavailable,
         ConnectRefusal::BadCredentials => ConnectAckReason::BadUserNameOrPassword,
         ConnectRefusal::NotAuthorized
         | ConnectRefusal::AuthenticationMethod

@@ -5,11 +5,19 @@ use std::time::{Duration, Instant};
 use millwright_gateway::session::{
     Admission, ChildSet, Claim, Down, End, Message, Peer, Question, Refused, Session, Subscription,
 };
-use millwright_gateway::settings::SessionTimes;
+use millwright_gateway::settings::{Pace, SessionTimes};
 use millwright_schemas::topics::DownChannel;
 use millwright_schemas::{CertificateSerial, MachineId};
 
 use crate::packets::{Connect, v3, v5};
+
+/// For tests that send more than any machine would.
+pub(crate) const ANY_PACE: Pace = Pace {
+    messages_per_s: u32::MAX,
+    messages_burst: u32::MAX,
+    bytes_per_s: u32::MAX,
+    bytes_burst: u32::MAX,
+};
 
 pub(crate) fn machine() -> MachineId {
     "0198b2c4-7c1e-7000-8000-0123456789ab".parse().unwrap()
@@ -42,9 +50,13 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(peer: Peer) -> Self {
+        Self::with_pace(peer, Pace::default())
+    }
+
+    pub(crate) fn with_pace(peer: Peer, pace: Pace) -> Self {
         let now = Instant::now();
         Self {
-            session: Session::new(peer, SessionTimes::default(), now),
+            session: Session::new(peer, SessionTimes::default(), pace, now),
             now,
             messages: Vec::new(),
             claims: Vec::new(),
@@ -56,7 +68,12 @@ impl Bench {
 
     /// Connected with a certificate, its CONNACK read.
     pub(crate) fn connected(connect: &Connect<'_>) -> Self {
-        let mut bench = Self::new(certificate());
+        Self::paced(connect, Pace::default())
+    }
+
+    /// The same with a pace of its own.
+    pub(crate) fn paced(connect: &Connect<'_>, pace: Pace) -> Self {
+        let mut bench = Self::with_pace(certificate(), pace);
         let connack = bench.feed(&connect.bytes());
         assert_eq!((connack[0], connack[3]), (0x20, 0), "CONNACK: {connack:x?}");
         bench

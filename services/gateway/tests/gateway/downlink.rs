@@ -6,7 +6,7 @@ use millwright_gateway::session::{Delivery, Down, End};
 use millwright_gateway::wire::Farewell;
 use millwright_schemas::topics::{self, DownChannel};
 
-use crate::bench::{Bench, child, machine};
+use crate::bench::{ANY_PACE, Bench, child, machine};
 use crate::packets::{Connect, puback, publish, subscribe, unsubscribe, v3, v5};
 
 fn down(machine: millwright_schemas::MachineId) -> Down {
@@ -55,7 +55,7 @@ fn no_more_are_in_flight_than_the_client_takes() {
 
 #[test]
 fn ids_in_flight_are_not_given_again() {
-    let mut bench = Bench::v3();
+    let mut bench = Bench::paced(&v3(), ANY_PACE);
     bench.feed(&subscribe(4, 1, &[("mw/v1/me/down/#", 1)]));
     bench.send_down(DownChannel::Command, b"stays");
     for round in 0..u32::from(u16::MAX) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use millwright_gateway::presence::Presence;
 use millwright_gateway::settings::Settings;
+use millwright_identity::machines::attempts::Rate;
 use millwright_schemas::topics::{self, UpChannel};
 use uuid::Uuid;
 
@@ -228,4 +229,82 @@ async fn without_a_database_the_client_is_told_to_come_again() {
         client.expect(&answer).await;
         client.expect_end().await;
     }
+}
+
+#[tokio::test]
+async fn an_expired_certificate_ends_a_live_connection() {
+    let mut site = Site::with(often()).await;
+    let machine = site.register(None).await;
+    // Long enough to connect, whatever the computer is busy with.
+    for seconds in [1, 4, 16] {
+        let papers = site.certify_for(machine, seconds).await;
+        let mut client = site.dial(Some(&papers)).await;
+        client.send(&v5().bytes()).await;
+        if client.packet().await[3] != 0 {
+            continue;
+        }
+        client.expect(&disconnect_v5(0xA0)).await;
+        client.expect_end().await;
+        site.notice(machine, Presence::Disconnected("expired")).await;
+        let mut again = site.dial(Some(&papers)).await;
+        again.send(&v5().bytes()).await;
+        again.expect(&[0x20, 3, 0, 0x87, 0]).await;
+        return;
+    }
+    panic!("never connected in time");
+}
+
+/// Two at once, and no more in the time of a test.
+const TWO: Rate = Rate { burst: 2, every: Duration::from_secs(86_400) };
+
+#[tokio::test]
+async fn a_machine_that_connects_too_often_is_told_to_come_later() {
+    let mut site = Site::with(Settings { connects: TWO, ..Settings::default() }).await;
+    let (machine, papers) = site.machine().await;
+    let (_, others) = site.machine().await;
+    let mut first = site.connect(&papers, &v3()).await;
+    let mut second = site.connect(&papers, &v5()).await;
+    first.expect_end().await;
+    site.notice(machine, Presence::Disconnected("takeover")).await;
+    for (connect, answer) in [(v3(), vec![0x20, 2, 0, 3]), (v5(), vec![0x20, 3, 0, 0x97, 0])] {
+        let mut client = site.dial(Some(&papers)).await;
+        client.send(&connect.bytes()).await;
+        client.expect(&answer).await;
+        client.expect_end().await;
+    }
+    second.ping().await;
+    assert!(site.connection(machine).await.connected, "the live connection stays");
+    site.connect(&others, &v3()).await.ping().await;
+}
+
+#[tokio::test]
+async fn an_address_whose_tokens_are_refused_is_told_to_come_later() {
+    let site = Site::with(Settings { refusals: TWO, ..Settings::default() }).await;
+    let (machine, papers) = site.machine().await;
+    let token = site.token(machine).await;
+    let user_name = machine.to_string();
+    let right =
+        Connect { user_name: Some(&user_name), password: Some(token.expose().as_bytes()), ..v3() };
+    let wrong = Connect { password: Some(b"mwd_wrong"), ..right.clone() };
+    // What is accepted doesn't count.
+    for (connect, code) in [(&right, 0), (&right, 0), (&wrong, 4), (&wrong, 4), (&right, 3)] {
+        let mut client = site.dial(None).await;
+        client.send(&connect.bytes()).await;
+        client.expect(&[0x20, 2, 0, code]).await;
+    }
+    site.connect(&papers, &v3()).await.ping().await;
+}
+
+#[tokio::test]
+async fn a_refused_certificate_locks_out_nobody_but_itself() {
+    let site = Site::with(Settings { refusals: TWO, ..Settings::default() }).await;
+    let (machine, stolen) = site.machine().await;
+    site.revoke_all(machine).await;
+    let renewed = site.certify(machine).await;
+    for code in [5, 5, 3, 3] {
+        let mut client = site.dial(Some(&stolen)).await;
+        client.send(&v3().bytes()).await;
+        client.expect(&[0x20, 2, 0, code]).await;
+    }
+    site.connect(&renewed, &v3()).await.ping().await;
 }

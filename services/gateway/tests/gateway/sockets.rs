@@ -6,7 +6,7 @@ use bytes::Bytes;
 use millwright_gateway::presence::Presence;
 use millwright_gateway::registry::NotTaken;
 use millwright_gateway::session::End;
-use millwright_gateway::settings::{SessionTimes, Settings};
+use millwright_gateway::settings::{Pace, SessionTimes, Settings};
 use millwright_schemas::topics::DownChannel;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -271,4 +271,24 @@ async fn an_operator_can_disconnect_a_machine() {
     assert!(site.gateway.registry().disconnect(machine, End::Revoked));
     client.expect(&disconnect_v5(0x98)).await;
     client.expect_end().await;
+}
+
+#[tokio::test]
+async fn who_sends_too_fast_is_held_back_without_loss() {
+    let pace = Pace { messages_per_s: 1_000, messages_burst: 20, ..Pace::default() };
+    let mut site = Site::with(Settings { pace, ..Settings::default() }).await;
+    let (_, papers) = site.machine().await;
+    let mut client = site.connect(&papers, &v3()).await;
+    let sent: Vec<u8> = (1..=150_u16)
+        .flat_map(|id| publish(4, "mw/v1/me/up/events", id, &id.to_be_bytes()))
+        .collect();
+    client.send(&sent).await;
+    for id in 1..=150_u16 {
+        let held = site.message().await;
+        assert_eq!(&held.uplink.payload[..], id.to_be_bytes());
+        held.uplink.acks.as_ref().unwrap().advance(1);
+        client.expect(&puback(id)).await;
+    }
+    client.ping().await;
+    assert!(site.metrics.throttles.get() > 0);
 }

@@ -21,7 +21,7 @@ use super::enroll::{EnrollError, commission};
 /// Why a connection isn't opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The credential was revoked since it was checked, or the machine may not connect.
+    /// The credential was revoked or has expired since it was checked, or the machine may not connect.
     #[error("the credential is no longer accepted")]
     Revoked,
     /// The database can't.
@@ -65,7 +65,7 @@ pub async fn open(store: &Store, opening: Opening) -> Result<Opened, OpenError> 
         Err(StoreError::NotFound(_)) => return Err(OpenError::Revoked),
         other => other?,
     };
-    if !revocations::accepts(&tx, id, &credential).await? {
+    if !revocations::accepts(&tx, id, &credential, now).await? {
         return Err(OpenError::Revoked);
     }
     if let Credential::DeviceToken(token) = &credential {
@@ -219,6 +219,8 @@ pub struct Review {
     pub generations: HashMap<MachineId, i64>,
     /// The credentials, of those asked about, that are accepted.
     pub accepted: HashSet<Credential>,
+    /// The certificates, of those asked about, that have expired and weren't revoked.
+    pub expired: HashSet<Credential>,
     /// Each machine's children; machines without any are left out.
     pub children: HashMap<MachineId, HashSet<MachineId>>,
 }
@@ -227,12 +229,18 @@ pub struct Review {
 ///
 /// # Errors
 /// When the database can't say.
-pub async fn review(store: &Store, live: &[(MachineId, Credential)]) -> Result<Review, StoreError> {
+pub async fn review(
+    store: &Store,
+    live: &[(MachineId, Credential)],
+    now: Timestamp,
+) -> Result<Review, StoreError> {
     let mut review = Review::default();
     for part in live.chunks(REVIEWED_AT_ONCE) {
         let machines: Vec<MachineId> = part.iter().map(|(machine, _)| *machine).collect();
         review.generations.extend(rows::generations(store, &machines).await?);
-        review.accepted.extend(revocations::accepted(store, part).await?);
+        let standing = revocations::standing(store, part, now).await?;
+        review.accepted.extend(standing.accepted);
+        review.expired.extend(standing.expired);
         for (parent, child) in fleet::children_of(store, &machines).await? {
             review.children.entry(parent).or_default().insert(child);
         }

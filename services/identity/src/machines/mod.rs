@@ -2,6 +2,7 @@
 //! may connect.
 
 pub mod admission;
+pub mod attempts;
 mod authority;
 pub mod certificates;
 mod command_key;

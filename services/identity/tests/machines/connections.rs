@@ -160,9 +160,40 @@ async fn a_review_tells_what_is_true_now() {
     assert_eq!(opened.children, [child]);
     let gone = Credential::DeviceToken(millwright_schemas::DeviceTokenId(uuid::Uuid::nil()));
     let live = [(gateway, credential.clone()), (child, gone)];
-    let review = connections::review(&platform.store, &live).await.unwrap();
+    let review = connections::review(&platform.store, &live, now()).await.unwrap();
     assert_eq!(review.generations[&gateway], opened.generation);
     assert_eq!(review.accepted, HashSet::from([credential]));
+    assert!(review.expired.is_empty());
     assert_eq!(review.children[&gateway], HashSet::from([child]));
     assert_eq!(review.children.get(&child), None);
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_no_longer_accepted() {
+    let platform = Platform::start().await;
+    let machine = platform.machine().await;
+    platform.enrolled(machine).await;
+    let (store, admin) = (&platform.store, platform.admin());
+    let certificate = certificates::list(store, &admin, machine).await.unwrap().items.remove(0);
+    let credential = Credential::Certificate(certificate.serial.clone());
+    let live = [(machine, credential.clone()), (machine, token(&platform, machine).await)];
+    let review = async |at| connections::review(store, &live, at).await.unwrap();
+
+    let last = review(certificate.not_after).await;
+    assert_eq!((last.accepted.len(), last.expired.len()), (2, 0));
+    let after = Timestamp::from_micros(certificate.not_after.micros() + 1);
+    let expired = review(after).await;
+    assert_eq!(expired.expired, HashSet::from([credential.clone()]));
+    assert_eq!(expired.accepted, HashSet::from([live[1].1.clone()]), "tokens don't expire");
+
+    let mut late = opening(machine, &credential, true);
+    late.connection.at = after;
+    let result = connections::open(store, late).await;
+    assert!(matches!(result, Err(OpenError::Revoked)), "{result:?}");
+
+    let reason = RevokeCertificate { reason: "stolen".to_owned() };
+    certificates::revoke(store, &admin, machine, &certificate.serial, &reason, now())
+        .await
+        .unwrap();
+    assert!(review(after).await.expired.is_empty(), "revoked says more");
 }

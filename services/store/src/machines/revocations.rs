@@ -1,12 +1,11 @@
-//! Revoked credentials: ends a machine's credentials, and tells gateways which were ended.
+//! Revoked and expired credentials: ends a machine's credentials, and tells gateways which count.
 
 use std::collections::HashSet;
 
 use millwright_core::access::Actor;
 use millwright_schemas::{CertificateSerial, DeviceTokenId, MachineId, Timestamp};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -17,8 +16,6 @@ use crate::{Store, StoreError, Tx};
 
 /// The job that cuts a live connection. Payload: [`disconnect`].
 pub const DISCONNECT_JOB: &str = "machine.disconnect";
-/// Most revocations told at once.
-const REVOKED_BATCH: u64 = 1_000;
 
 /// What a machine has shown to prove who it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -29,52 +26,13 @@ pub enum Credential {
     DeviceToken(DeviceTokenId),
 }
 
-/// A credential that is no longer accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Revocation {
-    /// Whose it was.
-    pub machine: MachineId,
-    /// Which.
-    pub credential: Credential,
-    /// Since when.
-    pub revoked_at: Timestamp,
-}
-
-/// Credentials revoked at or after a time, oldest first, at most 1,000 of each kind. For the
-/// gateways' poll; ask again from the last time answered.
-///
-/// # Errors
-/// When the database can't be used or a row isn't understood.
-pub async fn since(store: &Store, time: Timestamp) -> Result<Vec<Revocation>, StoreError> {
-    let certificates = certificate::Entity::find()
-        .filter(certificate::Column::RevokedAt.gte(time.micros()))
-        .order_by_asc(certificate::Column::RevokedAt)
-        .limit(REVOKED_BATCH)
-        .all(store.readers())
-        .await?;
-    let tokens = device_token::Entity::find()
-        .filter(device_token::Column::RevokedAt.gte(time.micros()))
-        .order_by_asc(device_token::Column::RevokedAt)
-        .limit(REVOKED_BATCH)
-        .all(store.readers())
-        .await?;
-    let mut all = Vec::with_capacity(certificates.len() + tokens.len());
-    for row in certificates {
-        let serial = row.serial.parse();
-        let serial = serial.map_err(|error| StoreError::corrupt("certificates", error))?;
-        all.push(Revocation {
-            machine: MachineId(row.machine_id),
-            credential: Credential::Certificate(serial),
-            revoked_at: Timestamp::from_micros(row.revoked_at.unwrap_or(0)),
-        });
-    }
-    all.extend(tokens.into_iter().map(|row| Revocation {
-        machine: MachineId(row.machine_id),
-        credential: Credential::DeviceToken(DeviceTokenId(row.id)),
-        revoked_at: Timestamp::from_micros(row.revoked_at.unwrap_or(0)),
-    }));
-    all.sort_by_key(|revocation| revocation.revoked_at);
-    Ok(all)
+/// What counts of credentials at a time. Those that aren't named are unknown or revoked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Accepted.
+    pub accepted: Vec<Credential>,
+    /// Certificates that have expired and weren't revoked.
+    pub expired: Vec<Credential>,
 }
 
 /// Whether a credential of a machine is accepted.
@@ -85,26 +43,29 @@ pub async fn accepts(
     tx: &Tx,
     machine: MachineId,
     credential: &Credential,
+    now: Timestamp,
 ) -> Result<bool, StoreError> {
     let asked = [(machine, credential.clone())];
-    Ok(!accepted_on(tx.conn(), &asked).await?.is_empty())
+    Ok(!standing_on(tx.conn(), &asked, now).await?.accepted.is_empty())
 }
 
-/// Those of these credentials that are accepted. For gateways: not bound to a scope.
+/// What counts of these credentials. For gateways: not bound to a scope.
 ///
 /// # Errors
 /// When the database can't be used or a row isn't understood.
-pub async fn accepted(
+pub async fn standing(
     store: &Store,
     asked: &[(MachineId, Credential)],
-) -> Result<Vec<Credential>, StoreError> {
-    accepted_on(store.readers(), asked).await
+    now: Timestamp,
+) -> Result<Standing, StoreError> {
+    standing_on(store.readers(), asked, now).await
 }
 
-async fn accepted_on(
+async fn standing_on(
     db: &impl ConnectionTrait,
     asked: &[(MachineId, Credential)],
-) -> Result<Vec<Credential>, StoreError> {
+    now: Timestamp,
+) -> Result<Standing, StoreError> {
     let (mut serials, mut tokens) = (Vec::new(), Vec::new());
     for (_, credential) in asked {
         match credential {
@@ -112,40 +73,65 @@ async fn accepted_on(
             Credential::DeviceToken(id) => tokens.push(id.uuid()),
         }
     }
-    let mut found: Vec<(MachineId, Credential)> = Vec::new();
+    let asked: HashSet<&(MachineId, Credential)> = asked.iter().collect();
+    let mut standing = Standing::default();
     if !serials.is_empty() {
-        let rows: Vec<(Uuid, String)> = certificate::Entity::find()
-            .select_only()
-            .columns([certificate::Column::MachineId, certificate::Column::Serial])
-            .filter(certificate::Column::Serial.is_in(serials))
-            .filter(certificate::Column::RevokedAt.is_null())
-            .into_tuple()
-            .all(db)
-            .await?;
-        for (machine, serial) in rows {
-            let serial = serial.parse();
-            let serial = serial.map_err(|error| StoreError::corrupt("certificates", error))?;
-            found.push((MachineId(machine), Credential::Certificate(serial)));
+        for (machine, serial, not_after) in unrevoked_certificates(db, &serials).await? {
+            let pair = (machine, Credential::Certificate(serial));
+            // Valid up to and with its last moment (RFC 5280, 4.1.2.5).
+            match asked.contains(&pair) {
+                true if not_after < now => standing.expired.push(pair.1),
+                true => standing.accepted.push(pair.1),
+                false => {}
+            }
         }
     }
     if !tokens.is_empty() {
-        let rows: Vec<(Uuid, Uuid)> = device_token::Entity::find()
-            .select_only()
-            .columns([device_token::Column::MachineId, device_token::Column::Id])
-            .filter(device_token::Column::Id.is_in(tokens))
-            .filter(device_token::Column::RevokedAt.is_null())
-            .into_tuple()
-            .all(db)
-            .await?;
-        let rows = rows.into_iter();
-        found.extend(
-            rows.map(|(machine, id)| {
-                (MachineId(machine), Credential::DeviceToken(DeviceTokenId(id)))
-            }),
-        );
+        let found = unrevoked_tokens(db, tokens).await?.into_iter();
+        let found = found.filter(|pair| asked.contains(pair));
+        standing.accepted.extend(found.map(|(_, credential)| credential));
     }
-    let asked: HashSet<&(MachineId, Credential)> = asked.iter().collect();
-    Ok(found.into_iter().filter(|pair| asked.contains(pair)).map(|(_, found)| found).collect())
+    Ok(standing)
+}
+
+async fn unrevoked_certificates(
+    db: &impl ConnectionTrait,
+    serials: &[&str],
+) -> Result<Vec<(MachineId, CertificateSerial, Timestamp)>, StoreError> {
+    use certificate::Column;
+    let rows: Vec<(Uuid, String, i64)> = certificate::Entity::find()
+        .select_only()
+        .columns([Column::MachineId, Column::Serial, Column::NotAfter])
+        .filter(Column::Serial.is_in(serials.iter().copied()))
+        .filter(Column::RevokedAt.is_null())
+        .into_tuple()
+        .all(db)
+        .await?;
+    let rows = rows.into_iter().map(|(machine, serial, not_after)| {
+        let serial = serial.parse();
+        let serial = serial.map_err(|error| StoreError::corrupt("certificates", error))?;
+        Ok((MachineId(machine), serial, Timestamp::from_micros(not_after)))
+    });
+    rows.collect()
+}
+
+async fn unrevoked_tokens(
+    db: &impl ConnectionTrait,
+    ids: Vec<Uuid>,
+) -> Result<Vec<(MachineId, Credential)>, StoreError> {
+    use device_token::Column;
+    let rows: Vec<(Uuid, Uuid)> = device_token::Entity::find()
+        .select_only()
+        .columns([Column::MachineId, Column::Id])
+        .filter(Column::Id.is_in(ids))
+        .filter(Column::RevokedAt.is_null())
+        .into_tuple()
+        .all(db)
+        .await?;
+    let rows = rows.into_iter();
+    let rows =
+        rows.map(|(machine, id)| (MachineId(machine), Credential::DeviceToken(DeviceTokenId(id))));
+    Ok(rows.collect())
 }
 
 /// Ends all credentials of a machine, its unused enrolment codes included.
