@@ -30,6 +30,8 @@ pub struct Config {
     pub outbox: OutboxConfig,
     /// The connection to the platform.
     pub connection: ConnectionConfig,
+    /// The socket for programs on the machine.
+    pub local: LocalConfig,
     /// Where samples and faults come from.
     pub drivers: Vec<DriverConfig>,
 }
@@ -66,6 +68,17 @@ pub struct ConnectionConfig {
     pub backoff_min_ms: u64,
     /// Longest wait after failed connections, 1 to 3,600 s.
     pub backoff_max_s: u64,
+}
+
+/// `[local]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LocalConfig {
+    /// The socket's path; without it `agent.sock` in the data folder, which only the agent's own
+    /// user can reach.
+    pub socket: Option<PathBuf>,
+    /// The group whose members may use it besides the agent's own user.
+    pub group: Option<String>,
 }
 
 /// Why a configuration can't be used.
@@ -109,6 +122,7 @@ impl Default for Config {
             signals: SignalsConfig::default(),
             outbox: OutboxConfig::default(),
             connection: ConnectionConfig::default(),
+            local: LocalConfig::default(),
             drivers: vec![DriverConfig::Host(HostConfig::default())],
         }
     }
@@ -186,6 +200,7 @@ impl Config {
             let rule = format!("must be at least backoff_min_ms, {} ms", connection.backoff_min_ms);
             return Err(broken("connection.backoff_max_s", &connection.backoff_max_s, rule));
         }
+        self.local.check()?;
         let mut names = BTreeSet::new();
         for driver in &self.drivers {
             driver.check()?;
@@ -215,6 +230,23 @@ impl Config {
             backoff_min: Duration::from_millis(self.connection.backoff_min_ms),
             backoff_max: Duration::from_secs(self.connection.backoff_max_s),
         }
+    }
+}
+
+impl LocalConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        if let Some(socket) = self.socket.as_ref().filter(|socket| !socket.is_absolute()) {
+            return Err(broken("local.socket", &format!("{socket:?}"), "must be an absolute path"));
+        }
+        let Some(group) = &self.group else { return Ok(()) };
+        if group.is_empty() {
+            return Err(broken("local.group", &"\"\"", "must be the name of a group"));
+        }
+        if self.socket.is_none() {
+            let rule = "needs local.socket: nobody but the agent may enter its data folder";
+            return Err(broken("local.group", &format!("{group:?}"), rule));
+        }
+        Ok(())
     }
 }
 
@@ -264,6 +296,7 @@ mod tests {
             EXAMPLE.lines().filter_map(|line| line.strip_prefix("# ")).collect();
         let config = parse(&commented.join("\n")).unwrap();
         assert!(config.drivers.len() >= 2 && config.signals.allow[1].personal);
+        assert!(config.local.socket.is_some() && config.local.group.is_some());
     }
 
     #[test]
@@ -278,6 +311,12 @@ mod tests {
             ("[signals]\nflush_interval_ms = 1", "between 50 and 60000"),
             ("[connection]\nkeep_alive_s = 0", "connection.keep_alive_s = 0: must be between"),
             ("[connection]\nbackoff_min_ms = 2000\nbackoff_max_s = 1", "must be at least"),
+            (
+                "[local]\nsocket = 'agent.sock'",
+                "local.socket = \"agent.sock\": must be an absolute",
+            ),
+            ("[local]\ngroup = 'line'", "local.group = \"line\": needs local.socket"),
+            ("[local]\nsocket = '/run/a'\ngroup = ''", "must be the name of a group"),
             ("[[drivers]]\nkind = 'host'\n[[drivers]]\nkind = 'host'", "its own name"),
             ("[[drivers]]\nkind = 'toaster'", "toaster"),
             ("colour = 'red'", "unknown field `colour`"),

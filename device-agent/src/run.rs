@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::drivers::DriverConfig;
 use crate::limits::{DRAIN_TIMEOUT, READINGS_QUEUED};
-use crate::local::{self, LocalServer};
+use crate::local::{self, BindError, LocalServer};
 use crate::outbox::{Outbox, OutboxError, OutboxHandle};
 use crate::status::{DriverStatus, Status, StatusBoard};
 use crate::stop::StopSignal;
@@ -32,7 +32,10 @@ pub enum RunError {
     /// Another agent has the data folder.
     #[error("another agent runs with the data folder {0}; stop it, or give this one --data-dir")]
     Locked(PathBuf),
-    /// A file or socket can't be used.
+    /// Local programs can't reach it.
+    #[error(transparent)]
+    Local(#[from] BindError),
+    /// A file can't be used.
     #[error("{path}: {source}")]
     File {
         /// Which one.
@@ -97,16 +100,14 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let _lock = lock(data_dir)?;
     let (outbox, problem) = open_outbox(config, data_dir)?;
-    let socket = local::socket_path(data_dir);
-    let listener =
-        local::bind(&socket).map_err(|source| RunError::File { path: socket.clone(), source })?;
+    let socket = local::bind(data_dir, &config.local)?;
     let (outbox, outbox_thread) = OutboxHandle::start(outbox).map_err(RunError::System)?;
     let board = StatusBoard::new(initial_status(config, problem));
     tell(&outbox, EventType::AgentStarted, started(config)).await;
 
     let mut background = JoinSet::new();
     let server = LocalServer { outbox: outbox.clone(), board: board.clone() };
-    background.spawn(server.run(listener));
+    background.spawn(server.run(socket));
     let drain = CancellationToken::new();
     let mut connection =
         start_connection(config, data_dir, &outbox, &board, &drain, &mut background);
@@ -125,9 +126,6 @@ pub async fn run(
     background.shutdown().await;
     drop(outbox);
     close_outbox(outbox_thread).await;
-    if let Err(error) = std::fs::remove_file(&socket) {
-        tracing::debug!(%error, "local socket");
-    }
     Ok(())
 }
 

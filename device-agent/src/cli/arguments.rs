@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use millwright_schemas::enrollment::EnrollmentCode;
 use serde_json::Value;
 
+use crate::local::socket_path;
+
 /// The agent on a machine: measures, reports faults, connects to the Millwright platform.
 #[derive(Debug, Parser)]
 #[command(name = "millwright-agent", version, max_term_width = 100)]
@@ -40,6 +42,26 @@ pub struct DataDir {
         default_value_os_t = default_data_dir()
     )]
     pub data_dir: PathBuf,
+}
+
+/// Which running agent is meant.
+#[derive(Debug, Clone, Args)]
+pub struct Target {
+    /// Folder of the agent.
+    #[command(flatten)]
+    pub data: DataDir,
+    /// The agent's socket, for users other than its own: local.socket of its configuration.
+    /// Without it the one in the data folder.
+    #[arg(long, value_name = "PATH", env = "MILLWRIGHT_AGENT_SOCKET")]
+    pub socket: Option<PathBuf>,
+}
+
+impl Target {
+    /// Where it listens.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.socket.clone().unwrap_or_else(|| socket_path(&self.data.data_dir))
+    }
 }
 
 /// Options of `enroll`.
@@ -116,7 +138,7 @@ pub struct RaiseArguments {
     pub json: bool,
     /// Which agent.
     #[command(flatten)]
-    pub data: DataDir,
+    pub target: Target,
 }
 
 /// Options of `fault clear`.
@@ -133,7 +155,7 @@ pub struct ClearArguments {
     pub json: bool,
     /// Which agent.
     #[command(flatten)]
-    pub data: DataDir,
+    pub target: Target,
 }
 
 /// Options of `status`.
@@ -144,7 +166,7 @@ pub struct StatusArguments {
     pub json: bool,
     /// Which agent.
     #[command(flatten)]
-    pub data: DataDir,
+    pub target: Target,
 }
 
 /// Where the agent keeps its things unless it is told otherwise: for root the system's place,

@@ -7,13 +7,13 @@ use millwright_schemas::wire::events::{FaultCleared, FaultRaised, Severity};
 use tracing_subscriber::EnvFilter;
 
 use super::arguments::{
-    Arguments, Command, EnrollArguments, FaultCommand, RunArguments, StatusArguments,
+    Arguments, Command, EnrollArguments, FaultCommand, RunArguments, StatusArguments, Target,
 };
 use super::{Exit, output};
 use crate::config::Config;
 use crate::enroll::{Enrolment, enroll};
 use crate::identity::Identity;
-use crate::local::{self, Answer, LocalError, Request};
+use crate::local::{self, Answer, BindError, LocalError, Request};
 use crate::outbox::Outbox;
 use crate::run::{self, RunError};
 use crate::status::{MachineStatus, Status};
@@ -37,11 +37,11 @@ pub fn execute(arguments: Arguments) -> Exit {
                 context: arguments.context.into_iter().collect(),
                 since_ts: None,
             };
-            report(&arguments.data.data_dir, &Request::FaultRaise { fault }, arguments.json)
+            report(&arguments.target, &Request::FaultRaise { fault }, arguments.json)
         }
         Command::Fault(FaultCommand::Clear(arguments)) => {
             let fault = FaultCleared { code: arguments.code, source: arguments.source };
-            report(&arguments.data.data_dir, &Request::FaultClear { fault }, arguments.json)
+            report(&arguments.target, &Request::FaultClear { fault }, arguments.json)
         }
         Command::Status(arguments) => show_status(&arguments),
     }
@@ -128,7 +128,9 @@ fn run_agent(arguments: &RunArguments) -> Exit {
     };
     match runtime.block_on(agent) {
         Ok(()) => Exit::Done,
-        Err(error @ RunError::Locked(_)) => failed(&error, Exit::Locked),
+        Err(error @ (RunError::Locked(_) | RunError::Local(BindError::InUse(_)))) => {
+            failed(&error, Exit::Locked)
+        }
         Err(error) => failed(&error, Exit::Failed),
     }
 }
@@ -138,8 +140,8 @@ fn run_agent(arguments: &RunArguments) -> Exit {
 #[error("the fault is NOT stored: {0}")]
 struct NotStored(String);
 
-fn report(data_dir: &Path, request: &Request, json: bool) -> Exit {
-    match local::ask(data_dir, request) {
+fn report(target: &Target, request: &Request, json: bool) -> Exit {
+    match local::ask(&target.socket(), request) {
         Ok(Answer::Taken(taken)) => {
             if json {
                 output::print_json(&taken);
@@ -156,13 +158,15 @@ fn report(data_dir: &Path, request: &Request, json: bool) -> Exit {
 }
 
 fn show_status(arguments: &StatusArguments) -> Exit {
-    let data_dir = &arguments.data.data_dir;
-    let (status, exit) = match local::ask(data_dir, &Request::Status) {
+    let target = &arguments.target;
+    let (status, exit) = match local::ask(&target.socket(), &Request::Status) {
         Ok(Answer::Status(status)) => (*status, Exit::Done),
         Ok(_) => {
             return failed(&LocalError::Answer("not a status".to_owned()), Exit::Failed);
         }
-        Err(LocalError::NotRunning(_)) => (status_of_files(data_dir), Exit::NotRunning),
+        Err(LocalError::NotRunning(_)) => {
+            (status_of_files(&target.data.data_dir), Exit::NotRunning)
+        }
         Err(error) => return failed(&error, Exit::Failed),
     };
     if arguments.json {

@@ -11,7 +11,7 @@ use crate::limits::{LOCAL_ANSWER, LOCAL_LINE_BYTES};
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
     /// Nobody listens.
-    #[error("no agent runs with the data folder {0}")]
+    #[error("no agent runs: nobody listens at {0}")]
     NotRunning(PathBuf),
     /// Talking failed.
     #[error("{path}: {source}")]
@@ -26,7 +26,7 @@ pub enum LocalError {
     Answer(String),
 }
 
-/// The socket in a data folder.
+/// The socket in a data folder, or the link to it.
 #[must_use]
 pub fn socket_path(data_dir: &Path) -> PathBuf {
     data_dir.join("agent.sock")
@@ -36,12 +36,11 @@ pub fn socket_path(data_dir: &Path) -> PathBuf {
 ///
 /// # Errors
 /// See [`LocalError`].
-pub fn ask(data_dir: &Path, request: &Request) -> Result<Answer, LocalError> {
-    let path = socket_path(data_dir);
-    let failed = |source| LocalError::Socket { path: path.clone(), source };
-    let mut stream = UnixStream::connect(&path).map_err(|error| match error.kind() {
+pub fn ask(socket: &Path, request: &Request) -> Result<Answer, LocalError> {
+    let failed = |source| LocalError::Socket { path: socket.to_owned(), source };
+    let mut stream = UnixStream::connect(socket).map_err(|error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
-            LocalError::NotRunning(data_dir.to_owned())
+            LocalError::NotRunning(socket.to_owned())
         }
         _ => failed(error),
     })?;

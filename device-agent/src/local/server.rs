@@ -1,39 +1,22 @@
 //! Answering local programs.
 
-use std::fs;
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::io;
 use std::sync::Arc;
 
 use millwright_schemas::wire::events::{FaultCleared, FaultRaised, Severity, check_fault};
 use serde_json::Map;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::LocalSocket;
 use super::protocol::{Answer, Request};
 use crate::clock;
 use crate::limits::{LOCAL_CONNECTIONS, LOCAL_IDLE, LOCAL_LINE_BYTES};
 use crate::outbox::{OutboxError, OutboxHandle, Taken};
 use crate::status::{Status, StatusBoard};
-
-/// Opens the socket, for this user only. The caller holds the data folder's lock: a socket that
-/// is there is left by an agent that was killed.
-///
-/// # Errors
-/// When it can't be made, such as for a path of more than about 100 bytes.
-pub fn bind(path: &Path) -> io::Result<UnixListener> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
-}
 
 /// Answers on the socket.
 #[derive(Clone)]
@@ -46,14 +29,14 @@ pub struct LocalServer {
 
 impl LocalServer {
     /// Runs until it is dropped.
-    pub async fn run(self, listener: UnixListener) {
+    pub async fn run(self, socket: LocalSocket) {
         let places = Arc::new(Semaphore::new(LOCAL_CONNECTIONS));
         // Ends with this task: an idle connection must not hold up the agent's stopping.
         let mut connections = JoinSet::new();
         loop {
             while connections.try_join_next().is_some() {}
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            match listener.accept().await {
+            match socket.listener.accept().await {
                 Ok((stream, _)) => {
                     let server = self.clone();
                     connections.spawn(async move {

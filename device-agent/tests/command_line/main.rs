@@ -1,5 +1,13 @@
 //! The real binary, without a platform.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_docs
+)]
+
+mod local_socket;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -15,7 +23,8 @@ const NO_DRIVERS: &str = "drivers = []\n";
 
 fn agent(arguments: &[&str], data_dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_millwright-agent"));
-    command.args(arguments).arg("--data-dir").arg(data_dir).env_remove("MILLWRIGHT_AGENT_CONFIG");
+    command.args(arguments).arg("--data-dir").arg(data_dir);
+    command.env_remove("MILLWRIGHT_AGENT_CONFIG").env_remove("MILLWRIGHT_AGENT_SOCKET");
     command
 }
 
