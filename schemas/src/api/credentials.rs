@@ -50,10 +50,17 @@ pub struct MachineCertificate {
 
 /// Why a certificate is revoked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct RevokeCertificate {
     /// For people and the audit log: 1 to 500 characters.
+    #[schema(default = "unspecified")]
     pub reason: String,
+}
+
+impl Default for RevokeCertificate {
+    fn default() -> Self {
+        Self { reason: "unspecified".to_owned() }
+    }
 }
 
 /// A new device token; the only time that it is shown.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Whether all parts are ready. `GET /readyz`
+/// Whether the platform is ready for work. `GET /readyz`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {
-    /// Whether all checks passed.
+    /// Whether all checks passed but those that only inform.
     pub ready: bool,
     /// The checks by name.
     pub checks: BTreeMap<String, CheckResult>,

@@ -3,11 +3,13 @@
 use std::rc::Rc;
 
 use actix_web::dev::Payload;
+use actix_web::error::JsonPayloadError;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use millwright_core::access::Caller;
 use millwright_identity::people::callers::{self, AuthenticateError, Identity};
+use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
 use crate::state::AppState;
@@ -62,6 +64,14 @@ pub(crate) fn bearer(request: &HttpRequest) -> Result<&str, ApiError> {
     let (scheme, token) =
         value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }
+}
+
+/// A JSON body that may be left out or null. Its content type isn't asked for: an empty body has none.
+pub(crate) fn optional_json<T: DeserializeOwned>(body: &[u8]) -> Result<Option<T>, ApiError> {
+    if body.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_slice(body).map_err(|error| JsonPayloadError::Deserialize(error).into())
 }
 
 impl From<AuthenticateError> for ApiError {

@@ -1,4 +1,5 @@
-//! Whether the platform is ready: named checks that its parts register.
+//! Whether the platform is ready: named checks that its parts register. Most must pass; some only
+//! inform, about parts without which work goes on.
 
 use std::fmt;
 use std::future::Future;
@@ -10,10 +11,28 @@ use crate::limits::CHECK_TIMEOUT;
 type Outcome = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 type Check = Arc<dyn Fn() -> Outcome + Send + Sync>;
 
+#[derive(Clone)]
+struct Registered {
+    name: &'static str,
+    required: bool,
+    check: Check,
+}
+
+/// What a check has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The check.
+    pub name: &'static str,
+    /// Whether the platform is ready only when it passes.
+    pub required: bool,
+    /// Passed, or why not.
+    pub result: Result<(), String>,
+}
+
 /// The checks behind `/readyz`. Cheap to clone; clones share the checks.
 #[derive(Clone, Default)]
 pub struct Health {
-    checks: Arc<RwLock<Vec<(&'static str, Check)>>>,
+    checks: Arc<RwLock<Vec<Registered>>>,
 }
 
 impl Health {
@@ -22,18 +41,34 @@ impl Health {
     where
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
+        self.put(name, true, Arc::new(move || Box::pin(check())));
+    }
+
+    /// Adds a check that is shown but makes nothing unready, or replaces the one of that name:
+    /// for what the platform works without, if more slowly.
+    pub fn register_informational<F>(
+        &self,
+        name: &'static str,
+        check: impl Fn() -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.put(name, false, Arc::new(move || Box::pin(check())));
+    }
+
+    fn put(&self, name: &'static str, required: bool, check: Check) {
         let mut checks = self.checks.write().unwrap_or_else(PoisonError::into_inner);
-        checks.retain(|(known, _)| *known != name);
-        checks.push((name, Arc::new(move || Box::pin(check()) as Outcome)));
+        checks.retain(|known| known.name != name);
+        checks.push(Registered { name, required, check });
     }
 
     /// Runs all checks beside each other.
-    pub async fn run(&self) -> Vec<(&'static str, Result<(), String>)> {
+    pub async fn run(&self) -> Vec<Finding> {
         let checks = self.checks.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let running = checks.into_iter().map(|(name, check)| async move {
+        let running = checks.into_iter().map(|Registered { name, required, check }| async move {
             let result = tokio::time::timeout(CHECK_TIMEOUT, check()).await;
             let late = || Err(format!("no answer within {} s", CHECK_TIMEOUT.as_secs()));
-            (name, result.unwrap_or_else(|_| late()))
+            Finding { name, required, result: result.unwrap_or_else(|_| late()) }
         });
         futures_util::future::join_all(running).await
     }
@@ -42,6 +77,6 @@ impl Health {
 impl fmt::Debug for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let checks = self.checks.read().unwrap_or_else(PoisonError::into_inner);
-        f.debug_list().entries(checks.iter().map(|(name, _)| name)).finish()
+        f.debug_list().entries(checks.iter().map(|check| check.name)).finish()
     }
 }

@@ -4,11 +4,13 @@
 //! it. The key belongs to the caller and stands for one request: another path or body with the
 //! same key is refused (422), the same one while it runs too (409), and afterwards the answer is
 //! given again with `Idempotency-Replayed: true`. Only answers of success are kept: what failed
-//! changed nothing and may be tried again. Keys are kept for 24 hours.
+//! changed nothing and may be tried again. Keys are kept for 24 hours, and of one caller at most
+//! 10,000: a new one beyond takes the place of the oldest that is done.
 //!
 //! An answer that shows a secret is marked with [`ShownOnce`] and not kept: its repeat is
-//! answered 409, since the secret is nowhere to be had. A crash between the change and the note
-//! of its answer frees the key after a minute; unique columns then tell the repeat.
+//! answered 409, since the secret is nowhere to be had. After a crash between a change and the
+//! note of its answer nobody knows whether it was done: until the key is forgotten its repeat is
+//! answered 409 and not done, so that nothing is done twice. The caller looks, and uses a new key.
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -94,6 +96,8 @@ async fn claim(request: &mut ServiceRequest, key: &HeaderValue) -> Result<Claime
     match idempotency::claim(&state.store, &key, &hash, state.now()).await? {
         Claim::Granted => Ok(Claimed::Run(state, key)),
         Claim::Running => Err(running()),
+        Claim::Unknown => Err(unknown()),
+        Claim::Full { retry_after_s } => Err(ApiError::TooMany { retry_after_s }),
         Claim::OtherRequest => Err(other_request()),
         Claim::Done { status, response } => replay(status, response).map(Claimed::Replay),
     }
@@ -195,7 +199,17 @@ fn request_hash(request: &HttpRequest, body: &[u8]) -> Vec<u8> {
 }
 
 fn running() -> ApiError {
-    ApiError::Conflict("the request with this Idempotency-Key is still running".to_owned())
+    ApiError::Conflict(
+        "the request with this Idempotency-Key is still running; repeat it in a minute".to_owned(),
+    )
+}
+
+fn unknown() -> ApiError {
+    ApiError::Conflict(
+        "the first request with this Idempotency-Key was interrupted and its outcome is unknown; \
+         look whether it was done, and if not, send it with a new key"
+            .to_owned(),
+    )
 }
 
 fn other_request() -> ApiError {

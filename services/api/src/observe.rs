@@ -13,7 +13,7 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, web};
 use millwright_schemas::api::problem::PROBLEM_JSON;
-use prometheus::{HistogramOpts, HistogramVec, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, Registry};
 use tracing::Instrument as _;
 
 use crate::error::{ApiError, chain};
@@ -44,6 +44,25 @@ impl RequestMetrics {
         let histogram = HistogramVec::new(options, &["method", "route", "status"])?;
         registry.register(Box::new(histogram.clone()))?;
         Ok(Self(histogram))
+    }
+}
+
+/// Sign-ins that failed. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct SignInMetrics {
+    /// A wrong address or password, or too many attempts.
+    pub(crate) failures: IntCounter,
+}
+
+impl SignInMetrics {
+    /// Registers the metric.
+    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let failures = IntCounter::new(
+            "millwright_sign_in_failures_total",
+            "Sign-ins refused: wrong e-mail address or password, or too many attempts.",
+        )?;
+        registry.register(Box::new(failures.clone()))?;
+        Ok(Self { failures })
     }
 }
 

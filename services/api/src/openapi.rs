@@ -20,7 +20,12 @@ pub const BASE_PATH: &str = "/api/v1";
         title = "Millwright",
         description = "Machines, what they measure and what is wrong with them. Times are RFC \
             3339, UTC; ids are UUIDs; lists come in pages (`limit`, `cursor`, `next_cursor`). \
-            Errors are problems after RFC 9457. A POST with an `Idempotency-Key` is done once. \
+            Errors are problems after RFC 9457. A POST with an `Idempotency-Key` is done at most \
+            once in 24 hours (of a caller's last 10,000 keys): a repeat is answered like the \
+            first, with `Idempotency-Replayed: true`; 409 while the first runs, when its answer \
+            isn't kept (it showed a secret, or was large), and when it was interrupted and its \
+            outcome is unknown: then look whether it was done before you use a new key; 422 for \
+            another request. What failed may be tried again with its key. \
             Updates need `If-Match` with the ETag of what was read.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),

@@ -15,7 +15,7 @@ use crate::limits::{
     BODY_MAX_BYTES, CONNECTIONS_PER_WORKER, HANDSHAKE_TIMEOUT, HANDSHAKES_PER_WORKER, KEEP_ALIVE,
     REQUEST_HEAD_TIMEOUT, SHUTDOWN_S,
 };
-use crate::observe::RequestMetrics;
+use crate::observe::{RequestMetrics, SignInMetrics};
 use crate::openapi::{BASE_PATH, openapi, operations, rest};
 use crate::state::AppState;
 use crate::streams::Streams;
@@ -68,6 +68,8 @@ pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
 
     let metrics = RequestMetrics::register(&state.metrics).map_err(io::Error::other)?;
     let metrics = web::Data::new(metrics);
+    let sign_ins = SignInMetrics::register(&state.metrics).map_err(io::Error::other)?;
+    let sign_ins = web::Data::new(sign_ins);
     let state = web::Data::new(state);
     let streams = web::Data::new(Streams::default());
     let description = web::Data::new(Description::new());
@@ -79,6 +81,7 @@ pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
             .into_utoipa_app()
             .app_data(state.clone())
             .app_data(metrics.clone())
+            .app_data(sign_ins.clone())
             .app_data(streams.clone())
             .app_data(description.clone())
             .app_data(web::PayloadConfig::new(BODY_MAX_BYTES))

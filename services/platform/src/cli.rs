@@ -20,9 +20,22 @@ pub(crate) enum Command {
     Serve(Box<ServeArgs>),
     /// Run the platform with a fleet of real agents on this computer, to see it work.
     Demo(DemoArgs),
+    /// Help a platform that doesn't run.
+    #[command(subcommand)]
+    Admin(AdminCommand),
     /// The bus's broker, started by `serve`; reads its settings from standard input.
     #[command(hide = true)]
     Broker,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Give admin@localhost a new random password, print it, and end all their sessions.
+    ResetPassword {
+        /// Where the platform keeps its data; it must not run.
+        #[arg(long, value_name = "DIR", env = "MILLWRIGHT_DATA_DIR", default_value = "./data")]
+        data_dir: PathBuf,
+    },
 }
 
 /// Every option can also be given as MILLWRIGHT_… in the environment or in the configuration

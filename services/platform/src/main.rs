@@ -1,5 +1,6 @@
 //! The platform's one binary: configuration, roles, command line.
 
+mod admin;
 mod cli;
 mod config;
 mod demo;
@@ -7,12 +8,13 @@ mod logging;
 mod serve;
 mod worker;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
 
-use crate::cli::{Cli, Command, DemoArgs, ServeArgs};
+use crate::cli::{AdminCommand, Cli, Command, DemoArgs, ServeArgs};
 use crate::config::Config;
 
 fn main() -> ExitCode {
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve(&args),
         Command::Demo(args) => demo(args),
+        Command::Admin(AdminCommand::ResetPassword { data_dir }) => reset_password(&data_dir),
         Command::Broker => millwright_bus::run_broker(std::io::BufReader::new(std::io::stdin()))
             .context("the bus's broker"),
     };
@@ -46,6 +49,10 @@ fn serve(args: &ServeArgs) -> anyhow::Result<()> {
 
 fn demo(args: DemoArgs) -> anyhow::Result<()> {
     runtime()?.block_on(demo::run(args))
+}
+
+fn reset_password(data_dir: &Path) -> anyhow::Result<()> {
+    runtime()?.block_on(admin::reset_password(data_dir))
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

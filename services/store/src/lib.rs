@@ -23,4 +23,4 @@ mod testing;
 pub use error::StoreError;
 pub use lock::{DataFolderLock, LockError};
 pub use scope::Scope;
-pub use store::{Store, Tx};
+pub use store::{DATABASE_FILE, Store, Tx};

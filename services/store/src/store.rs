@@ -15,7 +15,7 @@ use crate::sqlite::SqlitePools;
 use crate::{StoreError, migrations};
 
 /// File name of the database within the data folder.
-const DATABASE_FILE: &str = "millwright.db";
+pub const DATABASE_FILE: &str = "millwright.db";
 
 /// The platform's database. Cheap to clone.
 #[derive(Debug, Clone)]

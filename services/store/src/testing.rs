@@ -1,12 +1,12 @@
 //! What this crate's tests share: a real database in a folder of its own.
 
-use millwright_schemas::{OrganizationId, Timestamp};
+use millwright_schemas::{MachineId, OrganizationId, Timestamp};
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::Store;
-use crate::entities::{organization, organization_tree};
+use crate::entities::{machine, organization, organization_tree};
 
 pub(crate) const NOW: i64 = 1_763_775_000_000_000;
 
@@ -45,4 +45,25 @@ pub(crate) async fn organization(store: &Store, parent: Option<OrganizationId>) 
     }
     tx.commit().await.unwrap();
     OrganizationId(id)
+}
+
+/// A machine of an organization.
+pub(crate) async fn machine(store: &Store, organization: OrganizationId) -> MachineId {
+    let id = Uuid::now_v7();
+    let row = machine::ActiveModel {
+        id: Set(id),
+        organization_id: Set(organization.uuid()),
+        name: Set("Test".to_owned()),
+        serial_number: Set(id.to_string()),
+        external_ids: Set("{}".to_owned()),
+        state: Set("registered".to_owned()),
+        version: Set(1),
+        created_at: Set(NOW),
+        updated_at: Set(NOW),
+        ..Default::default()
+    };
+    let tx = store.begin().await.unwrap();
+    machine::Entity::insert(row).exec_without_returning(tx.conn()).await.unwrap();
+    tx.commit().await.unwrap();
+    MachineId(id)
 }

@@ -16,6 +16,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::error::ApiError;
 use crate::extract::Identified;
 use crate::idempotency::shown_once;
+use crate::observe::SignInMetrics;
 use crate::openapi::BASE_PATH;
 use crate::state::AppState;
 
@@ -45,6 +46,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 #[post("/auth/login")]
 async fn log_in(
     state: web::Data<AppState>,
+    metrics: web::Data<SignInMetrics>,
     request: HttpRequest,
     body: web::Json<LoginRequest>,
 ) -> HttpResponse {
@@ -54,7 +56,12 @@ async fn log_in(
     let result = sessions::log_in(people, store, &email, password, from, state.now()).await;
     let mut response = match result {
         Ok(signed_in) => answer(&state, &signed_in),
-        Err(error) => HttpResponse::from_error(ApiError::from(error)),
+        Err(error) => {
+            if matches!(error, SignInError::WrongCredentials | SignInError::TooMany { .. }) {
+                metrics.failures.inc();
+            }
+            HttpResponse::from_error(ApiError::from(error))
+        }
     };
     tell_attempts(&mut response, people.attempts(&email, from, state.now()));
     response

@@ -10,7 +10,7 @@ use millwright_schemas::{CertificateSerial, DeviceTokenId, MachineId};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
-use crate::extract::Authenticated;
+use crate::extract::{Authenticated, optional_json};
 use crate::idempotency::shown_once;
 use crate::state::AppState;
 
@@ -44,6 +44,7 @@ async fn list_certificates(
 #[utoipa::path(
     tag = "enrollment",
     params(("id" = MachineId, Path), ("serial" = String, Path)),
+    request_body = Option<RevokeCertificate>,
     responses((status = 200, description = "Revoked", body = MachineCertificate))
 )]
 #[post("/machines/{id}/certificates/{serial}/revoke")]
@@ -51,13 +52,14 @@ async fn revoke_certificate(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
     path: web::Path<(MachineId, String)>,
-    body: web::Json<RevokeCertificate>,
+    body: web::Bytes,
 ) -> Result<web::Json<MachineCertificate>, ApiError> {
     let (machine, serial) = path.into_inner();
     let serial: CertificateSerial =
         serial.parse().map_err(|_| ApiError::NotFound("certificate".to_owned()))?;
+    let input: RevokeCertificate = optional_json(&body)?.unwrap_or_default();
     let (store, now) = (&state.store, state.now());
-    Ok(web::Json(certificates::revoke(store, &caller, machine, &serial, &body, now).await?))
+    Ok(web::Json(certificates::revoke(store, &caller, machine, &serial, &input, now).await?))
 }
 
 /// Device tokens of a machine, newest first, without their secrets.

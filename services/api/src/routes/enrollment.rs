@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use actix_web::error::JsonPayloadError;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use millwright_identity::machines::enrollment_codes::{self, CreateCodeError};
 use millwright_identity::machines::{EnrollError, RenewError};
@@ -14,7 +13,7 @@ use millwright_schemas::api::enrollment::{
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
-use crate::extract::Authenticated;
+use crate::extract::{Authenticated, optional_json};
 use crate::idempotency::shown_once;
 use crate::state::AppState;
 
@@ -41,7 +40,7 @@ async fn create_enrollment_code(
     body: web::Bytes,
 ) -> Result<HttpResponse, ApiError> {
     let (store, trust, now) = (&state.store, state.enrollment.trust(), state.now());
-    let input = if body.is_empty() { CreateEnrollmentCode::default() } else { json(&body)? };
+    let input: CreateEnrollmentCode = optional_json(&body)?.unwrap_or_default();
     let created = enrollment_codes::create(store, trust, &caller, *id, &input, now).await?;
     Ok(shown_once(HttpResponse::Created().json(created)))
 }
@@ -85,10 +84,6 @@ async fn renew_certificate(
 ) -> Result<web::Json<EnrollResponse>, ApiError> {
     let answer = state.enrollment.renew(address(&request), &body, state.now()).await?;
     Ok(web::Json(answer))
-}
-
-fn json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| JsonPayloadError::Deserialize(error).into())
 }
 
 /// All callers without an address (there are none over TCP) count as one.

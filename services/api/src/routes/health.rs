@@ -1,14 +1,13 @@
 //! Whether the platform works. Outside `/api/v1`, without sign-in, for orchestrators and
 //! monitoring; says nothing about customers.
 
-use std::collections::BTreeMap;
-
 use actix_web::{HttpResponse, get, web};
 use millwright_schemas::api::health::{CheckResult, Readiness};
 use prometheus::{Encoder as _, TextEncoder};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
+use crate::health::Finding;
 use crate::state::AppState;
 
 /// Registers the handlers.
@@ -23,7 +22,8 @@ async fn get_health() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
 }
 
-/// Whether all parts are ready for work.
+/// Whether the platform is ready for work. A check that only informs, such as that of the bus, may
+/// fail while it is.
 #[utoipa::path(
     tag = "health",
     security(()),
@@ -34,13 +34,15 @@ async fn get_health() -> HttpResponse {
 )]
 #[get("/readyz")]
 async fn get_readiness(state: web::Data<AppState>) -> HttpResponse {
-    let mut checks = BTreeMap::new();
     let database = state.store.ping().await.map_err(|error| error.to_string());
-    for (name, result) in state.health.run().await.into_iter().chain([("database", database)]) {
-        let check = CheckResult { ok: result.is_ok(), reason: result.err() };
-        checks.insert(name.to_owned(), check);
-    }
-    let ready = checks.values().all(|check| check.ok);
+    let database = Finding { name: "database", required: true, result: database };
+    let mut findings = state.health.run().await;
+    findings.push(database);
+    let ready = findings.iter().all(|finding| finding.result.is_ok() || !finding.required);
+    let checks = findings.into_iter().map(|Finding { name, result, .. }| {
+        (name.to_owned(), CheckResult { ok: result.is_ok(), reason: result.err() })
+    });
+    let checks = checks.collect();
     let mut response = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.json(Readiness { ready, checks })
 }

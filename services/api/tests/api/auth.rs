@@ -44,7 +44,8 @@ async fn the_administrator_signs_in_and_is_told_who_they_are() {
     assert_eq!(me["role"], "admin");
     assert_eq!(me["organization_id"], json!(api.organization));
     let actions = actions(&api, &token(&answer)).await;
-    assert_eq!(actions, ["session.started", "user.created", "organization.created"]);
+    let first = ["session.started", "trust.created", "user.created", "organization.created"];
+    assert_eq!(actions, first);
 }
 
 #[tokio::test]
@@ -67,6 +68,8 @@ async fn wrong_and_unknown_are_answered_alike() {
     assert_eq!(wrong.header("www-authenticate"), "Bearer");
     let long = api.login("admin@localhost", &"x".repeat(10_000)).await;
     long.problem(401, "unauthenticated");
+    let metrics = api.request(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("\nmillwright_sign_in_failures_total 3\n"), "{metrics}");
 }
 
 #[tokio::test]

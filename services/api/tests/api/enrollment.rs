@@ -146,6 +146,16 @@ async fn a_revoked_certificate_is_not_renewed() {
     let revoked = api.call(&admin, "POST", &path, Some(json!({"reason": "stolen"}))).await;
     assert_eq!(revoked.json(200)["revocation_reason"], "stolen");
     renew(&api, &enrolled).await.problem(403, "enrollment-refused");
+
+    // Without a body it goes too: one says nothing rather than leaving a certificate valid.
+    let second = listed["items"][0]["serial"].as_str().unwrap();
+    let path = format!("/machines/{}/certificates/{second}/revoke", enrolled.machine);
+    let unknown = api.call(&admin, "POST", &path, Some(json!({"why": "x"}))).await;
+    unknown.problem(422, "invalid");
+    for empty in [None, Some(json!({})), Some(json!(null))] {
+        let revoked = api.call(&admin, "POST", &path, empty).await.json(200);
+        assert_eq!(revoked["revocation_reason"], "unspecified");
+    }
 }
 
 #[tokio::test]

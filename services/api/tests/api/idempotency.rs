@@ -1,5 +1,7 @@
 //! Requests that are sent again.
 
+use aws_lc_rs::digest::{SHA256, digest};
+use millwright_core::access::Role;
 use serde_json::{Value, json};
 
 use crate::harness::{ADMIN_PASSWORD, Answer, PASSWORD, TestApi};
@@ -89,18 +91,40 @@ async fn repeats_at_the_same_time_are_done_once() {
 }
 
 #[tokio::test]
-async fn a_key_belongs_to_its_caller_and_a_crashed_run_frees_it() {
+async fn a_key_belongs_to_its_caller() {
+    let api = TestApi::start().await;
+    let (admin, other) = (api.admin().await, api.person(Role::Admin).await);
+    post(&api, &admin, "/users", "k1", user("A")).await.json(201);
+    let theirs = post(&api, &other, "/users", "k1", user("A")).await;
+    let problem = theirs.problem(409, "conflict");
+    assert!(problem["detail"].as_str().unwrap().contains("exists"), "done, and refused: {problem}");
+}
+
+#[tokio::test]
+async fn what_was_interrupted_is_not_done_again() {
     use millwright_store::people::idempotency::{Claim, Key, claim};
     let api = TestApi::start().await;
-    let store = &api.state.store;
-    let key = |caller: &str| Key { caller: caller.to_owned(), key: "k".to_owned() };
-    let at = api.now();
-    assert_eq!(claim(store, &key("a"), b"h", at).await.unwrap(), Claim::Granted);
-    assert_eq!(claim(store, &key("b"), b"h", at).await.unwrap(), Claim::Granted);
-    let soon = at.plus_seconds(59);
-    assert_eq!(claim(store, &key("a"), b"h", soon).await.unwrap(), Claim::Running);
-    let later = at.plus_seconds(61);
-    assert_eq!(claim(store, &key("a"), b"h", later).await.unwrap(), Claim::Granted);
+    let admin = api.admin().await;
+    let me = api.call(&admin, "GET", "/auth/me", None).await.json(200);
+    let (body, caller) = (user("A"), format!("user:{}", me["id"].as_str().unwrap()));
+    // What a platform leaves that ends before it has noted its answer.
+    let request = format!("/api/v1/users\n\n{body}");
+    let hash = digest(&SHA256, request.as_bytes());
+    let key = Key { caller, key: "k1".to_owned() };
+    let begun = claim(&api.state.store, &key, hash.as_ref(), api.now()).await.unwrap();
+    assert_eq!(begun, Claim::Granted);
+
+    for (seconds, told) in [(0, "still running"), (61, "outcome is unknown"), (80_000, "unknown")] {
+        api.pass_seconds(seconds);
+        let admin = api.admin().await;
+        let problem =
+            post(&api, &admin, "/users", "k1", body.clone()).await.problem(409, "conflict");
+        assert!(problem["detail"].as_str().unwrap().contains(told), "{problem}");
+    }
+    let admin = api.admin().await;
+    let users = api.call(&admin, "GET", "/users", None).await.json(200);
+    assert_eq!(users["items"].as_array().unwrap().len(), 1, "only the administrator");
+    post(&api, &admin, "/users", "k2", body).await.json(201);
 }
 
 #[tokio::test]

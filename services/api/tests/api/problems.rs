@@ -89,10 +89,15 @@ async fn health_readiness_and_metrics() {
     assert_eq!(head.headers()["content-length"], "3");
     let ready = get("/readyz").await.json(200);
     assert_eq!(ready, json!({"ready": true, "checks": {"database": {"ok": true}}}));
-    api.state.health.register("bus", || async { Err("no broker".to_owned()) });
+    // Work goes on without the bus.
+    api.state.health.register_informational("bus", || async { Err("no broker".to_owned()) });
+    let bus = json!({"ok": false, "reason": "no broker"});
+    let ready = get("/readyz").await.json(200);
+    assert_eq!((&ready["checks"]["bus"], &ready["ready"]), (&bus, &json!(true)));
+    api.state.health.register("intake", || async { Err("disk full".to_owned()) });
     let ready = get("/readyz").await.json(503);
-    assert_eq!(ready["checks"]["bus"], json!({"ok": false, "reason": "no broker"}));
-    assert_eq!(ready["ready"], false);
+    assert_eq!((&ready["checks"]["bus"], &ready["ready"]), (&bus, &json!(false)));
+    assert_eq!(ready["checks"]["intake"], json!({"ok": false, "reason": "disk full"}));
 
     api.call("", "GET", "/users/0198b2c4-7c1e-7000-8000-0123456789ab", None).await;
     let metrics = get("/metrics").await;

@@ -97,11 +97,12 @@ pub async fn revoke(
 ) -> Result<(), ApiTokenError> {
     caller.require(Permission::WriteApiTokens)?;
     let tx = store.begin().await?;
-    let token = api_tokens::get(&tx, Scope::Organization(caller.organization), id).await?;
+    let scope = Scope::Organization(caller.organization);
+    let token = api_tokens::get(&tx, scope, id).await?;
     if token.revoked_at.is_some() {
         return Ok(tx.rollback().await?);
     }
-    api_tokens::revoke(&tx, id, now).await?;
+    api_tokens::revoke(&tx, scope, id, now).await?;
     records::change(&tx, done(caller, &token, "api_token.revoked", Map::new(), now)).await?;
     Ok(tx.commit().await?)
 }

@@ -92,7 +92,8 @@ async fn by_api_token(
     let due = now.plus_seconds(-LAST_USED_S);
     if token.last_used_at.is_none_or(|last| last <= due) {
         let tx = store.begin().await?;
-        api_tokens::touch(&tx, token.id, now).await?;
+        let scope = Scope::Organization(token.organization);
+        api_tokens::touch(&tx, scope, token.id, now).await?;
         tx.commit().await?;
     }
     let caller = Caller {

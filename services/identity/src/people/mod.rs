@@ -8,6 +8,7 @@ pub mod limits;
 mod passwords;
 pub(crate) mod rate_limit;
 mod records;
+pub mod reset;
 pub(crate) mod secrets;
 pub mod sessions;
 mod sign_in;

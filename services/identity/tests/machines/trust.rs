@@ -5,10 +5,11 @@ use std::fs;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use millwright_core::access::Role;
+use millwright_core::access::{Actor, Role};
 use millwright_identity::machines::{Trust, TrustError};
 use millwright_schemas::api::credentials::{RetireTrust, RotateTrust, TrustPart, TrustVersion};
 use millwright_schemas::wire::trust::{BUNDLE_TYP, TrustBundle};
+use millwright_store::events;
 
 use crate::harness::{Platform, caller, now};
 
@@ -76,6 +77,20 @@ async fn the_first_bundle_is_signed_by_its_own_key() {
     let first = unverified(&chain.bundles[0]);
     let itself = TrustBundle { version: 0, ..first.clone() };
     assert_eq!(follow(&itself, &chain.bundles[0]), Some(first));
+}
+
+#[tokio::test]
+async fn the_first_bundle_is_on_record_once() {
+    let platform = Platform::start().await;
+    platform.restarted_trust().await;
+    let records = platform.audited("trust.created").await;
+    assert_eq!(records.len(), 1);
+    assert_eq!((records[0].organization, records[0].actor), (platform.root, Actor::Platform));
+    let version = platform.trust.current().version();
+    assert_eq!(records[0].details["cas"], serde_json::json!(version.cas));
+    assert_eq!(records[0].details["command_keys"], serde_json::json!(version.command_keys));
+    events::assign_positions(&platform.store).await.unwrap();
+    assert_eq!(events::last_position(&platform.store).await.unwrap(), 1, "its event");
 }
 
 #[tokio::test]

@@ -6,6 +6,9 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use crate::entities::enrollment_code::{ActiveModel, Column, Entity, Model};
 use crate::{StoreError, Tx};
 
+/// How long a code is remembered after its end, in seconds: 30 days.
+pub const KEPT_AFTER_EXPIRY_S: i64 = 30 * 86_400;
+
 /// A code's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredCode {
@@ -91,6 +94,18 @@ pub async fn mark_used(
     Ok(done.rows_affected == 1)
 }
 
+/// Forgets codes that ended longer ago than [`KEPT_AFTER_EXPIRY_S`], used or not.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn forget_expired(tx: &Tx, now: Timestamp) -> Result<(), StoreError> {
+    Entity::delete_many()
+        .filter(Column::ExpiresAt.lt(now.plus_seconds(-KEPT_AFTER_EXPIRY_S).micros()))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
 fn from_row(row: Model) -> Result<StoredCode, StoreError> {
     let corrupt = |reason: &str| StoreError::corrupt("enrollment_codes", reason);
     let used = match row.used_at {
@@ -110,4 +125,29 @@ fn from_row(row: Model) -> Result<StoredCode, StoreError> {
         expires_at: Timestamp::from_micros(row.expires_at),
         used,
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::testing::{machine, now, organization, store};
+
+    #[tokio::test]
+    async fn a_code_is_forgotten_a_month_after_its_end() {
+        let (store, _folder) = store().await;
+        let organization = organization(&store, None).await;
+        let (older, newer) = ([1; 32], [2; 32]);
+        let machines = [machine(&store, organization).await, machine(&store, organization).await];
+        let tx = store.begin().await.unwrap();
+        for (machine, code, ends) in [(machines[0], older, 60), (machines[1], newer, 61)] {
+            let ends = now().plus_seconds(ends);
+            replace(&tx, machine, organization, &code, now(), ends).await.unwrap();
+        }
+        forget_expired(&tx, now().plus_seconds(60 + KEPT_AFTER_EXPIRY_S)).await.unwrap();
+        assert!(find(&tx, &older).await.unwrap().is_some());
+        forget_expired(&tx, now().plus_seconds(61 + KEPT_AFTER_EXPIRY_S)).await.unwrap();
+        assert_eq!(find(&tx, &older).await.unwrap(), None);
+        assert!(find(&tx, &newer).await.unwrap().is_some());
+    }
 }

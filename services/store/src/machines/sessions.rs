@@ -98,3 +98,41 @@ pub async fn delete(tx: &Tx, machine: MachineId) -> Result<(), StoreError> {
     Entity::delete_by_id(machine.uuid()).exec(tx.conn()).await?;
     Ok(())
 }
+
+/// Forgets sessions that have expired. Those of connected machines don't.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn forget_expired(tx: &Tx, now: Timestamp) -> Result<(), StoreError> {
+    Entity::delete_many().filter(Column::ExpiresAt.lte(now.micros())).exec(tx.conn()).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::testing::{machine, now, organization, store};
+
+    #[tokio::test]
+    async fn expired_sessions_are_forgotten_and_live_ones_are_not() {
+        let (store, _folder) = store().await;
+        let organization = organization(&store, None).await;
+        let (gone, away) =
+            (machine(&store, organization).await, machine(&store, organization).await);
+        let connected = machine(&store, organization).await;
+        let filters = vec![("down/#".to_owned(), 1)];
+        let tx = store.begin().await.unwrap();
+        for machine in [gone, away, connected] {
+            put(&tx, machine, "c", &filters, now()).await.unwrap();
+        }
+        expire(&tx, gone, "c", now().plus_seconds(60)).await.unwrap();
+        expire(&tx, away, "c", now().plus_seconds(61)).await.unwrap();
+        forget_expired(&tx, now().plus_seconds(60)).await.unwrap();
+        // Asked with an early time: only what is no longer there isn't taken up.
+        assert_eq!(resume(&tx, gone, "c", now()).await.unwrap(), None);
+        for machine in [away, connected] {
+            assert_eq!(resume(&tx, machine, "c", now()).await.unwrap(), Some(filters.clone()));
+        }
+    }
+}

@@ -176,6 +176,7 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (caller, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
+CREATE INDEX idempotency_keys_caller ON idempotency_keys (caller, created_at);
 
 -- kind is NULL until the signal's first sample that isn't null.
 CREATE TABLE series (

@@ -100,24 +100,47 @@ pub async fn list(
     rows.into_iter().map(from_row).collect()
 }
 
-/// Ends a token.
+/// Ends a token within the scope.
 ///
 /// # Errors
-/// When the database refuses it.
-pub async fn revoke(tx: &Tx, id: ApiTokenId, now: Timestamp) -> Result<(), StoreError> {
+/// [`StoreError::NotFound`] when there is none.
+pub async fn revoke(
+    tx: &Tx,
+    scope: Scope,
+    id: ApiTokenId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let change = ActiveModel { revoked_at: Set(Some(now.micros())), ..Default::default() };
-    Entity::update_many().set(change).filter(Column::Id.eq(id.uuid())).exec(tx.conn()).await?;
-    Ok(())
+    write(tx, scope, id, change).await
 }
 
-/// Notes that a token was used.
+/// Notes that a token within the scope was used.
 ///
 /// # Errors
-/// When the database refuses it.
-pub async fn touch(tx: &Tx, id: ApiTokenId, now: Timestamp) -> Result<(), StoreError> {
+/// [`StoreError::NotFound`] when there is none.
+pub async fn touch(
+    tx: &Tx,
+    scope: Scope,
+    id: ApiTokenId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let change = ActiveModel { last_used_at: Set(Some(now.micros())), ..Default::default() };
-    Entity::update_many().set(change).filter(Column::Id.eq(id.uuid())).exec(tx.conn()).await?;
-    Ok(())
+    write(tx, scope, id, change).await
+}
+
+async fn write(
+    tx: &Tx,
+    scope: Scope,
+    id: ApiTokenId,
+    change: ActiveModel,
+) -> Result<(), StoreError> {
+    let done = Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(id.uuid()))
+        .filter(scope.covers(Column::OrganizationId))
+        .exec(tx.conn())
+        .await?;
+    if done.rows_affected == 1 { Ok(()) } else { Err(StoreError::NotFound("API token")) }
 }
 
 fn scopes_text(scopes: &BTreeSet<Permission>) -> String {
@@ -138,4 +161,58 @@ fn from_row(row: Model) -> Result<ApiToken, StoreError> {
         last_used_at: row.last_used_at.map(Timestamp::from_micros),
         revoked_at: row.revoked_at.map(Timestamp::from_micros),
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use millwright_core::access::Role;
+
+    use super::*;
+    use crate::people::users::{self, PasswordHash, User};
+    use crate::testing::{now, organization, store};
+
+    #[tokio::test]
+    async fn a_token_is_changed_within_its_scope_only() {
+        let (store, _folder) = store().await;
+        let (ours, theirs) = (organization(&store, None).await, organization(&store, None).await);
+        let user = User {
+            id: UserId(Uuid::now_v7()),
+            organization: ours,
+            email: "a@example.org".to_owned(),
+            name: "A".to_owned(),
+            role: Role::Admin,
+            password_hash: PasswordHash::new(String::new()),
+            version: 1,
+            created_at: now(),
+            updated_at: now(),
+            disabled_at: None,
+        };
+        let token = ApiToken {
+            id: ApiTokenId(Uuid::now_v7()),
+            organization: ours,
+            name: "T".to_owned(),
+            hash: vec![1; 32],
+            scopes: BTreeSet::new(),
+            created_by: user.id,
+            created_at: now(),
+            expires_at: None,
+            last_used_at: None,
+            revoked_at: None,
+        };
+        let tx = store.begin().await.unwrap();
+        users::insert(&tx, &user).await.unwrap();
+        insert(&tx, &token).await.unwrap();
+        let (ours, theirs) = (Scope::Organization(ours), Scope::Organization(theirs));
+        for result in
+            [revoke(&tx, theirs, token.id, now()).await, touch(&tx, theirs, token.id, now()).await]
+        {
+            assert!(matches!(result, Err(StoreError::NotFound(_))), "{result:?}");
+        }
+        assert_eq!(get(&tx, ours, token.id).await.unwrap(), token);
+        touch(&tx, ours, token.id, now()).await.unwrap();
+        revoke(&tx, ours, token.id, now()).await.unwrap();
+        let changed = get(&tx, ours, token.id).await.unwrap();
+        assert_eq!((changed.last_used_at, changed.revoked_at), (Some(now()), Some(now())));
+    }
 }

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use millwright_core::access::{Caller, Forbidden, Permission};
+use millwright_core::access::{Actor, Caller, Forbidden, Permission};
 use millwright_core::audit::Subject;
-use millwright_schemas::Timestamp;
 use millwright_schemas::api::credentials::{RetireTrust, RotateTrust, TrustPart, TrustVersion};
 use millwright_schemas::api::enrollment::TrustChain;
 use millwright_schemas::wire::trust::TrustBundle;
+use millwright_schemas::{OrganizationId, Timestamp};
 use millwright_store::changes::{self, Change};
 use millwright_store::machines::{organizations, trust as rows};
 use millwright_store::{Store, StoreError, Tx};
@@ -168,7 +168,7 @@ impl Trust {
         let version = next_state.version();
         let tx = self.store.begin().await?;
         rows::insert(&tx, next_state.bundle(), &jws, now).await?;
-        record(&tx, caller, action, &version, now).await?;
+        record(&tx, (caller.organization, caller.actor), action, &version, now).await?;
         tx.commit().await?;
         self.state.send_replace(Arc::new(next_state));
         Ok(version)
@@ -177,14 +177,14 @@ impl Trust {
 
 async fn record(
     tx: &Tx,
-    caller: &Caller,
+    (organization, actor): (OrganizationId, Actor),
     action: &'static str,
     version: &TrustVersion,
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let change = Change {
-        organization: caller.organization,
-        actor: caller.actor,
+        organization,
+        actor,
         action,
         subject: Subject::new("trust_bundle", version.version),
         version: i64::try_from(version.version).ok(),
@@ -201,8 +201,15 @@ async fn create_first(
 ) -> Result<TrustBundle, TrustError> {
     let state = load(folder, bundle::first(folder, now)?)?;
     let jws = state.sign_bundle(state.bundle())?;
+    // Nobody else creates it meanwhile: one process has the data folder.
+    let root = organizations::root(store).await?;
     let tx = store.begin().await?;
     rows::insert(&tx, state.bundle(), &jws, now).await?;
+    // Without an organization there is nobody whose log it could be in.
+    if let Some(root) = root {
+        let by = (root, Actor::Platform);
+        record(&tx, by, "trust.created", &state.version(), now).await?;
+    }
     tx.commit().await?;
     Ok(state.bundle().clone())
 }

@@ -1,0 +1,65 @@
+//! `millwright admin`, as a real process on a real data folder.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use millwright_identity::people::People;
+use millwright_identity::people::bootstrap::{ADMIN_EMAIL, bootstrap};
+use millwright_identity::people::sessions::{SignInError, log_in, refresh};
+use millwright_schemas::api::page::PageQuery;
+use millwright_schemas::{Secret, Timestamp};
+use millwright_store::page::PageRequest;
+use millwright_store::{DataFolderLock, Scope, Store, audit};
+
+fn reset(folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_millwright"))
+        .args(["admin", "reset-password", "--data-dir"])
+        .arg(folder)
+        .output()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_administrator_gets_a_new_password_and_the_old_one_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = Timestamp::from_millis(1_763_775_000_000);
+    let old = Secret::new("an old password");
+    let people = People::set_up(folder.path()).unwrap();
+    let store = Store::open_sqlite(folder.path()).await.unwrap();
+    bootstrap(&people, &store, Some(old.clone()), now).await.unwrap();
+    let session = log_in(&people, &store, ADMIN_EMAIL, old.clone(), None, now).await.unwrap();
+    store.close().await;
+
+    let output = reset(folder.path());
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let new = told.trim().strip_prefix("Sign in as admin@localhost with password ").unwrap();
+
+    let store = Store::open_sqlite(folder.path()).await.unwrap();
+    let wrong = log_in(&people, &store, ADMIN_EMAIL, old, None, now).await;
+    assert!(matches!(wrong, Err(SignInError::WrongCredentials)), "{wrong:?}");
+    let ended = refresh(&people, &store, &session.refresh_token, now).await;
+    assert!(matches!(ended, Err(SignInError::SessionEnded)), "{ended:?}");
+    log_in(&people, &store, ADMIN_EMAIL, Secret::new(new), None, now).await.unwrap();
+    let page = PageRequest::parse(&PageQuery::default()).unwrap();
+    let records = audit::list(&store, Scope::Platform, &page).await.unwrap();
+    let record = records.iter().find(|(_, record)| record.action == "user.updated").unwrap();
+    assert_eq!(record.1.details["changed"], serde_json::json!(["password"]));
+}
+
+#[tokio::test]
+async fn a_folder_in_use_and_one_without_a_database_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = reset(folder.path());
+    assert!(!empty.status.success());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
+
+    let _running = DataFolderLock::acquire(folder.path()).unwrap();
+    Store::open_sqlite(folder.path()).await.unwrap().close().await;
+    let refused = reset(folder.path());
+    assert!(!refused.status.success() && refused.stdout.is_empty());
+    let why = String::from_utf8(refused.stderr).unwrap();
+    assert!(why.contains("in use by another process"), "{why}");
+}
