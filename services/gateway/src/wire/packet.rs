@@ -244,12 +244,12 @@ pub enum Farewell {
     Quota,
     /// 0x98: the credential was revoked.
     Revoked,
-    /// 0xA0: the certificate has expired.
-    Expired,
     /// 0x9A
     Retain,
     /// 0x9B
     Qos,
+    /// 0xA0: the certificate has expired.
+    Expired,
     /// 0xA1
     SubscriptionId,
 }
