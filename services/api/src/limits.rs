@@ -25,8 +25,6 @@ pub const IDEMPOTENCY_KEY_MAX_CHARS: usize = 128;
 pub const IDEMPOTENT_ANSWER_MAX_BYTES: usize = 64 * 1024;
 /// Longest text of a caller that stands in an error, in characters.
 pub const QUOTED_MAX_CHARS: usize = 200;
-/// Types that one request for events may name.
-pub const EVENT_TYPES_MAX: usize = 50;
 /// Streams of server-sent events at the same time, over all callers.
 pub const STREAMS_MAX: usize = 1_000;
 /// Streams of server-sent events at the same time, per caller.

@@ -16,3 +16,7 @@ pub const EXTERNAL_ID_MAX: usize = 200;
 pub const SEARCH_MAX: usize = 100;
 /// Machines that one machine can connect.
 pub const CHILDREN_MAX: u64 = 1_000;
+/// Types that one request for events may name.
+pub const EVENT_TYPES_MAX: usize = 50;
+/// What the caller sent, as it stands in an error, in characters; what is beyond isn't shown.
+pub const SHOWN_MAX: usize = 64;

@@ -1,11 +1,10 @@
 //! What of a machine's messages is missing, doubled or refused.
 
 use actix_web::{get, web};
-use millwright_core::access::Permission;
+use millwright_registry::readings;
 use millwright_schemas::api::loss::{Gap, Loss, LossCounters, StreamCursor};
 use millwright_schemas::{MachineId, Timestamp};
-use millwright_store::Scope;
-use millwright_store::telemetry::reads::loss::{self, Counters};
+use millwright_store::telemetry::reads::loss::Counters;
 use millwright_store::telemetry::streams::{CursorRow, GapRow};
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -30,9 +29,7 @@ async fn get_loss(
     Authenticated(caller): Authenticated,
     id: web::Path<MachineId>,
 ) -> Result<web::Json<Loss>, ApiError> {
-    caller.require(Permission::ReadTelemetry)?;
-    let scope = Scope::Organization(caller.organization);
-    let found = loss::read(&state.store, scope, *id).await?;
+    let found = readings::loss(&state.store, &caller, *id).await?;
     Ok(web::Json(Loss {
         streams: found.cursors.iter().map(cursor).collect(),
         gaps: found.gaps.iter().map(gap).collect(),

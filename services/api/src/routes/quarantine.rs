@@ -3,13 +3,11 @@
 use actix_web::{get, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use millwright_core::access::Permission;
+use millwright_registry::readings;
 use millwright_schemas::MachineId;
 use millwright_schemas::api::loss::{PayloadEncoding, QuarantinePage, Quarantined};
 use millwright_schemas::api::page::PageQuery;
-use millwright_store::Scope;
-use millwright_store::page::PageRequest;
-use millwright_store::telemetry::reads::quarantine::{self, Quarantined as Row};
+use millwright_store::telemetry::reads::quarantine::Quarantined as Row;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::loss::counters;
@@ -35,10 +33,7 @@ async fn list_quarantine(
     id: web::Path<MachineId>,
     query: web::Query<PageQuery>,
 ) -> Result<web::Json<QuarantinePage>, ApiError> {
-    caller.require(Permission::ReadTelemetry)?;
-    let request = PageRequest::<i64>::parse(&query)?;
-    let scope = Scope::Organization(caller.organization);
-    let (page, counted) = quarantine::list(&state.store, scope, *id, &request).await?;
+    let (page, counted) = readings::quarantine(&state.store, &caller, *id, &query).await?;
     let items = page.items.into_iter().map(view).collect();
     let (next_cursor, counters) = (page.next_cursor, counters(counted));
     Ok(web::Json(QuarantinePage { items, next_cursor, counters }))

@@ -1,13 +1,11 @@
 //! A machine's signals with their newest values.
 
 use actix_web::{get, web};
-use millwright_core::access::Permission;
+use millwright_registry::readings;
 use millwright_schemas::MachineId;
 use millwright_schemas::api::page::{Page, PageQuery};
 use millwright_schemas::api::telemetry::Signal;
-use millwright_store::Scope;
-use millwright_store::page::PageRequest;
-use millwright_store::telemetry::reads::signals::{self, SignalState};
+use millwright_store::telemetry::reads::signals::SignalState;
 use serde_json::Value;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -33,10 +31,7 @@ async fn list_signals(
     id: web::Path<MachineId>,
     query: web::Query<PageQuery>,
 ) -> Result<web::Json<Page<Signal>>, ApiError> {
-    caller.require(Permission::ReadTelemetry)?;
-    let request = PageRequest::<String>::parse(&query)?;
-    let scope = Scope::Organization(caller.organization);
-    let page = signals::list(&state.store, scope, *id, &request).await?;
+    let page = readings::signals(&state.store, &caller, *id, &query).await?;
     let items = page.items.into_iter().map(view).collect();
     Ok(web::Json(Page { items, next_cursor: page.next_cursor }))
 }

@@ -3,12 +3,12 @@
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use millwright_core::access::Permission;
+use millwright_registry::readings::{event_position, event_types};
 use millwright_schemas::MachineId;
 use millwright_schemas::api::events::{DomainEvent, EventStreamQuery};
 use millwright_schemas::api::telemetry::LiveSample;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::events::{position, types};
 use crate::error::ApiError;
 use crate::extract::Authenticated;
 use crate::query::{LiveQuery, Pairs};
@@ -40,10 +40,10 @@ async fn stream_events(
     query: web::Query<EventStreamQuery>,
 ) -> Result<HttpResponse, ApiError> {
     caller.require(Permission::ReadEvents)?;
-    let types = types(query.types.as_deref())?;
+    let types = event_types(query.types.as_deref())?;
     let after = match last_event_id(request.headers())? {
         None if query.after.is_none() => state.positions.last(),
-        last => position(last.or(query.after))?,
+        last => event_position(last.or(query.after))?,
     };
     let right = Right::of(&request, &state, &caller, Permission::ReadEvents)?;
     let place = streams.take_place(caller.actor)?;

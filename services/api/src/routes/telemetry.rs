@@ -1,16 +1,15 @@
 //! A machine's signals over time.
 
 use actix_web::{get, web};
-use millwright_core::access::Permission;
+use millwright_registry::readings;
 use millwright_schemas::MachineId;
 use millwright_schemas::api::telemetry::{SeriesPoints, TelemetryChart, TelemetrySeries};
-use millwright_store::Scope;
-use millwright_store::telemetry::reads::chart::{self, Chart, ChartPoints};
+use millwright_store::telemetry::reads::chart::{Chart, ChartPoints};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
 use crate::extract::Authenticated;
-use crate::query::{ChartQuery, Pairs};
+use crate::query::{Pairs, chart_input};
 use crate::state::AppState;
 
 /// Registers the handlers.
@@ -38,10 +37,8 @@ async fn get_telemetry(
     id: web::Path<MachineId>,
     query: web::Query<Pairs>,
 ) -> Result<web::Json<TelemetryChart>, ApiError> {
-    caller.require(Permission::ReadTelemetry)?;
-    let ChartQuery { signals, range } = ChartQuery::parse(&query, state.now())?;
-    let scope = Scope::Organization(caller.organization);
-    let charts = chart::read(&state.store, scope, *id, &signals, range).await?;
+    let (input, now) = (chart_input(&query), state.now());
+    let charts = readings::chart(&state.store, &caller, *id, input, now).await?;
     Ok(web::Json(TelemetryChart { series: charts.into_iter().map(view).collect() }))
 }
 

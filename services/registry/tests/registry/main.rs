@@ -13,3 +13,4 @@ mod harness;
 mod machines;
 mod organizations;
 mod placement;
+mod readings;

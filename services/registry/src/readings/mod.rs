@@ -1,0 +1,17 @@
+//! What machines have sent and what has changed, as it is read.
+
+mod chart;
+mod domain_events;
+mod loss;
+mod machine_events;
+mod parameters;
+mod quarantine;
+mod signals;
+
+pub use chart::{ChartInput, chart};
+pub use domain_events::{EventPage, domain_events, event_position, event_types};
+pub use loss::loss;
+pub use machine_events::machine_events;
+pub use parameters::signal_names;
+pub use quarantine::quarantine;
+pub use signals::signals;
