@@ -116,7 +116,7 @@ impl Live {
     }
 
     /// Hands a copy of what this process has committed to all who watch.
-    pub(crate) fn publish(&self, copy: LiveCopy) {
+    pub fn publish(&self, copy: LiveCopy) {
         let copy = Arc::new(copy);
         let state = self.lock();
         if let Some(sender) = state.here.get(&copy.machine) {
