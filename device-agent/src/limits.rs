@@ -61,6 +61,12 @@ pub const LOSS_REPORT_INTERVAL: Duration = Duration::from_secs(60);
 /// How long the agent tries to empty its outbox when it is told to stop.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a starting agent waits for a data folder that another program uses; then it says so
+/// and ends.
+pub const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+/// Between two attempts to have the data folder.
+pub const LOCK_RETRY: Duration = Duration::from_millis(50);
+
 /// A request or answer on the local socket, in bytes. A longer line ends the connection.
 pub const LOCAL_LINE_BYTES: usize = 128 * 1024;
 /// Connections to the local socket at once. Further ones wait.

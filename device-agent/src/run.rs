@@ -10,14 +10,14 @@ use millwright_schemas::wire::events::EventType;
 use serde_json::{Map, Value, json};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::collector::{Collector, Gathering};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::drivers::DriverConfig;
-use crate::limits::{DRAIN_TIMEOUT, READINGS_QUEUED};
+use crate::limits::{DRAIN_TIMEOUT, LOCK_PATIENCE, LOCK_RETRY, READINGS_QUEUED};
 use crate::local::{self, BindError, LocalServer};
 use crate::outbox::{Outbox, OutboxError, OutboxHandle};
 use crate::status::{DriverStatus, Status, StatusBoard};
@@ -89,6 +89,24 @@ pub fn lock(data_dir: &Path) -> Result<DataDirLock, RunError> {
     }
 }
 
+/// The same, but `status` and `enroll` may have it for a moment: that must not keep a service from
+/// starting, for good as the case may be.
+async fn lock_patiently(data_dir: &Path) -> Result<DataDirLock, RunError> {
+    let patience = Instant::now() + LOCK_PATIENCE;
+    let mut told = false;
+    loop {
+        match lock(data_dir) {
+            Err(RunError::Locked(_)) if Instant::now() < patience => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::info!("waiting for the data folder, which another program uses");
+                }
+                sleep(LOCK_RETRY).await;
+            }
+            result => return result,
+        }
+    }
+}
+
 /// Runs the agent until it is told to stop.
 ///
 /// # Errors
@@ -98,7 +116,7 @@ pub async fn run(
     data_dir: &Path,
     mut stop_signal: StopSignal,
 ) -> Result<(), RunError> {
-    let _lock = lock(data_dir)?;
+    let _lock = lock_patiently(data_dir).await?;
     let (outbox, problem) = open_outbox(config, data_dir)?;
     let socket = local::bind(data_dir, &config.local)?;
     let (outbox, outbox_thread) = OutboxHandle::start(outbox).map_err(RunError::System)?;

@@ -1,7 +1,7 @@
 //! An agent as a real process.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
 
 use anyhow::ensure;
@@ -94,15 +94,54 @@ impl Agent {
     /// Starts it.
     pub fn run(&mut self) {
         assert!(self.process.is_none(), "the agent runs already");
+        let mut command = self.run_command();
+        self.start(&mut command);
+    }
+
+    fn run_command(&self) -> Command {
         let mut command = self.command(&["run"]);
         command.arg("--stop-on-eof").arg("--config").arg(self.folder.join("agent.toml"));
+        command
+    }
+
+    fn start(&mut self, command: &mut Command) {
         let name = format!("millwright-agent {}", self.name);
-        self.process = Some(Process::start(&name, &mut command, self.log_file()));
+        self.process = Some(Process::start(&name, command, self.log_file()));
+    }
+
+    /// Starts it without SIGXFSZ, so that a file that reaches the limit of its size is an error
+    /// like a full disk, and not the end.
+    pub fn run_without_size_signal(&mut self) {
+        assert!(self.process.is_none(), "the agent runs already");
+        let agent = self.run_command();
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
+        command.arg(agent.get_program()).args(agent.get_args());
+        // Of the surroundings' settings it has only taken away.
+        for (name, _) in agent.get_envs() {
+            command.env_remove(name);
+        }
+        self.start(&mut command);
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("the agent runs").id()
     }
 
     /// SIGKILL: what it had in memory is lost.
     pub fn kill(&mut self) {
         self.process.take().expect("the agent runs").kill();
+    }
+
+    /// How it ended by itself, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        let ended = self.process.as_mut()?.ended();
+        if ended.is_some() {
+            self.process = None;
+        }
+        ended
     }
 
     /// SIGTERM, and waits for the end, which must be an orderly one.
@@ -147,6 +186,12 @@ impl Reporter {
     pub fn raise(&self, code: &str, source: &str) -> anyhow::Result<()> {
         let more = ["--severity", "major", "--message", "raised by the test"];
         self.report("raise", code, source, &more)
+    }
+
+    /// `fault raise` with a context of so many bytes.
+    pub fn raise_large(&self, code: &str, source: &str, bytes: usize) -> anyhow::Result<()> {
+        let context = format!("filler={}", "x".repeat(bytes));
+        self.report("raise", code, source, &["--context", &context])
     }
 
     /// `fault clear`. Success means that the agent has taken it.

@@ -65,6 +65,12 @@ impl Platform {
         self.folder.path()
     }
 
+    /// The process id.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("the platform runs").id()
+    }
+
     /// `http://127.0.0.1:…`
     #[must_use]
     pub fn url(&self) -> String {

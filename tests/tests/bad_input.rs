@@ -67,9 +67,10 @@ async fn a_value_at_fault_leaves_the_others() {
     assert_eq!(api.latest(&device.machine, "good").await.expect("stored"), 1.5);
     let found = quarantined(&api, &device.machine).await;
     assert_eq!(found.len(), 1, "one entry a message: {found:?}");
-    for name in ["list", "object"] {
+    for name in ["list", "object", "a signal name must not be empty"] {
         assert!(found[0].1.contains(name), "{name} isn't named: {found:?}");
     }
+    assert_eq!(signals(&api, &device.machine).await, 1, "no signal without a name");
 
     // The first sample fixes a signal's kind.
     publish(&device, Version::V3, topic, br#"{"good":"text now","other":2}"#).await;
@@ -108,6 +109,41 @@ async fn a_poisonous_message_among_good_ones_is_set_aside_alone() {
 }
 
 #[tokio::test]
+async fn a_message_that_the_database_refuses_is_set_aside_alone() {
+    let platform = Platform::start().await;
+    let api = platform.api().await;
+    let device = Device::enroll(&platform, &api, "refused").await;
+    let mut other = open_database(&platform).await;
+    let trigger = "CREATE TRIGGER poison BEFORE INSERT ON points WHEN NEW.value = 666 \
+                   BEGIN SELECT RAISE(ABORT, 'poisonous value'); END";
+    sqlx::query(trigger).execute(&mut other).await.expect("the trigger");
+    let mut connection = device.connect(Version::V5).await;
+    // All of them wait for the lock, and then share a batch.
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.expect("the lock");
+    let now = chrono::Utc::now().timestamp_millis();
+    let topic = device.topic("up/telemetry");
+    let mut ids = Vec::new();
+    for index in 0..40 {
+        let value = if index == 20 { 666 } else { index };
+        let payload = json!({ "ts": now + index, "values": { "counter": value } }).to_string();
+        ids.push(connection.send_publish(&topic, payload.as_bytes()).await.expect("sent"));
+    }
+    sqlx::query("ROLLBACK").execute(&mut other).await.expect("the lock is let go");
+    for id in ids {
+        assert_eq!(connection.acknowledged(id).await.expect("an acknowledgement for each"), 0);
+    }
+
+    let points = platform.database().await.points(&device.machine).await.unwrap();
+    let values: Vec<f64> = points["counter"].iter().filter_map(|point| point.1).collect();
+    let wanted: Vec<f64> = (0..40).filter(|index| *index != 20).map(f64::from).collect();
+    assert_eq!(values, wanted);
+    let found = quarantined(&api, &device.machine).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].0, "refused_by_database", "{found:?}");
+    assert!(found[0].1.contains("poisonous value"), "{found:?}");
+}
+
+#[tokio::test]
 async fn a_locked_database_delays_acknowledgements_and_loses_nothing() {
     let platform = Platform::start().await;
     let api = platform.api().await;
@@ -136,12 +172,17 @@ async fn a_locked_database_delays_acknowledgements_and_loses_nothing() {
 
 /// Another program holds the database's write lock.
 async fn lock_database(platform: &Platform) -> sqlx::SqliteConnection {
+    let mut connection = open_database(platform).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.expect("the lock");
+    connection
+}
+
+/// Another program's connection to the database.
+async fn open_database(platform: &Platform) -> sqlx::SqliteConnection {
     let options = sqlx::sqlite::SqliteConnectOptions::new()
         .filename(platform.data_dir().join("millwright.db"))
         .busy_timeout(Duration::from_secs(10));
-    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.expect("the lock");
-    connection
+    sqlx::SqliteConnection::connect_with(&options).await.unwrap()
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@
 mod local_socket;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -137,6 +137,23 @@ fn a_second_agent_is_refused() {
     let code = format!("mwe1.{}.{}", "0".repeat(32), "0".repeat(64));
     let forced = ["enroll", "--force", "--url", "http://127.0.0.1:1", "--code", &code];
     assert_eq!(output(&forced, &data_dir).status.code(), Some(4));
+}
+
+#[test]
+fn asking_a_starting_agent_for_its_status_does_not_keep_it_from_starting() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    fs::create_dir(&data_dir).unwrap();
+    // `status` has this lock while it reads the files of an agent that doesn't run.
+    let lock = fs::File::create(data_dir.join("agent.lock")).unwrap();
+    lock.lock().unwrap();
+    let mut child = agent(&["run"], &data_dir).stderr(Stdio::piped()).spawn().unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let _running = Running(child);
+    let waits = |line: &std::io::Result<String>| line.as_ref().unwrap().contains("waiting for");
+    assert!(log.lines().any(|line| waits(&line)), "it ended");
+    drop(lock);
+    until("it answers", || output(&["status"], &data_dir).status.success());
 }
 
 #[test]
