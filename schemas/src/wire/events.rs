@@ -229,22 +229,23 @@ impl Severity {
 /// Data of `fault.raised`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultRaised {
-    /// The fault's code, such as `E-204`; 1 to 128 bytes.
+    /// The fault's code, such as `E-204`; 1 to 128 bytes. A number counts as its text.
+    #[serde(deserialize_with = "lenient_text")]
     pub code: String,
     /// The component, such as `axis.x`; empty for the machine as a whole.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "lenient_text")]
     pub source: String,
     /// How bad it is. An unknown word counts as `indeterminate`.
     #[serde(default, deserialize_with = "lenient_severity")]
     pub severity: Severity,
-    /// For people, in the machine's language.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    /// For people, in the machine's language. What is too long is cut by the receiver.
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "lenient_text")]
     pub message: String,
     /// Values at the time of the fault.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Map::is_empty", deserialize_with = "lenient_map")]
     pub context: Map<String, Value>,
     /// Unix milliseconds since when it is active; only within `fault.snapshot`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "lenient_time")]
     pub since_ts: Option<i64>,
 }
 
@@ -255,13 +256,41 @@ fn lenient_severity<'de, D: serde::Deserializer<'de>>(
     Ok(word.as_str().map_or(Severity::Indeterminate, Severity::from_word))
 }
 
+// A fault that is known only half is better than one that nobody sees: what deviates in form is
+// read for what it can be taken for. The event keeps its data as they were received.
+
+fn lenient_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Null => String::new(),
+        Value::String(text) => text,
+        other => other.to_string(),
+    })
+}
+
+fn lenient_map<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Map<String, Value>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Object(map) => map,
+        Value::Null => Map::new(),
+        other => Map::from_iter([("value".to_owned(), other)]),
+    })
+}
+
+fn lenient_time<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<i64>, D::Error> {
+    Ok(Value::deserialize(deserializer)?.as_i64())
+}
+
 /// Data of `fault.cleared`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultCleared {
     /// The code that was raised.
+    #[serde(deserialize_with = "lenient_text")]
     pub code: String,
     /// The component that was raised.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "lenient_text")]
     pub source: String,
 }
 
@@ -317,43 +346,70 @@ pub struct Event {
     pub fault: Option<FaultEvent>,
 }
 
-/// Decodes a payload of `up/events`.
+/// As received: a time that isn't one must not cost the event.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Received {
+    #[serde(default)]
+    id: Option<EventId>,
+    #[serde(default)]
+    outbox: Option<OutboxId>,
+    #[serde(default)]
+    seq: Option<u64>,
+    #[serde(default)]
+    ts: Value,
+    #[serde(rename = "type")]
+    event_type: EventType,
+    #[serde(default)]
+    data: Map<String, Value>,
+}
+
+/// Decodes a payload of `up/events`. A `ts` that is no integer is kept as `reported_ts` in the
+/// data, and the event has no device time.
 ///
 /// # Errors
 /// What makes the event unusable.
 pub fn decode(payload: &[u8]) -> Result<Event, WireError> {
     check_size(payload)?;
-    let message: EventMessage =
+    let mut received: Received =
         serde_json::from_slice(payload).map_err(|error| match error.classify() {
             serde_json::error::Category::Data => WireError::Form(error.to_string()),
             _ => WireError::Json(error.to_string()),
         })?;
-    if message.seq.is_some() != message.outbox.is_some() {
+    if received.seq.is_some() != received.outbox.is_some() {
         return Err(WireError::field("seq", "outbox and seq go together: give both or neither"));
     }
-    if let Some(seq) = message.seq
+    if let Some(seq) = received.seq
         && !(1..=INTEGER_MAX).contains(&seq)
     {
         return Err(WireError::field("seq", format!("{seq} is not between 1 and 2^53")));
     }
-    let fault = decode_fault(&message)?;
+    let ts = received.ts.as_i64().map(Timestamp::from_millis);
+    if ts.is_none() && !received.ts.is_null() {
+        received.data.insert("reported_ts".to_owned(), received.ts);
+    }
+    let fault = decode_fault(&received.event_type, &received.data)?;
     Ok(Event {
-        id: message.id,
-        outbox: message.outbox,
-        seq: message.seq,
-        ts: message.ts.map(Timestamp::from_millis),
-        event_type: message.event_type,
-        data: message.data,
+        id: received.id,
+        outbox: received.outbox,
+        seq: received.seq,
+        ts,
+        event_type: received.event_type,
+        data: received.data,
         fault,
     })
 }
 
-fn decode_fault(message: &EventMessage) -> Result<Option<FaultEvent>, WireError> {
-    let data = || Value::Object(message.data.clone());
+fn decode_fault(
+    event_type: &EventType,
+    data: &Map<String, Value>,
+) -> Result<Option<FaultEvent>, WireError> {
+    let data = || Value::Object(data.clone());
     let form = |error: serde_json::Error| WireError::field("data", error.to_string());
-    let fault = match message.event_type {
+    let fault = match event_type {
         EventType::FaultRaised => {
-            let fault: FaultRaised = serde_json::from_value(data()).map_err(form)?;
+            let mut fault: FaultRaised = serde_json::from_value(data()).map_err(form)?;
+            cut(&mut fault.message);
             check_fault("data", &fault)?;
             FaultEvent::Raised(fault)
         }
@@ -364,14 +420,15 @@ fn decode_fault(message: &EventMessage) -> Result<Option<FaultEvent>, WireError>
             FaultEvent::Cleared(fault)
         }
         EventType::FaultSnapshot => {
-            let snapshot: FaultSnapshot = serde_json::from_value(data()).map_err(form)?;
+            let mut snapshot: FaultSnapshot = serde_json::from_value(data()).map_err(form)?;
             if snapshot.faults.len() > SNAPSHOT_FAULTS_MAX {
                 return Err(WireError::field(
                     "data.faults",
                     format!("{} faults, more than {SNAPSHOT_FAULTS_MAX}", snapshot.faults.len()),
                 ));
             }
-            for (index, fault) in snapshot.faults.iter().enumerate() {
+            for (index, fault) in snapshot.faults.iter_mut().enumerate() {
+                cut(&mut fault.message);
                 check_fault(&format!("data.faults[{index}]"), fault)?;
             }
             FaultEvent::Snapshot(snapshot)
@@ -379,6 +436,13 @@ fn decode_fault(message: &EventMessage) -> Result<Option<FaultEvent>, WireError>
         _ => return Ok(None),
     };
     Ok(Some(fault))
+}
+
+/// Cuts a message to its bound, at a character.
+fn cut(message: &mut String) {
+    if message.len() > FAULT_MESSAGE_MAX_BYTES {
+        message.truncate(message.floor_char_boundary(FAULT_MESSAGE_MAX_BYTES));
+    }
 }
 
 /// Checks a fault's code, source and message.
@@ -425,6 +489,26 @@ mod tests {
             let Some(FaultEvent::Raised(fault)) = event.fault else { panic!("a fault") };
             assert_eq!(fault.severity, Severity::Indeterminate);
         }
+    }
+
+    #[test]
+    fn a_fault_survives_deviations_of_form() {
+        for ts in ["1763775000.5", "\"2025-11-22T01:30:00Z\"", "\"1763775000123\"", "true"] {
+            let payload = format!(r#"{{"type":"fault.raised","ts":{ts},"data":{{"code":"E-1"}}}}"#);
+            let event = decode(payload.as_bytes()).expect(ts);
+            assert_eq!(event.ts, None);
+            assert_eq!(event.data["reported_ts"].to_string(), ts);
+        }
+        let long = "ä".repeat(2_000);
+        let payload = format!(
+            r#"{{"type":"fault.raised","data":{{"code":5,"source":null,"message":"{long}",
+                "context":[1],"since_ts":"x"}}}}"#
+        );
+        let event = decode(payload.as_bytes()).expect("decodes");
+        let Some(FaultEvent::Raised(fault)) = event.fault else { panic!("a fault") };
+        assert_eq!((fault.code.as_str(), fault.source.as_str()), ("5", ""));
+        assert_eq!((fault.message.len(), fault.since_ts), (2_048, None));
+        assert_eq!(event.data["message"], long, "the data are kept as received");
     }
 
     #[test]

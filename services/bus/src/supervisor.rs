@@ -168,6 +168,8 @@ impl Run {
         let credentials = Credentials::random();
         let spawned = Command::new(&self.program)
             .args(&self.args)
+            // The platform's settings, its first password among them, are none of its business.
+            .env_clear()
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             // Ctrl-C in a terminal goes to the whole group; the parent decides when it ends.
