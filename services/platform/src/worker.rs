@@ -13,6 +13,7 @@ use millwright_schemas::Timestamp;
 use millwright_store::jobs::{self, AfterFailure, Job};
 use millwright_store::machines::revocations::DISCONNECT_JOB;
 use millwright_store::{Store, StoreError};
+use prometheus::{IntGauge, Registry};
 use tokio_util::sync::CancellationToken;
 
 /// How long a job may run before another worker may take it, in seconds.
@@ -71,10 +72,32 @@ pub(crate) async fn follow_access(wake: AccessWake, stop: CancellationToken) -> 
     }
 }
 
+/// Registers the number of jobs that failed for good.
+pub(crate) fn dead_jobs(metrics: &Registry) -> Result<IntGauge, prometheus::Error> {
+    let help = "Jobs that failed for good, as of the last look; somebody must see to them";
+    let dead = IntGauge::new("millwright_jobs_dead", help)?;
+    metrics.register(Box::new(dead.clone()))?;
+    Ok(dead)
+}
+
+async fn show_dead(store: &Store, dead: &IntGauge) -> Result<bool, StoreError> {
+    dead.set(i64::try_from(jobs::count_dead(store).await?).unwrap_or(i64::MAX));
+    Ok(false)
+}
+
 /// Does jobs until stopped.
-pub(crate) async fn run_jobs(store: Store, wake: AccessWake, stop: CancellationToken) {
+pub(crate) async fn run_jobs(
+    store: Store,
+    wake: AccessWake,
+    dead: IntGauge,
+    stop: CancellationToken,
+) {
     loop {
-        let pause = match next_job(&store, &wake).await {
+        let done = match next_job(&store, &wake).await {
+            Ok(false) => show_dead(&store, &dead).await,
+            done => done,
+        };
+        let pause = match done {
             Ok(true) => continue,
             Ok(false) => JOB_POLL,
             Err(error) => {
@@ -97,12 +120,15 @@ async fn next_job(store: &Store, wake: &AccessWake) -> Result<bool, StoreError> 
     let Some(job) = jobs::take(store, DISCONNECT_JOB, start, lease).await? else {
         return Ok(false);
     };
-    match perform(&job, wake) {
-        Ok(()) => jobs::complete(store, job.id).await?,
+    let applied = match perform(&job, wake) {
+        Ok(()) => jobs::complete(store, &job).await?,
         Err(reason) => {
             tracing::warn!(job.id = %job.id, job.kind = %job.kind, %reason, "job failed");
-            jobs::fail(store, job.id, &reason, after_failure(job.attempts, now())).await?;
+            jobs::fail(store, &job, &reason, after_failure(job.attempts, now())).await?
         }
+    };
+    if !applied {
+        tracing::warn!(job.id = %job.id, "a job took longer than its lease; another did it again");
     }
     Ok(true)
 }
@@ -160,5 +186,29 @@ mod tests {
         };
         assert_eq!((wait(1), wait(2), wait(9)), (Some(2), Some(4), Some(512)));
         assert_eq!(wait(10), None);
+    }
+
+    #[tokio::test]
+    async fn dead_jobs_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_sqlite(folder.path()).await.unwrap();
+        let tx = store.begin().await.unwrap();
+        let job = jobs::NewJob {
+            organization: None,
+            kind: DISCONNECT_JOB,
+            ordering_key: "a".to_owned(),
+            payload: serde_json::Value::Null,
+            run_at: now(),
+            created_at: now(),
+        };
+        jobs::enqueue(&tx, job).await.unwrap();
+        tx.commit().await.unwrap();
+        let dead = dead_jobs(&Registry::new()).unwrap();
+        show_dead(&store, &dead).await.unwrap();
+        assert_eq!(dead.get(), 0);
+        let job = jobs::take(&store, DISCONNECT_JOB, now(), now()).await.unwrap().unwrap();
+        jobs::fail(&store, &job, "never", jobs::AfterFailure::Bury).await.unwrap();
+        show_dead(&store, &dead).await.unwrap();
+        assert_eq!(dead.get(), 1);
     }
 }

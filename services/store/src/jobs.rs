@@ -2,12 +2,13 @@
 //!
 //! Of the jobs with one ordering key only the oldest unfinished one runs. A job is leased while
 //! it runs; when its worker dies the lease ends and another takes it, so a job must be safe to
-//! repeat. What fails for good stays as `dead`, visible, and no longer holds up its key.
+//! repeat. A worker that comes back after its lease no longer decides about the job: only the
+//! attempt that was started last does. What fails for good stays as `dead`, visible, and no longer holds up its key.
 
 use millwright_schemas::{JobId, OrganizationId, Timestamp};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
-    QueryOrder, QuerySelect, Statement,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -46,7 +47,7 @@ pub struct Job {
     pub ordering_key: String,
     /// What the worker needs.
     pub payload: Value,
-    /// How often it has been started, this time included.
+    /// How often it has been started, this time included. Tells this lease from later ones.
     pub attempts: i64,
     /// Why it failed the last time.
     pub last_error: Option<String>,
@@ -109,16 +110,32 @@ pub async fn take(
     Ok(job)
 }
 
-/// The job is done: removes it.
+/// Who decides about a job: the attempt that runs it now.
+fn is_running(job: &Job) -> Condition {
+    Condition::all()
+        .add(Column::Id.eq(job.id.uuid()))
+        .add(Column::State.eq("running"))
+        .add(Column::Attempts.eq(job.attempts))
+}
+
+/// The job is done: removes it. `false`: its lease had ended and another has taken or settled
+/// it; nothing is changed.
 ///
 /// # Errors
 /// When the database can't be used.
-pub async fn complete(store: &Store, id: JobId) -> Result<(), StoreError> {
+pub async fn complete(store: &Store, job: &Job) -> Result<bool, StoreError> {
     let tx = store.begin().await?;
-    Entity::delete_many().filter(Column::Id.eq(id.uuid())).exec(tx.conn()).await?;
-    // The next job of the same key may run now.
-    tx.mark_jobs();
-    tx.commit().await
+    let done = Entity::delete_many().filter(is_running(job)).exec(tx.conn()).await?;
+    finish(tx, done.rows_affected).await
+}
+
+async fn finish(tx: Tx, rows: u64) -> Result<bool, StoreError> {
+    if rows > 0 {
+        // The next job of the same key may run now.
+        tx.mark_jobs();
+    }
+    tx.commit().await?;
+    Ok(rows > 0)
 }
 
 /// What becomes of a job that failed.
@@ -130,16 +147,17 @@ pub enum AfterFailure {
     Bury,
 }
 
-/// The job failed.
+/// The job failed. `false`: its lease had ended and another has taken or settled it; nothing is
+/// changed.
 ///
 /// # Errors
 /// When the database can't be used.
 pub async fn fail(
     store: &Store,
-    id: JobId,
+    job: &Job,
     error: &str,
     then: AfterFailure,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let tx = store.begin().await?;
     let mut row = ActiveModel {
         leased_until: Set(None),
@@ -153,9 +171,16 @@ pub async fn fail(
         }
         AfterFailure::Bury => row.state = Set("dead".to_owned()),
     }
-    Entity::update_many().set(row).filter(Column::Id.eq(id.uuid())).exec(tx.conn()).await?;
-    tx.mark_jobs();
-    tx.commit().await
+    let done = Entity::update_many().set(row).filter(is_running(job)).exec(tx.conn()).await?;
+    finish(tx, done.rows_affected).await
+}
+
+/// How many jobs failed for good: somebody must look at them.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn count_dead(store: &Store) -> Result<u64, StoreError> {
+    Ok(Entity::find().filter(Column::State.eq("dead")).count(store.readers()).await?)
 }
 
 /// Jobs that failed for good, newest first.
@@ -218,10 +243,11 @@ mod tests {
         add(&store, "a", 2).await;
         let other = add(&store, "b", 3).await;
 
-        assert_eq!(take_at(&store, now()).await.unwrap().id, first);
+        let running = take_at(&store, now()).await.unwrap();
+        assert_eq!(running.id, first);
         assert_eq!(take_at(&store, now()).await.unwrap().id, other, "another key isn't held up");
         assert_eq!(take_at(&store, now()).await, None, "the key is busy");
-        complete(&store, first).await.unwrap();
+        assert!(complete(&store, &running).await.unwrap());
         assert_eq!(take_at(&store, now()).await.unwrap().payload, 2);
     }
 
@@ -236,13 +262,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_worker_whose_lease_ended_no_longer_decides() {
+        let (store, _folder) = store().await;
+        add(&store, "a", 1).await;
+        let slow = take_at(&store, now()).await.unwrap();
+        let later = now().plus_seconds(LEASE_S);
+        let current = take_at(&store, later).await.unwrap();
+        assert!(!complete(&store, &slow).await.unwrap());
+        assert!(!fail(&store, &slow, "too late", AfterFailure::Bury).await.unwrap());
+        assert_eq!(count_dead(&store).await.unwrap(), 0);
+        assert_eq!(take_at(&store, later).await, None, "the other still runs it");
+
+        let again = AfterFailure::RetryAt(later);
+        assert!(fail(&store, &current, "no answer", again).await.unwrap());
+        assert!(!complete(&store, &current).await.unwrap(), "it has been given back");
+        let last = take_at(&store, later).await.unwrap();
+        assert_eq!((last.attempts, last.last_error.as_deref()), (3, Some("no answer")));
+        assert!(complete(&store, &last).await.unwrap());
+        assert!(!complete(&store, &last).await.unwrap(), "it is gone");
+    }
+
+    #[tokio::test]
     async fn a_failed_job_is_retried_later_then_buried_without_holding_up_its_key() {
         let (store, _folder) = store().await;
         let id = add(&store, "a", 1).await;
         add(&store, "a", 2).await;
-        take_at(&store, now()).await.unwrap();
+        let job = take_at(&store, now()).await.unwrap();
         let later = now().plus_seconds(10);
-        fail(&store, id, "no answer", AfterFailure::RetryAt(later)).await.unwrap();
+        assert!(fail(&store, &job, "no answer", AfterFailure::RetryAt(later)).await.unwrap());
         assert_eq!(
             take_at(&store, now()).await,
             None,
@@ -250,7 +297,9 @@ mod tests {
         );
         let again = take_at(&store, later).await.unwrap();
         assert_eq!((again.id, again.last_error.as_deref()), (id, Some("no answer")));
-        fail(&store, id, "never", AfterFailure::Bury).await.unwrap();
+        assert_eq!(count_dead(&store).await.unwrap(), 0);
+        assert!(fail(&store, &again, "never", AfterFailure::Bury).await.unwrap());
+        assert_eq!(count_dead(&store).await.unwrap(), 1);
         assert_eq!(dead(&store, 10).await.unwrap().len(), 1);
         assert_eq!(take_at(&store, later).await.unwrap().payload, 2);
     }

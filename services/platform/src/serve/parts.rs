@@ -81,6 +81,7 @@ impl Parts {
         let hosts = vec![endpoint.host.clone()];
         let (tls_config, renew_at) = tls::issue(&trust, &hosts)?;
         let tls_setting = TlsSetting::new(tls_config);
+        let dead_jobs = worker::dead_jobs(&metrics)?;
         let gateway_parts = GatewayParts {
             directory,
             intake: ingest.intake(),
@@ -113,7 +114,7 @@ impl Parts {
 
         let keep = tls::keep_current(trust, hosts, tls_setting, renew_at, stop.clone());
         tasks.spawn(keep);
-        tasks.spawn(worker::run_jobs(store.clone(), wake.clone(), stop.clone()));
+        tasks.spawn(worker::run_jobs(store.clone(), wake.clone(), dead_jobs, stop.clone()));
         tasks.spawn(worker::keep_house(store.clone(), stop.clone()));
         spawn_logged(&tasks, "access wake-ups", worker::follow_access(wake, stop.clone()));
         spawn_logged(&tasks, "live copies", bridge::live(bus.bus.clone(), live, stop.clone()));
