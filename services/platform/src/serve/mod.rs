@@ -3,13 +3,13 @@
 mod addresses;
 mod bridge;
 mod bus;
+mod files;
 mod parts;
 mod tls;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context;
 use millwright_store::DataFolderLock;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -22,11 +22,14 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// Runs the platform until it is told to stop.
 pub(crate) async fn run(config: Config, stop_on_eof: bool) -> anyhow::Result<()> {
+    files::raise_limit();
     let _lock = DataFolderLock::acquire(&config.data_dir)?;
     AddressFile::remove_stale(&config.data_dir);
     let mut parts = Parts::start(&config).await?;
     let _addresses = AddressFile::write(&config.data_dir, parts.http, parts.mqtt)
-        .with_context(|| format!("addresses.json in {}", config.data_dir.display()))?;
+        // Only a hint for scripts; a full disk is no reason not to run.
+        .inspect_err(|error| tracing::warn!(%error, "addresses.json can't be written"))
+        .ok();
     announce(parts.http, parts.mqtt, config.tls.is_some());
     let ended = tokio::select! {
         signal = stop_signal(stop_on_eof) => signal.map(|name| tracing::info!(signal = name, "stopping")),

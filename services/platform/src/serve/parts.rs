@@ -25,18 +25,20 @@ use millwright_schemas::api::enrollment::MqttEndpoint;
 use millwright_schemas::secret::Secret;
 use millwright_store::Store;
 use millwright_store::sequencer::{Positions, Sequencer};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::bus::RunningBus;
-use super::{bridge, tls};
+use super::{bridge, files, tls};
 use crate::config::Config;
 use crate::worker::{self, AccessWake, now};
 
 /// The name under which this process's connections stand in the database.
 const GATEWAY_NAME: &str = "embedded";
+/// Connections of machines that wait to be accepted: after a restart a fleet comes at once.
+const MQTT_BACKLOG: u32 = 4_096;
 /// Threads that answer HTTP requests.
 const HTTP_WORKERS: usize = 2;
 
@@ -61,7 +63,7 @@ impl Parts {
         // The doors first: a taken port should be told before anything else is done, such as
         // showing a password that is shown only once.
         let http = http_door(config)?;
-        let socket = listen(config.mqtt).await?;
+        let socket = listen(config.mqtt)?;
         let mqtt = socket.local_addr()?;
         let endpoint = mqtt_endpoint(config.public_mqtt.as_deref(), mqtt)?;
 
@@ -88,7 +90,7 @@ impl Parts {
             down: bridge::down(&bus.bus, stop.clone())?,
             notices: None,
             metrics: Metrics::new(&metrics)?,
-            settings: Settings::default(),
+            settings: Settings { connections_max: files::connections_max(), ..Settings::default() },
         };
         let gateway = Gateway::start(gateway_parts, socket, tls_setting.clone());
 
@@ -148,10 +150,15 @@ impl Parts {
     }
 }
 
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("can't listen for machines on {address}; choose another --mqtt"))
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let open = || -> std::io::Result<TcpListener> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A restart must not wait for the connections of the run before.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(MQTT_BACKLOG)
+    };
+    open().with_context(|| format!("can't listen for machines on {address}; choose another --mqtt"))
 }
 
 fn http_door(config: &Config) -> anyhow::Result<ServerConfig> {
@@ -260,7 +267,7 @@ fn readiness(store: &Store, ingest: &Ingest, bus: &Bus) -> Health {
         }
     });
     let status = bus.status();
-    health.register("bus", move || {
+    health.register_informational("bus", move || {
         let connected = status.borrow().connected;
         async move {
             let slow = "not connected; work goes on, more slowly";
