@@ -75,11 +75,7 @@ impl Platform {
     pub(crate) async fn enrol(&self, count: usize) -> Result<Vec<Arc<Machine>>> {
         let mut machines = Vec::with_capacity(count);
         for number in 0..count {
-            let body =
-                json!({"name": format!("M{number}"), "serial_number": format!("B-{number}")});
-            let machine = self.post("/machines", &body).await?;
-            let id = machine["id"].as_str().context("id")?.to_owned();
-            let code = self.post(&format!("/machines/{id}/enrollment-codes"), &json!({})).await?;
+            let code = self.enrollment_code(&format!("B-{number}")).await?;
             let key = KeyPair::generate()?;
             let csr = CertificateParams::default().serialize_request(&key)?.pem()?;
             let answer = self.post("/enroll", &json!({"code": code, "csr": csr})).await?;
