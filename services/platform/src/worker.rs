@@ -10,9 +10,8 @@ use millwright_bus::Bus;
 use millwright_bus::topics::{self, Wake};
 use millwright_gateway::directory_store::StoreDirectory;
 use millwright_schemas::Timestamp;
-use millwright_store::jobs::{self, AfterFailure, Job};
 use millwright_store::machines::revocations::DISCONNECT_JOB;
-use millwright_store::{Store, StoreError};
+use millwright_store::{Store, StoreError, jobs, machines, people};
 use prometheus::{IntGauge, Registry};
 use tokio_util::sync::CancellationToken;
 
@@ -22,10 +21,6 @@ const LEASE_S: i64 = 60;
 const JOB_POLL: Duration = Duration::from_secs(5);
 /// Pause after the database could not be used.
 const FAILURE_PAUSE: Duration = Duration::from_secs(2);
-/// A job that failed this often is dead.
-const ATTEMPTS_MAX: i64 = 10;
-/// First pause before a failed job is tried again, in seconds; doubled each time.
-const RETRY_S: i64 = 2;
 /// How often what has expired is removed.
 const HOUSEKEEPING: Duration = Duration::from_secs(15 * 60);
 
@@ -113,43 +108,20 @@ pub(crate) async fn run_jobs(
     }
 }
 
-/// Does the next due job; `false`: there is none.
+/// Does the next due job; `false`: there is none. Disconnections are the only kind so far; they
+/// can't fail, and one that isn't noted as done is done again when its lease has ended.
 async fn next_job(store: &Store, wake: &AccessWake) -> Result<bool, StoreError> {
     let start = now();
     let lease = start.plus_seconds(LEASE_S);
     let Some(job) = jobs::take(store, DISCONNECT_JOB, start, lease).await? else {
         return Ok(false);
     };
-    let applied = match perform(&job, wake) {
-        Ok(()) => jobs::complete(store, &job).await?,
-        Err(reason) => {
-            tracing::warn!(job.id = %job.id, job.kind = %job.kind, %reason, "job failed");
-            jobs::fail(store, &job, &reason, after_failure(job.attempts, now())).await?
-        }
-    };
-    if !applied {
+    // Gateways read from the database whom it concerns.
+    wake.everywhere();
+    if !jobs::complete(store, &job).await? {
         tracing::warn!(job.id = %job.id, "a job took longer than its lease; another did it again");
     }
     Ok(true)
-}
-
-fn perform(job: &Job, wake: &AccessWake) -> Result<(), String> {
-    match job.kind.as_str() {
-        // Gateways read from the database whom it concerns.
-        DISCONNECT_JOB => {
-            wake.everywhere();
-            Ok(())
-        }
-        other => Err(format!("no worker for jobs of kind {other:?}")),
-    }
-}
-
-fn after_failure(attempts: i64, now: Timestamp) -> AfterFailure {
-    if attempts >= ATTEMPTS_MAX {
-        return AfterFailure::Bury;
-    }
-    let doublings = u32::try_from(attempts.clamp(1, ATTEMPTS_MAX) - 1).unwrap_or(0);
-    AfterFailure::RetryAt(now.plus_seconds(RETRY_S << doublings))
 }
 
 /// Removes what has expired, in transactions of its own.
@@ -160,32 +132,52 @@ pub(crate) async fn keep_house(store: Store, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        if let Err(error) = forget_expired(&store).await {
+        if let Err(error) = forget_expired(&store, now()).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "housekeeping failed");
         }
     }
 }
 
-async fn forget_expired(store: &Store) -> Result<(), StoreError> {
+/// A transaction for each, so that machines' messages needn't wait for all of them.
+async fn forget_expired(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     let tx = store.begin().await?;
-    millwright_store::people::sessions::forget_expired(&tx, now()).await?;
+    people::sessions::forget_expired(&tx, now).await?;
+    tx.commit().await?;
+    let tx = store.begin().await?;
+    people::idempotency::forget_expired(&tx, now).await?;
+    tx.commit().await?;
+    let tx = store.begin().await?;
+    machines::enrollment_codes::forget_expired(&tx, now).await?;
+    tx.commit().await?;
+    let tx = store.begin().await?;
+    machines::sessions::forget_expired(&tx, now).await?;
     tx.commit().await
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use millwright_store::people::idempotency::{Claim, Key, claim, finish};
+
     use super::*;
 
-    #[test]
-    fn a_failed_job_waits_longer_each_time_and_is_buried_in_the_end() {
-        let now = Timestamp::from_micros(0);
-        let wait = |attempts| match after_failure(attempts, now) {
-            AfterFailure::RetryAt(time) => Some(time.seconds()),
-            AfterFailure::Bury => None,
-        };
-        assert_eq!((wait(1), wait(2), wait(9)), (Some(2), Some(4), Some(512)));
-        assert_eq!(wait(10), None);
+    #[tokio::test]
+    async fn housekeeping_forgets_old_keys_and_can_be_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_sqlite(folder.path()).await.unwrap();
+        let key = Key { caller: "a".to_owned(), key: "k".to_owned() };
+        let start = Timestamp::from_millis(1_763_775_000_000);
+        claim(&store, &key, b"h", start).await.unwrap();
+        finish(&store, &key, 201, None).await.unwrap();
+        let day = people::idempotency::KEPT_S;
+        forget_expired(&store, start.plus_seconds(day)).await.unwrap();
+        // Asked with an early time, so that the claim itself forgets nothing.
+        let done = Claim::Done { status: 201, response: None };
+        assert_eq!(claim(&store, &key, b"h", start).await.unwrap(), done);
+        for _ in 0..2 {
+            forget_expired(&store, start.plus_seconds(day + 1)).await.unwrap();
+        }
+        assert_eq!(claim(&store, &key, b"h", start).await.unwrap(), Claim::Granted);
     }
 
     #[tokio::test]
