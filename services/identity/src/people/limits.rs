@@ -22,10 +22,16 @@ pub const REFRESH_TOKEN_S: i64 = 14 * 86_400;
 /// same time, or a retry after a lost answer, not for theft; in seconds.
 pub const REFRESH_GRACE_S: i64 = 10;
 
-/// Failed sign-ins in a row for one account before it must wait.
+/// Failed sign-ins in a row for one account from one address before it must wait there.
 pub const ACCOUNT_ATTEMPTS: f64 = 10.0;
-/// Seconds for one more attempt at an account.
+/// Seconds for one more attempt at an account from an address.
 pub const ACCOUNT_ATTEMPT_S: f64 = 10.0;
+/// Failed sign-ins in a row for one account from all addresses before it must wait everywhere.
+/// Far more than one address has, so that nobody keeps another out of their account alone.
+pub const ACCOUNT_ALL_ATTEMPTS: f64 = 100.0;
+/// Seconds for one more attempt at an account from anywhere. One address gets its attempts back
+/// more slowly than this, so alone it can't use up the account's.
+pub const ACCOUNT_ALL_ATTEMPT_S: f64 = 2.0;
 /// Failed sign-ins in a row from one address before it must wait.
 pub const ADDRESS_ATTEMPTS: f64 = 30.0;
 /// Seconds for one more attempt from an address.
