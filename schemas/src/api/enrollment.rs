@@ -85,6 +85,7 @@ pub fn renewal_text(machine: MachineId, signed_at: i64, csr_pem: &str) -> Vec<u8
 
 /// Which signed trust bundles are wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TrustQuery {
     /// The version the machine has; later ones are answered.

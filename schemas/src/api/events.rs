@@ -41,18 +41,21 @@ pub struct DomainEvents {
     pub items: Vec<DomainEvent>,
     /// Where to go on: pass it as `after`. Moves past events that were filtered out.
     pub next_after: i64,
-    /// As in other lists: pass it as `after` for the next page; null when this was the last one
+    /// As in other lists: pass it as `cursor` for the next page; null when this was the last one
     /// for now.
     pub next_cursor: Option<String>,
 }
 
 /// Which domain events are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct DomainEventQuery {
     /// Events after this position; 0 for all.
     #[param(minimum = 0, default = 0)]
     pub after: Option<i64>,
+    /// `next_cursor` of the page before, instead of `after`.
+    pub cursor: Option<String>,
     /// Types, separated by commas; `machine.*` stands for all that start with `machine.`.
     pub types: Option<String>,
     /// Items, 1 to 500.
@@ -62,6 +65,7 @@ pub struct DomainEventQuery {
 
 /// Which domain events are wanted as they happen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct EventStreamQuery {
     /// Events after this position; without it and `Last-Event-ID`, from now on.

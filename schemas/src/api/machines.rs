@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::page::PageQuery;
 use crate::ids::{MachineId, OrganizationId, SiteId};
 use crate::time::Timestamp;
 
@@ -174,6 +175,7 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 
 /// Which machines are wanted; all conditions hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct MachineQuery {
     /// In this state.
@@ -188,6 +190,19 @@ pub struct MachineQuery {
     pub q: Option<String>,
     /// `system:id`, as another system calls it.
     pub external_id: Option<String>,
+    /// Items a page, 1 to 500.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+impl MachineQuery {
+    /// Which page of them is wanted.
+    #[must_use]
+    pub fn page(&self) -> PageQuery {
+        PageQuery { limit: self.limit, cursor: self.cursor.clone() }
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ pub struct Page<T> {
 
 /// Which page is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// Items a page, 1 to 500.

@@ -108,6 +108,7 @@ pub struct MachineEvent {
 
 /// Which reported events are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct MachineEventQuery {
     /// Only this type; `fault.*` stands for all that start with `fault.`.

@@ -11,6 +11,9 @@ use millwright_store::page::InvalidPage;
 
 use crate::limits::{BODY_MAX_BYTES, QUOTED_MAX_CHARS};
 
+/// How serde begins to tell of a field that isn't known.
+const UNKNOWN_FIELD: &str = "unknown field `";
+
 /// Any error with its chain of causes.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -231,7 +234,10 @@ impl From<JsonPayloadError> for ApiError {
             }
             // "… at line 1 column 5" is part of the text.
             JsonPayloadError::Deserialize(error) if error.classify() == Category::Data => {
-                Self::Invalid { detail: quoted(&error.to_string()), errors: field_of(&error) }
+                Self::Invalid {
+                    detail: quoted(&error.to_string()),
+                    errors: field_of(&error.to_string()),
+                }
             }
             JsonPayloadError::Deserialize(error) => {
                 Self::Malformed(quoted(&format!("not JSON: {error}")))
@@ -253,7 +259,11 @@ impl From<PayloadError> for ApiError {
 
 impl From<QueryPayloadError> for ApiError {
     fn from(error: QueryPayloadError) -> Self {
-        Self::Malformed(quoted(&format!("query: {}", cause(&error))))
+        let text = cause(&error);
+        if text.starts_with(UNKNOWN_FIELD) {
+            return Self::Invalid { detail: quoted(&text), errors: field_of(&text) };
+        }
+        Self::Malformed(quoted(&format!("query: {text}")))
     }
 }
 
@@ -274,19 +284,18 @@ fn too_large() -> ApiError {
 }
 
 /// What the caller sent stands in the text: keep it short.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     text.chars().take(QUOTED_MAX_CHARS).collect()
 }
 
 /// serde names the field of a missing or unknown one within back quotes.
-fn field_of(error: &serde_json::Error) -> Vec<FieldProblem> {
-    let text = error.to_string();
-    let field = ["missing field `", "unknown field `"]
+fn field_of(text: &str) -> Vec<FieldProblem> {
+    let field = ["missing field `", UNKNOWN_FIELD]
         .iter()
         .find_map(|start| text.strip_prefix(start))
         .and_then(|rest| rest.split_once('`'))
         .map(|(field, _)| quoted(field));
-    field.map(|field| FieldProblem { field, message: quoted(&text) }).into_iter().collect()
+    field.map(|field| FieldProblem { field, message: quoted(text) }).into_iter().collect()
 }
 
 /// The error and its causes in one line.

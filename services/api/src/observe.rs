@@ -81,7 +81,8 @@ pub(crate) async fn middleware(
     let route = request.match_pattern().unwrap_or_else(|| "other".to_owned());
     let https = request.app_data::<web::Data<AppState>>().is_some_and(|state| state.is_https());
     let metrics = request.app_data::<web::Data<RequestMetrics>>().cloned();
-    let span = tracing::info_span!("http.request", http.method = %method, http.route = %route);
+    let label = method_label(&method);
+    let span = tracing::info_span!("http.request", http.method = label, http.route = %route);
 
     // Keep no clone of the request meanwhile: routing needs it for itself. Handlers' errors are
     // answers already; what is an error here was refused before any handler.
@@ -98,12 +99,26 @@ pub(crate) async fn middleware(
         "answered"
     );
     if let Some(metrics) = metrics {
-        let labels = [method.as_str(), &route, status.as_str()];
+        let labels = [label, &route, status.as_str()];
         metrics.0.with_label_values(&labels).observe(started.elapsed().as_secs_f64());
     }
     let page = !response.request().path().starts_with(API_PREFIX);
     secure(response.headers_mut(), page, https);
     Ok(response)
+}
+
+/// Any word can be sent as a method: each would be a metric of its own, for ever.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }
 
 /// Refusals of the HTTP server itself are plain text or empty: they become problems too.

@@ -3,20 +3,21 @@
 use millwright_registry::readings::{ChartInput, signal_names};
 use millwright_schemas::MachineId;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, quoted};
 
 /// A query as it was written; names may come repeatedly.
 pub(crate) type Pairs = Vec<(String, String)>;
 
 /// What `GET /machines/{id}/telemetry` asks for.
-pub(crate) fn chart_input(pairs: &Pairs) -> ChartInput {
+pub(crate) fn chart_input(pairs: &Pairs) -> Result<ChartInput, ApiError> {
+    only(pairs, &["signal", "from", "to", "points"])?;
     let text = |name| one(pairs, name).map(str::to_owned);
-    ChartInput {
+    Ok(ChartInput {
         signals: signals(pairs),
         from: text("from"),
         to: text("to"),
         points: text("points"),
-    }
+    })
 }
 
 /// What `GET /telemetry/stream` asks for.
@@ -29,12 +30,22 @@ pub(crate) struct LiveQuery {
 
 impl LiveQuery {
     pub(crate) fn parse(pairs: &Pairs) -> Result<Self, ApiError> {
+        only(pairs, &["machine_id", "signal"])?;
         let machine = one(pairs, "machine_id")
             .ok_or_else(|| ApiError::invalid_field("machine_id", "name a machine"))?
             .parse::<MachineId>()
             .map_err(|error| ApiError::invalid_field("machine_id", error.to_string()))?;
         Ok(Self { machine, signals: signal_names(signals(pairs))? })
     }
+}
+
+/// A name that isn't known is refused: a condition with a slip in it must not list everything.
+fn only(pairs: &Pairs, known: &[&str]) -> Result<(), ApiError> {
+    let unknown = pairs.iter().find(|(name, _)| !known.contains(&name.as_str()));
+    let Some((name, _)) = unknown else { return Ok(()) };
+    let name = quoted(name);
+    let message = format!("unknown field `{name}`, expected one of {}", known.join(", "));
+    Err(ApiError::invalid_field(&name, message))
 }
 
 fn one<'a>(pairs: &'a Pairs, name: &str) -> Option<&'a str> {

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, get, patch, post, web};
 use millwright_registry::machines;
 use millwright_schemas::MachineId;
 use millwright_schemas::api::machines::{CreateMachine, Machine, MachineQuery, UpdateMachine};
-use millwright_schemas::api::page::{Page, PageQuery};
+use millwright_schemas::api::page::Page;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
@@ -26,7 +26,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 /// Machines of the caller's organization and all below it, oldest first.
 #[utoipa::path(
     tag = "machines",
-    params(MachineQuery, PageQuery),
+    params(MachineQuery),
     responses((status = 200, description = "One page", body = Page<Machine>))
 )]
 #[get("/machines")]
@@ -34,8 +34,8 @@ async fn list_machines(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
     wanted: web::Query<MachineQuery>,
-    page: web::Query<PageQuery>,
 ) -> Result<web::Json<Page<Machine>>, ApiError> {
+    let page = wanted.page();
     Ok(web::Json(machines::list(&state.store, &caller, wanted.into_inner(), &page).await?))
 }
 

@@ -37,7 +37,7 @@ async fn get_telemetry(
     id: web::Path<MachineId>,
     query: web::Query<Pairs>,
 ) -> Result<web::Json<TelemetryChart>, ApiError> {
-    let (input, now) = (chart_input(&query), state.now());
+    let (input, now) = (chart_input(&query)?, state.now());
     let charts = readings::chart(&state.store, &caller, *id, input, now).await?;
     Ok(web::Json(TelemetryChart { series: charts.into_iter().map(view).collect() }))
 }

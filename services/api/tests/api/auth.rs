@@ -99,6 +99,25 @@ async fn failed_attempts_run_out_and_come_back() {
 }
 
 #[tokio::test]
+async fn wrong_sign_ins_from_one_address_keep_no_other_address_out() {
+    let api = TestApi::start().await;
+    let elsewhere = reqwest::Client::builder()
+        .no_proxy()
+        .local_address("127.0.0.2".parse::<std::net::IpAddr>().unwrap())
+        .build()
+        .unwrap();
+    let url = format!("{}/api/v1/auth/login", api.url);
+    let wrong = json!({"email": "admin@localhost", "password": "wrong"});
+    for _ in 0..30 {
+        elsewhere.post(&url).json(&wrong).send().await.unwrap();
+    }
+    assert_eq!(elsewhere.post(&url).json(&wrong).send().await.unwrap().status(), 429);
+    let here = api.login("admin@localhost", ADMIN_PASSWORD).await;
+    here.json(200);
+    assert_eq!(here.header("ratelimit-remaining"), "10");
+}
+
+#[tokio::test]
 async fn right_sign_ins_do_not_use_up_attempts() {
     let api = TestApi::start().await;
     for _ in 0..12 {

@@ -47,6 +47,22 @@ async fn bodies_that_cannot_be_read() {
 }
 
 #[tokio::test]
+async fn invented_methods_are_counted_as_one() {
+    let api = TestApi::start().await;
+    for n in 0..50 {
+        let method = Method::from_bytes(format!("INVENTED{n}").as_bytes()).unwrap();
+        let answer = api.request(method, "/api/v1/users").send().await.unwrap();
+        assert_eq!(answer.status(), 405);
+    }
+    let metrics = api.request(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+    assert!(!metrics.contains("INVENTED"), "{metrics}");
+    let count = metrics.lines().find(|line| {
+        line.starts_with("millwright_http_request_duration_seconds_count{method=\"other\"")
+    });
+    assert!(count.is_some_and(|line| line.ends_with(" 50")), "{metrics}");
+}
+
+#[tokio::test]
 async fn paths_that_are_not_there() {
     let api = TestApi::start().await;
     for path in ["/", "/nothing", "/api/v1", "/api/v1/nothing", "/api/v2/users"] {

@@ -283,7 +283,7 @@ async fn wrong_parameters_are_named() {
     for (rest, field) in [
         ("telemetry", "signal"),
         ("telemetry?signal=", "signal"),
-        (&format!("telemetry?x=1{many}"), "signal"),
+        (&format!("telemetry?points=1{many}"), "signal"),
         ("telemetry?signal=a&from=yesterday", "from"),
         ("telemetry?signal=a&to=2026-13-01T00:00:00Z", "to"),
         ("telemetry?signal=a&from=2000&to=1000", "from"),
@@ -296,6 +296,10 @@ async fn wrong_parameters_are_named() {
         ("events?from=2&to=1", "from"),
         ("events?cursor=AAAA", "cursor"),
         ("quarantine?cursor=AAAA", "cursor"),
+        ("telemetry?signal=a&form=1000", "form"),
+        ("signals?signal=a", "signal"),
+        ("events?typ=fault.raised", "typ"),
+        ("quarantine?bogus", "bogus"),
     ] {
         let answer = plant.api.call(&plant.token, "GET", &plant.path(rest), None).await;
         assert_eq!(answer.problem(422, "invalid")["errors"][0]["field"], field, "{rest}");
@@ -303,6 +307,19 @@ async fn wrong_parameters_are_named() {
     for (path, field) in [
         ("/events?after=-1", "after"),
         ("/events?limit=0", "limit"),
+        ("/events?cursor=x", "cursor"),
+        ("/events?cursor=-1", "cursor"),
+        ("/events?after=1&cursor=1", "cursor"),
+        ("/events?type=machine.created", "type"),
+        ("/events/stream?bogus=1", "bogus"),
+        ("/telemetry/stream?bogus=1", "bogus"),
+        ("/machines?bogus=1", "bogus"),
+        ("/sites?bogus=1", "bogus"),
+        ("/organizations?bogus=1", "bogus"),
+        ("/users?bogus=1", "bogus"),
+        ("/api-tokens?bogus=1", "bogus"),
+        ("/audit?bogus=1", "bogus"),
+        ("/trust?after=0&bogus=1", "bogus"),
         ("/events?types=Machine", "types"),
         ("/events/stream?after=-1", "after"),
         ("/events/stream?types=%20;", "types"),
@@ -353,6 +370,9 @@ async fn domain_events_by_position() {
         .collect();
     assert_eq!(places, [1, 2]);
     assert_eq!(all["next_after"], 2);
+    let path = format!("/events?limit=2&cursor={}", all["next_cursor"].as_str().unwrap());
+    let more = plant.api.call(&plant.token, "GET", &path, None).await.json(200);
+    assert_eq!(more["items"][0]["position"], 3);
     let viewer = plant.api.person(Role::Viewer).await;
     plant.api.call(&viewer, "GET", "/events", None).await.json(200);
 }

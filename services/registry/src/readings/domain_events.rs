@@ -36,7 +36,7 @@ pub async fn domain_events(
     if !(1..=LIMIT_MAX).contains(&limit) {
         return Err(InvalidPage::Limit(limit).into());
     }
-    let (after, types) = (event_position(wanted.after)?, event_types(wanted.types.as_deref())?);
+    let (after, types) = (start(wanted)?, event_types(wanted.types.as_deref())?);
     let scope = Scope::Organization(caller.organization);
     // Before the events: what is given a position meanwhile comes next time.
     let last = events::last_position(store).await?;
@@ -45,6 +45,16 @@ pub async fn domain_events(
     let seen = events.last().map_or(after, |event| event.position);
     let next_after = if more { seen } else { seen.max(last) };
     Ok(EventPage { events, next_after, more })
+}
+
+/// Where the page begins: `cursor` is what every other list calls it.
+fn start(wanted: &DomainEventQuery) -> Result<i64, RegistryError> {
+    let Some(cursor) = &wanted.cursor else { return event_position(wanted.after) };
+    if wanted.after.is_some() {
+        return Err(RegistryError::field("cursor", "give after or cursor, not both"));
+    }
+    let position = cursor.parse().ok().filter(|position| *position >= 0);
+    position.ok_or_else(|| InvalidPage::Cursor(cursor.chars().take(64).collect()).into())
 }
 
 /// A position to go on after; by default the beginning.

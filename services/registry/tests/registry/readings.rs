@@ -75,7 +75,7 @@ async fn events_go_on_where_the_last_page_ended() {
     let last = events::assign_positions(&registry.store).await.unwrap().unwrap();
     let read = async |after, limit| {
         let types = Some("machine.*".to_owned());
-        let wanted = DomainEventQuery { after, types, limit: Some(limit) };
+        let wanted = DomainEventQuery { after, types, limit: Some(limit), ..Default::default() };
         readings::domain_events(&registry.store, &registry.customer, &wanted).await
     };
     let first = read(None, 1).await.unwrap();
