@@ -349,10 +349,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             self.gateway.metrics().machines.dec();
             self.gateway.metrics().ends.with_label_values(&[end.as_str()]).inc();
             self.gateway.notify(key.machine, &seat, Presence::Disconnected(end.as_str()));
-            drop(seat);
+            // Before the seat is given up: it shows that the machine isn't back yet.
             if let Some(will) = will {
                 self.gateway.wills().publish(key.machine, key.generation, will);
             }
+            drop(seat);
             tracing::debug!(machine.id = %key.machine, reason = end.as_str(), "connection ended");
             self.gateway.closed(key, end.as_str(), kept_s);
         } else {

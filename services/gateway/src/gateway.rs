@@ -193,11 +193,14 @@ impl Gateway {
         let key = SessionKey { machine, generation: opened.generation, client_id };
         let children = opened.children.clone();
         match self.registry.enter(machine, opened.generation, credential, children) {
-            Ok(seat) => Ok(Admitted {
-                seated: Seated { key, seat },
-                children: opened.children,
-                earlier: opened.earlier,
-            }),
+            Ok(seat) => {
+                self.wills.cancel(machine);
+                Ok(Admitted {
+                    seated: Seated { key, seat },
+                    children: opened.children,
+                    earlier: opened.earlier,
+                })
+            }
             Err(no_seat) => {
                 tracing::debug!(machine.id = %machine, reason = %no_seat, "no seat");
                 self.close(key, "superseded", kept_s).await;

@@ -61,9 +61,10 @@ pub const FILTERS_PER_SESSION_MAX: usize = 1_024;
 pub const SESSION_KEPT_MAX_S: u32 = 30 * 86_400;
 /// Longest delay of a will; a longer one is cut to it.
 pub const WILL_DELAY_MAX: Duration = Duration::from_secs(3_600);
-/// Wills that wait, for their delay or for the intake, over all machines; beyond it they are
-/// dropped with a warning.
-pub const WILLS_MAX: usize = 4_096;
+/// Wills that wait, for their delay or for the intake: one of a machine at most, of as many
+/// machines as can be connected. Beyond it a will is handed in without its delay, and dropped
+/// with a warning if the intake is full as well.
+pub const WILLS_MAX: usize = CONNECTIONS_MAX;
 /// Bytes read at once from a connection.
 pub const READ_CHUNK_BYTES: usize = 8 * 1024;
 /// Rounds of work for one connection before others get their turn.

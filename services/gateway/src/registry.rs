@@ -198,6 +198,11 @@ impl Registry {
         self.lock().by_machine.contains_key(&machine)
     }
 
+    /// Whether the machine's seat is still that of this very connection.
+    pub(crate) fn is_seated(&self, machine: MachineId, generation: Generation) -> bool {
+        self.lock().by_machine.get(&machine).is_some_and(|entry| entry.generation == generation)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Seats> {
         // Nothing panics while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -54,9 +54,14 @@ impl End {
         }
     }
 
-    /// Whether the will is published. Not after a takeover, a revocation or the certificate's
-    /// end: who is fenced off or no longer known doesn't speak. Not at shutdown, as MQTT 5 allows (3.1.2.5): a restart
-    /// of the platform says nothing about the machines.
+    /// Whether the will is published. A will says that a machine has gone without a word, so we
+    /// depart from the letter of MQTT, which wants it at every end without DISCONNECT (3.1.2.5 in
+    /// 3.1.1 and 5), where that would be untrue:
+    /// - After a takeover the machine is there, on its later connection. The intake would refuse
+    ///   the will of the earlier one by its generation.
+    /// - After a revocation or the certificate's end it is gone on purpose, and who is no longer
+    ///   known doesn't speak.
+    /// - A shutdown of the platform says nothing about the machines (MQTT 5 allows it).
     #[must_use]
     pub fn publishes_will(self) -> bool {
         match self {

@@ -14,3 +14,4 @@ mod site;
 mod sockets;
 mod timing;
 mod topics_and_wills;
+mod wills;

@@ -120,6 +120,7 @@ fn the_will_is_published_at_an_abnormal_end_only() {
         (End::Failed, true),
         (End::Takeover, false),
         (End::Revoked, false),
+        (End::Expired, false),
         (End::Shutdown, false),
     ] {
         let mut bench = Bench::new(certificate());
