@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::connection::ConnectionSettings;
 use crate::driver::DriverError;
@@ -177,8 +179,9 @@ impl Config {
     /// # Errors
     /// The first value that breaks a rule, with the rule.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if self.log_level.parse::<tracing_subscriber::EnvFilter>().is_err() {
-            let rule = "must be error, warn, info, debug, trace, or a filter of them";
+        if !is_log_filter(&self.log_level) {
+            let rule = "must be error, warn, info, debug, trace, off, or a filter of them such as \
+                        info,rumqttc=debug";
             return Err(broken("log_level", &format!("{:?}", self.log_level), rule));
         }
         let signals = &self.signals;
@@ -250,6 +253,14 @@ impl LocalConfig {
     }
 }
 
+/// Whether it says how much is logged. A bare word that is no level would be taken for the name of
+/// a program part, and everything else would fall silent.
+fn is_log_filter(text: &str) -> bool {
+    let is_level = |part: &str| !part.is_empty() && part.parse::<LevelFilter>().is_ok();
+    let says_level = |part: &str| is_level(part) || part.contains(['=', '[']);
+    text.split(',').all(says_level) && text.parse::<EnvFilter>().is_ok()
+}
+
 fn range(key: &str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
     if (min..=max).contains(&value) {
         Ok(())
@@ -303,6 +314,9 @@ mod tests {
     fn a_wrong_value_is_named_with_its_rule() {
         for (text, expected) in [
             ("log_level = 'loud,='", "log_level = \"loud,=\": must be error, warn"),
+            ("log_level = 'banana'", "log_level = \"banana\": must be error, warn"),
+            ("log_level = 'info,banana'", "log_level = \"info,banana\": must be error, warn"),
+            ("log_level = ''", "log_level = \"\": must be error, warn"),
             ("[outbox]\nmax_mib = 0", "outbox.max_mib = 0: must be between 1 and 16384"),
             ("[outbox]\nmax_mib = 8", "outbox.event_reserve_mib = 8: must be less than"),
             ("[outbox]\nmax_mb = 8", "unknown field `max_mb`"),
@@ -323,6 +337,13 @@ mod tests {
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn levels_and_filters_are_known() {
+        for level in ["off", "error", "WARN", "trace", "info,rumqttc=debug", "rumqttc=debug"] {
+            assert!(parse(&format!("log_level = '{level}'")).is_ok(), "{level}");
         }
     }
 

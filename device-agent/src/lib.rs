@@ -3,6 +3,7 @@
 pub mod certificates;
 pub mod cli;
 pub mod clock;
+pub mod clock_watch;
 pub mod collector;
 pub mod config;
 pub mod connection;

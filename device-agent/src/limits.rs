@@ -19,9 +19,11 @@ pub const MESSAGE_OVERHEAD_BYTES: u64 = 32;
 /// How far beyond the outbox's bound the notes about dropped messages may go, in bytes: what is
 /// lost is told even when everything is full.
 pub const LOSS_NOTE_BYTES: u64 = 4 * 1024;
-/// How far in the future the last sample of a signal may lie before it is taken for the trace of
-/// a wrong clock and forgotten, in microseconds: one day, as the platform's tolerance.
-pub const CLOCK_TOLERANCE_US: i64 = 86_400_000_000;
+/// How far the clock may go back, in microseconds, before it counts as set back. Up to here times
+/// go on increasing; beyond it they start anew from the clock, and the step is told.
+pub const CLOCK_STEP_US: i64 = 5_000_000;
+/// Between two looks at the clock.
+pub const CLOCK_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Calls to the outbox that wait for their turn. Further callers wait.
 pub const OUTBOX_CALLS: usize = 64;
 

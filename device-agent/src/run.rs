@@ -13,13 +13,14 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock_watch::ClockWatch;
 use crate::collector::{Collector, Gathering};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::drivers::DriverConfig;
 use crate::limits::{DRAIN_TIMEOUT, LOCK_PATIENCE, LOCK_RETRY, READINGS_QUEUED};
 use crate::local::{self, BindError, LocalServer};
-use crate::outbox::{Outbox, OutboxError, OutboxHandle};
+use crate::outbox::{self, Outbox, OutboxError, OutboxHandle};
 use crate::status::{DriverStatus, Status, StatusBoard};
 use crate::stop::StopSignal;
 use crate::supervise::Supervisor;
@@ -126,6 +127,7 @@ pub async fn run(
     let mut background = JoinSet::new();
     let server = LocalServer { outbox: outbox.clone(), board: board.clone() };
     background.spawn(server.run(socket));
+    background.spawn(ClockWatch::new(outbox.clone()).run());
     let drain = CancellationToken::new();
     let mut connection =
         start_connection(config, data_dir, &outbox, &board, &drain, &mut background);
@@ -238,8 +240,17 @@ async fn tell(outbox: &OutboxHandle, event_type: EventType, data: Map<String, Va
 fn open_outbox(config: &Config, data_dir: &Path) -> Result<(Outbox, Option<String>), RunError> {
     let path = outbox_path(data_dir);
     let failed = |source| RunError::Outbox { path: path.clone(), source };
+    let emptied = outbox::is_emptied(&path);
     let error = match Outbox::open(&path, config.outbox_settings()) {
-        Ok(outbox) => return Ok((outbox, None)),
+        Ok(outbox) => {
+            let problem = emptied.then(|| {
+                format!("{} was empty (0 bytes): what waited in it is lost", path.display())
+            });
+            if let Some(problem) = &problem {
+                tracing::warn!("{problem}");
+            }
+            return Ok((outbox, problem));
+        }
         Err(error) if error.is_lasting() => error,
         Err(error) => return Err(failed(error)),
     };

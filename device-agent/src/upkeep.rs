@@ -66,19 +66,38 @@ impl Upkeep {
     }
 
     async fn wait_for_enrolment(&self) -> Arc<Identity> {
+        let mut told = false;
+        let mut failed = false;
         loop {
             match Identity::load(&self.data_dir) {
                 Ok(Some(identity)) => {
                     let identity = Arc::new(identity);
-                    self.board.update(|status| status.problem = None);
+                    if failed {
+                        self.board.update(|status| status.problem = None);
+                    }
                     self.publish.send_replace(Some(Arc::clone(&identity)));
                     return identity;
                 }
-                Ok(None) => {}
-                Err(error) => self.problem(&error),
+                Ok(None) => {
+                    if !std::mem::replace(&mut told, true) {
+                        self.tell_how_to_enrol();
+                    }
+                }
+                Err(error) => {
+                    failed = true;
+                    self.problem(&error);
+                }
             }
             sleep(ENROLMENT_POLL).await;
         }
+    }
+
+    fn tell_how_to_enrol(&self) {
+        tracing::warn!(
+            "this machine isn't enrolled: what it measures stays on its disk; enrol it with \
+             `millwright-agent enroll --url <platform> --code <code> --data-dir {}`",
+            self.data_dir.display()
+        );
     }
 
     /// Returns how long to wait until the next time.

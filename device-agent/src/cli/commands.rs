@@ -135,10 +135,19 @@ fn run_agent(arguments: &RunArguments) -> Exit {
     }
 }
 
-/// A refusal, told like an error.
+/// What didn't become of a report, told like an error.
 #[derive(Debug, thiserror::Error)]
-#[error("the fault is NOT stored: {0}")]
-struct NotStored(String);
+enum Unreported {
+    /// The agent has refused it.
+    #[error("the fault is NOT stored: {0}")]
+    Refused(String),
+    /// The agent doesn't know of it.
+    #[error("the fault is NOT stored")]
+    NotStored(#[source] LocalError),
+    /// The agent may have it, or get to it later.
+    #[error("the fault is NOT confirmed as stored, report it again")]
+    Unconfirmed(#[source] LocalError),
+}
 
 fn report(target: &Target, request: &Request, json: bool) -> Exit {
     match local::ask(&target.socket(), request) {
@@ -150,10 +159,16 @@ fn report(target: &Target, request: &Request, json: bool) -> Exit {
             }
             Exit::Done
         }
-        Ok(Answer::Refused { reason }) => failed(&NotStored(reason), Exit::Failed),
-        Ok(Answer::Status(_)) => failed(&LocalError::Answer("a status".to_owned()), Exit::Failed),
-        Err(error @ LocalError::NotRunning(_)) => failed(&error, Exit::NotRunning),
-        Err(error) => failed(&error, Exit::Failed),
+        Ok(Answer::Refused { reason }) => failed(&Unreported::Refused(reason), Exit::Failed),
+        Ok(Answer::Status(_)) => {
+            let error = LocalError::Answer("a status".to_owned());
+            failed(&Unreported::Unconfirmed(error), Exit::Failed)
+        }
+        Err(error @ LocalError::NotRunning(_)) => {
+            failed(&Unreported::NotStored(error), Exit::NotRunning)
+        }
+        Err(error) if error.is_undone() => failed(&Unreported::NotStored(error), Exit::Failed),
+        Err(error) => failed(&Unreported::Unconfirmed(error), Exit::Failed),
     }
 }
 

@@ -1,12 +1,11 @@
 //! The collector's loop.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use millwright_schemas::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::progress::{Progress, believable};
 use super::unsaved::Unsaved;
 use crate::clock;
 use crate::limits::UNSAVED_RETRY;
@@ -33,8 +32,7 @@ pub struct Collector {
     unsaved: Unsaved,
     /// What the disk didn't take, or perhaps did: given again as it is.
     failed: Option<Readings>,
-    /// Driver → time of its last sample; `None` until the first one.
-    progress: BTreeMap<String, Option<Timestamp>>,
+    progress: Progress,
     /// When what is gathered is committed.
     due: Option<Instant>,
     disk_full: bool,
@@ -65,7 +63,7 @@ impl Collector {
             samples_per_message: gathering.samples_per_message,
             unsaved: Unsaved::default(),
             failed: None,
-            progress: gathering.drivers.into_iter().map(|driver| (driver, None)).collect(),
+            progress: Progress::new(gathering.drivers),
             due: None,
             disk_full: false,
         }
@@ -93,13 +91,12 @@ impl Collector {
         let mut delivery = match received {
             FromDriver::Reading(delivery) => delivery,
             FromDriver::Ended(driver) => {
-                self.progress.remove(&driver);
+                self.progress.ended(&driver);
                 return;
             }
         };
-        let last = delivery.reading.samples.iter().map(|sample| sample.ts).max();
-        if let Some(progress) = self.progress.get_mut(&delivery.driver) {
-            *progress = (*progress).max(last);
+        if let Some(last) = delivery.reading.samples.iter().map(|sample| sample.ts).max() {
+            self.progress.delivered(&delivery.driver, last);
         }
         let refused = signals::filter(&self.allowed, &mut delivery.reading);
         if refused > 0 {
@@ -116,22 +113,19 @@ impl Collector {
         }
     }
 
-    /// Nothing older than this will come, if every driver has said so.
-    fn through(&self) -> Option<Timestamp> {
-        let drivers: Option<Vec<Timestamp>> = self.progress.values().copied().collect();
-        drivers?.into_iter().min()
-    }
-
-    /// Commits what failed before, unchanged, then what has come since.
+    /// Commits what failed before, unchanged but for a promise that no longer holds, then what
+    /// has come since.
     async fn flush(&mut self) {
         self.due = None;
-        if let Some(failed) = self.failed.take() {
+        let now = clock::now();
+        if let Some(mut failed) = self.failed.take() {
+            failed.through = failed.through.and_then(|through| believable(through, now));
             self.commit(failed).await;
         }
         if self.failed.is_none() && !self.unsaved.is_empty() {
             let (deliveries, lost_samples) = self.unsaved.take();
             let unsaved = lost_samples.div_ceil(self.samples_per_message) as u64;
-            let through = self.through();
+            let through = self.progress.through(now);
             self.commit(Readings { through, unsaved, ..Readings::new(deliveries) }).await;
         }
     }
@@ -140,7 +134,7 @@ impl Collector {
         let result = self
             .outbox
             .add(move |outbox| {
-                let result = outbox.append(&readings, clock::now());
+                let result = outbox.append(&readings);
                 Ok((readings, result))
             })
             .await;

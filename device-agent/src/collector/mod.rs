@@ -2,6 +2,7 @@
 //! doesn't take.
 
 mod gather;
+mod progress;
 mod unsaved;
 
 pub use gather::{Collector, FromDriver, Gathering};

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::{Appended, Loss, OutboxError, OutboxSettings, Readings, Taken, Topic};
 use super::{message, tables};
+use crate::clock::is_set_back;
 use crate::driver::Sample;
-use crate::limits::{CLOCK_TOLERANCE_US, EVENT_BYTES, MESSAGE_OVERHEAD_BYTES, SIGNALS};
+use crate::limits::{EVENT_BYTES, MESSAGE_OVERHEAD_BYTES, SIGNALS};
 
 /// What changes with every transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,11 +102,7 @@ impl<'txn> Batch<'txn> {
     }
 
     /// Stores readings: samples, faults, checkpoints.
-    pub(super) fn append(
-        &mut self,
-        readings: &Readings,
-        now: Timestamp,
-    ) -> Result<Appended, OutboxError> {
+    pub(super) fn append(&mut self, readings: &Readings) -> Result<Appended, OutboxError> {
         let mut appended = Appended::default();
         if self.counters.last_readings.replace(readings.id) == Some(readings.id) {
             return Ok(appended);
@@ -114,7 +111,7 @@ impl<'txn> Batch<'txn> {
         let mut stamped = Vec::new();
         for delivery in &readings.deliveries {
             for sample in &delivery.reading.samples {
-                stamped.append(&mut self.stamp(sample, now, &mut appended)?);
+                stamped.append(&mut self.stamp(sample, &mut appended)?);
             }
             for change in &delivery.reading.faults {
                 self.append_fault_change(change, &mut appended)?;
@@ -132,16 +129,16 @@ impl<'txn> Batch<'txn> {
         Ok(appended)
     }
 
-    /// Gives every value a time that is later than its signal's last one.
+    /// Gives every value a time that is later than its signal's last one, unless the clock was set
+    /// back between them.
     fn stamp(
         &mut self,
         sample: &Sample,
-        now: Timestamp,
         appended: &mut Appended,
     ) -> Result<Vec<message::StampedSample>, OutboxError> {
         let mut stamped = Vec::with_capacity(sample.values.len());
         for (signal, value, quality) in &sample.values {
-            match self.next_time(signal, sample.ts, now)? {
+            match self.next_time(signal, sample.ts)? {
                 Some(ts) => stamped.push((ts, (signal.clone(), value.clone(), *quality))),
                 None => appended.refused_values += 1,
             }
@@ -154,18 +151,14 @@ impl<'txn> Batch<'txn> {
         &mut self,
         signal: &SignalName,
         ts: Timestamp,
-        now: Timestamp,
     ) -> Result<Option<Timestamp>, OutboxError> {
-        let last = self.signals.get(signal.as_str())?.map(|row| row.value());
+        let last =
+            self.signals.get(signal.as_str())?.map(|row| Timestamp::from_micros(row.value()));
         let ts = match last {
             None if self.signals.len()? >= SIGNALS => return Ok(None),
-            // A last time far in the future is the trace of a clock that was wrong and isn't any
-            // more: counting on from there would misdate every sample to come.
-            Some(last)
-                if last >= ts.micros() && last <= now.plus_micros(CLOCK_TOLERANCE_US).micros() =>
-            {
-                Timestamp::from_micros(last).plus_micros(1)
-            }
+            // A last time far ahead is the trace of a clock that was wrong and isn't any more:
+            // counting on from there would misdate every sample to come.
+            Some(last) if last >= ts && !is_set_back(last, ts) => last.plus_micros(1),
             _ => ts,
         };
         self.signals.insert(signal.as_str(), ts.micros())?;

@@ -39,6 +39,9 @@ pub enum OutboxError {
     /// A stored row isn't what this version writes.
     #[error("the outbox holds something this version can't read: {0}")]
     Corrupt(String),
+    /// There is a file without content.
+    #[error("the outbox is empty (0 bytes): what waited in it is lost")]
+    Emptied,
     /// The outbox's thread has ended; the agent is stopping.
     #[error("the outbox is closed")]
     Closed,

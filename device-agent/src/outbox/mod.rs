@@ -15,7 +15,7 @@ mod tables;
 
 pub use error::OutboxError;
 pub use handle::OutboxHandle;
-pub use open::OpenDatabase;
+pub use open::{OpenDatabase, is_emptied};
 pub use store::Outbox;
 
 use bytes::Bytes;

@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use redb::{Builder, Database, StorageBackend};
 
@@ -12,6 +12,13 @@ use crate::limits::OUTBOX_CACHE_BYTES;
 /// Opens the database. Called again after a failed write: a database of redb that has seen an
 /// I/O error answers nothing else until it is opened anew.
 pub type OpenDatabase = Box<dyn Fn() -> Result<Database, OutboxError> + Send>;
+
+/// Whether the file is there and has nothing in it: what it held is gone, and opening it would
+/// begin a new outbox without a word.
+#[must_use]
+pub fn is_emptied(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.is_file() && file.len() == 0)
+}
 
 /// Opens the file, private to this user.
 pub(super) fn file(path: PathBuf) -> OpenDatabase {

@@ -57,8 +57,11 @@ impl Outbox {
     /// nothing is dropped.
     ///
     /// # Errors
-    /// See [`Self::open`].
+    /// See [`Self::open`]; also for an empty file, which stays as it is.
     pub fn inspect(path: &Path) -> Result<Self, OutboxError> {
+        if open::is_emptied(path) {
+            return Err(OutboxError::Emptied);
+        }
         let settings =
             OutboxSettings { max_bytes: u64::MAX, event_reserve_bytes: 0, samples_per_message: 1 };
         Self::open(path, settings)
@@ -96,8 +99,8 @@ impl Outbox {
     ///
     /// # Errors
     /// Storage errors: give the same readings again, with the same id.
-    pub fn append(&mut self, readings: &Readings, now: Timestamp) -> Result<Appended, OutboxError> {
-        self.write(|batch| batch.append(readings, now))
+    pub fn append(&mut self, readings: &Readings) -> Result<Appended, OutboxError> {
+        self.write(|batch| batch.append(readings))
     }
 
     /// Takes a fault of a local program.

@@ -12,7 +12,7 @@ mod local_socket;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -25,6 +25,7 @@ fn agent(arguments: &[&str], data_dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_millwright-agent"));
     command.args(arguments).arg("--data-dir").arg(data_dir);
     command.env_remove("MILLWRIGHT_AGENT_CONFIG").env_remove("MILLWRIGHT_AGENT_SOCKET");
+    command.env_remove("MILLWRIGHT_AGENT_LOG_LEVEL");
     command
 }
 
@@ -102,6 +103,7 @@ fn a_bad_configuration_is_refused_with_value_and_rule() {
         ("[outbox]\nmax_mib = 0\n", "outbox.max_mib = 0: must be between 1 and 16384"),
         ("[outbox]\nmax_mb = 1\n", "unknown field `max_mb`"),
         ("log_level = ", "TOML parse error"),
+        ("log_level = 'banana'", "log_level = \"banana\": must be error, warn, info"),
     ] {
         fs::write(&file, text).unwrap();
         let run = output(&["run", "--config", &config], folder.path());
@@ -110,9 +112,17 @@ fn a_bad_configuration_is_refused_with_value_and_rule() {
     }
     let run = output(&["run", "--config", "/nowhere/agent.toml"], folder.path());
     assert!(stderr(&run).contains("/nowhere/agent.toml"), "{run:?}");
-    let run = output(&["run", "--log-level", "loud,="], folder.path());
-    assert_eq!(run.status.code(), Some(2));
-    assert!(stderr(&run).contains("loud,="), "{run:?}");
+    assert_eq!(stderr(&run).matches("No such file").count(), 1, "{run:?}");
+    for level in ["loud,=", "banana"] {
+        let given = output(&["run", "--log-level", level], folder.path());
+        let variable = ("MILLWRIGHT_AGENT_LOG_LEVEL", level);
+        let set = agent(&["run"], folder.path()).env(variable.0, variable.1).output().unwrap();
+        for run in [given, set] {
+            assert_eq!(run.status.code(), Some(2), "{run:?}");
+            let expected = format!("log_level = {level:?}: must be error, warn, info");
+            assert!(stderr(&run).contains(&expected), "{run:?}");
+        }
+    }
 }
 
 #[test]
@@ -282,4 +292,61 @@ fn a_broken_outbox_is_set_aside_and_told() {
     let status = json(&output(&["status", "--json"], &data_dir));
     assert_eq!(status["outbox"]["events"], 1);
     assert!(status["problem"].as_str().unwrap().contains("outbox-broken-"), "{status}");
+}
+
+#[test]
+fn an_emptied_outbox_is_told_and_a_first_start_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let first = Running::start(&data_dir, NO_DRIVERS);
+    let status = json(&output(&["status", "--json"], &data_dir));
+    assert_eq!(status["problem"], Value::Null);
+    drop(first);
+    fs::write(data_dir.join("outbox.redb"), b"").unwrap();
+    // Looking at a stopped agent must not make a new outbox and so wipe the trace.
+    for _ in 0..2 {
+        let status = json(&output(&["status", "--json"], &data_dir));
+        assert!(status["disk_problem"].as_str().unwrap().contains("0 bytes"), "{status}");
+    }
+    let _second = Running::start(&data_dir, NO_DRIVERS);
+    let status = json(&output(&["status", "--json"], &data_dir));
+    assert!(status["problem"].as_str().unwrap().contains("0 bytes"), "{status}");
+    assert_eq!(status["outbox"]["events"], 1);
+}
+
+#[test]
+fn an_agent_that_is_not_enrolled_says_how_to_enrol_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let mut child = agent(&["run", "--stop-on-eof"], &data_dir)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = child.stdin.take();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let _running = Running(child);
+    let told = log.find_map(|line| line.ok().filter(|line| line.contains("isn't enrolled")));
+    let told = told.expect("it says so");
+    assert!(told.contains("WARN") && told.contains("millwright-agent enroll --url"), "{told}");
+    assert!(told.contains(data_dir.to_str().unwrap()), "{told}");
+    drop(input);
+    assert!(!log.any(|line| line.is_ok_and(|line| line.contains("isn't enrolled"))), "said twice");
+}
+
+#[test]
+fn a_report_without_an_answer_is_not_taken_for_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = UnixListener::bind(folder.path().join("agent.sock")).unwrap();
+    let hangs_up = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut request = String::new();
+        BufReader::new(stream).read_line(&mut request).unwrap();
+    });
+    let raise = output(&["fault", "raise", "--code", "E-1"], folder.path());
+    hangs_up.join().unwrap();
+    assert_eq!(raise.status.code(), Some(1));
+    let text = stderr(&raise);
+    assert!(text.contains("NOT confirmed as stored, report it again: the agent at"), "{text}");
+    assert_eq!(text.matches("closed the connection").count(), 1, "{text}");
 }

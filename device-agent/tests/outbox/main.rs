@@ -45,7 +45,7 @@ fn delivery(samples: Vec<Sample>) -> Delivery {
 
 /// One append of readings.
 fn append(outbox: &mut Outbox, deliveries: &[Delivery]) -> Result<Appended, OutboxError> {
-    outbox.append(&Readings::new(deliveries.to_vec()), now())
+    outbox.append(&Readings::new(deliveries.to_vec()))
 }
 
 fn raised(code: &str) -> FaultRaised {
@@ -94,11 +94,12 @@ fn times_increase_strictly_per_signal() {
 #[test]
 fn a_clock_that_was_far_ahead_is_not_followed_for_ever() {
     let mut outbox = outbox();
-    let wrong = now().plus_seconds(400 * 86_400);
-    let samples = vec![number("a", wrong, 1.0), number("a", now(), 2.0)];
+    let (year, hour) = (now().plus_seconds(400 * 86_400), now().plus_seconds(3_600));
+    let just = now().plus_micros(limits::CLOCK_STEP_US);
+    let samples = [year, hour, now(), just, now()].map(|ts| number("a", ts, 1.0)).to_vec();
     append(&mut outbox, &[delivery(samples)]).unwrap();
     let times: Vec<_> = points(&mut outbox).into_iter().map(|(ts, _)| ts).collect();
-    assert_eq!(times, [wrong, now()]);
+    assert_eq!(times, [year, hour, now(), just, just.plus_micros(1)]);
 }
 
 #[test]
@@ -187,7 +188,7 @@ fn telemetry_goes_first_and_is_told() {
 fn readings_that_never_reached_the_disk_leave_a_gap_that_is_told() {
     let mut outbox = outbox();
     let readings = Readings::new(vec![delivery(vec![number("a", at(1), 1.0)])]);
-    outbox.append(&Readings { unsaved: 3, ..readings }, now()).unwrap();
+    outbox.append(&Readings { unsaved: 3, ..readings }).unwrap();
     assert_eq!(all(&mut outbox, Topic::Telemetry)[0].seq, 4);
     let loss = outbox.loss(Topic::Telemetry).unwrap();
     assert_eq!((loss.from_seq, loss.to_seq, loss.messages), (1, 3, 3));
@@ -345,10 +346,10 @@ fn readings_given_again_after_a_failure_are_stored_once() {
         let sample = number("a", at(i64::from(writes)), 1.0);
         let readings = Readings::new(vec![delivery(vec![sample])]);
         disk.fill_after(Some(writes));
-        if let Err(error) = outbox.append(&readings, now()) {
+        if let Err(error) = outbox.append(&readings) {
             in_doubt += u32::from(matches!(error, OutboxError::InDoubt(_)));
             disk.fill_after(None);
-            outbox.append(&readings, now()).unwrap();
+            outbox.append(&readings).unwrap();
         }
         disk.fill_after(None);
         let times: Vec<_> = points(&mut outbox).into_iter().map(|(ts, _)| ts).collect();

@@ -156,10 +156,10 @@ impl Test {
         #[allow(clippy::cast_precision_loss)]
         let samples = values.iter().map(|value| number("s", at(*value), *value as f64)).collect();
         let readings = Readings::new(vec![delivery(samples)]);
-        let stored = match self.outbox.append(&readings, now()) {
+        let stored = match self.outbox.append(&readings) {
             Err(OutboxError::InDoubt(_)) => {
                 self.disk.fill_after(None);
-                self.outbox.append(&readings, now())
+                self.outbox.append(&readings)
             }
             other => other,
         };
