@@ -43,7 +43,7 @@ pub async fn list(
     page: &PageQuery,
 ) -> Result<Page<Organization>, RegistryError> {
     caller.require(Permission::ReadOrganizations)?;
-    let page = PageRequest::<Uuid>::parse(page)?;
+    let page = PageRequest::<Uuid>::parse("organizations", page)?;
     let items = rows::list(store, Scope::Organization(caller.organization), &page).await?;
     Ok(page.page(items, |item| item.id.uuid()))
 }

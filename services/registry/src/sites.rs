@@ -39,7 +39,7 @@ pub async fn list(
     page: &PageQuery,
 ) -> Result<Page<Site>, RegistryError> {
     caller.require(Permission::ReadOrganizations)?;
-    let page = PageRequest::<Uuid>::parse(page)?;
+    let page = PageRequest::<Uuid>::parse("sites", page)?;
     let items = rows::list(store, Scope::Organization(caller.organization), &page).await?;
     Ok(page.page(items, |item| item.id.uuid()))
 }

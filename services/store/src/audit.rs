@@ -118,7 +118,7 @@ mod tests {
         append(&tx, done(organization)).await.unwrap();
         tx.commit().await.unwrap();
 
-        let page = PageRequest::parse(&PageQuery::default()).unwrap();
+        let page = PageRequest::parse("audit", &PageQuery::default()).unwrap();
         let records = list(&store, Scope::Organization(organization), &page).await.unwrap();
         assert_eq!(records.len(), 1);
         assert_eq!(records[0].1.action, "machine.created");

@@ -8,6 +8,8 @@ use uuid::Uuid;
 /// Which page is wanted, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest<K> {
+    /// The list's name: stands in its cursors, so that no other list takes them.
+    pub list: &'static str,
     /// 1 to 500.
     pub limit: u64,
     /// The key of the last item of the page before.
@@ -76,11 +78,11 @@ impl CursorKey for (i64, Uuid) {
 }
 
 impl<K: CursorKey> PageRequest<K> {
-    /// From a request's query.
+    /// From a request's query, for the list of this name.
     ///
     /// # Errors
     /// See [`InvalidPage`].
-    pub fn parse(query: &PageQuery) -> Result<Self, InvalidPage> {
+    pub fn parse(list: &'static str, query: &PageQuery) -> Result<Self, InvalidPage> {
         let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
         if !(1..=LIMIT_MAX).contains(&limit) {
             return Err(InvalidPage::Limit(limit));
@@ -89,10 +91,10 @@ impl<K: CursorKey> PageRequest<K> {
             URL_SAFE_NO_PAD
                 .decode(cursor)
                 .ok()
-                .and_then(|bytes| K::from_bytes(&bytes))
+                .and_then(|bytes| K::from_bytes(key_of(list, &bytes)?))
                 .ok_or_else(|| InvalidPage::Cursor(cursor.chars().take(64).collect()))
         });
-        Ok(Self { limit: u64::from(limit), after: after.transpose()? })
+        Ok(Self { list, limit: u64::from(limit), after: after.transpose()? })
     }
 
     /// How many rows to read: one more than the page has, to know whether another follows.
@@ -106,10 +108,18 @@ impl<K: CursorKey> PageRequest<K> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
         items.truncate(limit);
-        let next_cursor =
-            items.last().filter(|_| more).map(|item| URL_SAFE_NO_PAD.encode(key(item).to_bytes()));
+        let cursor = |item| cursor(self.list, &key(item).to_bytes());
+        let next_cursor = items.last().filter(|_| more).map(cursor);
         Page { items, next_cursor }
     }
+}
+
+fn cursor(list: &str, key: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode([list.as_bytes(), b":", key].concat())
+}
+
+fn key_of<'b>(list: &str, bytes: &'b [u8]) -> Option<&'b [u8]> {
+    bytes.strip_prefix(list.as_bytes())?.strip_prefix(b":")
 }
 
 #[cfg(test)]
@@ -120,19 +130,35 @@ mod tests {
     #[test]
     fn a_cursor_leads_to_the_next_page() {
         let first: PageRequest<i64> =
-            PageRequest::parse(&PageQuery { limit: Some(2), cursor: None }).unwrap();
+            PageRequest::parse("numbers", &PageQuery { limit: Some(2), cursor: None }).unwrap();
         let page = first.page(vec![1, 2, 3], |n| *n);
         assert_eq!(page.items, [1, 2]);
-        let next = PageRequest::<i64>::parse(&PageQuery { limit: None, cursor: page.next_cursor });
+        let next = PageRequest::<i64>::parse(
+            "numbers",
+            &PageQuery { limit: None, cursor: page.next_cursor },
+        );
         assert_eq!(next.unwrap().after, Some(2));
         assert_eq!(first.page(vec![1, 2], |n| *n).next_cursor, None);
     }
 
     #[test]
+    fn a_cursor_is_of_one_list() {
+        let first: PageRequest<i64> =
+            PageRequest::parse("numbers", &PageQuery { limit: Some(1), cursor: None }).unwrap();
+        let next = PageQuery { limit: None, cursor: first.page(vec![1, 2], |n| *n).next_cursor };
+        assert!(PageRequest::<i64>::parse("numbers", &next).is_ok());
+        for other in ["number", "numbers:", "others", ""] {
+            let refused = PageRequest::<i64>::parse(other, &next);
+            assert!(matches!(refused, Err(InvalidPage::Cursor(_))), "{other}");
+        }
+    }
+
+    #[test]
     fn a_wrong_request_is_refused_with_its_value() {
-        let limit = PageRequest::<i64>::parse(&PageQuery { limit: Some(0), cursor: None });
+        let limit =
+            PageRequest::<i64>::parse("numbers", &PageQuery { limit: Some(0), cursor: None });
         assert_eq!(limit, Err(InvalidPage::Limit(0)));
         let cursor = PageQuery { limit: None, cursor: Some("x!".to_owned()) };
-        assert!(PageRequest::<i64>::parse(&cursor).is_err());
+        assert!(PageRequest::<i64>::parse("numbers", &cursor).is_err());
     }
 }

@@ -33,7 +33,7 @@ async fn list_api_tokens(
     Authenticated(caller): Authenticated,
     query: web::Query<PageQuery>,
 ) -> Result<web::Json<Page<ApiToken>>, ApiError> {
-    let request = PageRequest::<Uuid>::parse(&query)?;
+    let request = PageRequest::<Uuid>::parse("api_tokens", &query)?;
     let rows = api_tokens::list(&state.store, &caller, &request).await?;
     Ok(web::Json(request.page(rows.into_iter().map(view).collect(), |token| token.id.uuid())))
 }

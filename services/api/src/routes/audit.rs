@@ -32,7 +32,7 @@ async fn list_audit(
     query: web::Query<PageQuery>,
 ) -> Result<web::Json<Page<AuditItem>>, ApiError> {
     caller.require(Permission::ReadAudit)?;
-    let request = PageRequest::<i64>::parse(&query)?;
+    let request = PageRequest::<i64>::parse("audit", &query)?;
     let scope = Scope::Organization(caller.organization);
     let rows = audit::list(&state.store, scope, &request).await?;
     let items = rows.into_iter().map(|(seq, record)| view(seq, record)).collect();

@@ -42,7 +42,7 @@ async fn list_users(
     Authenticated(caller): Authenticated,
     query: web::Query<PageQuery>,
 ) -> Result<web::Json<Page<User>>, ApiError> {
-    let request = PageRequest::<Uuid>::parse(&query)?;
+    let request = PageRequest::<Uuid>::parse("users", &query)?;
     let rows = users::list(&state.store, &caller, &request).await?;
     Ok(web::Json(request.page(rows.into_iter().map(view).collect(), |user| user.id.uuid())))
 }

@@ -329,6 +329,15 @@ async fn wrong_parameters_are_named() {
         let answer = plant.api.call(&plant.token, "GET", path, None).await;
         assert_eq!(answer.problem(422, "invalid")["errors"][0]["field"], field, "{path}");
     }
+    // A cursor of another list.
+    plant.api.person(Role::Viewer).await;
+    let people = plant.api.call(&plant.token, "GET", "/users?limit=1", None).await.json(200);
+    let cursor = people["next_cursor"].as_str().unwrap();
+    for list in ["machines", "sites", "organizations", "api-tokens", "audit"] {
+        let path = format!("/{list}?cursor={cursor}");
+        let answer = plant.api.call(&plant.token, "GET", &path, None).await;
+        assert_eq!(answer.problem(422, "invalid")["errors"][0]["field"], "cursor", "{path}");
+    }
     let header = [("last-event-id", "x")];
     let answer = plant.api.call_with(&plant.token, "GET", "/events/stream", None, &header).await;
     assert_eq!(answer.problem(422, "invalid")["errors"][0]["field"], "Last-Event-ID");

@@ -134,7 +134,7 @@ impl Platform {
 
     /// Audit records of this action, newest first.
     pub async fn audited(&self, action: &str) -> Vec<AuditRecord> {
-        let page = PageRequest::parse(&PageQuery::default()).unwrap();
+        let page = PageRequest::parse("audit", &PageQuery::default()).unwrap();
         let rows = audit::list(&self.store, Scope::Platform, &page).await.unwrap();
         rows.into_iter().map(|(_, record)| record).filter(|r| r.action == action).collect()
     }

@@ -33,7 +33,7 @@ pub async fn list(
     page: &PageQuery,
 ) -> Result<Page<Machine>, RegistryError> {
     caller.require(Permission::ReadMachines)?;
-    let page = PageRequest::<Uuid>::parse(page)?;
+    let page = PageRequest::<Uuid>::parse("machines", page)?;
     let filter = filter(wanted)?;
     let scope = Scope::Organization(caller.organization);
     let items = fleet::list(store, scope, &filter, &page).await?;

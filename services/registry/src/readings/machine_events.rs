@@ -45,5 +45,5 @@ fn parse(
         let message = format!("{} is not before the end, {}", filter.from, filter.to);
         return Err(RegistryError::field("from", message));
     }
-    Ok((filter, PageRequest::parse(&PageQuery { limit, cursor })?))
+    Ok((filter, PageRequest::parse("machine_events", &PageQuery { limit, cursor })?))
 }

@@ -21,7 +21,7 @@ pub async fn quarantine(
     page: &PageQuery,
 ) -> Result<(Page<Quarantined>, Counters), RegistryError> {
     caller.require(Permission::ReadTelemetry)?;
-    let page = PageRequest::<i64>::parse(page)?;
+    let page = PageRequest::<i64>::parse("quarantine", page)?;
     let scope = Scope::Organization(caller.organization);
     Ok(quarantine::list(store, scope, machine, &page).await?)
 }

@@ -20,7 +20,7 @@ pub async fn signals(
     page: &PageQuery,
 ) -> Result<Page<SignalState>, RegistryError> {
     caller.require(Permission::ReadTelemetry)?;
-    let page = PageRequest::<String>::parse(page)?;
+    let page = PageRequest::<String>::parse("signals", page)?;
     let scope = Scope::Organization(caller.organization);
     Ok(signals::list(store, scope, machine, &page).await?)
 }

@@ -20,7 +20,7 @@ async fn a_machine_is_registered_with_its_traces() {
     assert_eq!(machines::get(store, caller, machine.id).await.unwrap(), machine);
 
     let scope = Scope::Organization(caller.organization);
-    let page = millwright_store::page::PageRequest::parse(&all()).unwrap();
+    let page = millwright_store::page::PageRequest::parse("audit", &all()).unwrap();
     let (_, record) = audit::list(store, scope, &page).await.unwrap().remove(0);
     assert_eq!(record.action, "machine.created");
     assert_eq!(record.actor, caller.actor);
