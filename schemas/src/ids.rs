@@ -78,6 +78,19 @@ id!(/// An event reported by a machine, or a domain event of the platform.
     EventId, "event id");
 id!(/// A piece of work that must happen after a transaction.
     JobId, "job id");
+id!(/// An alarm: one time that something was wrong with a machine.
+    AlarmId, "alarm id");
+id!(/// A rule that watches signals.
+    RuleId, "rule id");
+id!(/// A ticket.
+    TicketId, "ticket id");
+id!(/// A comment on a ticket.
+    CommentId, "comment id");
+id!(/// A command to a machine. Also the `jti` of its signed form.
+    CommandId, "command id");
+id!(/// The ledger on a machine in which commands are entered before they run. A machine whose data
+    /// were wiped has another one.
+    LedgerId, "ledger id");
 
 /// The serial number of a machine's certificate, as lower-case hexadecimal without leading
 /// zeros or separators.

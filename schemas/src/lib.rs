@@ -12,11 +12,13 @@ pub mod signal;
 pub mod time;
 pub mod topics;
 pub mod wire;
+mod words;
 
 pub use ids::{
-    ApiTokenId, CertificateSerial, DeviceTokenId, EventId, JobId, MachineId, OrganizationId,
-    OutboxId, SiteId, UserId,
+    AlarmId, ApiTokenId, CertificateSerial, CommandId, CommentId, DeviceTokenId, EventId, JobId,
+    LedgerId, MachineId, OrganizationId, OutboxId, RuleId, SiteId, TicketId, UserId,
 };
 pub use secret::Secret;
 pub use signal::{Quality, SignalKind, SignalName};
 pub use time::Timestamp;
+pub use words::UnknownWord;

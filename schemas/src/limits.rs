@@ -25,3 +25,32 @@ pub const SNAPSHOT_FAULTS_MAX: usize = 1_000;
 pub const EARLIEST_DEVICE_TIME_US: i64 = 946_684_800_000_000;
 /// How far ahead of the receive time a device time may be, in microseconds: one day.
 pub const FUTURE_TOLERANCE_US: i64 = 86_400_000_000;
+
+/// Longest command name, in bytes: `a-z 0-9 _ .`.
+pub const COMMAND_NAME_MAX_BYTES: usize = 64;
+/// Arguments of a command as JSON, in bytes.
+pub const COMMAND_ARGS_MAX_BYTES: usize = 16 * 1024;
+/// Result of a command as JSON, in bytes. A larger one is told as an error.
+pub const COMMAND_RESULT_MAX_BYTES: usize = 32 * 1024;
+/// Output of a command that is kept, in bytes; what is beyond is cut in the middle and told.
+pub const COMMAND_OUTPUT_MAX_BYTES: usize = 64 * 1024;
+/// Output in one `command.progress`, in bytes.
+pub const COMMAND_PROGRESS_MAX_BYTES: usize = 8 * 1024;
+/// Longest text of person, ticket and purpose in a command, in characters.
+pub const COMMAND_TEXT_MAX_CHARS: usize = 200;
+/// Shortest and longest validity of a command, in seconds.
+pub const COMMAND_EXPIRES_IN_S: std::ops::RangeInclusive<i64> = 5..=7 * 86_400;
+/// Validity of a command when nobody says, in seconds.
+pub const COMMAND_EXPIRES_IN_S_DEFAULT: i64 = 300;
+/// Shortest and longest run of a command, in seconds.
+pub const COMMAND_DEADLINE_S: std::ops::RangeInclusive<i64> = 1..=3_600;
+/// Run of a command when the catalogue doesn't say, in seconds.
+pub const COMMAND_DEADLINE_S_DEFAULT: i64 = 60;
+/// Largest signed message to a machine, in bytes.
+pub const DOWN_MESSAGE_MAX_BYTES: usize = 64 * 1024;
+/// Commands in a machine's catalogue.
+pub const CATALOGUE_COMMANDS_MAX: usize = 200;
+/// JSON Schema of a command's arguments, in bytes.
+pub const ARGUMENT_SCHEMA_MAX_BYTES: usize = 16 * 1024;
+/// Longest hold time of a rule, in seconds: a week.
+pub const RULE_HOLD_S_MAX: f64 = 604_800.0;

@@ -10,6 +10,19 @@ use utoipa::{IntoParams, ToSchema};
 use super::page::PageQuery;
 use crate::ids::{MachineId, OrganizationId, SiteId};
 use crate::time::Timestamp;
+use crate::words::words;
+
+words! {
+    /// How much depends on a machine.
+    Criticality, "criticality", {
+        /// People or the whole production depend on it: tickets are one step more urgent.
+        High = "high",
+        /// As usual.
+        Normal = "normal",
+        /// Nobody waits for it: tickets are one step less urgent.
+        Low = "low",
+    }
+}
 
 /// Where a machine is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -79,8 +92,12 @@ pub struct Machine {
     pub parent_id: Option<MachineId>,
     /// What other systems call it: system → id.
     pub external_ids: BTreeMap<String, String>,
+    /// How much depends on it.
+    pub criticality: Criticality,
     /// Where it is in its life.
     pub state: MachineState,
+    /// Until when it is in maintenance at the latest; null when it isn't.
+    pub maintenance_until: Option<Timestamp>,
     /// Counts its changes; the `ETag`.
     pub version: i64,
     /// When it was registered.
@@ -137,6 +154,9 @@ pub struct CreateMachine {
     /// What other systems call it: system → id.
     #[serde(default)]
     pub external_ids: BTreeMap<String, String>,
+    /// How much depends on it; `normal` when left out.
+    #[serde(default)]
+    pub criticality: Option<Criticality>,
 }
 
 /// Changes to a machine; what is left out stays, null clears.
@@ -164,10 +184,13 @@ pub struct UpdateMachine {
     /// Replaces all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_ids: Option<BTreeMap<String, String>>,
+    /// How much depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub criticality: Option<Criticality>,
 }
 
 /// Tells null (`Some(None)`) from left out (`None`).
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)

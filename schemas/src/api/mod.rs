@@ -1,8 +1,10 @@
 //! REST request and response types, one module a resource.
 
+pub mod alarms;
 pub mod api_tokens;
 pub mod audit;
 pub mod auth;
+pub mod commands;
 pub mod credentials;
 pub mod enrollment;
 pub mod events;
@@ -11,7 +13,10 @@ pub mod loss;
 pub mod machines;
 pub mod organizations;
 pub mod page;
+pub mod policies;
 pub mod problem;
+pub mod rules;
 pub mod sites;
 pub mod telemetry;
+pub mod tickets;
 pub mod users;

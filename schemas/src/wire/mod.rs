@@ -4,6 +4,7 @@
 //! quarantine as a whole. A message with single values at fault is decoded, and those values
 //! come back as [`telemetry::RejectedValue`], so that the good ones beside them are stored.
 
+pub mod command;
 pub mod events;
 mod fault;
 pub mod telemetry;

@@ -98,6 +98,38 @@ words! {
         WriteUsers = "users.write",
         /// Create and revoke API tokens.
         WriteApiTokens = "api_tokens.write",
+        /// See alarms.
+        ReadAlarms = "alarms.read",
+        /// Acknowledge, shelve and clear alarms, take them out of service.
+        WriteAlarms = "alarms.write",
+        /// Switch maintenance mode of machines.
+        MaintainMachines = "machines.maintain",
+        /// See rules.
+        ReadRules = "rules.read",
+        /// Create, change and delete rules.
+        WriteRules = "rules.write",
+        /// See tickets.
+        ReadTickets = "tickets.read",
+        /// Comment on tickets.
+        CommentTickets = "tickets.comment",
+        /// Open, change, move and assign tickets.
+        WriteTickets = "tickets.write",
+        /// See commands and what machines can be told to do.
+        ReadCommands = "commands.read",
+        /// Issue commands that only look, and cancel commands.
+        IssueReadCommands = "commands.issue.read",
+        /// Issue commands that change settings.
+        IssueConfigureCommands = "commands.issue.configure",
+        /// Issue commands that can move something.
+        IssueMotionCommands = "commands.issue.motion",
+        /// Issue commands that change or restart software.
+        IssueSoftwareCommands = "commands.issue.software",
+        /// Approve other people's commands.
+        ApproveCommands = "commands.approve",
+        /// See policies.
+        ReadPolicies = "policies.read",
+        /// Change policies.
+        WritePolicies = "policies.write",
         /// See the audit log.
         ReadAudit = "audit.read",
         /// Rotate signing keys and CAs, see the platform's health in full.
@@ -118,13 +150,37 @@ impl Role {
                 P::ReadOrganizations
                     | P::ReadMachines
                     | P::EnrollMachines
+                    | P::MaintainMachines
                     | P::ReadTelemetry
                     | P::ReadEvents
                     | P::ReadUsers
+                    | P::ReadAlarms
+                    | P::WriteAlarms
+                    | P::ReadRules
+                    | P::ReadTickets
+                    | P::CommentTickets
+                    | P::WriteTickets
+                    | P::ReadCommands
+                    | P::IssueReadCommands
+                    | P::IssueConfigureCommands
+                    | P::IssueMotionCommands
+                    | P::IssueSoftwareCommands
+                    | P::ReadPolicies
             ),
-            Self::Operator | Self::Viewer => matches!(
+            Self::Operator => {
+                Self::Viewer.allows(permission)
+                    || matches!(permission, P::WriteAlarms | P::CommentTickets)
+            }
+            Self::Viewer => matches!(
                 permission,
-                P::ReadOrganizations | P::ReadMachines | P::ReadTelemetry | P::ReadEvents
+                P::ReadOrganizations
+                    | P::ReadMachines
+                    | P::ReadTelemetry
+                    | P::ReadEvents
+                    | P::ReadAlarms
+                    | P::ReadRules
+                    | P::ReadTickets
+                    | P::ReadCommands
             ),
             Self::Auditor => matches!(
                 permission,
@@ -133,6 +189,11 @@ impl Role {
                     | P::ReadTelemetry
                     | P::ReadEvents
                     | P::ReadUsers
+                    | P::ReadAlarms
+                    | P::ReadRules
+                    | P::ReadTickets
+                    | P::ReadCommands
+                    | P::ReadPolicies
                     | P::ReadAudit
             ),
         }

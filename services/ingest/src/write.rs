@@ -224,7 +224,9 @@ async fn insert_events(
     let events = std::mem::take(&mut plan.domain_events);
     for ((row, outcome), event) in plan.reported.iter().zip(outcomes).zip(events) {
         match (outcome, event) {
-            (Outcome::New, Some(event)) => tx.append_event(event).await?,
+            (Outcome::New, Some(event)) => {
+                millwright_store::events::append(&mut *tx, event).await?
+            }
             (Outcome::New, None) => {}
             (Outcome::Duplicate, _) => counts.of(row.machine).duplicates += 1,
             (Outcome::Conflict, _) => counts.of(row.machine).conflicts += 1,

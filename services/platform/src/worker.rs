@@ -6,21 +6,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use millwright_bus::Bus;
 use millwright_bus::topics::{self, Wake};
 use millwright_gateway::directory_store::StoreDirectory;
 use millwright_schemas::Timestamp;
+use millwright_store::jobs::{Job, JobError, JobHandler};
 use millwright_store::machines::revocations::DISCONNECT_JOB;
 use millwright_store::{Store, StoreError, jobs, machines, people};
 use prometheus::{IntGauge, Registry};
 use tokio_util::sync::CancellationToken;
 
-/// How long a job may run before another worker may take it, in seconds.
-const LEASE_S: i64 = 60;
-/// How often jobs are looked for without a wake-up.
-const JOB_POLL: Duration = Duration::from_secs(5);
-/// Pause after the database could not be used.
-const FAILURE_PAUSE: Duration = Duration::from_secs(2);
 /// How often what has expired is removed.
 const HOUSEKEEPING: Duration = Duration::from_secs(15 * 60);
 
@@ -75,53 +71,22 @@ pub(crate) fn dead_jobs(metrics: &Registry) -> Result<IntGauge, prometheus::Erro
     Ok(dead)
 }
 
-async fn show_dead(store: &Store, dead: &IntGauge) -> Result<bool, StoreError> {
+pub(crate) async fn show_dead(store: &Store, dead: &IntGauge) -> Result<(), StoreError> {
     dead.set(i64::try_from(jobs::count_dead(store).await?).unwrap_or(i64::MAX));
-    Ok(false)
+    Ok(())
 }
 
-/// Does jobs until stopped.
-pub(crate) async fn run_jobs(
-    store: Store,
-    wake: AccessWake,
-    dead: IntGauge,
-    stop: CancellationToken,
-) {
-    loop {
-        let done = match next_job(&store, &wake).await {
-            Ok(false) => show_dead(&store, &dead).await,
-            done => done,
-        };
-        let pause = match done {
-            Ok(true) => continue,
-            Ok(false) => JOB_POLL,
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "jobs can't be done now");
-                FAILURE_PAUSE
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = store.jobs_enqueued() => {}
-            () = tokio::time::sleep(pause) => {}
-        }
+/// Cuts live connections: gateways read from the database whom it concerns.
+#[async_trait]
+impl JobHandler for AccessWake {
+    fn kinds(&self) -> &'static [&'static str] {
+        &[DISCONNECT_JOB]
     }
-}
 
-/// Does the next due job; `false`: there is none. Disconnections are the only kind so far; they
-/// can't fail, and one that isn't noted as done is done again when its lease has ended.
-async fn next_job(store: &Store, wake: &AccessWake) -> Result<bool, StoreError> {
-    let start = now();
-    let lease = start.plus_seconds(LEASE_S);
-    let Some(job) = jobs::take(store, DISCONNECT_JOB, start, lease).await? else {
-        return Ok(false);
-    };
-    // Gateways read from the database whom it concerns.
-    wake.everywhere();
-    if !jobs::complete(store, &job).await? {
-        tracing::warn!(job.id = %job.id, "a job took longer than its lease; another did it again");
+    async fn run(&self, _: &Job) -> Result<(), JobError> {
+        self.everywhere();
+        Ok(())
     }
-    Ok(true)
 }
 
 /// Removes what has expired, in transactions of its own.
@@ -198,7 +163,7 @@ mod tests {
         let dead = dead_jobs(&Registry::new()).unwrap();
         show_dead(&store, &dead).await.unwrap();
         assert_eq!(dead.get(), 0);
-        let job = jobs::take(&store, DISCONNECT_JOB, now(), now()).await.unwrap().unwrap();
+        let job = jobs::take(&store, &[DISCONNECT_JOB], now(), now()).await.unwrap().unwrap();
         jobs::fail(&store, &job, "never", jobs::AfterFailure::Bury).await.unwrap();
         show_dead(&store, &dead).await.unwrap();
         assert_eq!(dead.get(), 1);

@@ -3,13 +3,15 @@
 use millwright_core::access::Actor;
 use millwright_core::audit::{AuditRecord, RECORD_VERSION, Subject};
 use millwright_schemas::{EventId, OrganizationId, Timestamp};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::entities::audit::{ActiveModel, Column, Entity};
 use crate::page::PageRequest;
-use crate::{Scope, Store, StoreError, Tx};
+use crate::{Conn, Scope, Store, StoreError};
 
 /// What was done, about to be recorded.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +34,7 @@ pub struct NewRecord {
 ///
 /// # Errors
 /// When the record has no canonical form or the database refuses it.
-pub async fn append(tx: &Tx, new: NewRecord) -> Result<(), StoreError> {
+pub async fn append(tx: impl Into<Conn<'_>>, new: NewRecord) -> Result<(), StoreError> {
     let record = AuditRecord {
         v: RECORD_VERSION,
         id: EventId(Uuid::now_v7()),
@@ -57,7 +59,7 @@ pub async fn append(tx: &Tx, new: NewRecord) -> Result<(), StoreError> {
         record: Set(canonical),
         ..Default::default()
     };
-    Entity::insert(row).exec_without_returning(tx.conn()).await?;
+    tx.into().insert(&Entity::insert(row).into_query()).await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::audit::{self, NewRecord};
 use crate::events::{self, NewEvent};
-use crate::{StoreError, Tx};
+use crate::{Conn, StoreError};
 
 /// Something that has been changed, with the same name in the audit log and in the events.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +33,8 @@ pub struct Change {
 ///
 /// # Errors
 /// When the database refuses it.
-pub async fn record(tx: &Tx, change: Change) -> Result<(), StoreError> {
+pub async fn record(tx: impl Into<Conn<'_>>, change: Change) -> Result<(), StoreError> {
+    let mut conn = tx.into();
     let record = NewRecord {
         organization: change.organization,
         actor: change.actor,
@@ -42,7 +43,7 @@ pub async fn record(tx: &Tx, change: Change) -> Result<(), StoreError> {
         details: change.details.clone(),
         at: change.at,
     };
-    audit::append(tx, record).await?;
+    audit::append(&mut conn, record).await?;
     let event = NewEvent {
         organization: change.organization,
         event_type: change.action,
@@ -53,7 +54,7 @@ pub async fn record(tx: &Tx, change: Change) -> Result<(), StoreError> {
         data: change.details,
         occurred_at: change.at,
     };
-    events::append(tx, event).await
+    events::append(&mut conn, event).await
 }
 
 /// An object as details of its creation, without these fields.

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::entities::event::{self, Column, Entity};
-use crate::{Scope, Store, StoreError, Tx};
+use crate::{Conn, Scope, Store, StoreError};
 
 /// Most events that one transaction of the sequencer gives a position.
 const SEQUENCE_BATCH: u64 = 500;
@@ -70,14 +70,14 @@ pub struct DomainEvent {
 ///
 /// # Errors
 /// When the database refuses it.
-pub async fn append(tx: &Tx, event: NewEvent) -> Result<(), StoreError> {
-    tx.conn().execute(&insert(event)?).await?;
-    tx.mark_events();
+pub async fn append(tx: impl Into<Conn<'_>>, event: NewEvent) -> Result<(), StoreError> {
+    let mut conn = tx.into();
+    conn.insert(&insert(event)?).await?;
+    conn.mark_events();
     Ok(())
 }
 
-/// The statement that records an event; for transactions of sqlx and of sea-orm alike.
-pub(crate) fn insert(event: NewEvent) -> Result<InsertStatement, StoreError> {
+fn insert(event: NewEvent) -> Result<InsertStatement, StoreError> {
     let actor = serde_json::to_string(&event.actor)
         .map_err(|error| StoreError::corrupt("events", error))?;
     let mut statement = Query::insert();

@@ -5,19 +5,48 @@
 //! repeat. A worker that comes back after its lease no longer decides about the job: only the
 //! attempt that was started last does. What fails for good stays as `dead`, visible, and no longer holds up its key.
 
+use async_trait::async_trait;
 use millwright_schemas::{JobId, OrganizationId, Timestamp};
+use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
 };
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::entities::job::{ActiveModel, Column, Entity, Model};
-use crate::{Store, StoreError, Tx};
+use crate::{Conn, Store, StoreError, Tx};
 
 /// Longest error text kept with a job, in characters.
 const ERROR_MAX_CHARS: usize = 1_000;
+
+/// Does jobs of some kinds. Jobs may be repeated: a handler must be safe to run again.
+#[async_trait]
+pub trait JobHandler: Send + Sync {
+    /// The kinds that it does.
+    fn kinds(&self) -> &'static [&'static str];
+
+    /// Does one.
+    ///
+    /// # Errors
+    /// See [`JobError`].
+    async fn run(&self, job: &Job) -> Result<(), JobError>;
+}
+
+/// Why a job wasn't done.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// It may work later.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It may work later.
+    #[error("{0}")]
+    Later(String),
+    /// It will never work: somebody must look at it.
+    #[error("{0}")]
+    Never(String),
+}
 
 /// Work to be recorded.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +86,8 @@ pub struct Job {
 ///
 /// # Errors
 /// When the database refuses it.
-pub async fn enqueue(tx: &Tx, job: NewJob) -> Result<JobId, StoreError> {
+pub async fn enqueue(tx: impl Into<Conn<'_>>, job: NewJob) -> Result<JobId, StoreError> {
+    let mut conn = tx.into();
     let id = Uuid::now_v7();
     let row = ActiveModel {
         id: Set(id),
@@ -71,8 +101,8 @@ pub async fn enqueue(tx: &Tx, job: NewJob) -> Result<JobId, StoreError> {
         created_at: Set(job.created_at.micros()),
         ..Default::default()
     };
-    Entity::insert(row).exec_without_returning(tx.conn()).await?;
-    tx.mark_jobs();
+    conn.insert(&Entity::insert(row).into_query()).await?;
+    conn.mark_jobs();
     Ok(JobId(id))
 }
 
@@ -80,7 +110,7 @@ const TAKE: &str = "
 UPDATE jobs SET state = 'running', leased_until = ?2, attempts = attempts + 1
 WHERE seq = (
     SELECT due.seq FROM jobs due
-    WHERE due.kind = ?3 AND due.run_at <= ?1
+    WHERE due.kind IN (SELECT value FROM json_each(?3)) AND due.run_at <= ?1
       AND (due.state = 'ready' OR (due.state = 'running' AND due.leased_until <= ?1))
       AND NOT EXISTS (
           SELECT 1 FROM jobs older
@@ -89,18 +119,23 @@ WHERE seq = (
     ORDER BY due.run_at, due.seq LIMIT 1)
 RETURNING *";
 
-/// Leases the next due job of this kind until `leased_until`.
+/// Leases the next due job of one of these kinds until `leased_until`.
 ///
 /// # Errors
 /// When the database can't be used or the row isn't understood.
 pub async fn take(
     store: &Store,
-    kind: &str,
+    kinds: &[&str],
     now: Timestamp,
     leased_until: Timestamp,
 ) -> Result<Option<Job>, StoreError> {
+    if next_due(store, kinds).await?.is_none_or(|due| due > now) {
+        // Looking costs no turn at the writer.
+        return Ok(None);
+    }
     let tx = store.begin().await?;
-    let values = [now.micros().into(), leased_until.micros().into(), kind.into()];
+    let kinds = serde_json::Value::from(kinds).to_string();
+    let values = [now.micros().into(), leased_until.micros().into(), kinds.into()];
     let statement = Statement::from_sql_and_values(sea_orm::DbBackend::Sqlite, TAKE, values);
     let row = tx.conn().query_one_raw(statement).await?;
     let job = row
@@ -108,6 +143,25 @@ pub async fn take(
         .transpose()?;
     tx.commit().await?;
     Ok(job)
+}
+
+/// When the next job of these kinds may run, or its lease ends; `None`: there is none. It may still
+/// have to wait for an older one of its key.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn next_due(store: &Store, kinds: &[&str]) -> Result<Option<Timestamp>, StoreError> {
+    let due = Expr::case(Column::State.eq("running"), Expr::col(Column::LeasedUntil))
+        .finally(Expr::col(Column::RunAt));
+    let first: Option<Option<i64>> = Entity::find()
+        .select_only()
+        .column_as(Expr::expr(due).min(), "due")
+        .filter(Column::State.ne("dead"))
+        .filter(Column::Kind.is_in(kinds.iter().copied()))
+        .into_tuple()
+        .one(store.readers())
+        .await?;
+    Ok(first.flatten().map(Timestamp::from_micros))
 }
 
 /// Who decides about a job: the attempt that runs it now.
@@ -233,7 +287,7 @@ mod tests {
     }
 
     async fn take_at(store: &Store, time: Timestamp) -> Option<Job> {
-        take(store, "test", time, time.plus_seconds(LEASE_S)).await.unwrap()
+        take(store, &["test"], time, time.plus_seconds(LEASE_S)).await.unwrap()
     }
 
     #[tokio::test]

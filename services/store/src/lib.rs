@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod changes;
+mod conn;
 pub mod entities;
 mod error;
 pub mod events;
@@ -19,7 +20,9 @@ pub mod telemetry;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod testing;
+pub mod work;
 
+pub use conn::Conn;
 pub use error::StoreError;
 pub use lock::{DataFolderLock, LockError};
 pub use scope::Scope;

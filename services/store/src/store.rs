@@ -9,7 +9,7 @@ use sea_orm::{
     TransactionTrait,
 };
 use sqlx::sqlite::SqlitePool;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::sqlite::SqlitePools;
 use crate::{StoreError, migrations};
@@ -31,7 +31,13 @@ pub struct Store {
 #[derive(Debug, Default)]
 pub(crate) struct Wakes {
     pub(crate) events: Notify,
-    pub(crate) jobs: Notify,
+    jobs: watch::Sender<u64>,
+}
+
+impl Wakes {
+    pub(crate) fn wake_jobs(&self) {
+        self.jobs.send_modify(|count| *count = count.wrapping_add(1));
+    }
 }
 
 impl Store {
@@ -79,9 +85,11 @@ impl Store {
         self.wakes.events.notified().await;
     }
 
-    /// Waits until a transaction of this process has left jobs.
-    pub async fn jobs_enqueued(&self) {
-        self.wakes.jobs.notified().await;
+    /// Changes whenever a transaction of this process has left jobs, or a job has ended that
+    /// others waited for.
+    #[must_use]
+    pub fn jobs_enqueued(&self) -> watch::Receiver<u64> {
+        self.wakes.jobs.subscribe()
     }
 
     /// Closes all connections, after what runs has ended.
@@ -128,7 +136,7 @@ impl Tx {
             self.wakes.events.notify_one();
         }
         if self.jobs.into_inner() {
-            self.wakes.jobs.notify_one();
+            self.wakes.wake_jobs();
         }
         Ok(())
     }

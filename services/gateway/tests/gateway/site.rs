@@ -12,7 +12,7 @@ use millwright_gateway::tls::{TlsMaterial, TlsSetting, server_config};
 use millwright_gateway::{Gateway, Metrics, Parts, Settings, StoreDirectory};
 use millwright_identity::machines::device_tokens;
 use millwright_ingest::intake::{Held, intake};
-use millwright_schemas::api::machines::{Machine, MachineConnection, MachineState};
+use millwright_schemas::api::machines::{Criticality, Machine, MachineConnection, MachineState};
 use millwright_schemas::api::organizations::Organization;
 use millwright_schemas::topics::DownChannel;
 use millwright_schemas::{CertificateSerial, MachineId, OrganizationId, Secret, Timestamp, UserId};
@@ -186,6 +186,8 @@ impl Site {
             site_id: None,
             parent_id: parent,
             external_ids: BTreeMap::new(),
+            criticality: Criticality::Normal,
+            maintenance_until: None,
             state: MachineState::Commissioned,
             version: 1,
             created_at: now(),

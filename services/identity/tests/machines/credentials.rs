@@ -30,7 +30,7 @@ async fn a_revoked_certificate_is_no_longer_accepted_and_the_gateway_is_told() {
     let revoked = revoked.unwrap();
     assert_eq!(revoked.revocation_reason.as_deref(), Some("stolen"));
     assert!(!accepts_certificate(store, machine, &serial).await.unwrap());
-    let job = jobs::take(store, DISCONNECT_JOB, now(), now().plus_seconds(60)).await.unwrap();
+    let job = jobs::take(store, &[DISCONNECT_JOB], now(), now().plus_seconds(60)).await.unwrap();
     let job = job.expect("a live connection is cut");
     assert_eq!(job.ordering_key, format!("machine:{machine}"));
     assert_eq!(job.payload["certificate_serial"], serial.as_str());

@@ -13,7 +13,7 @@ use millwright_schemas::api::credentials::CreateEnrollmentCode;
 use millwright_schemas::api::enrollment::{
     EnrollRequest, EnrollResponse, MqttEndpoint, RenewRequest, renewal_text,
 };
-use millwright_schemas::api::machines::{Machine, MachineConnection, MachineState};
+use millwright_schemas::api::machines::{Criticality, Machine, MachineConnection, MachineState};
 use millwright_schemas::api::organizations::Organization;
 use millwright_schemas::api::page::PageQuery;
 use millwright_schemas::{MachineId, OrganizationId, Timestamp, UserId};
@@ -87,6 +87,8 @@ impl Platform {
             site_id: None,
             parent_id: parent,
             external_ids: Default::default(),
+            criticality: Criticality::Normal,
+            maintenance_until: None,
             state: MachineState::Registered,
             version: 1,
             created_at: now(),

@@ -76,6 +76,7 @@ async fn create(api: &mut Api, machine: &DemoMachine, site: SiteId) -> anyhow::R
         organization_id: None,
         parent_id: None,
         external_ids: std::collections::BTreeMap::new(),
+        criticality: None,
     };
     api.create_machine(&machine).await
 }

@@ -33,6 +33,7 @@ use tokio_util::task::TaskTracker;
 use super::bus::RunningBus;
 use super::{bridge, files, tls};
 use crate::config::Config;
+use crate::jobs::{self, Handlers};
 use crate::worker::{self, AccessWake, now};
 
 /// The name under which this process's connections stand in the database.
@@ -116,7 +117,9 @@ impl Parts {
 
         let keep = tls::keep_current(trust, hosts, tls_setting, renew_at, stop.clone());
         tasks.spawn(keep);
-        tasks.spawn(worker::run_jobs(store.clone(), wake.clone(), dead_jobs, stop.clone()));
+        let mut handlers = Handlers::default();
+        handlers.add(Arc::new(wake.clone()));
+        tasks.spawn(jobs::run(store.clone(), handlers, dead_jobs, stop.clone()));
         tasks.spawn(worker::keep_house(store.clone(), stop.clone()));
         spawn_logged(&tasks, "access wake-ups", worker::follow_access(wake, stop.clone()));
         spawn_logged(&tasks, "live copies", bridge::live(bus.bus.clone(), live, stop.clone()));

@@ -1,7 +1,9 @@
 //! Registering a machine.
 
 use millwright_core::access::{Caller, Permission};
-use millwright_schemas::api::machines::{CreateMachine, Machine, MachineConnection, MachineState};
+use millwright_schemas::api::machines::{
+    CreateMachine, Criticality, Machine, MachineConnection, MachineState,
+};
 use millwright_schemas::{MachineId, Timestamp};
 use millwright_store::machines::{fleet, organizations};
 use millwright_store::{Scope, Store, changes};
@@ -36,7 +38,9 @@ pub async fn create(
         site_id: input.site_id,
         parent_id: input.parent_id,
         external_ids: input.external_ids,
+        criticality: input.criticality.unwrap_or(Criticality::Normal),
         state: MachineState::Registered,
+        maintenance_until: None,
         version: 1,
         created_at: now,
         updated_at: now,

@@ -53,6 +53,7 @@ fn apply(mut machine: Machine, input: UpdateMachine) -> Machine {
     machine.model = input.model.unwrap_or(machine.model);
     machine.site_id = input.site_id.unwrap_or(machine.site_id);
     machine.parent_id = input.parent_id.unwrap_or(machine.parent_id);
+    machine.criticality = input.criticality.unwrap_or(machine.criticality);
     machine.external_ids = input.external_ids.unwrap_or(machine.external_ids);
     machine
 }

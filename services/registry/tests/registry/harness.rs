@@ -77,6 +77,7 @@ pub fn new(serial_number: &str) -> CreateMachine {
         organization_id: None,
         parent_id: None,
         external_ids: Default::default(),
+        criticality: None,
     }
 }
 

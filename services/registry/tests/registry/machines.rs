@@ -150,7 +150,7 @@ async fn what_is_decommissioned_stays_so() {
     let change = UpdateMachine { name: Some("X".to_owned()), ..UpdateMachine::default() };
     let changed = machines::update(store, caller, machine.id, 2, change, now()).await;
     assert!(matches!(changed, Err(RegistryError::OutOfUse(_))), "{changed:?}");
-    let job = jobs::take(store, DISCONNECT_JOB, later(), later()).await.unwrap().unwrap();
+    let job = jobs::take(store, &[DISCONNECT_JOB], later(), later()).await.unwrap().unwrap();
     assert_eq!(job.payload["machine_id"], machine.id.to_string());
 }
 

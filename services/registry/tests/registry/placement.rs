@@ -115,7 +115,7 @@ async fn a_former_parents_connection_is_cut() {
     set_parent(&registry, root, &child, Some(gateway.id)).await.unwrap();
     set_parent(&registry, root, &child, None).await.unwrap();
     let kind = millwright_store::machines::revocations::DISCONNECT_JOB;
-    let job = millwright_store::jobs::take(&registry.store, kind, now(), now()).await.unwrap();
+    let job = millwright_store::jobs::take(&registry.store, &[kind], now(), now()).await.unwrap();
     let job = job.unwrap();
     assert_eq!(job.payload["machine_id"], gateway.id.to_string());
 }

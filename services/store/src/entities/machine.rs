@@ -22,6 +22,11 @@ pub struct Model {
     pub updated_at: i64,
     pub commissioned_at: Option<i64>,
     pub decommissioned_at: Option<i64>,
+    pub criticality: String,
+    pub maintenance_since: Option<i64>,
+    pub maintenance_until: Option<i64>,
+    pub maintenance_reason: Option<String>,
+    pub maintenance_by: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

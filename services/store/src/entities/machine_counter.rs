@@ -13,6 +13,7 @@ pub struct Model {
     pub conflicts: i64,
     pub quarantined: i64,
     pub quarantine_dropped: i64,
+    pub late: i64,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

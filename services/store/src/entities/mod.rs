@@ -1,8 +1,10 @@
 //! One file a table. Telemetry points have no entity: they are written and read by sqlx.
 
+pub mod alarm;
 pub mod api_token;
 pub mod audit;
 pub mod certificate;
+pub mod command;
 pub mod device_token;
 pub mod enrollment_code;
 pub mod event;
@@ -11,16 +13,25 @@ pub mod idempotency_key;
 pub mod job;
 pub mod latest;
 pub mod machine;
+pub mod machine_capability;
 pub mod machine_counter;
 pub mod machine_event;
 pub mod machine_status;
 pub mod mqtt_session;
 pub mod organization;
 pub mod organization_tree;
+pub mod policy;
 pub mod quarantine;
 pub mod refresh_token;
+pub mod revision;
+pub mod rule;
+pub mod rule_state;
+pub mod rule_version;
 pub mod series;
 pub mod site;
 pub mod stream_cursor;
+pub mod ticket;
+pub mod ticket_comment;
+pub mod ticket_evidence;
 pub mod trust_bundle;
 pub mod user;

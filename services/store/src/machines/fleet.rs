@@ -4,8 +4,9 @@ use millwright_schemas::api::machines::{Machine, MachineState};
 use millwright_schemas::{MachineId, OrganizationId, SiteId, Timestamp};
 use sea_orm::sea_query::{Expr, LikeExpr};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -229,6 +230,12 @@ fn to_row(item: &Machine) -> Result<ActiveModel, StoreError> {
         updated_at: Set(item.updated_at.micros()),
         commissioned_at: Set(item.commissioned_at.map(Timestamp::micros)),
         decommissioned_at: Set(item.decommissioned_at.map(Timestamp::micros)),
+        criticality: Set(item.criticality.as_str().to_owned()),
+        // Maintenance mode has its own use cases.
+        maintenance_since: NotSet,
+        maintenance_until: NotSet,
+        maintenance_reason: NotSet,
+        maintenance_by: NotSet,
     })
 }
 
@@ -243,7 +250,12 @@ fn from_row(row: Model) -> Result<Machine, StoreError> {
         site_id: row.site_id.map(SiteId),
         parent_id: row.parent_id.map(MachineId),
         external_ids: external_ids::from_column("machines", &row.external_ids)?,
+        criticality: row
+            .criticality
+            .parse()
+            .map_err(|error| StoreError::corrupt("machines", error))?,
         state,
+        maintenance_until: row.maintenance_until.map(Timestamp::from_micros),
         version: row.version,
         created_at: Timestamp::from_micros(row.created_at),
         updated_at: Timestamp::from_micros(row.updated_at),

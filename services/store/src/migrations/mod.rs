@@ -12,10 +12,16 @@ struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(SqlFile {
-            name: "m0001_initial",
-            sqlite: include_str!("0001_initial.sqlite.sql"),
-        })]
+        vec![
+            Box::new(SqlFile {
+                name: "m0001_initial",
+                sqlite: include_str!("0001_initial.sqlite.sql"),
+            }),
+            Box::new(SqlFile {
+                name: "m0002_operations",
+                sqlite: include_str!("0002_operations.sqlite.sql"),
+            }),
+        ]
     }
 }
 

@@ -1,10 +1,7 @@
 //! The transaction of a batch of telemetry.
 
-use sea_orm::sea_query::SqliteQueryBuilder;
-use sea_query_sqlx::SqlxBinder;
 use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection, Transaction};
 
-use crate::events::{self, NewEvent};
 use crate::{Store, StoreError};
 
 /// A write transaction of ingest. Rolled back when dropped without [`BatchTx::commit`].
@@ -13,6 +10,7 @@ pub struct BatchTx {
     inner: Transaction<'static, Sqlite>,
     store: Store,
     events: bool,
+    jobs: bool,
 }
 
 impl Store {
@@ -22,7 +20,7 @@ impl Store {
     /// When the database can't be used now.
     pub async fn begin_batch(&self) -> Result<BatchTx, StoreError> {
         let inner = self.writer_pool().begin_with("BEGIN IMMEDIATE").await?;
-        Ok(BatchTx { inner, store: self.clone(), events: false })
+        Ok(BatchTx { inner, store: self.clone(), events: false, jobs: false })
     }
 
     /// Bounds the size of the embedded database, in pages of 4 KiB. Beyond it every write fails
@@ -38,7 +36,7 @@ impl Store {
 }
 
 impl BatchTx {
-    /// Makes the batch true, then wakes those who follow domain events.
+    /// Makes the batch true, then wakes those who follow domain events and jobs.
     ///
     /// # Errors
     /// When it couldn't be committed. Writing the same batch again is harmless, whatever became
@@ -48,21 +46,21 @@ impl BatchTx {
         if self.events {
             self.store.wakes().events.notify_one();
         }
+        if self.jobs {
+            self.store.wakes().wake_jobs();
+        }
         Ok(())
     }
 
-    /// Records a domain event in this transaction.
-    ///
-    /// # Errors
-    /// When the database refuses it.
-    pub async fn append_event(&mut self, event: NewEvent) -> Result<(), StoreError> {
-        let (sql, values) = events::insert(event)?.build_sqlx(SqliteQueryBuilder);
-        sqlx::query_with(AssertSqlSafe(sql), values).execute(self.conn()).await?;
+    pub(crate) const fn mark_events(&mut self) {
         self.events = true;
-        Ok(())
     }
 
-    pub(super) fn conn(&mut self) -> &mut SqliteConnection {
+    pub(crate) const fn mark_jobs(&mut self) {
+        self.jobs = true;
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut SqliteConnection {
         &mut self.inner
     }
 }

@@ -1,0 +1,121 @@
+//! Rules: what the platform watches in machines' signals.
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::page::PageQuery;
+use crate::ids::{MachineId, OrganizationId, RuleId};
+use crate::signal::SignalName;
+use crate::time::Timestamp;
+use crate::wire::events::Severity;
+
+/// What a rule watches.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum RuleCondition {
+    /// A signal beyond a limit, with hysteresis and hold times. Exactly one of `above` and `below`.
+    Threshold {
+        /// The signal, a number.
+        signal: SignalName,
+        /// Raised when the value is above this, for `hold_s`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        above: Option<f64>,
+        /// Raised when the value is below this, for `hold_s`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        below: Option<f64>,
+        /// Cleared when the value is back at this limit or on its good side, for `clear_hold_s`:
+        /// at most `above`, at least `below`. The limit itself when left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clear_at: Option<f64>,
+        /// How long the value must be beyond the limit, in seconds of event time, 0 to 604,800.
+        #[serde(default)]
+        hold_s: f64,
+        /// How long the value must be back, in seconds of event time, 0 to 604,800.
+        #[serde(default)]
+        clear_hold_s: f64,
+    },
+}
+
+/// A rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Rule {
+    /// Its id; the `code` of its alarms.
+    pub id: RuleId,
+    /// Whose it is. It watches machines of this organization and all below it.
+    pub organization_id: OrganizationId,
+    /// Its name.
+    pub name: String,
+    /// The only machine it watches.
+    pub machine_id: Option<MachineId>,
+    /// The model of the machines it watches.
+    pub model: Option<String>,
+    /// What it watches.
+    pub condition: RuleCondition,
+    /// Of its alarms.
+    pub severity: Severity,
+    /// Message of its alarms; made from the condition when null.
+    pub message: Option<String>,
+    /// Whether it watches now.
+    pub enabled: bool,
+    /// Counts its changes; the `ETag`. Alarms tell by which version they were raised.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A new rule, or all of a changed one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleInput {
+    /// 1 to 200 characters.
+    pub name: String,
+    /// Whose it is; the caller's organization when left out. Can't be changed.
+    #[serde(default)]
+    pub organization_id: Option<OrganizationId>,
+    /// The only machine it watches. Exactly one of `machine_id` and `model`.
+    #[serde(default)]
+    pub machine_id: Option<MachineId>,
+    /// The model of the machines it watches.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// What it watches.
+    pub condition: RuleCondition,
+    /// Of its alarms: critical, major, minor, warning.
+    pub severity: Severity,
+    /// Message of its alarms, 1 to 500 characters; made from the condition when left out.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// Whether it watches.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Which rules are wanted; all conditions hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RuleQuery {
+    /// For this machine, by itself or by its model.
+    pub machine_id: Option<MachineId>,
+    /// For this model.
+    pub model: Option<String>,
+    /// Items a page, 1 to 500.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+impl RuleQuery {
+    /// Which page of them is wanted.
+    #[must_use]
+    pub fn page(&self) -> PageQuery {
+        PageQuery { limit: self.limit, cursor: self.cursor.clone() }
+    }
+}

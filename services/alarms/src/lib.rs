@@ -1,0 +1,1 @@
+//! Alarms: their life cycle, shelving, suppression, maintenance mode, rules.

@@ -1,0 +1,1 @@
+//! Detection of malfunctions: pure, streaming, on event time. The same samples give the same alarms.

@@ -1,0 +1,1 @@
+//! Commands: issued, signed, delivered, followed up.

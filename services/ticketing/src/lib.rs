@@ -1,0 +1,1 @@
+//! Tickets: opened and resolved by alarms, worked on by people.
