@@ -98,6 +98,14 @@ impl Agent {
         self.start(&mut command);
     }
 
+    /// Starts it with a clock of its own.
+    pub fn run_with_clock(&mut self, clock: &crate::WrongClock) {
+        assert!(self.process.is_none(), "the agent runs already");
+        let mut command = self.run_command();
+        clock.give_to(&mut command);
+        self.start(&mut command);
+    }
+
     fn run_command(&self) -> Command {
         let mut command = self.command(&["run"]);
         command.arg("--stop-on-eof").arg("--config").arg(self.folder.join("agent.toml"));
@@ -166,6 +174,15 @@ impl Agent {
         let output = self.command(&["status"]).arg("--json").output()?;
         ensure!(output.status.success(), "status: {output:?}");
         Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// The operator on site says something: `consent accept <id>` and the like.
+    pub fn consent(&self, words: &[&str]) -> anyhow::Result<String> {
+        let mut subcommands = vec!["consent"];
+        subcommands.extend_from_slice(words);
+        let output = self.command(&subcommands).output()?;
+        ensure!(output.status.success(), "consent {words:?}: {output:?}");
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// A program on the machine that reports faults.

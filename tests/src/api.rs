@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -95,6 +95,16 @@ impl Api {
         self.succeed(Method::POST, path, Some(body)).await
     }
 
+    /// PUT of what was at this version; anything but success is an error with the problem in it.
+    pub async fn put(&self, path: &str, body: &Value, version: &str) -> anyhow::Result<Value> {
+        let request = self.client.put(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let response = request.header("If-Match", version).json(body).send().await?;
+        let status = response.status();
+        let answer: Value = response.json().await?;
+        ensure!(status.is_success(), "PUT {path}: {status}: {answer}");
+        Ok(answer)
+    }
+
     /// All items of a list, page by page.
     pub async fn items(&self, path: &str) -> anyhow::Result<Vec<Value>> {
         let joint = if path.contains('?') { '&' } else { '?' };
@@ -151,6 +161,31 @@ impl Api {
     pub async fn decommission(&self, machine: &str) {
         let path = format!("/machines/{machine}/decommission");
         self.post(&path, &json!({})).await.expect("the machine is decommissioned");
+    }
+
+    /// Issues a command and gives its id.
+    pub async fn command(&self, machine: &str, command: Value) -> anyhow::Result<String> {
+        let issued = self.post(&format!("/machines/{machine}/commands"), &command).await?;
+        Ok(issued["id"].as_str().context("an id")?.to_owned())
+    }
+
+    /// The command as it is now; an error unless it is in one of these states.
+    pub async fn command_in(&self, id: &str, states: &[&str]) -> anyhow::Result<Value> {
+        let command = self.get(&format!("/commands/{id}")).await?;
+        let state = command["state"].as_str().context("a state")?;
+        ensure!(states.contains(&state), "it is {command}");
+        Ok(command)
+    }
+
+    /// Alarms of a machine that are active.
+    pub async fn open_alarms(&self, machine: &str) -> anyhow::Result<Vec<Value>> {
+        self.items(&format!("/alarms?machine_id={machine}&state=open")).await
+    }
+
+    /// Tickets of a machine; `state` may be empty.
+    pub async fn tickets(&self, machine: &str, state: &str) -> anyhow::Result<Vec<Value>> {
+        let state = if state.is_empty() { String::new() } else { format!("&state={state}") };
+        self.items(&format!("/tickets?machine_id={machine}{state}")).await
     }
 
     /// The newest value of a signal; an error while there is none.

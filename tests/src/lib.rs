@@ -6,9 +6,13 @@
 
 pub mod agent;
 pub mod api;
+pub mod broker;
+pub mod clock;
 pub mod database;
 pub mod datasets;
 pub mod device;
+pub mod marks;
+pub mod orders;
 pub mod platform;
 pub mod ports;
 pub mod process;
@@ -20,8 +24,12 @@ pub mod wait;
 
 pub use agent::{Agent, Reporter};
 pub use api::Api;
+pub use broker::Broker;
+pub use clock::WrongClock;
 pub use database::Database;
 pub use device::Device;
+pub use marks::Marks;
+pub use orders::Signer;
 pub use platform::Platform;
 pub use raw_mqtt::{RawMqtt, Version};
 pub use wait::eventually;

@@ -27,6 +27,7 @@ pub struct Platform {
     process: Option<Process>,
     http: SocketAddr,
     mqtt: SocketAddr,
+    arguments: Vec<String>,
     folder: TempDir,
 }
 
@@ -38,12 +39,26 @@ impl Platform {
         platform
     }
 
+    /// Starts a platform without data on free ports, with more arguments.
+    pub async fn start_with(arguments: &[&str]) -> Self {
+        let mut platform = Self::prepare();
+        platform.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        platform.resume().await;
+        platform
+    }
+
     /// A platform without data that doesn't run yet.
     #[must_use]
     pub fn prepare() -> Self {
         crate::start();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self { process: None, http: ports::free(), mqtt: ports::free(), folder }
+        Self {
+            process: None,
+            http: ports::free(),
+            mqtt: ports::free(),
+            arguments: Vec::new(),
+            folder,
+        }
     }
 
     /// Starts it and kills it after this time, whether it is ready or not.
@@ -113,6 +128,7 @@ impl Platform {
             .args(["serve", "--stop-on-eof", "--http", &self.http.to_string()])
             .args(["--mqtt", &self.mqtt.to_string(), "--data-dir"])
             .arg(self.data_dir())
+            .args(&self.arguments)
             .env("MILLWRIGHT_ADMIN_PASSWORD", ADMIN_PASSWORD)
             .env("MILLWRIGHT_LOG", "info");
         command

@@ -1,6 +1,7 @@
 //! A process that doesn't outlive the test.
 
 use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -37,6 +38,12 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("{name} doesn't start: {error}"));
         Self { name: name.to_owned(), child, log }
+    }
+
+    /// Writes a line to its standard input, which stays open.
+    pub fn write_line(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("a piped standard input");
+        writeln!(input, "{line}").and_then(|()| input.flush()).expect("the program reads");
     }
 
     /// The process id.

@@ -8,6 +8,7 @@ mod agent;
 mod latency;
 mod machine;
 mod memory;
+mod operations;
 mod platform;
 mod process;
 mod reference;
@@ -32,6 +33,9 @@ struct Args {
     /// Connections that stay idle.
     #[arg(long, default_value_t = 500)]
     idle: usize,
+    /// Machines that send while orders and faults are timed.
+    #[arg(long, default_value_t = 1_000)]
+    fleet: usize,
     /// Seconds each scenario sends.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
@@ -43,7 +47,7 @@ async fn main() -> Result<()> {
     let args = Args::parse();
     println!("| what | figure |\n|---|---|");
     let platform = Platform::start(&args.programs).await?;
-    let count = args.machines.max(args.idle).max(1);
+    let count = args.machines.max(args.idle).max(args.fleet).max(1);
     let machines = platform.enrol(count).await?;
 
     memory::idle_connections(&platform, &machines[..args.idle]).await?;
@@ -54,6 +58,7 @@ async fn main() -> Result<()> {
         let load = throughput::Load { samples, seconds: args.seconds };
         throughput::measure(&platform, &machines[..args.machines], &load).await?;
     }
+    operations::measure(&platform, &args.programs, &machines[..args.fleet]).await?;
     agent::measure(&platform, &args.programs).await?;
     platform.stop().await
 }

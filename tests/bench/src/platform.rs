@@ -64,11 +64,28 @@ impl Platform {
 
     /// Registers a machine; returns its enrolment code.
     pub(crate) async fn enrollment_code(&self, serial_number: &str) -> Result<String> {
+        Ok(self.register(serial_number).await?.1)
+    }
+
+    /// Registers a machine; returns its id and its enrolment code.
+    pub(crate) async fn register(&self, serial_number: &str) -> Result<(String, String)> {
         let body = json!({"name": serial_number, "serial_number": serial_number});
         let machine = self.post("/machines", &body).await?;
         let id = machine["id"].as_str().context("id")?;
         let code = self.post(&format!("/machines/{id}/enrollment-codes"), &json!({})).await?;
-        Ok(code["code"].as_str().context("code")?.to_owned())
+        Ok((id.to_owned(), code["code"].as_str().context("code")?.to_owned()))
+    }
+
+    /// The stream of domain events from now on.
+    pub(crate) async fn events(&self) -> Result<Events> {
+        let request = self.http.get(format!("{}/events/stream", self.base));
+        let response = request.header("accept", "text/event-stream").send().await?;
+        Ok(Events { response: response.error_for_status()?, buffer: String::new() })
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Value> {
+        let response = self.http.get(format!("{}{path}", self.base)).send().await?;
+        Ok(response.error_for_status()?.json().await?)
     }
 
     /// Registers and enrols machines over the API.
@@ -85,7 +102,7 @@ impl Platform {
         Ok(machines)
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         loop {
             let response = self.http.post(format!("{}{path}", self.base)).json(body).send().await?;
             if response.status() == reqwest::StatusCode::TOO_MANY_REQUESTS {
@@ -103,6 +120,30 @@ impl Platform {
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.child.kill().await?;
         Ok(())
+    }
+}
+
+/// A stream of domain events.
+pub(crate) struct Events {
+    response: reqwest::Response,
+    buffer: String,
+}
+
+impl Events {
+    /// Reads until there is an event of this kind.
+    pub(crate) async fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Result<()> {
+        loop {
+            while let Some((event, rest)) = self.buffer.split_once("\n\n") {
+                let data: String =
+                    event.lines().filter_map(|line| line.strip_prefix("data:")).collect();
+                self.buffer = rest.to_owned();
+                if !data.is_empty() && wanted(&serde_json::from_str(data.trim())?) {
+                    return Ok(());
+                }
+            }
+            let chunk = self.response.chunk().await?.context("the stream ended")?;
+            self.buffer.push_str(&String::from_utf8_lossy(&chunk));
+        }
     }
 }
 

@@ -44,7 +44,8 @@ impl DemoMachine {
     /// The configuration of its agent.
     pub(super) fn configuration(&self) -> String {
         format!(
-            "# {}: written by `millwright demo` at every start.\n\n[[drivers]]\n{}",
+            "# {}: written by `millwright demo` at every start.\n\n# Eight on one computer: each \
+             takes any free port.\n[panel]\nlisten = \"127.0.0.1:0\"\n\n[[drivers]]\n{}",
             self.name, self.driver
         )
     }

@@ -23,5 +23,3 @@ pub(super) const AGENT_RESTART: (Duration, Duration) =
 pub(super) const AGENT_STABLE: Duration = Duration::from_secs(60);
 /// Lines of a child's log that are shown when it fails.
 pub(super) const LOG_LINES: usize = 12;
-/// Events of a machine that are read to know its active faults.
-pub(super) const EVENTS_READ: u32 = 100;

@@ -1,19 +1,18 @@
 //! What the API says of the machines, as rows of the table.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
+use millwright_schemas::api::alarms::{Alarm, AlarmOrigin};
 use millwright_schemas::api::machines::{Machine, MachineConnection};
 use millwright_schemas::api::page::Page;
-use millwright_schemas::wire::events::{EventType, FaultCleared, FaultRaised, FaultSnapshot};
+use millwright_schemas::api::tickets::Ticket;
 use millwright_schemas::{MachineId, Timestamp};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::agents::AgentState;
 use super::api::Api;
 use super::fleet::Telling;
-use super::limits::EVENTS_READ;
 use super::setup::Registered;
 use super::table::{Contact, Row};
 
@@ -24,14 +23,6 @@ struct Latest {
     value: Value,
 }
 
-/// A fault event that a machine has reported.
-#[derive(Debug, Clone, Deserialize)]
-struct Reported {
-    #[serde(rename = "type")]
-    event_type: EventType,
-    data: Map<String, Value>,
-}
-
 /// Asks for all machines. `states` are those of their agents, in the same order.
 pub(super) async fn rows(
     api: &mut Api,
@@ -40,6 +31,7 @@ pub(super) async fn rows(
     now: Timestamp,
 ) -> anyhow::Result<Vec<Row>> {
     let machines = api.machines().await?;
+    let tickets: Page<Ticket> = api.get("/tickets?state=open&limit=500").await?;
     let mut rows = Vec::with_capacity(fleet.len());
     for (index, registered) in fleet.iter().enumerate() {
         let machine = machines.iter().find(|machine| machine.id == registered.id);
@@ -48,7 +40,7 @@ pub(super) async fn rows(
             name: name(machine, registered),
             contact: contact(machine.map(|machine| &machine.connection), state, now),
             values: values(api, registered).await?,
-            faults: faults(api, registered.id).await?,
+            alarms: alarms(api, registered.id, &tickets.items).await?,
         });
     }
     Ok(rows)
@@ -105,45 +97,21 @@ fn format_number(number: f64) -> String {
     }
 }
 
-async fn faults(api: &mut Api, machine: MachineId) -> anyhow::Result<Vec<String>> {
-    let path = format!("/machines/{machine}/events?type=fault.*&limit={EVENTS_READ}");
-    let page: Page<Reported> = api.get(&path).await?;
-    Ok(active(&page.items))
+/// What is wrong with the machine: the alarms that are active, each with its ticket.
+async fn alarms(
+    api: &mut Api,
+    machine: MachineId,
+    tickets: &[Ticket],
+) -> anyhow::Result<Vec<String>> {
+    let page: Page<Alarm> = api.get(&format!("/alarms?machine_id={machine}&state=open")).await?;
+    Ok(page.items.iter().map(|alarm| describe_alarm(alarm, tickets)).collect())
 }
 
-/// The codes of the faults that are active after these events, newest first.
-fn active(events: &[Reported]) -> Vec<String> {
-    let mut decided: HashSet<(String, String)> = HashSet::new();
-    let mut codes = Vec::new();
-    for event in events {
-        let data = Value::Object(event.data.clone());
-        match event.event_type {
-            EventType::FaultRaised => {
-                if let Ok(fault) = serde_json::from_value::<FaultRaised>(data)
-                    && decided.insert((fault.source, fault.code.clone()))
-                {
-                    codes.push(fault.code);
-                }
-            }
-            EventType::FaultCleared => {
-                if let Ok(fault) = serde_json::from_value::<FaultCleared>(data) {
-                    decided.insert((fault.source, fault.code));
-                }
-            }
-            EventType::FaultSnapshot => {
-                let Ok(snapshot) = serde_json::from_value::<FaultSnapshot>(data) else { continue };
-                for fault in snapshot.faults {
-                    if decided.insert((fault.source, fault.code.clone())) {
-                        codes.push(fault.code);
-                    }
-                }
-                // It says all that was active then: what is older has no say.
-                break;
-            }
-            _ => {}
-        }
-    }
-    codes
+fn describe_alarm(alarm: &Alarm, tickets: &[Ticket]) -> String {
+    // A rule's code is its id, which tells a person nothing.
+    let what = if alarm.origin == AlarmOrigin::Rule { &alarm.source } else { &alarm.code };
+    let ticket = tickets.iter().find(|ticket| Some(ticket.id) == alarm.ticket_id);
+    ticket.map_or_else(|| what.clone(), |ticket| format!("{what} ({})", ticket.number))
 }
 
 #[cfg(test)]
@@ -152,23 +120,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn event(event_type: &str, data: &Value) -> Reported {
-        serde_json::from_value(json!({ "type": event_type, "data": data })).unwrap()
-    }
-
-    #[test]
-    fn the_newest_word_on_a_fault_counts() {
-        let events = [
-            event("fault.cleared", &json!({ "code": "A" })),
-            event("fault.raised", &json!({ "code": "B" })),
-            event("fault.raised", &json!({ "code": "A" })),
-            event("fault.snapshot", &json!({ "faults": [{ "code": "A" }, { "code": "C" }] })),
-            event("fault.raised", &json!({ "code": "D" })),
-        ];
-        assert_eq!(active(&events), ["B", "C"]);
-        assert_eq!(active(&[]), Vec::<String>::new());
-    }
 
     #[test]
     fn values_are_short() {

@@ -148,14 +148,14 @@ async fn show(
 
 fn lines(rows: &[Row], width: usize) -> Vec<Vec<Span>> {
     let complete = table::complete(rows);
-    let faults: usize = rows.iter().map(|row| row.faults.len()).sum();
-    let faults = match faults {
-        0 => "no faults".to_owned(),
-        1 => "1 fault".to_owned(),
-        faults => format!("{faults} faults"),
+    let alarms: usize = rows.iter().map(|row| row.alarms.len()).sum();
+    let alarms = match alarms {
+        0 => "no alarms".to_owned(),
+        1 => "1 alarm".to_owned(),
+        alarms => format!("{alarms} alarms"),
     };
     let time = now().to_chrono().format("%H:%M:%S");
-    let head = format!("{complete} of {} machines report · {faults} · {time} UTC", rows.len());
+    let head = format!("{complete} of {} machines report · {alarms} · {time} UTC", rows.len());
     let mut lines = vec![vec![(Tone::Plain, head)]];
     lines.extend(table::render(rows, width));
     lines

@@ -26,8 +26,8 @@ pub(super) struct Row {
     pub(super) contact: Contact,
     /// The newest values, the most telling first.
     pub(super) values: Vec<String>,
-    /// The active faults.
-    pub(super) faults: Vec<String>,
+    /// The active alarms, with their tickets.
+    pub(super) alarms: Vec<String>,
 }
 
 /// How a machine and its agent are doing.
@@ -53,26 +53,26 @@ pub(super) fn render(rows: &[Row], width: usize) -> Vec<Vec<Span>> {
     let state = column(states.iter().map(|(_, text)| text.chars().count()), "CONTACT", STATE_MAX);
     let rest = width.saturating_sub(name + state + 3 * GAP.len());
     let values = rest * 2 / 3;
-    let faults = rest - values;
+    let alarms = rest - values;
 
     let mut lines = vec![vec![(
         Tone::Heading,
-        [fit("MACHINE", name), fit("CONTACT", state), fit("VALUES", values), fit("FAULTS", faults)]
+        [fit("MACHINE", name), fit("CONTACT", state), fit("VALUES", values), fit("ALARMS", alarms)]
             .join(GAP)
             .trim_end()
             .to_owned(),
     )]];
     for (row, (tone, text)) in rows.iter().zip(states) {
-        let fault = if row.faults.is_empty() {
+        let alarm = if row.alarms.is_empty() {
             (Tone::Faded, "none".to_owned())
         } else {
-            (Tone::Bad, row.faults.join(", "))
+            (Tone::Bad, row.alarms.join(", "))
         };
         lines.push(vec![
             (Tone::Plain, fit(&row.name, name) + GAP),
             (tone, fit(&text, state) + GAP),
             (Tone::Plain, fit(&whole_values(&row.values, values), values) + GAP),
-            (fault.0, cut(&fault.1, faults)),
+            (alarm.0, cut(&alarm.1, alarms)),
         ]);
     }
     lines
@@ -155,11 +155,11 @@ mod tests {
     use super::*;
 
     fn rows() -> Vec<Row> {
-        let row = |name: &str, contact, values: &[&str], faults: &[&str]| Row {
+        let row = |name: &str, contact, values: &[&str], alarms: &[&str]| Row {
             name: name.to_owned(),
             contact,
             values: values.iter().map(|value| (*value).to_owned()).collect(),
-            faults: faults.iter().map(|fault| (*fault).to_owned()).collect(),
+            alarms: alarms.iter().map(|alarm| (*alarm).to_owned()).collect(),
         };
         let seconds = Duration::from_secs;
         vec![
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "MACHINE          CONTACT         VALUES                          FAULTS",
+                "MACHINE          CONTACT         VALUES                          ALARMS",
                 "Mill 3 · Hall A  online 1 s      load 61.2 % · idle              none",
                 "Elevator         offline 5 min   floor 4                         DR-7, DR-9",
                 "New              not yet                                         none",

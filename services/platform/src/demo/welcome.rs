@@ -52,6 +52,15 @@ What to look at next, in another terminal:
   # A fault, as a program on the machine reports it
   {agent_program} fault raise --code E-204 --source fan.1 --severity major \
     --message 'Fan 1 stands still' --data-dir '{agent_data}'
+  # What it led to: an alarm and a ticket
+  curl -s -H "Authorization: Bearer $TOKEN" 'http://{http}/api/v1/tickets?state=open'
+  # A command to the machine, and how it went
+  curl -s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+    -d '{{"name":"collect_diagnostics"}}' http://{http}/api/v1/machines/{machine}/commands
+  curl -s -H "Authorization: Bearer $TOKEN" \
+    'http://{http}/api/v1/commands?machine_id={machine}'
+  # Where the operator sees it and agrees to commands that change something
+  {agent_program} status --data-dir '{agent_data}'
 
 Ctrl-C stops all of it.
 "#
