@@ -5,4 +5,5 @@ pub mod access;
 pub mod alarm;
 pub mod arguments;
 pub mod audit;
+pub mod fields;
 pub mod machine;
