@@ -7,3 +7,4 @@ pub mod arguments;
 pub mod audit;
 pub mod fields;
 pub mod machine;
+pub mod ticket;
