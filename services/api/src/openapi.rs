@@ -81,6 +81,7 @@ pub(crate) fn rest(config: &mut ServiceConfig<'_>) {
         .configure(routes::machines::configure)
         .configure(routes::maintenance::configure)
         .configure(routes::alarms::configure)
+        .configure(routes::tickets::configure)
         .configure(routes::policies::configure)
         .configure(routes::enrollment::configure)
         .configure(routes::credentials::configure)

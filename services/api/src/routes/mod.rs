@@ -19,5 +19,6 @@ pub mod signals;
 pub mod sites;
 pub mod streams;
 pub mod telemetry;
+pub mod tickets;
 pub mod trust;
 pub mod users;

@@ -72,6 +72,14 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/api/v1/alarms/{id}/out-of-service", P(Permission::WriteAlarms)),
     ("POST", "/api/v1/alarms/{id}/return-to-service", P(Permission::WriteAlarms)),
     ("POST", "/api/v1/alarms/{id}/clear", P(Permission::WriteAlarms)),
+    ("GET", "/api/v1/tickets", P(Permission::ReadTickets)),
+    ("POST", "/api/v1/tickets", P(Permission::WriteTickets)),
+    ("GET", "/api/v1/tickets/{id}", P(Permission::ReadTickets)),
+    ("PATCH", "/api/v1/tickets/{id}", P(Permission::WriteTickets)),
+    ("POST", "/api/v1/tickets/{id}/move", P(Permission::WriteTickets)),
+    ("GET", "/api/v1/tickets/{id}/comments", P(Permission::ReadTickets)),
+    ("POST", "/api/v1/tickets/{id}/comments", P(Permission::CommentTickets)),
+    ("GET", "/api/v1/tickets/{id}/evidence", P(Permission::ReadTickets)),
     ("GET", "/api/v1/organizations/{id}/policy", P(Permission::ReadPolicies)),
     ("PUT", "/api/v1/organizations/{id}/policy", P(Permission::WritePolicies)),
     ("POST", "/api/v1/machines/{id}/enrollment-codes", P(Permission::EnrollMachines)),
@@ -106,6 +114,11 @@ fn body(path: &str) -> Option<Value> {
         "/api/v1/alarms/{id}/out-of-service" | "/api/v1/alarms/{id}/clear" => {
             Some(json!({"reason": ""}))
         }
+        "/api/v1/tickets" => {
+            Some(json!({"machine_id": "0198b2c4-7c1e-7000-8000-0123456789ab", "title": ""}))
+        }
+        "/api/v1/tickets/{id}/move" => Some(json!({"to": "closed"})),
+        "/api/v1/tickets/{id}/comments" => Some(json!({"text": ""})),
         "/api/v1/trust/rotations" => Some(json!({"what": "command_key"})),
         "/api/v1/trust/retirements" => Some(json!({"what": "command_key", "id": "none"})),
         _ => Some(json!({})),
