@@ -1,1 +1,14 @@
 //! Alarms: their life cycle, shelving, suppression, maintenance mode, rules.
+
+mod apply;
+mod contact;
+pub mod ended;
+mod error;
+pub mod limits;
+pub mod maintenance;
+pub mod manage;
+
+pub use apply::{AlarmEvent, apply};
+pub use error::AlarmError;
+pub use millwright_core::alarm::{Clear, Raise, Snapshot};
+pub use millwright_store::alarms::{clear_machine, clear_rule};

@@ -5,10 +5,11 @@ pub mod connections;
 pub mod device_tokens;
 pub mod enrollment_codes;
 pub mod fleet;
+pub mod maintenance;
 pub mod organizations;
 pub mod revocations;
 pub mod sessions;
 pub mod sites;
 pub mod trust;
 
-mod external_ids;
+pub(crate) mod external_ids;

@@ -1,0 +1,101 @@
+//! Alarms as they are read.
+
+use millwright_schemas::api::alarms::{Alarm, AlarmStateFilter};
+use millwright_schemas::wire::events::Severity;
+use millwright_schemas::{AlarmId, MachineId, TicketId, Timestamp};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+use super::row::from_row;
+use crate::entities::alarm::{Column, Entity};
+use crate::page::PageRequest;
+use crate::{Scope, Store, StoreError};
+
+/// Which alarms are wanted; all conditions hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this machine.
+    pub machine: Option<MachineId>,
+    /// In this state.
+    pub state: Option<AlarmStateFilter>,
+    /// Of this severity.
+    pub severity: Option<Severity>,
+    /// On this ticket.
+    pub ticket: Option<TicketId>,
+}
+
+impl Filter {
+    fn condition(&self) -> Condition {
+        let active = self.state.map(|state| state == AlarmStateFilter::Open);
+        Condition::all()
+            .add_option(self.machine.map(|machine| Column::MachineId.eq(machine.uuid())))
+            .add_option(active.map(|active| Column::Active.eq(active)))
+            .add_option(self.severity.map(|severity| Column::Severity.eq(severity.as_str())))
+            .add_option(self.ticket.map(|ticket| Column::TicketId.eq(ticket.uuid())))
+    }
+}
+
+/// The alarm with this id.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when there is none in scope.
+pub async fn get(store: &Store, scope: Scope, id: AlarmId) -> Result<Alarm, StoreError> {
+    let row = Entity::find_by_id(id.uuid())
+        .filter(scope.covers(Column::OrganizationId))
+        .one(store.readers())
+        .await?;
+    from_row(row.ok_or(StoreError::NotFound("alarm"))?)
+}
+
+/// Alarms, newest first.
+///
+/// # Errors
+/// When the database can't be used or a row isn't understood.
+pub async fn list(
+    store: &Store,
+    scope: Scope,
+    filter: &Filter,
+    page: &PageRequest<Uuid>,
+) -> Result<Vec<Alarm>, StoreError> {
+    let mut query = Entity::find()
+        .filter(scope.covers(Column::OrganizationId))
+        .filter(filter.condition())
+        .order_by_desc(Column::Id)
+        .limit(page.rows());
+    if let Some(before) = page.after {
+        query = query.filter(Column::Id.lt(before));
+    }
+    query.all(store.readers()).await?.into_iter().map(from_row).collect()
+}
+
+/// Whether the shelving of any alarm is over; asking costs no turn at the writer.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn any_shelving_over(store: &Store, now: Timestamp) -> Result<bool, StoreError> {
+    let over = Condition::all()
+        .add(Column::ShelvedUntil.is_not_null())
+        .add(Column::ShelvedUntil.lte(now.micros()));
+    any(store, over).await
+}
+
+/// Whether any alarm is suppressed because a parent is lost; asking costs no turn at the writer.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn any_suppressed_by_parent(store: &Store) -> Result<bool, StoreError> {
+    any(store, Condition::all().add(Expr::cust("suppressed_by = 'parent_lost'"))).await
+}
+
+async fn any(store: &Store, condition: Condition) -> Result<bool, StoreError> {
+    let id: Option<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(condition)
+        .limit(1)
+        .into_tuple()
+        .one(store.readers())
+        .await?;
+    Ok(id.is_some())
+}
