@@ -21,6 +21,7 @@ pub mod renew;
 pub mod run;
 pub mod signals;
 pub mod status;
+pub mod status_source;
 pub mod stop;
 pub mod supervise;
 pub mod trust;

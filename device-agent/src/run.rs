@@ -20,9 +20,10 @@ use crate::connection::Connection;
 use crate::drivers::{DriverCommands, DriverConfig};
 use crate::limits::{DRAIN_TIMEOUT, LOCK_PATIENCE, LOCK_RETRY, READINGS_QUEUED};
 use crate::local::{self, BindError, LocalServer};
-use crate::operator::Desk;
+use crate::operator::{Desk, Panel, PanelSocket};
 use crate::outbox::{self, Outbox, OutboxError, OutboxHandle};
 use crate::status::{DriverStatus, Status, StatusBoard};
+use crate::status_source::StatusSource;
 use crate::stop::StopSignal;
 use crate::supervise::Supervisor;
 use crate::upkeep::Upkeep;
@@ -127,8 +128,11 @@ pub async fn run(
     tell(&outbox, EventType::AgentStarted, started(config)).await;
 
     let mut background = JoinSet::new();
-    let server = LocalServer { outbox: outbox.clone(), board: board.clone() };
-    background.spawn(server.run(socket));
+    let source = StatusSource { outbox: outbox.clone(), board: board.clone(), desk: desk.clone() };
+    background.spawn(LocalServer { source: source.clone() }.run(socket));
+    if let Some(panel) = open_panel(config, &board).await {
+        background.spawn(Panel::new(source).run(panel));
+    }
     background.spawn(ClockWatch::new(outbox.clone()).run());
     let drain = CancellationToken::new();
     let mut connection =
@@ -150,6 +154,22 @@ pub async fn run(
     closed("local log", log_thread).await;
     closed("outbox", outbox_thread).await;
     Ok(())
+}
+
+/// Opens the panel, if there is to be one. Failing to is told, but stops nothing.
+async fn open_panel(config: &Config, board: &StatusBoard) -> Option<PanelSocket> {
+    let bound = PanelSocket::bind(config.panel.address()?).await;
+    board.update(|status| match &bound {
+        Ok(socket) => {
+            status.panel.url = Some(socket.url.clone());
+            status.panel.problem.clone_from(&socket.problem);
+        }
+        Err(error) => {
+            tracing::warn!(%error, "there is no panel");
+            status.panel.problem = Some(error.to_string());
+        }
+    });
+    bound.ok()
 }
 
 fn start_connection(
