@@ -61,6 +61,8 @@ fn log(filter: &str) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        // Nobody reads standard error any more: telling that there would end the agent.
+        .log_internal_errors(false)
         .try_init();
 }
 

@@ -42,7 +42,6 @@ const TEXTS: &[(&str, &str, &str)] = &[
     ("field.by", "Who", "Wer"),
     ("field.ticket", "Ticket", "Ticket"),
     ("field.purpose", "What for", "Wozu"),
-    ("field.class", "Effect", "Wirkung"),
     ("field.args", "With", "Mit"),
     ("field.until", "Valid until", "Gültig bis"),
     ("field.since", "Since", "Seit"),
