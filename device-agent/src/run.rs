@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::drivers::{DriverCommands, DriverConfig};
 use crate::limits::{DRAIN_TIMEOUT, LOCK_PATIENCE, LOCK_RETRY, READINGS_QUEUED};
-use crate::local::{self, BindError, LocalServer};
+use crate::local::{self, BindError, LocalServer, LocalSocket};
 use crate::operator::{Desk, Panel, PanelSocket};
 use crate::outbox::{self, Outbox, OutboxError, OutboxHandle};
 use crate::status::{DriverStatus, Status, StatusBoard};
@@ -128,11 +128,9 @@ pub async fn run(
     tell(&outbox, EventType::AgentStarted, started(config)).await;
 
     let mut background = JoinSet::new();
+    let panel = open_panel(config, &board).await;
     let source = StatusSource { outbox: outbox.clone(), board: board.clone(), desk: desk.clone() };
-    background.spawn(LocalServer { source: source.clone() }.run(socket));
-    if let Some(panel) = open_panel(config, &board).await {
-        background.spawn(Panel::new(source).run(panel));
-    }
+    start_operators_side(source, socket, panel, &mut background);
     background.spawn(ClockWatch::new(outbox.clone()).run());
     let drain = CancellationToken::new();
     let mut connection =
@@ -170,6 +168,19 @@ async fn open_panel(config: &Config, board: &StatusBoard) -> Option<PanelSocket>
         }
     });
     bound.ok()
+}
+
+/// Takes the source: whatever holds an outbox when the agent stops keeps it from being closed.
+fn start_operators_side(
+    source: StatusSource,
+    socket: LocalSocket,
+    panel: Option<PanelSocket>,
+    background: &mut JoinSet<()>,
+) {
+    if let Some(panel) = panel {
+        background.spawn(Panel::new(source.clone()).run(panel));
+    }
+    background.spawn(LocalServer { source }.run(socket));
 }
 
 fn start_connection(
