@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub struct Config {
     pub connection: ConnectionConfig,
     /// The socket for programs on the machine.
     pub local: LocalConfig,
+    /// The operator's panel.
+    pub panel: PanelConfig,
     /// Where samples and faults come from.
     pub drivers: Vec<DriverConfig>,
 }
@@ -83,6 +86,14 @@ pub struct LocalConfig {
     pub group: Option<String>,
 }
 
+/// `[panel]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PanelConfig {
+    /// Address and port of this machine itself; empty: there is no panel.
+    pub listen: String,
+}
+
 /// Why a configuration can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -125,6 +136,7 @@ impl Default for Config {
             outbox: OutboxConfig::default(),
             connection: ConnectionConfig::default(),
             local: LocalConfig::default(),
+            panel: PanelConfig::default(),
             drivers: vec![DriverConfig::Host(HostConfig::default())],
         }
     }
@@ -146,6 +158,12 @@ impl Default for OutboxConfig {
 impl Default for ConnectionConfig {
     fn default() -> Self {
         Self { keep_alive_s: 30, backoff_min_ms: 500, backoff_max_s: 60 }
+    }
+}
+
+impl Default for PanelConfig {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8087".to_owned() }
     }
 }
 
@@ -204,6 +222,7 @@ impl Config {
             return Err(broken("connection.backoff_max_s", &connection.backoff_max_s, rule));
         }
         self.local.check()?;
+        self.panel.check()?;
         let mut names = BTreeSet::new();
         for driver in &self.drivers {
             driver.check()?;
@@ -250,6 +269,24 @@ impl LocalConfig {
             return Err(broken("local.group", &format!("{group:?}"), rule));
         }
         Ok(())
+    }
+}
+
+impl PanelConfig {
+    /// Where it listens, if there is one.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listen.parse().ok()
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let loopback = self.address().is_some_and(|address| address.ip().is_loopback());
+        if loopback || self.listen.is_empty() {
+            return Ok(());
+        }
+        let rule = "must be an address of this machine itself with a port, such as \
+                    127.0.0.1:8087, or empty for no panel: other machines must not reach it";
+        Err(broken("panel.listen", &format!("{:?}", self.listen), rule))
     }
 }
 
@@ -331,6 +368,11 @@ mod tests {
             ),
             ("[local]\ngroup = 'line'", "local.group = \"line\": needs local.socket"),
             ("[local]\nsocket = '/run/a'\ngroup = ''", "must be the name of a group"),
+            ("[panel]\nlisten = '0.0.0.0:8087'", "panel.listen = \"0.0.0.0:8087\": must be an"),
+            ("[panel]\nlisten = '192.168.1.5:8087'", "other machines must not reach it"),
+            ("[panel]\nlisten = '127.0.0.1'", "with a port, such as 127.0.0.1:8087"),
+            ("[panel]\nlisten = 'localhost:8087'", "must be an address"),
+            ("[panel]\nport = 1", "unknown field `port`"),
             ("[[drivers]]\nkind = 'host'\n[[drivers]]\nkind = 'host'", "its own name"),
             ("[[drivers]]\nkind = 'toaster'", "toaster"),
             ("colour = 'red'", "unknown field `colour`"),
@@ -345,6 +387,14 @@ mod tests {
         for level in ["off", "error", "WARN", "trace", "info,rumqttc=debug", "rumqttc=debug"] {
             assert!(parse(&format!("log_level = '{level}'")).is_ok(), "{level}");
         }
+    }
+
+    #[test]
+    fn no_panel_is_a_choice() {
+        let address = |text| parse(text).unwrap().panel.address();
+        assert_eq!(address("[panel]\nlisten = ''"), None);
+        assert_eq!(address(""), Some("127.0.0.1:8087".parse().unwrap()));
+        assert_eq!(address("[panel]\nlisten = '[::1]:0'"), Some("[::1]:0".parse().unwrap()));
     }
 
     #[test]

@@ -17,11 +17,13 @@ use crate::clock_watch::ClockWatch;
 use crate::collector::{Collector, Gathering};
 use crate::config::Config;
 use crate::connection::Connection;
-use crate::drivers::DriverConfig;
+use crate::drivers::{DriverCommands, DriverConfig};
 use crate::limits::{DRAIN_TIMEOUT, LOCK_PATIENCE, LOCK_RETRY, READINGS_QUEUED};
-use crate::local::{self, BindError, LocalServer};
+use crate::local::{self, BindError, LocalServer, LocalSocket};
+use crate::operator::{Desk, Panel, PanelSocket};
 use crate::outbox::{self, Outbox, OutboxError, OutboxHandle};
 use crate::status::{DriverStatus, Status, StatusBoard};
+use crate::status_source::StatusSource;
 use crate::stop::StopSignal;
 use crate::supervise::Supervisor;
 use crate::upkeep::Upkeep;
@@ -121,12 +123,14 @@ pub async fn run(
     let (outbox, problem) = open_outbox(config, data_dir)?;
     let socket = local::bind(data_dir, &config.local)?;
     let (outbox, outbox_thread) = OutboxHandle::start(outbox).map_err(RunError::System)?;
+    let (desk, log_thread) = Desk::start(data_dir, outbox.clone()).map_err(RunError::System)?;
     let board = StatusBoard::new(initial_status(config, problem));
     tell(&outbox, EventType::AgentStarted, started(config)).await;
 
     let mut background = JoinSet::new();
-    let server = LocalServer { outbox: outbox.clone(), board: board.clone() };
-    background.spawn(server.run(socket));
+    let panel = open_panel(config, &board).await;
+    let source = StatusSource { outbox: outbox.clone(), board: board.clone(), desk: desk.clone() };
+    start_operators_side(source, socket, panel, &mut background);
     background.spawn(ClockWatch::new(outbox.clone()).run());
     let drain = CancellationToken::new();
     let mut connection =
@@ -144,9 +148,39 @@ pub async fn run(
         let _ = connection.await;
     }
     background.shutdown().await;
-    drop(outbox);
-    close_outbox(outbox_thread).await;
+    drop((desk, outbox));
+    closed("local log", log_thread).await;
+    closed("outbox", outbox_thread).await;
     Ok(())
+}
+
+/// Opens the panel, if there is to be one. Failing to is told, but stops nothing.
+async fn open_panel(config: &Config, board: &StatusBoard) -> Option<PanelSocket> {
+    let bound = PanelSocket::bind(config.panel.address()?).await;
+    board.update(|status| match &bound {
+        Ok(socket) => {
+            status.panel.url = Some(socket.url.clone());
+            status.panel.problem.clone_from(&socket.problem);
+        }
+        Err(error) => {
+            tracing::warn!(%error, "there is no panel");
+            status.panel.problem = Some(error.to_string());
+        }
+    });
+    bound.ok()
+}
+
+/// Takes the source: whatever holds an outbox when the agent stops keeps it from being closed.
+fn start_operators_side(
+    source: StatusSource,
+    socket: LocalSocket,
+    panel: Option<PanelSocket>,
+    background: &mut JoinSet<()>,
+) {
+    if let Some(panel) = panel {
+        background.spawn(Panel::new(source.clone()).run(panel));
+    }
+    background.spawn(LocalServer { source }.run(socket));
 }
 
 fn start_connection(
@@ -182,6 +216,9 @@ struct Drivers {
     stop: CancellationToken,
     tasks: JoinSet<()>,
     collector: JoinHandle<()>,
+    /// Gives them orders.
+    #[allow(dead_code, reason = "for what runs orders")]
+    commands: DriverCommands,
 }
 
 impl Drivers {
@@ -196,17 +233,19 @@ impl Drivers {
         };
         let collector = Collector::new(outbox.clone(), board.clone(), gathering);
         let mut tasks = JoinSet::new();
-        for driver in &config.drivers {
+        let (commands, orders) = DriverCommands::of(&config.drivers);
+        for (driver, orders) in config.drivers.iter().zip(orders) {
             let supervisor = Supervisor {
                 config: driver.clone(),
                 outbox: outbox.clone(),
                 readings: readings.clone(),
                 board: board.clone(),
+                orders,
                 stop: stop.clone(),
             };
             tasks.spawn(supervisor.run());
         }
-        Self { stop, tasks, collector: tokio::spawn(collector.run(received)) }
+        Self { stop, tasks, collector: tokio::spawn(collector.run(received)), commands }
     }
 
     /// Ends the drivers, then commits what they have delivered.
@@ -219,11 +258,11 @@ impl Drivers {
     }
 }
 
-/// Waits for the database to be closed, which leaves it clean for a quick start.
-async fn close_outbox(thread: std::thread::JoinHandle<()>) {
+/// Waits until a thread has closed its file, which leaves it clean for a quick start.
+async fn closed(name: &str, thread: std::thread::JoinHandle<()>) {
     let joined = tokio::task::spawn_blocking(move || thread.join().is_ok()).await;
     if !matches!(joined, Ok(true)) {
-        tracing::error!("the outbox's thread has failed");
+        tracing::error!("the thread of the {name} has failed");
     }
 }
 

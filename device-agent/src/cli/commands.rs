@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 use super::arguments::{
     Arguments, Command, EnrollArguments, FaultCommand, RunArguments, StatusArguments, Target,
 };
-use super::{Exit, output};
+use super::{Exit, consent, output};
 use crate::config::Config;
 use crate::enroll::{Enrolment, enroll};
 use crate::identity::Identity;
@@ -44,10 +44,12 @@ pub fn execute(arguments: Arguments) -> Exit {
             report(&arguments.target, &Request::FaultClear { fault }, arguments.json)
         }
         Command::Status(arguments) => show_status(&arguments),
+        Command::Consent(command) => consent::execute(&command),
+        Command::HelpRequest(arguments) => consent::request_help(arguments),
     }
 }
 
-fn failed(error: &dyn Error, exit: Exit) -> Exit {
+pub(super) fn failed(error: &dyn Error, exit: Exit) -> Exit {
     output::complain(error);
     exit
 }
@@ -59,6 +61,8 @@ fn log(filter: &str) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        // Nobody reads standard error any more: telling that there would end the agent.
+        .log_internal_errors(false)
         .try_init();
 }
 
@@ -160,8 +164,8 @@ fn report(target: &Target, request: &Request, json: bool) -> Exit {
             Exit::Done
         }
         Ok(Answer::Refused { reason }) => failed(&Unreported::Refused(reason), Exit::Failed),
-        Ok(Answer::Status(_)) => {
-            let error = LocalError::Answer("a status".to_owned());
+        Ok(_) => {
+            let error = LocalError::Answer("not about a fault".to_owned());
             failed(&Unreported::Unconfirmed(error), Exit::Failed)
         }
         Err(error @ LocalError::NotRunning(_)) => {
