@@ -2,6 +2,7 @@
 
 mod apply;
 mod contact;
+pub mod rules;
 
 pub use apply::{AlarmEvent, apply};
 pub use millwright_core::alarm::{Clear, Raise, Snapshot};

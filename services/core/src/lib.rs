@@ -6,3 +6,4 @@ pub mod alarm;
 pub mod arguments;
 pub mod audit;
 pub mod machine;
+pub mod text;

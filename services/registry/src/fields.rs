@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use millwright_core::text::wrong_text;
 use millwright_schemas::api::problem::FieldProblem;
 
 use crate::RegistryError;
@@ -59,41 +60,9 @@ pub(crate) fn is_system(name: &str) -> bool {
         && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-'))
 }
 
-fn wrong_text(value: &str, max: usize) -> Option<String> {
-    let length = value.chars().count();
-    if length > max {
-        return Some(format!("has {length} characters, at most {max} fit"));
-    }
-    if value.trim().is_empty() {
-        return Some(format!("is empty; 1 to {max} characters are needed"));
-    }
-    if value.trim().len() != value.len() {
-        return Some("begins or ends with a space".to_owned());
-    }
-    if value.chars().any(char::is_control) {
-        return Some("contains a control character".to_owned());
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn texts_outside_the_rules_are_told() {
-        for (value, expected) in [
-            ("", Some("is empty; 1 to 5 characters are needed")),
-            ("  ", Some("is empty; 1 to 5 characters are needed")),
-            ("abcdef", Some("has 6 characters, at most 5 fit")),
-            ("äöüßé", None),
-            (" a", Some("begins or ends with a space")),
-            ("a\u{0}b", Some("contains a control character")),
-            ("a\nb", Some("contains a control character")),
-        ] {
-            assert_eq!(wrong_text(value, 5).as_deref(), expected, "{value:?}");
-        }
-    }
 
     #[test]
     fn all_faults_are_told_at_once() {

@@ -18,6 +18,7 @@ impl Counts {
             conflicts: 0,
             quarantined: 0,
             quarantine_dropped: 0,
+            late: 0,
         })
     }
 
