@@ -63,6 +63,12 @@ impl Watch {
         self.rules.len()
     }
 
+    /// Whether this rule watches.
+    #[must_use]
+    pub fn has(&self, rule: RuleId) -> bool {
+        self.rules.iter().any(|watching| watching.rule.rule().id == rule)
+    }
+
     /// A sample of this signal, later than all before it; `None`: without a usable value.
     pub fn sample(&mut self, signal: &str, at: Timestamp, value: Option<f64>) -> Vec<Change> {
         let mut changes = Vec::new();
