@@ -54,3 +54,7 @@ pub const CATALOGUE_COMMANDS_MAX: usize = 200;
 pub const ARGUMENT_SCHEMA_MAX_BYTES: usize = 16 * 1024;
 /// Longest hold time of a rule, in seconds: a week.
 pub const RULE_HOLD_S_MAX: f64 = 604_800.0;
+/// Error of a command's report, in bytes; what is beyond is cut by the receiver.
+pub const REPORT_ERROR_MAX_BYTES: usize = 4 * 1024;
+/// Length of the nonce of `time.requested`, in characters.
+pub const NONCE_CHARS: std::ops::RangeInclusive<usize> = 16..=64;

@@ -58,6 +58,9 @@ pub struct LossCounters {
     pub quarantined: i64,
     /// Of these, how many the quarantine's bound has pushed out.
     pub quarantine_dropped: i64,
+    /// Values that came after later ones of their signal, or after the machine had said that
+    /// nothing older would come: stored, but too late for rules.
+    pub late: i64,
 }
 
 /// One page of a machine's quarantine, newest first.

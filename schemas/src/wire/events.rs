@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 pub use super::fault::{FaultCleared, FaultRaised, FaultSnapshot, Severity, check_fault};
 use super::fault::{check_key, cut};
+use super::report::{self, Report};
 use super::{WireError, check_size};
 use crate::ids::{EventId, OutboxId};
 use crate::limits::{EVENT_TYPE_MAX_BYTES, INTEGER_MAX, SNAPSHOT_FAULTS_MAX};
@@ -222,6 +223,8 @@ pub struct Event {
     pub data: Map<String, Value>,
     /// The fault, when it is one.
     pub fault: Option<FaultEvent>,
+    /// What it asks of the platform, when it does.
+    pub report: Option<Report>,
 }
 
 /// As received: a time that isn't one must not cost the event.
@@ -267,6 +270,7 @@ pub fn decode(payload: &[u8]) -> Result<Event, WireError> {
         received.data.insert("reported_ts".to_owned(), received.ts);
     }
     let fault = decode_fault(&received.event_type, &received.data)?;
+    let report = report::decode(&received.event_type, &received.data)?;
     Ok(Event {
         id: received.id,
         outbox: received.outbox,
@@ -275,6 +279,7 @@ pub fn decode(payload: &[u8]) -> Result<Event, WireError> {
         event_type: received.event_type,
         data: received.data,
         fault,
+        report,
     })
 }
 

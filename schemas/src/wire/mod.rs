@@ -7,6 +7,7 @@
 pub mod command;
 pub mod events;
 mod fault;
+pub mod report;
 pub mod telemetry;
 pub mod trust;
 mod value;

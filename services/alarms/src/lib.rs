@@ -7,6 +7,7 @@ mod error;
 pub mod limits;
 pub mod maintenance;
 pub mod manage;
+pub mod rules;
 
 pub use apply::{AlarmEvent, apply};
 pub use error::AlarmError;

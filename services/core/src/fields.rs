@@ -104,7 +104,9 @@ pub fn is_system(name: &str) -> bool {
         && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-'))
 }
 
-fn wrong_text(value: &str, max: usize) -> Option<String> {
+/// What is wrong with a text of one line that needs 1 to `max` characters; `None`: nothing.
+#[must_use]
+pub fn wrong_text(value: &str, max: usize) -> Option<String> {
     let length = value.chars().count();
     if length > max {
         return Some(format!("has {length} characters, at most {max} fit"));

@@ -1,1 +1,16 @@
-//! Detection of malfunctions: pure, streaming, on event time. The same samples give the same alarms.
+//! Detection of malfunctions. Pure: the same crate in the cloud, in the agent and in a backtest.
+//!
+//! It runs on event time: the machine's clock as it stands in samples, and `through_ts`, by which
+//! the machine says that nothing older will come. The same sequence of a machine's samples gives
+//! the same transitions, however it is cut into batches, and over restarts, because a state is all
+//! that is remembered between two steps and can be stored.
+//!
+//! - [`threshold`]: one limit on one signal, with hysteresis and hold times.
+//! - [`rules`]: rules as people write them, compiled, by machine and model.
+//! - [`watch`]: the rules of one machine with their states.
+//! - [`contact`]: whether a machine counts as lost. By the platform's clock, not the machine's.
+
+pub mod contact;
+pub mod rules;
+pub mod threshold;
+pub mod watch;

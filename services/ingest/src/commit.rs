@@ -123,7 +123,7 @@ impl Committer {
             self.live.publish(LiveCopy { machine, samples });
         }
         let metrics = &self.metrics;
-        let (duplicates, conflicts, quarantined) = counts.totals();
+        let totals = counts.totals();
         let count = |counter: &prometheus::IntCounter, n: i64| {
             counter.inc_by(u64::try_from(n).unwrap_or(0));
         };
@@ -133,9 +133,10 @@ impl Committer {
         metrics.refused.inc_by(planned.refused_messages);
         metrics.points.inc_by(values as u64);
         metrics.events.inc_by(plan.reported.len() as u64);
-        count(&metrics.duplicates, duplicates);
-        count(&metrics.conflicts, conflicts);
-        count(&metrics.quarantined, quarantined);
+        count(&metrics.duplicates, totals.duplicates);
+        count(&metrics.conflicts, totals.conflicts);
+        count(&metrics.quarantined, totals.quarantined);
+        count(&metrics.late, totals.late);
         metrics.batches.inc();
         metrics.batch_messages.observe(messages as f64);
     }

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use millwright_schemas::limits::{EARLIEST_DEVICE_TIME_US, FUTURE_TOLERANCE_US};
 use millwright_schemas::topics::UpChannel;
 use millwright_schemas::wire::events::{self, Event, FaultEvent};
+use millwright_schemas::wire::report::Report;
 use millwright_schemas::wire::telemetry::{self, Point, RejectedValue};
 use millwright_schemas::{EventId, OutboxId, Timestamp};
 use millwright_store::telemetry::streams::StreamTopic;
@@ -36,7 +37,7 @@ pub(crate) enum Body {
     /// Samples; every point has a time.
     Samples { points: Vec<Point>, rejected: Vec<RejectedValue> },
     /// An event.
-    Event(Reported),
+    Event(Box<Reported>),
     /// Nothing that can be stored.
     Unusable { code: &'static str, reason: String },
 }
@@ -52,6 +53,7 @@ pub(crate) struct Reported {
     /// As JSON.
     pub(crate) data: String,
     pub(crate) fault: Option<FaultEvent>,
+    pub(crate) report: Option<Report>,
 }
 
 impl Message {
@@ -197,7 +199,7 @@ fn fill_times(points: &mut [Point], uplink: &Uplink, clock: &mut ReceiveClock) {
 /// unset asks for the time by an event. It is stored with the receive time and keeps the one that
 /// it reported in its data.
 fn decode_event(uplink: &Uplink, event: Event, clock: &mut ReceiveClock) -> Decoded {
-    let Event { id, outbox, seq, ts, event_type, mut data, fault } = event;
+    let Event { id, outbox, seq, ts, event_type, mut data, fault, report } = event;
     let believed = ts.filter(|ts| is_believable(*ts, uplink.received_at));
     if let Some(reported) = ts
         && believed.is_none()
@@ -212,12 +214,13 @@ fn decode_event(uplink: &Uplink, event: Event, clock: &mut ReceiveClock) -> Deco
         event_type: event_type.as_str().to_owned(),
         data: Value::Object(data).to_string(),
         fault,
+        report,
     };
     Decoded {
         stream: outbox.zip(seq).map(|(outbox, seq)| (outbox, StreamTopic::Events, seq)),
         through_ts: None,
         clock_offset_us: ts.map(|ts| ts.micros_since(uplink.received_at)),
-        body: Body::Event(reported),
+        body: Body::Event(Box::new(reported)),
     }
 }
 

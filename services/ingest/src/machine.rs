@@ -2,23 +2,29 @@
 
 use std::collections::HashMap;
 
+use millwright_detection::watch::Watch;
 use millwright_schemas::{MachineId, OutboxId, SignalKind};
 use millwright_store::telemetry::machines::SeenRow;
 use millwright_store::telemetry::series::SeriesRow;
 use millwright_store::telemetry::streams::{CursorRow, GapRow, StreamKey, StreamTopic};
 
 use crate::limits::{MachineLimits, NEW_SIGNALS_WINDOW_US, SEEN_EVERY_US};
+use crate::rules::NEVER;
 use crate::stream::{Edits, Stream};
 
 /// A machine's signals, streams and times, as stored; advanced by a batch. When the batch can't
 /// be committed it is thrown away and read again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct MachineState {
     pub(crate) series: HashMap<String, Series>,
     /// Receive times of the signals that are not older than the window.
     recent_signals: Vec<i64>,
     streams: HashMap<(OutboxId, StreamTopic), Stream>,
     seen: Seen,
+    /// The rules that watch it.
+    pub(crate) watch: Watch,
+    /// Which revision of the rules that is.
+    pub(crate) rules_of: i64,
     /// The last batch that had something of this machine.
     pub(crate) used_in: u64,
 }
@@ -48,6 +54,7 @@ struct Seen {
 struct Heard {
     at: i64,
     clock_offset_us: Option<i64>,
+    through_ts: Option<i64>,
 }
 
 /// Why a signal can't be added.
@@ -61,7 +68,15 @@ pub(crate) enum TooManySignals {
 
 impl MachineState {
     pub(crate) fn new(last_seen_at: Option<i64>) -> Self {
-        Self { seen: Seen { written_at: last_seen_at, ..Seen::default() }, ..Self::default() }
+        Self {
+            series: HashMap::new(),
+            recent_signals: Vec::new(),
+            streams: HashMap::new(),
+            seen: Seen { written_at: last_seen_at, ..Seen::default() },
+            watch: Watch::default(),
+            rules_of: NEVER,
+            used_in: 0,
+        }
     }
 
     pub(crate) fn add_stored_series(&mut self, row: SeriesRow) {
@@ -85,9 +100,16 @@ impl MachineState {
         }
     }
 
-    /// How much memory it takes up, in signals and gaps.
+    /// How much memory it takes up, in signals, gaps and rules.
     pub(crate) fn entries(&self) -> usize {
-        self.series.len() + self.streams.values().map(Stream::gap_count).sum::<usize>()
+        let gaps = self.streams.values().map(Stream::gap_count).sum::<usize>();
+        self.series.len() + gaps + self.watch.len()
+    }
+
+    /// Up to when a counted stream has said that nothing older will come.
+    pub(crate) fn passed(&self, outbox: OutboxId, topic: StreamTopic) -> i64 {
+        let stream = self.streams.get(&(outbox, topic));
+        stream.and_then(|stream| stream.through_ts).unwrap_or(i64::MIN)
     }
 
     /// Whether one more signal may be added, seen first at `received_at`; counts it if so.
@@ -165,7 +187,11 @@ impl MachineState {
             seen.written_at = Some(received_at);
             let offset = seen.clock_offset_us.take();
             let before = seen.due.and_then(|due| due.clock_offset_us);
-            seen.due = Some(Heard { at: received_at, clock_offset_us: offset.or(before) });
+            seen.due = Some(Heard {
+                at: received_at,
+                clock_offset_us: offset.or(before),
+                through_ts: seen.through_ts,
+            });
         }
     }
 
@@ -176,7 +202,7 @@ impl MachineState {
             machine,
             last_seen_at: due.at,
             clock_offset_us: due.clock_offset_us,
-            through_ts: self.seen.through_ts,
+            through_ts: due.through_ts,
         })
     }
 
@@ -185,6 +211,12 @@ impl MachineState {
             let key = StreamKey { machine, outbox: *outbox, topic: *topic };
             stream.take_edits(key, edits);
         }
+    }
+}
+
+impl Default for MachineState {
+    fn default() -> Self {
+        Self::new(None)
     }
 }
 

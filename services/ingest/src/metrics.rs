@@ -11,6 +11,7 @@ pub struct IngestMetrics {
     pub(crate) duplicates: IntCounter,
     pub(crate) conflicts: IntCounter,
     pub(crate) quarantined: IntCounter,
+    pub(crate) late: IntCounter,
     pub(crate) refused: IntCounter,
     pub(crate) batches: IntCounter,
     pub(crate) retries: IntCounter,
@@ -49,6 +50,7 @@ impl IngestMetrics {
                 "Values and events that were there with another content",
             )?,
             quarantined: counter("quarantined_total", "Messages put into quarantine")?,
+            late: counter("late_total", "Values that came too late for rules")?,
             refused: counter(
                 "refused_total",
                 "Messages left to their machine: of a superseded connection, of a machine that is unknown or no longer the sender's",

@@ -8,7 +8,8 @@ use millwright_store::telemetry::streams::{CursorRow, GapRow, StreamKey};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Stream {
     last_seq: i64,
-    through_ts: Option<i64>,
+    /// Nothing older will come.
+    pub(crate) through_ts: Option<i64>,
     /// Receive time of its newest message.
     pub(crate) updated_at: i64,
     /// First missing number → what else is known of the gap.

@@ -11,12 +11,14 @@ use millwright_store::telemetry::{
 };
 use millwright_store::{Store, StoreError};
 
+use crate::consequences;
 use crate::decode::Message;
 use crate::limits::{CACHED_ENTRIES, CACHED_MACHINES, MachineLimits};
 use crate::live::Live;
 use crate::machine::MachineState;
 use crate::memory::Memory;
 use crate::plan::{Counts, Known, Plan, Planned, plan};
+use crate::rules::Rules;
 
 /// Writes batches and remembers machines in between.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub(crate) struct Writer {
     live: Live,
     limits: MachineLimits,
     memory: Memory,
+    rules: Rules,
     batch: u64,
 }
 
@@ -37,7 +40,8 @@ pub(crate) struct Written {
 
 impl Writer {
     pub(crate) fn new(store: Store, live: Live, limits: MachineLimits) -> Self {
-        Self { store, live, limits, memory: Memory::new(CACHED_MACHINES, CACHED_ENTRIES), batch: 0 }
+        let memory = Memory::new(CACHED_MACHINES, CACHED_ENTRIES);
+        Self { store, live, limits, memory, rules: Rules::default(), batch: 0 }
     }
 
     /// Writes and commits. After an error nothing is remembered of the batch's machines, so that
@@ -75,6 +79,11 @@ impl Writer {
         let rows = machines::load(&mut tx, ids).await?;
         let machines = rows.into_iter().map(|row| (row.machine, row)).collect();
         self.remember(&mut tx, &machines).await?;
+        if let Some(first) = messages.first() {
+            let (states, at) = (&mut self.memory.states, first.uplink().received_at);
+            let lapsed = self.rules.give(&mut tx, states, &machines, at).await?;
+            consequences::let_lapse(&mut tx, lapsed).await?;
+        }
         let known = Known {
             machines: &machines,
             watched: &watched,
@@ -141,6 +150,7 @@ impl Writer {
         streams::delete_gaps(tx, &plan.streams.closed).await?;
         streams::save_gaps(tx, &plan.streams.gaps).await?;
         streams::save_cursors(tx, &plan.streams.cursors).await?;
+        consequences::save_states(tx, plan).await?;
         insert_events(tx, plan, &mut counts).await?;
         insert_quarantine(tx, plan, again, &mut counts).await?;
         machines::save_seen(tx, &plan.seen).await?;
@@ -190,6 +200,11 @@ impl Writer {
         let numbers = points::insert_any(tx, &plan.other_points).await?;
         let texts = points::insert_texts(tx, &plan.texts).await?;
         self.count_repeated(&[numbers, texts], counts);
+        for (machine, late) in &plan.late {
+            // So far these count values only; one that was there already isn't late.
+            let row = counts.of(*machine);
+            row.late = (late - row.duplicates - row.conflicts).max(0);
+        }
         Ok(())
     }
 
@@ -221,18 +236,14 @@ async fn insert_events(
     counts: &mut Counts,
 ) -> Result<(), StoreError> {
     let outcomes = reported::insert(tx, &plan.reported).await?;
-    let events = std::mem::take(&mut plan.domain_events);
-    for ((row, outcome), event) in plan.reported.iter().zip(outcomes).zip(events) {
-        match (outcome, event) {
-            (Outcome::New, Some(event)) => {
-                millwright_store::events::append(&mut *tx, event).await?
-            }
-            (Outcome::New, None) => {}
-            (Outcome::Duplicate, _) => counts.of(row.machine).duplicates += 1,
-            (Outcome::Conflict, _) => counts.of(row.machine).conflicts += 1,
+    for (row, outcome) in plan.reported.iter().zip(&outcomes) {
+        match outcome {
+            Outcome::New => {}
+            Outcome::Duplicate => counts.of(row.machine).duplicates += 1,
+            Outcome::Conflict => counts.of(row.machine).conflicts += 1,
         }
     }
-    Ok(())
+    consequences::carry_out(tx, std::mem::take(&mut plan.consequences), &outcomes).await
 }
 
 async fn insert_quarantine(

@@ -14,6 +14,7 @@ mod migrations;
 pub mod page;
 pub mod people;
 pub mod policies;
+pub mod rules;
 mod scope;
 pub mod sequencer;
 mod sqlite;

@@ -5,6 +5,15 @@ use std::collections::BTreeMap;
 use millwright_schemas::MachineId;
 use millwright_store::telemetry::machines::CounterRow;
 
+/// Sums over all machines of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) duplicates: i64,
+    pub(crate) conflicts: i64,
+    pub(crate) quarantined: i64,
+    pub(crate) late: i64,
+}
+
 /// Counts of a batch, by machine.
 #[derive(Debug, Default)]
 pub(crate) struct Counts(BTreeMap<MachineId, CounterRow>);
@@ -18,6 +27,7 @@ impl Counts {
             conflicts: 0,
             quarantined: 0,
             quarantine_dropped: 0,
+            late: 0,
         })
     }
 
@@ -26,10 +36,15 @@ impl Counts {
         self.0.values().copied().collect()
     }
 
-    /// Over all machines: duplicates, conflicts, quarantined.
-    pub(crate) fn totals(&self) -> (i64, i64, i64) {
-        self.0.values().fold((0, 0, 0), |(duplicates, conflicts, quarantined), row| {
-            (duplicates + row.duplicates, conflicts + row.conflicts, quarantined + row.quarantined)
-        })
+    /// Over all machines.
+    pub(crate) fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for row in self.0.values() {
+            totals.duplicates += row.duplicates;
+            totals.conflicts += row.conflicts;
+            totals.quarantined += row.quarantined;
+            totals.late += row.late;
+        }
+        totals
     }
 }

@@ -8,26 +8,25 @@ use millwright_store::events::NewEvent;
 use millwright_store::telemetry::reported::ReportedRow;
 use serde_json::{Map, Value};
 
+use super::consequence::{Consequence, Meaning, Source, asked, of_fault};
 use super::planner::Planner;
 use crate::decode::{Message, Reported};
 
 impl Planner<'_> {
-    pub(super) fn event(
-        &mut self,
-        organization: OrganizationId,
-        message: &Message,
-        event: &Reported,
-    ) {
-        let uplink = message.uplink();
+    pub(super) fn event(&mut self, source: Source, message: &Message, event: &Reported) {
+        let Source { machine, organization, received_at } = source;
         let plan = &mut self.planned.plan;
-        plan.domain_events.push(domain_event(organization, uplink.machine, event));
+        if let Some(meaning) = meaning(source, event) {
+            let (place, meaning) = (plan.reported.len(), Box::new(meaning));
+            plan.consequences.push(Consequence::Reported { place, meaning });
+        }
         plan.reported.push(ReportedRow {
-            machine: uplink.machine,
+            machine,
             id: event.id,
             organization,
             ts: event.ts.micros(),
             ts_is_device_time: event.ts_is_device_time,
-            received_at: uplink.received_at.micros(),
+            received_at: received_at.micros(),
             event_type: event.event_type.clone(),
             stream: message
                 .stream
@@ -35,6 +34,20 @@ impl Planner<'_> {
             data: event.data.clone(),
         });
     }
+}
+
+/// What an event means to the platform, if anything.
+fn meaning(source: Source, event: &Reported) -> Option<Meaning> {
+    if event.fault.is_none() && event.report.is_none() {
+        return None;
+    }
+    Some(Meaning {
+        organization: source.organization,
+        received_at: source.received_at,
+        told: domain_event(source.organization, source.machine, event),
+        alarm: event.fault.as_ref().map(|fault| of_fault(source, fault, event.ts)),
+        asked: asked(source, event),
+    })
 }
 
 /// A fault that is raised or cleared is the platform's business too.

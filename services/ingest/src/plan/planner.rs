@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use millwright_detection::threshold::State;
+use millwright_detection::watch::Change;
 use millwright_schemas::api::telemetry::LiveSample;
 use millwright_schemas::wire::telemetry::RejectedValue;
-use millwright_schemas::{MachineId, OutboxId, SignalKind};
-use millwright_store::events::NewEvent;
+use millwright_schemas::{MachineId, OutboxId, RuleId, SignalKind, Timestamp};
 use millwright_store::telemetry::latest::LatestRow;
 use millwright_store::telemetry::machines::{MachineRow, SeenRow};
 use millwright_store::telemetry::points::{PointRow, TextRow};
@@ -14,6 +15,7 @@ use millwright_store::telemetry::quarantine::QuarantineRow;
 use millwright_store::telemetry::reported::ReportedRow;
 use millwright_store::telemetry::series::NewSeries;
 
+use super::consequence::{Consequence, Source, of_rule};
 use crate::decode::{Body, Message};
 use crate::intake::{AckLine, Uplink};
 use crate::limits::{MachineLimits, REASONS_SHOWN};
@@ -48,8 +50,12 @@ pub(crate) struct Plan {
     pub(crate) forgotten: Vec<(MachineId, OutboxId)>,
     pub(crate) streams: Edits,
     pub(crate) reported: Vec<ReportedRow>,
-    /// One a reported event: what it means to the platform, if it is new.
-    pub(crate) domain_events: Vec<Option<NewEvent>>,
+    /// What follows from all that, in the order of the messages.
+    pub(crate) consequences: Vec<Consequence>,
+    /// Where rules stand that have moved: machine, rule and its version.
+    pub(crate) rule_states: Vec<(MachineId, RuleId, i64, State)>,
+    /// Values that came too late for rules; those that were there already are still among them.
+    pub(crate) late: HashMap<MachineId, i64>,
     pub(crate) quarantine: Vec<QuarantineRow>,
     pub(crate) seen: Vec<SeenRow>,
 }
@@ -89,6 +95,9 @@ pub(crate) fn plan(
             state.used_in = known.batch;
             state.take_edits(machine, &mut planned.plan.streams);
             planned.plan.seen.extend(state.take_seen(machine));
+            let moved = state.watch.take_changed().into_iter();
+            let rows = moved.map(|(rule, version, state)| (machine, rule, version, state));
+            planned.plan.rule_states.extend(rows);
         }
     }
     planned
@@ -123,6 +132,14 @@ pub(super) struct Planner<'a> {
     broken: HashSet<*const AckLine>,
 }
 
+/// Where samples stand in what the detection has seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) source: Source,
+    /// Their stream has said before that nothing older than this would come.
+    pub(super) passed: i64,
+}
+
 impl<'a> Planner<'a> {
     fn message(
         &mut self,
@@ -146,15 +163,28 @@ impl<'a> Planner<'a> {
         let own_clock = message.clock_offset_us.filter(|_| uplink.sender == uplink.machine);
         state.hear(received_at, own_clock, message.through_ts);
         touched.insert(uplink.machine);
+        let passed =
+            message.stream.map_or(i64::MIN, |(outbox, topic, _)| state.passed(outbox, topic));
         if let Some(stream) = message.stream {
             let limits = self.known.limits;
             let forgotten = state.observe_stream(stream, message.through_ts, received_at, limits);
             self.planned.plan.forgotten.extend(forgotten.map(|outbox| (uplink.machine, outbox)));
         }
+        let source = Source {
+            machine: uplink.machine,
+            organization: row.organization,
+            received_at: uplink.received_at,
+        };
         match &message.body {
-            Body::Samples { points, rejected } => self.samples(state, message, points, rejected),
-            Body::Event(event) => self.event(row.organization, message, event),
+            Body::Samples { points, rejected } => {
+                self.samples(Place { source, passed }, state, message, points, rejected);
+            }
+            Body::Event(event) => self.event(source, message, event),
             Body::Unusable { code, reason } => self.quarantine(message, code, reason.clone()),
+        }
+        if let Some(through) = message.through_ts {
+            let changes = state.watch.through(Timestamp::from_micros(through));
+            self.changes(source, &changes);
         }
         self.done(uplink.acks.as_ref());
     }
@@ -189,6 +219,12 @@ impl<'a> Planner<'a> {
             done.len() - 1
         });
         done[place].1 += 1;
+    }
+
+    /// Rules' alarms change.
+    pub(super) fn changes(&mut self, source: Source, changes: &[Change]) {
+        let alarms = changes.iter().map(|change| Consequence::Rule(of_rule(source, change)));
+        self.planned.plan.consequences.extend(alarms);
     }
 
     /// One row for all values of a message that can't be stored.

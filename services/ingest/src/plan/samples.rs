@@ -2,18 +2,20 @@
 
 use millwright_schemas::api::telemetry::LiveSample;
 use millwright_schemas::wire::telemetry::{Point, RejectedValue, SampleValue};
-use millwright_schemas::{SignalKind, Timestamp};
+use millwright_schemas::{Quality, SignalKind, Timestamp};
 use millwright_store::telemetry::latest::LatestRow;
 use millwright_store::telemetry::points::{PointRow, TextRow};
 use millwright_store::telemetry::series::NewSeries;
 
-use super::planner::{Plan, Planner};
+use super::consequence::Source;
+use super::planner::{Place, Plan, Planner};
 use crate::decode::Message;
 use crate::machine::{MachineState, Series};
 
 impl Planner<'_> {
     pub(super) fn samples(
         &mut self,
+        place: Place,
         state: &mut MachineState,
         message: &Message,
         points: &[Point],
@@ -23,7 +25,7 @@ impl Planner<'_> {
         let watched = self.known.watched.contains(&uplink.machine);
         let mut refused = Vec::new();
         for point in points {
-            match self.point(state, message, point) {
+            match self.point(place, state, message, point) {
                 Ok(()) if watched => {
                     let samples = self.planned.live.entry(uplink.machine).or_default();
                     samples.push(live_sample(message, point));
@@ -38,6 +40,7 @@ impl Planner<'_> {
 
     fn point(
         &mut self,
+        place: Place,
         state: &mut MachineState,
         message: &Message,
         point: &Point,
@@ -63,7 +66,26 @@ impl Planner<'_> {
                 }
             }
         }
+        if newest && ts >= place.passed {
+            self.detect(place.source, state, point, ts);
+        } else {
+            *self.planned.plan.late.entry(place.source.machine).or_insert(0) += 1;
+        }
         Ok(())
+    }
+
+    /// Rules look at the newest values only: an older one never raises or clears today's alarm.
+    fn detect(&mut self, source: Source, state: &mut MachineState, point: &Point, ts: i64) {
+        if state.watch.is_empty() {
+            return;
+        }
+        let value = match point.value {
+            SampleValue::Number(number) if point.quality != Quality::Bad => Some(number),
+            SampleValue::Number(_) | SampleValue::Null => None,
+            SampleValue::Boolean(_) | SampleValue::Text(_) => return,
+        };
+        let changes = state.watch.sample(&point.signal, Timestamp::from_micros(ts), value);
+        self.changes(source, &changes);
     }
 
     fn add_series(

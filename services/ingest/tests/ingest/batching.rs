@@ -2,28 +2,38 @@
 
 use millwright_ingest::intake::Uplink;
 use millwright_schemas::Timestamp;
+use millwright_schemas::api::rules::Rule;
 use proptest::prelude::*;
 
-use crate::harness::{Site, T0, event, telemetry};
+use crate::harness::{Site, T0, above, event, rule, telemetry};
 
 /// One message of a small world in which things collide.
 #[derive(Debug, Clone)]
 enum Sent {
-    Samples { machine: u8, seq: Option<u8>, ts: Vec<(u8, u8)>, form: u8 },
+    Samples { machine: u8, seq: Option<u8>, ts: Vec<(u8, u8)>, form: u8, through: Option<u8> },
     Event { machine: u8, id: Option<u8>, seq: Option<u8>, ts: Option<u8>, kind: u8 },
     Junk { machine: u8, n: u8 },
 }
 
 fn sent() -> impl Strategy<Value = Sent> {
-    let samples =
-        (1u8..3, prop::option::of(1u8..20), prop::collection::vec((0u8..8, 0u8..6), 0..4), 0u8..6)
-            .prop_map(|(machine, seq, ts, form)| Sent::Samples { machine, seq, ts, form });
+    let samples = (
+        1u8..3,
+        prop::option::of(1u8..20),
+        prop::collection::vec((0u8..12, 0u8..6), 0..4),
+        0u8..8,
+        prop::option::weighted(0.3, 0u8..12),
+    )
+        .prop_map(|(machine, seq, ts, form, through)| {
+            // Only a counted stream keeps what it has said of the time that has passed.
+            let through = through.filter(|_| seq.is_some());
+            Sent::Samples { machine, seq, ts, form, through }
+        });
     let events = (
         1u8..3,
         prop::option::of(0u8..4),
         prop::option::of(1u8..20),
         prop::option::of(0u8..4),
-        0u8..4,
+        0u8..5,
     )
         .prop_map(|(machine, id, seq, ts, kind)| Sent::Event { machine, id, seq, ts, kind });
     let junk = (1u8..3, any::<u8>()).prop_map(|(machine, n)| Sent::Junk { machine, n });
@@ -35,8 +45,8 @@ const OUTBOX: &str = "0198b2c4-7c1e-7000-8000-0000000000aa";
 impl Sent {
     fn uplink(&self, n: i64) -> Uplink {
         let mut uplink = match self {
-            Self::Samples { machine, seq, ts, form } => {
-                telemetry(u128::from(*machine), &samples(*seq, ts, *form))
+            Self::Samples { machine, seq, ts, form, through } => {
+                telemetry(u128::from(*machine), &samples(*seq, ts, *form, *through))
             }
             Self::Event { machine, id, seq, ts, kind } => {
                 event(u128::from(*machine), &reported(*id, *seq, *ts, *kind))
@@ -52,7 +62,7 @@ fn stream(seq: Option<u8>) -> String {
     seq.map_or_else(String::new, |seq| format!(r#""outbox":"{OUTBOX}","seq":{seq},"#))
 }
 
-fn samples(seq: Option<u8>, ts: &[(u8, u8)], form: u8) -> String {
+fn samples(seq: Option<u8>, ts: &[(u8, u8)], form: u8, through: Option<u8>) -> String {
     let value = |n: u8| match form {
         0 => "null".to_owned(),
         1 => format!("\"{n}\""),
@@ -66,7 +76,9 @@ fn samples(seq: Option<u8>, ts: &[(u8, u8)], form: u8) -> String {
             format!(r#"{{"ts":{time},"values":{{"s{}":{}}}}}"#, n % 4, value(*n))
         })
         .collect();
-    format!(r#"{{{}"samples":[{}]}}"#, stream(seq), samples.join(","))
+    let through = through
+        .map_or_else(String::new, |ts| format!("\"through_ts\":{},", i64::from(ts) + T0 / 1000));
+    format!(r#"{{{}{through}"samples":[{}]}}"#, stream(seq), samples.join(","))
 }
 
 fn reported(id: Option<u8>, seq: Option<u8>, ts: Option<u8>, kind: u8) -> String {
@@ -80,6 +92,7 @@ fn reported(id: Option<u8>, seq: Option<u8>, ts: Option<u8>, kind: u8) -> String
         0 => r#""type":"fault.raised","data":{"code":"E-1"}"#,
         1 => r#""type":"fault.cleared","data":{"code":"E-1"}"#,
         2 => r#""type":"fault.snapshot","data":{"faults":[]}"#,
+        3 => r#""type":"help.requested","data":{}"#,
         _ => r#""type":"door.opened","data":{}"#,
     };
     format!("{{{id}{}{ts}{what}}}", stream(seq))
@@ -87,6 +100,13 @@ fn reported(id: Option<u8>, seq: Option<u8>, ts: Option<u8>, kind: u8) -> String
 
 async fn tables(messages: &[Sent], sizes: &[usize], times: usize) -> (Vec<String>, Vec<String>) {
     let mut site = Site::new().await;
+    // Milliseconds, as the samples of this world.
+    for (n, hold_s, clear_hold_s) in [(0, 0.0, 0.0), (1, 0.002, 0.0), (2, 0.001, 0.003)] {
+        let condition = above(&format!("s{n}"), 2.5, hold_s, clear_hold_s);
+        let rule = Rule { model: Some("mill".to_owned()), ..rule(n, condition) };
+        site.add_rule(&rule).await;
+    }
+    site.execute("UPDATE machines SET model = 'mill'").await;
     for _ in 0..times {
         let all: Vec<Uplink> = (0..).zip(messages).map(|(n, sent)| sent.uplink(n)).collect();
         let mut all = all.into_iter();

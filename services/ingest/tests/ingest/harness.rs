@@ -13,9 +13,11 @@ use millwright_ingest::limits::MachineLimits;
 use millwright_ingest::live::Live;
 use millwright_ingest::metrics::IngestMetrics;
 use millwright_ingest::{Ingest, IngestOptions};
+use millwright_schemas::api::rules::{Rule, RuleCondition};
 use millwright_schemas::topics::UpChannel;
-use millwright_schemas::{MachineId, Timestamp};
-use millwright_store::Store;
+use millwright_schemas::wire::events::Severity;
+use millwright_schemas::{MachineId, OrganizationId, RuleId, Timestamp};
+use millwright_store::{Store, rules};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row as _};
 use tempfile::TempDir;
@@ -46,6 +48,9 @@ impl Site {
         let mut db = open(folder.path()).await;
         let insert = "INSERT INTO organizations (id, name, version, created_at, updated_at) \
                       VALUES (?, 'o', 1, 0, 0)";
+        sqlx::query(insert).bind(Uuid::from_u128(0xff)).execute(&mut db).await.unwrap();
+        let insert =
+            "INSERT INTO organization_tree (ancestor_id, descendant_id, depth) VALUES (?1, ?1, 0)";
         sqlx::query(insert).bind(Uuid::from_u128(0xff)).execute(&mut db).await.unwrap();
         for n in 1..=3 {
             let insert = "INSERT INTO machines (id, organization_id, name, serial_number, state, \
@@ -106,6 +111,19 @@ impl Site {
         sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut self.db).await.unwrap();
     }
 
+    /// Adds a rule for machine 1.
+    pub(crate) async fn rule(&self, n: u128, condition: RuleCondition) -> Rule {
+        let rule = Rule { machine_id: Some(machine(1)), ..rule(n, condition) };
+        self.add_rule(&rule).await;
+        rule
+    }
+
+    pub(crate) async fn add_rule(&self, rule: &Rule) {
+        let tx = self.store.begin().await.unwrap();
+        rules::insert(&tx, rule).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     pub(crate) async fn make_child(&mut self, child: u128, parent: u128) {
         let query = sqlx::query("UPDATE machines SET parent_id = ? WHERE id = ?");
         let query = query.bind(machine(parent).uuid()).bind(machine(child).uuid());
@@ -126,7 +144,14 @@ impl Site {
              FROM gaps ORDER BY 2, 3, 4, 5",
             "SELECT 'event', hex(machine_id), hex(id), ts, received_at, type, hex(outbox), seq, data \
              FROM machine_events ORDER BY 2, 3",
-            "SELECT 'domain', type, subject_id, data, occurred_at FROM events ORDER BY seq",
+            "SELECT 'domain', type, CASE subject_kind WHEN 'alarm' THEN '' ELSE subject_id END, data, \
+             occurred_at FROM events ORDER BY seq",
+            "SELECT 'alarm', hex(machine_id), origin, source, code, severity, context, active, count, \
+             raised_at, changed_at, cleared_at, clear_reason FROM alarms ORDER BY rowid",
+            "SELECT 'rule state', hex(machine_id), hex(rule_id), rule_version, state FROM rule_states \
+             ORDER BY 2, 3",
+            "SELECT 'job', kind, ordering_key, CASE kind WHEN 'alarm.changed' THEN '' ELSE payload END, \
+             run_at FROM jobs ORDER BY seq",
         ] {
             all.extend(self.rows(sql).await);
         }
@@ -138,7 +163,7 @@ impl Site {
         let mut all = Vec::new();
         for sql in [
             "SELECT hex(machine_id), received_at, topic, code, reason, hex(payload) FROM quarantine ORDER BY id",
-            "SELECT hex(machine_id), duplicates, conflicts, quarantined, quarantine_dropped \
+            "SELECT hex(machine_id), duplicates, conflicts, quarantined, quarantine_dropped, late \
              FROM machine_counters ORDER BY 1",
             "SELECT hex(machine_id), last_seen_at, clock_offset_us, through_ts \
              FROM machine_status ORDER BY 1",
@@ -152,6 +177,36 @@ impl Site {
         let families = self.registry.gather();
         let family = families.iter().find(|f| f.name() == format!("millwright_ingest_{name}"));
         family.unwrap().get_metric()[0].get_counter().get_value()
+    }
+}
+
+/// A rule of the organization that watches nothing yet.
+pub(crate) fn rule(n: u128, condition: RuleCondition) -> Rule {
+    Rule {
+        id: RuleId(Uuid::from_u128(n)),
+        organization_id: OrganizationId(Uuid::from_u128(0xff)),
+        name: "r".to_owned(),
+        machine_id: None,
+        model: None,
+        condition,
+        severity: Severity::Major,
+        message: None,
+        enabled: true,
+        version: 1,
+        created_at: Timestamp::from_micros(T0),
+        updated_at: Timestamp::from_micros(T0),
+    }
+}
+
+/// Above this limit, for so long, in seconds; back one below it, for so long.
+pub(crate) fn above(signal: &str, limit: f64, hold_s: f64, clear_hold_s: f64) -> RuleCondition {
+    RuleCondition::Threshold {
+        signal: signal.parse().unwrap(),
+        above: Some(limit),
+        below: None,
+        clear_at: Some(limit - 1.0),
+        hold_s,
+        clear_hold_s,
     }
 }
 

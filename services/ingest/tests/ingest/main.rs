@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod batching;
+mod detection;
 mod events;
 mod harness;
 mod limits;
 mod live;
 mod outage;
 mod poison;
+mod reports;
 mod values;

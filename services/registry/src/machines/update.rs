@@ -7,7 +7,7 @@ use millwright_schemas::api::machines::{Machine, MachineState, UpdateMachine};
 use millwright_schemas::{MachineId, Timestamp};
 use millwright_store::machines::fleet;
 use millwright_store::machines::revocations::{self, Disconnect};
-use millwright_store::{Scope, Store, Tx, changes};
+use millwright_store::{Scope, Store, Tx, changes, rules};
 
 use super::change::{UNTOLD, change};
 use super::placement::{check_parent, check_site};
@@ -40,6 +40,10 @@ pub async fn update(
     changed.updated_at = now;
     check_placement(&tx, scope, &before, &changed).await?;
     fleet::save(&tx, scope, &changed, version).await?;
+    if before.model != changed.model {
+        // Other rules watch it from now on.
+        rules::touch(&tx).await?;
+    }
     cut_former_parent(&tx, caller, &before, &changed, now).await?;
     let details = changes::differences(&before, &changed, &UNTOLD)?;
     changes::record(&tx, change(caller, &changed, "machine.updated", details, now)).await?;

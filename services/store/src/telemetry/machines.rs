@@ -52,6 +52,8 @@ pub struct CounterRow {
     pub quarantined: i64,
     /// Rows that the quarantine's bound pushed out.
     pub quarantine_dropped: i64,
+    /// Values that came after the detection had passed their time.
+    pub late: i64,
 }
 
 static LOAD: LazyLock<MultiRow> = LazyLock::new(|| {
@@ -78,13 +80,14 @@ static SEEN: LazyLock<MultiRow> = LazyLock::new(|| {
 static COUNT: LazyLock<MultiRow> = LazyLock::new(|| {
     MultiRow::new(
         "INSERT INTO machine_counters \
-         (machine_id, duplicates, conflicts, quarantined, quarantine_dropped) VALUES",
-        "(?,?,?,?,?)",
+         (machine_id, duplicates, conflicts, quarantined, quarantine_dropped, late) VALUES",
+        "(?,?,?,?,?,?)",
         "ON CONFLICT (machine_id) DO UPDATE SET \
          duplicates = duplicates + excluded.duplicates, \
          conflicts = conflicts + excluded.conflicts, \
          quarantined = quarantined + excluded.quarantined, \
-         quarantine_dropped = quarantine_dropped + excluded.quarantine_dropped",
+         quarantine_dropped = quarantine_dropped + excluded.quarantine_dropped, \
+         late = late + excluded.late",
     )
 });
 
@@ -144,7 +147,8 @@ pub async fn add_counts(tx: &mut BatchTx, rows: &[CounterRow]) -> Result<(), Sto
                 .bind(row.duplicates)
                 .bind(row.conflicts)
                 .bind(row.quarantined)
-                .bind(row.quarantine_dropped);
+                .bind(row.quarantine_dropped)
+                .bind(row.late);
         }
         query.execute(tx.conn()).await?;
     }

@@ -11,6 +11,7 @@ pub mod points;
 pub mod quarantine;
 pub mod reads;
 pub mod reported;
+pub mod rule_states;
 pub mod series;
 pub mod streams;
 

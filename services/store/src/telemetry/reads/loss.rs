@@ -29,6 +29,8 @@ pub struct Counters {
     pub quarantined: i64,
     /// Of these, how many the quarantine's bound has pushed out.
     pub quarantine_dropped: i64,
+    /// Values that came after the detection had passed their time.
+    pub late: i64,
 }
 
 /// Reads it all: cursors and gaps are bounded per machine.
@@ -72,13 +74,13 @@ pub async fn read(store: &Store, scope: Scope, machine: MachineId) -> Result<Los
 }
 
 pub(super) async fn counters(store: &Store, machine: MachineId) -> Result<Counters, StoreError> {
-    let row: Option<(i64, i64, i64, i64)> = sqlx::query_as(
-        "SELECT duplicates, conflicts, quarantined, quarantine_dropped \
+    let row: Option<(i64, i64, i64, i64, i64)> = sqlx::query_as(
+        "SELECT duplicates, conflicts, quarantined, quarantine_dropped, late \
          FROM machine_counters WHERE machine_id = ?",
     )
     .bind(machine.uuid())
     .fetch_optional(store.reader_pool())
     .await?;
-    let (duplicates, conflicts, quarantined, quarantine_dropped) = row.unwrap_or_default();
-    Ok(Counters { duplicates, conflicts, quarantined, quarantine_dropped })
+    let (duplicates, conflicts, quarantined, quarantine_dropped, late) = row.unwrap_or_default();
+    Ok(Counters { duplicates, conflicts, quarantined, quarantine_dropped, late })
 }

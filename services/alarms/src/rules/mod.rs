@@ -1,0 +1,20 @@
+//! Rules: what the platform watches in machines' signals, as people write them.
+//!
+//! A change holds from the next batch of samples on. A rule that is deleted, switched off or told
+//! to watch something else clears its alarms in the same transaction; any other change keeps them,
+//! and the new version knows of them, so that it clears them when all is well.
+
+mod change;
+mod check;
+mod create;
+mod delete;
+mod error;
+pub mod limits;
+mod query;
+mod replace;
+
+pub use create::create;
+pub use delete::delete;
+pub use error::RuleError;
+pub use query::{get, list};
+pub use replace::replace;

@@ -1,0 +1,94 @@
+//! Changing a rule.
+
+use millwright_core::access::{Caller, Permission};
+use millwright_detection::threshold::State;
+use millwright_schemas::api::alarms::ClearReason;
+use millwright_schemas::api::rules::{Rule, RuleCondition, RuleInput};
+use millwright_schemas::{RuleId, Timestamp};
+use millwright_store::{Scope, Store, StoreError, Tx, alarms, changes, rules};
+
+use super::RuleError;
+use super::change::{change, traced};
+use super::check::{form, missing};
+use super::error::problem;
+
+/// Replaces a rule that is at this version. Where it stood is forgotten. Alarms that are active
+/// stay, and the new version knows of them; when it watches something else, or nothing, they are
+/// cleared.
+///
+/// # Errors
+/// Not permitted, not found, changed meanwhile, a field can't be accepted, or the database can't.
+pub async fn replace(
+    store: &Store,
+    caller: &Caller,
+    id: RuleId,
+    version: i64,
+    input: RuleInput,
+    now: Timestamp,
+) -> Result<Rule, RuleError> {
+    caller.require(Permission::WriteRules)?;
+    let scope = Scope::Organization(caller.organization);
+    let mut problems = form(&input);
+    let tx = store.begin().await?;
+    let before = rules::load(&tx, scope, id).await?;
+    let organization = before.organization_id;
+    if input.organization_id.is_some_and(|other| other != organization) {
+        problems.push(problem("organization_id", "can't be changed"));
+    }
+    let changed = Rule {
+        id,
+        organization_id: organization,
+        name: input.name.clone(),
+        machine_id: input.machine_id,
+        model: input.model.clone(),
+        condition: input.condition.clone(),
+        severity: input.severity,
+        message: input.message.clone(),
+        enabled: input.enabled,
+        version: version + 1,
+        created_at: before.created_at,
+        updated_at: now,
+    };
+    // What it has watched so far may be gone: it can be switched off all the same.
+    if changed.enabled || !watches_the_same(&before, &changed) {
+        problems.extend(missing(&tx, scope, organization, &input).await?);
+    }
+    if !problems.is_empty() {
+        return Err(RuleError::Invalid(problems));
+    }
+    rules::save(&tx, scope, &changed, version).await?;
+    settle(&tx, caller, &before, &changed, now).await?;
+    let details = changes::differences(&traced(&before)?, &traced(&changed)?, &[])?;
+    changes::record(&tx, change(caller, &changed, "rule.updated", details, now)).await?;
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// Whether a rule's alarms are about the same signal of the same machines.
+fn watches_the_same(before: &Rule, after: &Rule) -> bool {
+    let RuleCondition::Threshold { signal: was, .. } = &before.condition;
+    let RuleCondition::Threshold { signal: is, .. } = &after.condition;
+    (before.machine_id, &before.model, was) == (after.machine_id, &after.model, is)
+}
+
+/// What becomes of the rule's states and alarms.
+async fn settle(
+    tx: &Tx,
+    caller: &Caller,
+    before: &Rule,
+    changed: &Rule,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    rules::forget_states(tx, changed.id).await?;
+    if !changed.enabled || !watches_the_same(before, changed) {
+        let reason = ClearReason::RuleDisabled;
+        alarms::clear_rule(tx, changed.id, reason, caller.actor, now).await?;
+        return Ok(());
+    }
+    for alarm in alarms::active_of_rule(tx, changed.id).await? {
+        let state = serde_json::to_string(&State::Active { since: alarm.raised_at })
+            .map_err(|error| StoreError::corrupt("rule_states", error))?;
+        rules::set_state(tx, alarm.machine_id, (changed.id, changed.version), state).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! Makes a batch's consequences true: alarms, domain events, work for other rooms.
+
+use millwright_store::telemetry::BatchTx;
+use millwright_store::telemetry::reported::Outcome;
+use millwright_store::telemetry::rule_states::{self, StateRow};
+use millwright_store::{StoreError, events, work};
+
+use crate::plan::{Asked, Consequence, Meaning, Plan};
+use crate::rules::Lapsed;
+
+/// In the order of the messages. `outcomes`: one a reported event; only new ones mean anything.
+pub(crate) async fn carry_out(
+    tx: &mut BatchTx,
+    consequences: Vec<Consequence>,
+    outcomes: &[Outcome],
+) -> Result<(), StoreError> {
+    for consequence in consequences {
+        match consequence {
+            Consequence::Rule(alarm) => millwright_alarms::apply(&mut *tx, alarm).await?,
+            Consequence::Reported { place, meaning } => {
+                if outcomes.get(place) == Some(&Outcome::New) {
+                    reported(tx, *meaning).await?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn reported(tx: &mut BatchTx, meaning: Meaning) -> Result<(), StoreError> {
+    let Meaning { organization, received_at, told, alarm, asked } = meaning;
+    if let Some(event) = told {
+        events::append(&mut *tx, event).await?;
+    }
+    if let Some(alarm) = alarm {
+        millwright_alarms::apply(&mut *tx, alarm).await?;
+    }
+    match asked {
+        None => Ok(()),
+        Some(Asked::Command(w)) => work::enqueue(tx, organization, &w, received_at).await,
+        Some(Asked::Capabilities(w)) => work::enqueue(tx, organization, &w, received_at).await,
+        Some(Asked::Time(w)) => work::enqueue(tx, organization, &w, received_at).await,
+        Some(Asked::Help(w)) => work::enqueue(tx, organization, &w, received_at).await,
+    }
+}
+
+/// Clears the alarms of rules that no longer watch a machine.
+pub(crate) async fn let_lapse(tx: &mut BatchTx, lapsed: Vec<Lapsed>) -> Result<(), StoreError> {
+    for Lapsed { machine, rule, clear } in lapsed {
+        if let Some(clear) = clear {
+            let event = millwright_alarms::AlarmEvent::Clear(clear);
+            millwright_alarms::apply(&mut *tx, event).await?;
+        }
+        rule_states::forget(tx, machine, rule).await?;
+    }
+    Ok(())
+}
+
+/// Records where rules stand.
+pub(crate) async fn save_states(tx: &mut BatchTx, plan: &Plan) -> Result<(), StoreError> {
+    let row = |(machine, rule, version, state): &_| {
+        let state = serde_json::to_string(state)
+            .map_err(|error| StoreError::corrupt("rule_states", error))?;
+        Ok(StateRow { machine: *machine, rule: *rule, version: *version, state })
+    };
+    let rows: Vec<StateRow> =
+        plan.rule_states.iter().map(row).collect::<Result<_, StoreError>>()?;
+    rule_states::save(tx, &rows).await
+}

@@ -1,0 +1,132 @@
+//! The rules that watch, kept in memory as of their revision, and the machines' share in them.
+
+use std::collections::HashMap;
+
+use millwright_alarms::Clear;
+use millwright_detection::rules::{RuleSet, Watched};
+use millwright_detection::threshold::State;
+use millwright_detection::watch::Watch;
+use millwright_schemas::api::alarms::{AlarmOrigin, ClearReason};
+use millwright_schemas::{MachineId, RuleId, Timestamp};
+use millwright_store::StoreError;
+use millwright_store::telemetry::BatchTx;
+use millwright_store::telemetry::machines::MachineRow;
+use millwright_store::telemetry::rule_states::{self, StateRow, WatchedRow};
+
+use crate::machine::MachineState;
+
+/// No revision: nothing has been read.
+pub(crate) const NEVER: i64 = -1;
+
+/// The rules as of a revision.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    revision: i64,
+    set: RuleSet,
+}
+
+/// A rule that no longer watches a machine, though it did.
+#[derive(Debug)]
+pub(crate) struct Lapsed {
+    pub(crate) machine: MachineId,
+    pub(crate) rule: RuleId,
+    /// Of its alarm, if it is active.
+    pub(crate) clear: Option<Clear>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { revision: NEVER, set: RuleSet::default() }
+    }
+}
+
+impl Rules {
+    /// Reads the rules if they have changed, and gives those machines of the batch that haven't
+    /// got them their rules, with the states that are stored. What no longer watches them, because
+    /// they are of another model now, is returned. `now`: when the batch's first message came.
+    pub(crate) async fn give(
+        &mut self,
+        tx: &mut BatchTx,
+        states: &mut HashMap<MachineId, MachineState>,
+        machines: &HashMap<MachineId, MachineRow>,
+        now: Timestamp,
+    ) -> Result<Vec<Lapsed>, StoreError> {
+        self.refresh(tx).await?;
+        let stale: Vec<MachineId> = machines
+            .keys()
+            .filter(|id| states.get(id).is_some_and(|state| state.rules_of != self.revision))
+            .copied()
+            .collect();
+        if stale.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut watched, mut stored) = (HashMap::new(), HashMap::new());
+        if !self.set.is_empty() {
+            watched = rule_states::watched(tx, &stale).await?;
+            for row in rule_states::load(tx, &stale).await? {
+                stored.entry(row.machine).or_insert_with(Vec::new).push(row);
+            }
+        }
+        let mut lapsed = Vec::new();
+        for id in stale {
+            let (Some(state), Some(machine)) = (states.get_mut(&id), machines.get(&id)) else {
+                continue;
+            };
+            let watched = watched.remove(&id).unwrap_or_default();
+            let stored = stored.remove(&id).unwrap_or_default();
+            state.watch = self.watch(id, watched, &stored);
+            state.rules_of = self.revision;
+            let over = stored.iter().filter(|row| !state.watch.has(row.rule));
+            lapsed.extend(over.filter_map(|row| self.lapsed(machine, row, now)));
+        }
+        Ok(lapsed)
+    }
+
+    /// What was read stays true when the batch can't be committed: a batch changes no rule.
+    async fn refresh(&mut self, tx: &mut BatchTx) -> Result<(), StoreError> {
+        let revision = rule_states::revision(tx).await?;
+        if revision == self.revision {
+            return Ok(());
+        }
+        let (set, refused) = RuleSet::compile(rule_states::enabled(tx).await?);
+        for (rule, problems) in refused {
+            tracing::error!(rule.id = %rule, ?problems, "a stored rule can't be watched");
+        }
+        (self.revision, self.set) = (revision, set);
+        Ok(())
+    }
+
+    fn watch(&self, machine: MachineId, row: WatchedRow, stored: &[StateRow]) -> Watch {
+        let WatchedRow { model, organizations } = row;
+        let rules = self.set.watching(&Watched { machine, model, organizations });
+        Watch::new(rules, |rule, version| {
+            let row = stored.iter().find(|row| row.rule == rule && row.version == version)?;
+            read(row)
+        })
+    }
+
+    fn lapsed(&self, machine: &MachineRow, row: &StateRow, now: Timestamp) -> Option<Lapsed> {
+        let rule = self.set.get(row.rule)?;
+        let raised = read(row).is_some_and(State::is_raised);
+        let clear = raised.then(|| Clear {
+            machine: machine.machine,
+            organization: machine.organization,
+            origin: AlarmOrigin::Rule,
+            source: rule.signal().to_owned(),
+            code: row.rule.to_string(),
+            reason: ClearReason::RuleDisabled,
+            at: now,
+            received_at: now,
+        });
+        Some(Lapsed { machine: machine.machine, rule: row.rule, clear })
+    }
+}
+
+/// A state that isn't understood counts as none.
+fn read(row: &StateRow) -> Option<State> {
+    let state = serde_json::from_str(&row.state);
+    if let Err(error) = &state {
+        tracing::error!(machine.id = %row.machine, rule.id = %row.rule, %error, "rule state");
+    }
+    state.ok()
+}

@@ -1,0 +1,220 @@
+//! Rules as people write, change and read them.
+
+use millwright_schemas::api::rules::Rule;
+use millwright_schemas::{MachineId, OrganizationId, RuleId, Timestamp};
+use sea_orm::sea_query::{Expr, Query};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use uuid::Uuid;
+
+use super::REVISION;
+use super::row::{from_row, to_row};
+use crate::entities::rule::{ActiveModel, Column, Entity};
+use crate::entities::{machine, organization_tree, revision, rule_state, rule_version};
+use crate::page::PageRequest;
+use crate::{Scope, Store, StoreError, Tx};
+
+/// Which rules are wanted; all conditions hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Those that watch this machine, by itself or by its model.
+    pub machine: Option<MachineId>,
+    /// Those for this model.
+    pub model: Option<String>,
+}
+
+impl Filter {
+    fn condition(&self) -> Condition {
+        Condition::all()
+            .add(Column::DeletedAt.is_null())
+            .add_option(self.machine.map(watching))
+            .add_option(self.model.as_deref().map(|model| Column::Model.eq(model)))
+    }
+}
+
+/// The condition that a rule is for this machine: by name or by model, and of its organization or
+/// one above it.
+fn watching(id: MachineId) -> Condition {
+    use organization_tree::Column as Tree;
+    let of_machine = |column: machine::Column| {
+        let mut query = Query::select();
+        let this = Expr::col(machine::Column::Id).eq(id.uuid());
+        query.column(column).from(machine::Entity).and_where(this);
+        query
+    };
+    let organization = of_machine(machine::Column::OrganizationId);
+    let above = Query::select()
+        .column(Tree::AncestorId)
+        .from(organization_tree::Entity)
+        .and_where(Expr::col(Tree::DescendantId).in_subquery(organization))
+        .to_owned();
+    let model = of_machine(machine::Column::Model);
+    Condition::all().add(Column::OrganizationId.in_subquery(above)).add(
+        Condition::any().add(Column::MachineId.eq(id.uuid())).add(Column::Model.in_subquery(model)),
+    )
+}
+
+/// The rule with this id.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when there is none in scope, or it was deleted.
+pub async fn get(store: &Store, scope: Scope, id: RuleId) -> Result<Rule, StoreError> {
+    find(store.readers(), scope, id).await
+}
+
+/// The same, within a transaction that goes on to use it.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when there is none in scope, or it was deleted.
+pub async fn load(tx: &Tx, scope: Scope, id: RuleId) -> Result<Rule, StoreError> {
+    find(tx.conn(), scope, id).await
+}
+
+async fn find(db: &impl ConnectionTrait, scope: Scope, id: RuleId) -> Result<Rule, StoreError> {
+    let row = Entity::find_by_id(id.uuid())
+        .filter(scope.covers(Column::OrganizationId))
+        .filter(Column::DeletedAt.is_null())
+        .one(db)
+        .await?;
+    from_row(row.ok_or(StoreError::NotFound("rule"))?)
+}
+
+/// Rules in the order of their creation.
+///
+/// # Errors
+/// When the database can't be used or a row isn't understood.
+pub async fn list(
+    store: &Store,
+    scope: Scope,
+    filter: &Filter,
+    page: &PageRequest<Uuid>,
+) -> Result<Vec<Rule>, StoreError> {
+    let mut query = Entity::find()
+        .filter(scope.covers(Column::OrganizationId))
+        .filter(filter.condition())
+        .order_by_asc(Column::Id)
+        .limit(page.rows());
+    if let Some(after) = page.after {
+        query = query.filter(Column::Id.gt(after));
+    }
+    query.all(store.readers()).await?.into_iter().map(from_row).collect()
+}
+
+/// How many rules an organization has.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn count(tx: &Tx, organization: OrganizationId) -> Result<u64, StoreError> {
+    let of_organization = Entity::find()
+        .filter(Column::OrganizationId.eq(organization.uuid()))
+        .filter(Column::DeletedAt.is_null());
+    Ok(of_organization.count(tx.conn()).await?)
+}
+
+/// Adds a rule.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn insert(tx: &Tx, new: &Rule) -> Result<(), StoreError> {
+    Entity::insert(to_row(new)?).exec_without_returning(tx.conn()).await?;
+    keep_version(tx, new).await?;
+    touch(tx).await
+}
+
+/// Saves a changed rule; `expected` is the version it had when it was read.
+///
+/// # Errors
+/// [`StoreError::VersionMismatch`] when it has changed meanwhile.
+pub async fn save(tx: &Tx, scope: Scope, changed: &Rule, expected: i64) -> Result<(), StoreError> {
+    let done = Entity::update_many()
+        .set(to_row(changed)?)
+        .filter(Column::Id.eq(changed.id.uuid()))
+        .filter(scope.covers(Column::OrganizationId))
+        .filter(Column::DeletedAt.is_null())
+        .filter(Column::Version.eq(expected))
+        .exec(tx.conn())
+        .await?;
+    if done.rows_affected == 0 {
+        let current = load(tx, scope, changed.id).await?.version;
+        return Err(StoreError::VersionMismatch { current });
+    }
+    keep_version(tx, changed).await?;
+    touch(tx).await
+}
+
+/// All that a version was, for alarms that name it.
+async fn keep_version(tx: &Tx, rule: &Rule) -> Result<(), StoreError> {
+    let text =
+        serde_json::to_string(rule).map_err(|error| StoreError::corrupt("rule_versions", error))?;
+    let row = rule_version::ActiveModel {
+        rule_id: Set(rule.id.uuid()),
+        version: Set(rule.version),
+        rule: Set(text),
+        created_at: Set(rule.updated_at.micros()),
+    };
+    rule_version::Entity::insert(row).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+/// Deletes a rule with its states. Its row stays, because alarms name it, but nothing finds it.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn delete(tx: &Tx, rule: RuleId, now: Timestamp) -> Result<(), StoreError> {
+    let deleted = ActiveModel {
+        deleted_at: Set(Some(now.micros())),
+        enabled: Set(false),
+        ..Default::default()
+    };
+    Entity::update_many().set(deleted).filter(Column::Id.eq(rule.uuid())).exec(tx.conn()).await?;
+    forget_states(tx, rule).await?;
+    touch(tx).await
+}
+
+/// Forgets where a rule stands, with all machines.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn forget_states(tx: &Tx, rule: RuleId) -> Result<(), StoreError> {
+    rule_state::Entity::delete_many()
+        .filter(rule_state::Column::RuleId.eq(rule.uuid()))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Where a version of a rule stands with a machine of which nothing was known; `state` as JSON.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn set_state(
+    tx: &Tx,
+    machine: MachineId,
+    (rule, version): (RuleId, i64),
+    state: String,
+) -> Result<(), StoreError> {
+    let row = rule_state::ActiveModel {
+        machine_id: Set(machine.uuid()),
+        rule_id: Set(rule.uuid()),
+        rule_version: Set(version),
+        state: Set(state),
+    };
+    rule_state::Entity::insert(row).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+/// Tells that the rules have changed, or which machines they watch.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn touch(tx: &Tx) -> Result<(), StoreError> {
+    use revision::Column as Revision;
+    revision::Entity::update_many()
+        .col_expr(Revision::Revision, Expr::col(Revision::Revision).add(1))
+        .filter(Revision::Name.eq(REVISION))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}

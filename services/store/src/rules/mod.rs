@@ -1,0 +1,16 @@
+//! Rules: what people have written, every version of it, and where each stands with a machine.
+//!
+//! Every change counts up the revision `rules`, by which ingest sees that its copy is old.
+
+mod catalogue;
+mod row;
+mod targets;
+
+pub use catalogue::{
+    Filter, count, delete, forget_states, get, insert, list, load, save, set_state, touch,
+};
+pub(crate) use row::from_row;
+pub use targets::{Target, is_model_used, signal_kinds};
+
+/// The name in `revisions`.
+pub(crate) const REVISION: &str = "rules";

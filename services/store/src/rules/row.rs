@@ -1,0 +1,50 @@
+//! A rule and its row.
+
+use millwright_schemas::api::rules::Rule;
+use millwright_schemas::wire::events::Severity;
+use millwright_schemas::{MachineId, OrganizationId, RuleId, Timestamp};
+use sea_orm::ActiveValue::{NotSet, Set};
+
+use crate::StoreError;
+use crate::entities::rule::{ActiveModel, Model};
+
+const TABLE: &str = "rules";
+
+fn corrupt(error: impl std::fmt::Display) -> StoreError {
+    StoreError::corrupt(TABLE, error)
+}
+
+pub(super) fn to_row(rule: &Rule) -> Result<ActiveModel, StoreError> {
+    Ok(ActiveModel {
+        id: Set(rule.id.uuid()),
+        organization_id: Set(rule.organization_id.uuid()),
+        name: Set(rule.name.clone()),
+        machine_id: Set(rule.machine_id.map(MachineId::uuid)),
+        model: Set(rule.model.clone()),
+        condition: Set(serde_json::to_string(&rule.condition).map_err(corrupt)?),
+        severity: Set(rule.severity.as_str().to_owned()),
+        message: Set(rule.message.clone()),
+        enabled: Set(rule.enabled),
+        version: Set(rule.version),
+        created_at: Set(rule.created_at.micros()),
+        updated_at: Set(rule.updated_at.micros()),
+        deleted_at: NotSet,
+    })
+}
+
+pub(crate) fn from_row(row: Model) -> Result<Rule, StoreError> {
+    Ok(Rule {
+        id: RuleId(row.id),
+        organization_id: OrganizationId(row.organization_id),
+        name: row.name,
+        machine_id: row.machine_id.map(MachineId),
+        model: row.model,
+        condition: serde_json::from_str(&row.condition).map_err(corrupt)?,
+        severity: Severity::from_word(&row.severity),
+        message: row.message,
+        enabled: row.enabled,
+        version: row.version,
+        created_at: Timestamp::from_micros(row.created_at),
+        updated_at: Timestamp::from_micros(row.updated_at),
+    })
+}

@@ -1,0 +1,66 @@
+//! What a rule may watch: signals that there are.
+
+use millwright_schemas::{MachineId, OrganizationId, SignalKind};
+use sea_orm::sea_query::Query;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+
+use crate::entities::{machine, series};
+use crate::telemetry::series::kind_from;
+use crate::{Scope, StoreError, Tx};
+
+/// Which machines a rule watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// This one.
+    Machine(MachineId),
+    /// All of this model, of this organization and below it.
+    Model(&'a str, OrganizationId),
+}
+
+impl Target<'_> {
+    fn machines(self) -> Condition {
+        match self {
+            Self::Machine(id) => Condition::all().add(machine::Column::Id.eq(id.uuid())),
+            Self::Model(model, organization) => Condition::all()
+                .add(machine::Column::Model.eq(model))
+                .add(Scope::Organization(organization).covers(machine::Column::OrganizationId)),
+        }
+    }
+}
+
+/// Whether there is a machine of this model, of this organization or below it.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn is_model_used(
+    tx: &Tx,
+    model: &str,
+    organization: OrganizationId,
+) -> Result<bool, StoreError> {
+    let of_model = machine::Entity::find().filter(Target::Model(model, organization).machines());
+    Ok(of_model.count(tx.conn()).await? > 0)
+}
+
+/// The kinds that a signal has among the target's machines, each once: empty when none has it,
+/// `None` where it only ever was null.
+///
+/// # Errors
+/// When the database can't be used or a row isn't understood.
+pub async fn signal_kinds(
+    tx: &Tx,
+    target: Target<'_>,
+    signal: &str,
+) -> Result<Vec<Option<SignalKind>>, StoreError> {
+    let mut machines = Query::select();
+    machines.column(machine::Column::Id).from(machine::Entity).cond_where(target.machines());
+    let words: Vec<Option<String>> = series::Entity::find()
+        .select_only()
+        .column(series::Column::Kind)
+        .distinct()
+        .filter(series::Column::MachineId.in_subquery(machines))
+        .filter(series::Column::Signal.eq(signal))
+        .into_tuple()
+        .all(tx.conn())
+        .await?;
+    words.into_iter().map(|word| kind_from(word.as_deref())).collect()
+}
