@@ -3,4 +3,5 @@
 pub mod access;
 pub mod arguments;
 pub mod audit;
+pub mod command;
 pub mod machine;
