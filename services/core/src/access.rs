@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use millwright_schemas::api::audit::ActorRef;
 use millwright_schemas::{ApiTokenId, MachineId, OrganizationId, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -218,6 +219,18 @@ pub enum Actor {
     Machine(MachineId),
     /// The platform itself.
     Platform,
+}
+
+impl From<Actor> for ActorRef {
+    fn from(actor: Actor) -> Self {
+        let (kind, id) = match actor {
+            Actor::User(id) => ("user", Some(id.uuid())),
+            Actor::ApiToken(id) => ("api_token", Some(id.uuid())),
+            Actor::Machine(id) => ("machine", Some(id.uuid())),
+            Actor::Platform => ("platform", None),
+        };
+        Self { kind: kind.to_owned(), id }
+    }
 }
 
 /// A caller whose identity has been checked: who, where, and what may be done.

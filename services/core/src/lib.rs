@@ -1,6 +1,8 @@
-//! Pure rules of the platform: who may do what, and what the audit log says. No I/O, no clock.
+//! Pure rules of the platform: who may do what, what becomes of alarms and tickets, and what the
+//! audit log says. No I/O, no clock.
 
 pub mod access;
+pub mod alarm;
 pub mod arguments;
 pub mod audit;
 pub mod command;

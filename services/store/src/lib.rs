@@ -1,5 +1,6 @@
 //! All SQL of the platform: entities, migrations, repositories, telemetry, events, jobs, audit.
 
+pub mod alarms;
 pub mod audit;
 pub mod changes;
 mod conn;
@@ -12,6 +13,7 @@ pub mod machines;
 mod migrations;
 pub mod page;
 pub mod people;
+pub mod policies;
 mod scope;
 pub mod sequencer;
 mod sqlite;

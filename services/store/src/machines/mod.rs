@@ -5,6 +5,7 @@ pub mod connections;
 pub mod device_tokens;
 pub mod enrollment_codes;
 pub mod fleet;
+pub mod maintenance;
 pub mod organizations;
 pub mod revocations;
 pub mod sessions;

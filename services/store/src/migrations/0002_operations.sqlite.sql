@@ -95,6 +95,7 @@ CREATE INDEX alarms_machine ON alarms (machine_id, id);
 CREATE INDEX alarms_organization ON alarms (organization_id, id);
 CREATE INDEX alarms_ticket ON alarms (ticket_id) WHERE ticket_id IS NOT NULL;
 CREATE INDEX alarms_shelved ON alarms (shelved_until) WHERE shelved_until IS NOT NULL;
+CREATE INDEX alarms_orphans ON alarms (id) WHERE suppressed_by = 'parent_lost';
 CREATE INDEX alarms_rule ON alarms (rule_id) WHERE rule_id IS NOT NULL AND active = 1;
 
 CREATE TABLE tickets (

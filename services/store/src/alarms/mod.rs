@@ -1,0 +1,15 @@
+//! Alarms: rows, and the trace that every change of one leaves.
+
+mod clearing;
+mod reads;
+mod row;
+mod transition;
+mod wanted;
+
+pub use clearing::{clear_machine, clear_rule};
+pub use reads::{Filter, get, list};
+pub use transition::{carry_out, hand_over, insert};
+pub use wanted::{
+    active, active_contact_of_children, active_of_machine, active_of_origin, active_of_rule, last,
+    load, orphans, shelving_over,
+};
