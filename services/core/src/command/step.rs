@@ -140,7 +140,11 @@ pub fn step(state: State, event: Event) -> Result<Step, Illegal> {
         (_, Event::Approved) => return illegal("approved"),
         (State::AwaitingApproval, Event::Refused) => end(End::Rejected, "command.refused"),
         (_, Event::Refused) => return illegal("refused"),
-        (State::Queued, Event::Unfit) => end(End::Rejected, "command.rejected"),
+        // Signed for no ledger: no agent has run it.
+        (
+            State::Queued | State::Out(Out { reached: Reached::Sent, ledger: None, .. }),
+            Event::Unfit,
+        ) => end(End::Rejected, "command.rejected"),
         (_, Event::Unfit) => return illegal("found unfit"),
         (_, Event::Sent(ledger)) => match sent(state, ledger) {
             Some(step) => step,

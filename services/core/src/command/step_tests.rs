@@ -38,7 +38,7 @@ const EVENTS: [(&str, Event); 22] = [
 const TABLE: &str = "
 approved            | qu !  !  !  !  !  !  !  !
 refused             | re !  !  !  !  !  !  !  !
-unfit               | !  re !  !  !  !  !  !  !
+unfit               | !  re re !  !  !  !  !  !
 sent                | !  se +  -  !  !  !  !  !
 sent without ledger | !  se -  !  !  !  !  !  !
 sent for another    | !  se +  !  !  !  !  !  !

@@ -13,9 +13,10 @@ FROM machines m
 LEFT JOIN machine_status own ON own.machine_id = m.id AND own.connected = 1
 LEFT JOIN machine_status parent ON parent.machine_id = m.parent_id AND parent.connected = 1
 LEFT JOIN machine_capabilities told ON told.machine_id = m.id
-WHERE m.id = ?1";
+WHERE m.id = ?1 AND m.state <> 'decommissioned'";
 
-/// How a machine can be reached: by its own connection, else by its parent's.
+/// How a machine can be reached: by its own connection, else by its parent's. One that is out of
+/// use can't.
 ///
 /// # Errors
 /// When the database can't be used.

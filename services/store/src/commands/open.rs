@@ -9,7 +9,7 @@ use super::OPEN;
 use super::row::word;
 use crate::{Store, StoreError, Tx};
 
-/// A machine's open commands in their order. When they were last handed over isn't stored.
+/// A machine's open commands in their order. When they were handed over is when they first were.
 ///
 /// # Errors
 /// When the database can't be used or a row isn't understood.
@@ -41,7 +41,7 @@ pub async fn count_open(tx: &Tx, machine: MachineId) -> Result<u64, StoreError> 
 
 async fn find(db: &impl ConnectionTrait, machine: MachineId) -> Result<Vec<Standing>, StoreError> {
     let sql = format!(
-        "SELECT id, ord, state, ledger, cancel_requested_at, expires_at, deadline_s \
+        "SELECT id, ord, state, ledger, cancel_requested_at, expires_at, deadline_s, sent_at \
          FROM commands INDEXED BY commands_open WHERE machine_id = ?1 AND state IN {OPEN} ORDER BY ord"
     );
     db.query_all_raw(of(sql, machine)).await?.iter().map(from_row).collect()
@@ -56,12 +56,13 @@ fn from_row(row: &QueryResult) -> Result<Standing, StoreError> {
     let state: String = row.try_get_by_index(2)?;
     let ledger: Option<Uuid> = row.try_get_by_index(3)?;
     let cancel: Option<i64> = row.try_get_by_index(4)?;
+    let sent_at: Option<i64> = row.try_get_by_index(7)?;
     Ok(Standing {
         id: CommandId(row.try_get_by_index(0)?),
         ord: u64::try_from(ord).unwrap_or(0),
         state: State::of(word(&state)?, ledger.map(LedgerId), cancel.is_some()),
         expires_at: Timestamp::from_micros(row.try_get_by_index(5)?),
         deadline_s: row.try_get_by_index(6)?,
-        handed_over_at: None,
+        handed_over_at: sent_at.map(Timestamp::from_micros),
     })
 }
