@@ -5,6 +5,7 @@ pub mod access;
 pub mod alarm;
 pub mod arguments;
 pub mod audit;
+pub mod command;
 pub mod fields;
 pub mod machine;
 pub mod ticket;

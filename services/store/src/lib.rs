@@ -3,6 +3,7 @@
 pub mod alarms;
 pub mod audit;
 pub mod changes;
+pub mod commands;
 mod conn;
 pub mod entities;
 mod error;

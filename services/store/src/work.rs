@@ -98,6 +98,8 @@ impl Work for CommandReported {
 pub struct CapabilitiesReported {
     /// The machine.
     pub machine: MachineId,
+    /// When, by the machine's clock.
+    pub ts: Timestamp,
     /// When the platform had it.
     pub received_at: Timestamp,
     /// What it told.

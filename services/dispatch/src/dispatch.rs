@@ -1,0 +1,206 @@
+//! What sends commands to machines and follows them up.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use millwright_core::command::{Event, Next, Standing, cancels, next};
+use millwright_identity::machines::Trust;
+use millwright_schemas::{CommandId, LedgerId, MachineId, Timestamp};
+use millwright_store::commands::{self, StoredCommand, contact};
+use millwright_store::work::TimeAsked;
+use millwright_store::{Scope, Store, Tx};
+
+use crate::change::{Move, Moved, apply};
+use crate::limits::ROUNDS_MAX;
+use crate::look_up::look_up;
+use crate::{CommandMetrics, Delivery, WorkError};
+
+/// What dispatch is made of.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// The keys that sign orders.
+    pub trust: Trust,
+    /// The way to machines.
+    pub delivery: Arc<dyn Delivery>,
+    /// Where it is counted.
+    pub metrics: CommandMetrics,
+    /// The time.
+    pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+/// Sends commands to machines and follows them up. Cheap to clone.
+#[derive(Clone)]
+pub struct Dispatch(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    /// When orders about open commands were last handed over; forgotten when they end.
+    handed_over: Mutex<HashMap<CommandId, Timestamp>>,
+}
+
+impl Dispatch {
+    /// Puts it together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(Inner { parts, handed_over: Mutex::default() }))
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.parts.store
+    }
+
+    pub(crate) fn trust(&self) -> &Trust {
+        &self.0.parts.trust
+    }
+
+    pub(crate) fn delivery(&self) -> &dyn Delivery {
+        self.0.parts.delivery.as_ref()
+    }
+
+    pub(crate) fn metrics(&self) -> &CommandMetrics {
+        &self.0.parts.metrics
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.0.parts.now)()
+    }
+
+    /// Does what is due for a machine: ends what is over, hands over what comes next and what
+    /// isn't confirmed, asks once more for what is to be canceled. It may be called at any time.
+    ///
+    /// # Errors
+    /// When the database can't be used or nothing can be signed.
+    pub async fn send_due(&self, machine: MachineId, now: Timestamp) -> Result<(), WorkError> {
+        for _ in 0..ROUNDS_MAX {
+            let mut open = commands::open_of(self.store(), machine).await?;
+            if open.is_empty() {
+                return Ok(());
+            }
+            self.recall(&mut open);
+            let contact = contact::of(self.store(), machine).await?;
+            match next(&open, &contact, now) {
+                Next::Expire(over) => self.expire(&over, now).await?,
+                Next::Send { .. } => self.send_next(machine, now).await?,
+                Next::Nothing => {
+                    for id in cancels(&open, &contact, now) {
+                        self.send_cancel(id, now).await?;
+                    }
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn expire(&self, over: &[CommandId], now: Timestamp) -> Result<(), WorkError> {
+        let tx = self.store().begin().await?;
+        let mut done = Vec::new();
+        for id in over {
+            let mut stored = commands::load(&tx, Scope::Platform, *id).await?;
+            if stored.command.expires_at <= now {
+                let happening = Move::of_platform(Event::ExpiryPassed, now);
+                let moved = apply(&tx, &mut stored, &happening).await?;
+                done.push((stored, moved));
+            }
+        }
+        tx.commit().await?;
+        for (stored, moved) in &done {
+            self.settle(stored, moved, now);
+        }
+        Ok(())
+    }
+
+    /// Decides once more within the transaction, and hands over what it has recorded.
+    async fn send_next(&self, machine: MachineId, now: Timestamp) -> Result<(), WorkError> {
+        let tx = self.store().begin().await?;
+        let mut open = commands::load_open(&tx, machine).await?;
+        self.recall(&mut open);
+        let contact = contact::load(&tx, machine).await?;
+        let Next::Send { id, ledger } = next(&open, &contact, now) else { return Ok(()) };
+        let mut stored = commands::load(&tx, Scope::Platform, id).await?;
+        if let Some(unfit) = look_up(&tx, &mut stored).await? {
+            let happening =
+                Move { report: Some((&unfit, now)), ..Move::of_platform(Event::Unfit, now) };
+            let moved = apply(&tx, &mut stored, &happening).await?;
+            tx.commit().await?;
+            self.settle(&stored, &moved, now);
+            return Ok(());
+        }
+        self.send(tx, stored, ledger, now).await
+    }
+
+    /// What is handed over is on record before: a platform that ends in between must not say
+    /// that the command never left it.
+    async fn send(
+        &self,
+        tx: Tx,
+        mut stored: StoredCommand,
+        ledger: Option<LedgerId>,
+        now: Timestamp,
+    ) -> Result<(), WorkError> {
+        let ticket = match stored.command.ticket_id {
+            None => None,
+            Some(id) => commands::ticket_of(&tx, Scope::Platform, id).await?,
+        };
+        let order = self.sign_command(&stored, ledger, ticket.map(|it| it.number), now)?;
+        let moved = apply(&tx, &mut stored, &Move::of_platform(Event::Sent(ledger), now)).await?;
+        if moved.effects.is_empty() {
+            // The same once more: nothing to be recorded.
+            tx.rollback().await?;
+        } else {
+            tx.commit().await?;
+        }
+        self.remember(stored.command.id, now);
+        self.hand_over(order);
+        Ok(())
+    }
+
+    pub(crate) async fn send_cancel(&self, id: CommandId, now: Timestamp) -> Result<(), WorkError> {
+        let stored = commands::get(self.store(), Scope::Platform, id).await?;
+        if stored.command.cancel_requested {
+            let order = self.sign_cancel(&stored, now)?;
+            self.remember(id, now);
+            self.hand_over(order);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn tell_time(&self, asked: TimeAsked, now: Timestamp) -> Result<(), WorkError> {
+        let TimeAsked { machine, nonce } = asked;
+        let is_nonce = (16..=64).contains(&nonce.len())
+            && nonce.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+        if is_nonce {
+            // Late is no use: it asks again.
+            let order = self.sign_time(machine, nonce, now)?;
+            self.hand_over(order);
+        }
+        Ok(())
+    }
+
+    /// After a commit: counts it, and forgets what has ended.
+    pub(crate) fn settle(&self, stored: &StoredCommand, moved: &Moved, now: Timestamp) {
+        self.metrics().count(&stored.command, moved, now);
+        if moved.after.is_final() {
+            self.lock().remove(&stored.command.id);
+        }
+    }
+
+    fn remember(&self, id: CommandId, now: Timestamp) {
+        self.lock().insert(id, now);
+    }
+
+    /// When commands were last handed over, where this process has done it.
+    pub(crate) fn recall(&self, open: &mut [Standing]) {
+        let handed_over = self.lock();
+        for command in open {
+            command.handed_over_at =
+                handed_over.get(&command.id).copied().or(command.handed_over_at);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<CommandId, Timestamp>> {
+        // Nothing panics while it is held.
+        self.0.handed_over.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

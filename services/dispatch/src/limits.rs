@@ -1,0 +1,23 @@
+//! Named bounds, and what happens beyond them.
+
+use std::time::Duration;
+
+/// Open commands of one machine; more are refused until some have ended.
+pub const OPEN_COMMANDS_MAX: u64 = 100;
+/// Longest reason of a decision, in characters; a longer one is refused.
+pub const REASON_MAX_CHARS: usize = 500;
+/// Longest error that a machine reports, in characters; what is beyond is cut off.
+pub const ERROR_MAX_CHARS: usize = 2_000;
+/// Longest version that an agent tells, in characters; what is beyond is cut off.
+pub const AGENT_VERSION_MAX_CHARS: usize = 64;
+/// How often it is looked whether something is due.
+pub const TICK: Duration = Duration::from_secs(1);
+/// Machines whose commands expire in one tick; more wait for the next one.
+pub const EXPIRED_BATCH: u64 = 200;
+/// Machines looked at in one tick because something waits for them; the next tick goes on after
+/// the last one.
+pub const WORK_BATCH: u64 = 500;
+/// Steps that one look at a machine takes; the next look goes on.
+pub const ROUNDS_MAX: usize = 10;
+/// Known names that a refusal of an unknown command tells.
+pub const NAMES_TOLD_MAX: usize = 50;
