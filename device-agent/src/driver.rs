@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use millwright_schemas::wire::events::{FaultCleared, FaultRaised};
 use millwright_schemas::wire::telemetry::SampleValue;
 use millwright_schemas::{Quality, SignalName, Timestamp};
+use serde_json::{Map, Value};
 
 /// Values of several signals at one time.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +57,41 @@ pub enum DriverError {
     },
 }
 
-/// A source of samples and faults.
+/// Why an operation isn't carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum OperateError {
+    /// The driver has no such operation.
+    #[error("driver {driver} has no operation {operation:?}")]
+    Unknown {
+        /// The driver's name in the configuration.
+        driver: String,
+        /// What was asked for.
+        operation: String,
+    },
+    /// An argument is missing or breaks a rule.
+    #[error("{argument}: {rule}")]
+    Argument {
+        /// Its name.
+        argument: &'static str,
+        /// The rule, with the value.
+        rule: String,
+    },
+    /// The state of the machine doesn't allow it.
+    #[error("{0}")]
+    Refused(String),
+    /// The driver doesn't run now.
+    #[error("driver {driver} doesn't run: {reason}")]
+    NotRunning {
+        /// The driver's name in the configuration.
+        driver: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A source of samples and faults, and what can be done to the machine behind it. Which operations
+/// there are is said by its configuration, [`crate::drivers::DriverConfig::commands`], so that it
+/// is known before the driver runs.
 #[async_trait]
 pub trait Driver: Send {
     /// The driver's name in the configuration.
@@ -68,4 +103,17 @@ pub trait Driver: Send {
     /// # Errors
     /// See [`DriverError`].
     async fn next(&mut self) -> Result<Option<Reading>, DriverError>;
+
+    /// Carries out an operation on the machine. Called between two readings, never during one; what
+    /// it changes shows from the next reading on, and so does the checkpoint.
+    ///
+    /// # Errors
+    /// See [`OperateError`].
+    async fn operate(
+        &mut self,
+        name: &str,
+        _args: &Map<String, Value>,
+    ) -> Result<Value, OperateError> {
+        Err(OperateError::Unknown { driver: self.name().to_owned(), operation: name.to_owned() })
+    }
 }

@@ -14,6 +14,7 @@ pub mod http;
 pub mod identity;
 pub mod limits;
 pub mod local;
+pub mod operator;
 pub mod outbox;
 pub mod private_file;
 pub mod renew;

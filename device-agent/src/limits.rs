@@ -96,3 +96,20 @@ pub const ENROLMENT_POLL: Duration = Duration::from_secs(2);
 
 /// Configuration file, in bytes. A larger one is refused.
 pub const CONFIG_BYTES: u64 = 1024 * 1024;
+
+/// Questions that wait for the operator at once. One more is refused.
+pub const QUESTIONS: usize = 16;
+/// A message by which the operator asks for help, in characters. A longer one is refused.
+pub const HELP_MESSAGE_CHARS: usize = 1_000;
+/// The local log's file, in bytes. Beyond it the file becomes the older one, of which one is kept.
+pub const LOG_FILE_BYTES: u64 = 1024 * 1024;
+/// Arguments of an order in the local log, in bytes of JSON. What is beyond is cut, with a "…".
+pub const LOG_ARGS_BYTES: usize = 2 * 1024;
+/// Entries of the local log that are shown.
+pub const LOG_ENTRIES_SHOWN: usize = 50;
+/// Entries of the local log that wait for the disk. Decisions wait for room; further other entries
+/// are missing in the file, which tells how many.
+pub const LOG_ENTRIES_QUEUED: usize = 64;
+
+/// Orders to one driver that wait for their turn. Further ones wait at whoever gives them.
+pub const DRIVER_ORDERS: usize = 8;

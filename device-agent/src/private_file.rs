@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// How the names of the agent's files begin.
-const OWN_FILES: [&str; 4] = ["agent.", "identity.", "outbox", "pending-"];
+const OWN_FILES: [&str; 5] = ["agent.", "identity.", "operator.", "outbox", "pending-"];
 
 /// Writes a file of mode 0600: to a temporary file beside it, synced, then renamed over it, so
 /// that after a crash either the old or the new content is there, whole.

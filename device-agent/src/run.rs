@@ -17,9 +17,10 @@ use crate::clock_watch::ClockWatch;
 use crate::collector::{Collector, Gathering};
 use crate::config::Config;
 use crate::connection::Connection;
-use crate::drivers::DriverConfig;
+use crate::drivers::{DriverCommands, DriverConfig};
 use crate::limits::{DRAIN_TIMEOUT, LOCK_PATIENCE, LOCK_RETRY, READINGS_QUEUED};
 use crate::local::{self, BindError, LocalServer};
+use crate::operator::Desk;
 use crate::outbox::{self, Outbox, OutboxError, OutboxHandle};
 use crate::status::{DriverStatus, Status, StatusBoard};
 use crate::stop::StopSignal;
@@ -121,6 +122,7 @@ pub async fn run(
     let (outbox, problem) = open_outbox(config, data_dir)?;
     let socket = local::bind(data_dir, &config.local)?;
     let (outbox, outbox_thread) = OutboxHandle::start(outbox).map_err(RunError::System)?;
+    let (desk, log_thread) = Desk::start(data_dir, outbox.clone()).map_err(RunError::System)?;
     let board = StatusBoard::new(initial_status(config, problem));
     tell(&outbox, EventType::AgentStarted, started(config)).await;
 
@@ -144,8 +146,9 @@ pub async fn run(
         let _ = connection.await;
     }
     background.shutdown().await;
-    drop(outbox);
-    close_outbox(outbox_thread).await;
+    drop((desk, outbox));
+    closed("local log", log_thread).await;
+    closed("outbox", outbox_thread).await;
     Ok(())
 }
 
@@ -182,6 +185,9 @@ struct Drivers {
     stop: CancellationToken,
     tasks: JoinSet<()>,
     collector: JoinHandle<()>,
+    /// Gives them orders.
+    #[allow(dead_code, reason = "for what runs orders")]
+    commands: DriverCommands,
 }
 
 impl Drivers {
@@ -196,17 +202,19 @@ impl Drivers {
         };
         let collector = Collector::new(outbox.clone(), board.clone(), gathering);
         let mut tasks = JoinSet::new();
-        for driver in &config.drivers {
+        let (commands, orders) = DriverCommands::of(&config.drivers);
+        for (driver, orders) in config.drivers.iter().zip(orders) {
             let supervisor = Supervisor {
                 config: driver.clone(),
                 outbox: outbox.clone(),
                 readings: readings.clone(),
                 board: board.clone(),
+                orders,
                 stop: stop.clone(),
             };
             tasks.spawn(supervisor.run());
         }
-        Self { stop, tasks, collector: tokio::spawn(collector.run(received)) }
+        Self { stop, tasks, collector: tokio::spawn(collector.run(received)), commands }
     }
 
     /// Ends the drivers, then commits what they have delivered.
@@ -219,11 +227,11 @@ impl Drivers {
     }
 }
 
-/// Waits for the database to be closed, which leaves it clean for a quick start.
-async fn close_outbox(thread: std::thread::JoinHandle<()>) {
+/// Waits until a thread has closed its file, which leaves it clean for a quick start.
+async fn closed(name: &str, thread: std::thread::JoinHandle<()>) {
     let joined = tokio::task::spawn_blocking(move || thread.join().is_ok()).await;
     if !matches!(joined, Ok(true)) {
-        tracing::error!("the outbox's thread has failed");
+        tracing::error!("the thread of the {name} has failed");
     }
 }
 

@@ -1,11 +1,15 @@
 //! `[[drivers]]` of the agent's configuration, and a driver made from it.
 
+use std::ops::RangeInclusive;
+
+use millwright_schemas::wire::command::CatalogueEntry;
 use serde::{Deserialize, Serialize};
 
 use super::check;
 use super::host::{HostConfig, HostDriver};
+use super::limits::{HOST_INTERVAL_MS, SIMULATOR_INTERVAL_MS};
 use super::replay::{ReplayConfig, ReplayDriver};
-use super::simulator::{SimulatorConfig, SimulatorDriver};
+use super::simulator::{self, SimulatorConfig, SimulatorDriver};
 use crate::driver::{Driver, DriverError};
 
 /// A driver, chosen by `kind`: `host`, `simulator` or `replay`.
@@ -32,6 +36,26 @@ impl DriverConfig {
             Self::Host(config) => &config.name,
             Self::Simulator(config) => &config.name,
             Self::Replay(config) => &config.name,
+        }
+    }
+
+    /// What can be done to the machine behind the driver. The same name means the same in all
+    /// drivers.
+    #[must_use]
+    pub fn commands(&self) -> Vec<CatalogueEntry> {
+        match self {
+            Self::Simulator(_) => simulator::commands(),
+            Self::Host(_) | Self::Replay(_) => Vec::new(),
+        }
+    }
+
+    /// How often it may measure, in milliseconds. `None`: a recording has its own times.
+    #[must_use]
+    pub const fn sampling_ms(&self) -> Option<RangeInclusive<u64>> {
+        match self {
+            Self::Host(_) => Some(HOST_INTERVAL_MS),
+            Self::Simulator(_) => Some(SIMULATOR_INTERVAL_MS),
+            Self::Replay(_) => None,
         }
     }
 

@@ -5,11 +5,14 @@
 
 mod check;
 mod clock;
+mod commands;
 mod config;
 pub mod host;
 pub mod limits;
 pub mod replay;
+mod sampling;
 pub mod simulator;
 mod worker;
 
+pub use commands::{DriverCommands, DriverOrder, DriverOrders, SET_SAMPLING};
 pub use config::{DriverConfig, create};

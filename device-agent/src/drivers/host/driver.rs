@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use millwright_schemas::Timestamp;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use serde_json::{Map, Value, json};
+use tokio::time::Interval;
 
 use super::config::HostConfig;
 use super::os::{Computer, Snapshot};
 use super::signals::Selection;
-use crate::driver::{Driver, DriverError, Reading, Sample};
+use crate::driver::{Driver, DriverError, OperateError, Reading, Sample};
+use crate::drivers::SET_SAMPLING;
 use crate::drivers::check::wrong;
 use crate::drivers::clock::{self, SampleClock};
+use crate::drivers::limits::HOST_INTERVAL_MS;
+use crate::drivers::sampling::{self, sampling_interval_ms};
 use crate::drivers::worker::Worker;
 
 /// Measures the computer that the agent runs on. Keeps no checkpoint.
@@ -55,12 +59,7 @@ impl Driver for HostDriver {
 
     async fn next(&mut self) -> Result<Option<Reading>, DriverError> {
         if !self.due {
-            let ticks = self.ticks.get_or_insert_with(|| {
-                let mut ticks = interval(self.every);
-                ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-                ticks
-            });
-            ticks.tick().await;
+            self.ticks.get_or_insert_with(|| sampling::ticks(self.every)).tick().await;
             self.due = true;
         }
         let measured = self.computer.run(|computer| (clock::now(), computer.measure())).await;
@@ -72,5 +71,20 @@ impl Driver for HostDriver {
         let values = self.selection.values(&snapshot);
         let sample = Sample { ts: self.clock.stamp(at), values };
         Ok(Some(Reading { samples: vec![sample], faults: Vec::new(), checkpoint: None }))
+    }
+
+    async fn operate(
+        &mut self,
+        name: &str,
+        args: &Map<String, Value>,
+    ) -> Result<Value, OperateError> {
+        if name != SET_SAMPLING {
+            let (driver, operation) = (self.name.clone(), name.to_owned());
+            return Err(OperateError::Unknown { driver, operation });
+        }
+        let interval_ms = sampling_interval_ms(args, &HOST_INTERVAL_MS)?;
+        self.every = Duration::from_millis(interval_ms);
+        self.ticks = Some(sampling::ticks_after(self.every));
+        Ok(json!({ "interval_ms": interval_ms }))
     }
 }

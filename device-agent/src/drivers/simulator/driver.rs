@@ -4,14 +4,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use millwright_schemas::{Quality, SignalName, Timestamp};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use serde_json::{Map, Value, json};
+use tokio::time::Interval;
 
 use super::config::SimulatorConfig;
 use super::machine::{Change, Machine, Step};
+use super::operations;
 use super::simulation::Simulation;
-use crate::driver::{Driver, DriverError, FaultChange, Reading, Sample};
+use crate::driver::{Driver, DriverError, FaultChange, OperateError, Reading, Sample};
+use crate::drivers::SET_SAMPLING;
 use crate::drivers::check::wrong;
 use crate::drivers::clock::{self, SampleClock};
+use crate::drivers::limits::SIMULATOR_INTERVAL_MS;
+use crate::drivers::sampling::{self, sampling_interval_ms};
 
 /// Drives a simulated machine.
 pub struct SimulatorDriver {
@@ -107,13 +112,22 @@ impl Driver for SimulatorDriver {
     }
 
     async fn next(&mut self) -> Result<Option<Reading>, DriverError> {
-        let ticks = self.ticks.get_or_insert_with(|| {
-            let mut ticks = interval(self.every);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            ticks
-        });
-        ticks.tick().await;
+        self.ticks.get_or_insert_with(|| sampling::ticks(self.every)).tick().await;
         // No wait from here on, so that a dropped future never holds a step of the machine.
         self.reading().map(Some)
+    }
+
+    async fn operate(
+        &mut self,
+        name: &str,
+        args: &Map<String, Value>,
+    ) -> Result<Value, OperateError> {
+        if name == SET_SAMPLING {
+            let interval_ms = sampling_interval_ms(args, &SIMULATOR_INTERVAL_MS)?;
+            self.every = Duration::from_millis(interval_ms);
+            self.ticks = Some(sampling::ticks_after(self.every));
+            return Ok(json!({ "interval_ms": interval_ms }));
+        }
+        operations::operate(&self.name, &mut self.simulation.machine, name, args)
     }
 }

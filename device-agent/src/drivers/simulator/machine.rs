@@ -25,7 +25,7 @@ const STRESS_WEAR: f64 = 0.15;
 /// After a reset without repair the fault comes back this much running time later.
 const BACK_AFTER_S: f64 = 10.0;
 /// Speeds that can be set, in percent of the nominal speed.
-const SPEED_PERCENT: std::ops::RangeInclusive<f64> = 20.0..=110.0;
+pub(super) const SPEED_PERCENT: std::ops::RangeInclusive<f64> = 20.0..=110.0;
 
 /// A simulated machine; its JSON is its checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,103 @@
+//! What can be done to a simulated machine from afar.
+
+use std::collections::BTreeMap;
+
+use millwright_schemas::wire::command::{CatalogueEntry, CommandClass};
+use serde_json::{Map, Value, json};
+
+use super::machine::{Machine, SPEED_PERCENT};
+use crate::driver::OperateError;
+
+/// How long an operation may take, in seconds. It is done between two readings.
+const DEADLINE_S: i64 = 30;
+
+/// The operations, as they stand in the machine's catalogue.
+#[must_use]
+pub fn commands() -> Vec<CatalogueEntry> {
+    let (slowest, fastest) = (SPEED_PERCENT.start(), SPEED_PERCENT.end());
+    vec![
+        entry(
+            "reset_fault",
+            CommandClass::Motion,
+            [
+                "Acknowledge the fault and start the machine",
+                "Störung quittieren und Maschine anlassen",
+            ],
+            json!({}),
+            &[],
+        ),
+        entry(
+            "lubricate",
+            CommandClass::Configure,
+            ["Lubricate what wears", "Verschleißteile schmieren"],
+            json!({}),
+            &[],
+        ),
+        entry(
+            "set_speed",
+            CommandClass::Motion,
+            [
+                "Set the speed, in percent of the nominal speed",
+                "Geschwindigkeit setzen, in Prozent der Nenngeschwindigkeit",
+            ],
+            json!({ "percent": { "type": "number", "minimum": slowest, "maximum": fastest } }),
+            &["percent"],
+        ),
+    ]
+}
+
+fn entry(
+    name: &str,
+    class: CommandClass,
+    [english, german]: [&str; 2],
+    properties: Value,
+    required: &[&str],
+) -> CatalogueEntry {
+    CatalogueEntry {
+        name: name.to_owned(),
+        class,
+        description: BTreeMap::from([
+            ("de".to_owned(), german.to_owned()),
+            ("en".to_owned(), english.to_owned()),
+        ]),
+        arguments: json!({
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": false,
+        }),
+        needs_consent: true,
+        deadline_s: DEADLINE_S,
+    }
+}
+
+/// Does it.
+pub(super) fn operate(
+    driver: &str,
+    machine: &mut Machine,
+    name: &str,
+    args: &Map<String, Value>,
+) -> Result<Value, OperateError> {
+    let refused = |error: super::OperationError| OperateError::Refused(error.to_string());
+    match name {
+        "reset_fault" => {
+            machine.reset_fault().map_err(refused)?;
+            let fault = machine.fault_cleared();
+            Ok(json!({ "code": fault.code, "source": fault.source }))
+        }
+        "lubricate" => {
+            machine.lubricate();
+            Ok(Value::Null)
+        }
+        "set_speed" => {
+            let value = args.get("percent").unwrap_or(&Value::Null);
+            let percent = value.as_f64().ok_or_else(|| OperateError::Argument {
+                argument: "percent",
+                rule: format!("{value} is not a number"),
+            })?;
+            machine.set_speed(percent).map_err(refused)?;
+            Ok(json!({ "percent": percent }))
+        }
+        _ => Err(OperateError::Unknown { driver: driver.to_owned(), operation: name.to_owned() }),
+    }
+}
