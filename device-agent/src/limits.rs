@@ -27,6 +27,24 @@ pub const CLOCK_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Calls to the outbox that wait for their turn. Further callers wait.
 pub const OUTBOX_CALLS: usize = 64;
 
+/// Commands in the ledger that are over. Beyond it the oldest are forgotten; a repeat of one of
+/// them is refused all the same, for its place in the order has passed.
+pub const LEDGER_ENTRIES: u64 = 1_000;
+/// Commands that wait for their turn. Further ones are rejected as `busy`.
+pub const ORDERS_WAITING: usize = 64;
+/// How far beyond the outbox's bound the reports about commands may go, in bytes: what was done to
+/// the machine is told even when everything is full.
+pub const COMMAND_REPORT_BEYOND_BYTES: u64 = 512 * 1024;
+
+/// How long an answer about the time is awaited before the machine's clock counts.
+pub const TIME_WAIT: Duration = Duration::from_secs(5);
+/// The oldest question whose answer still says what time it is; a later one is refused.
+pub const TIME_ANSWER: Duration = Duration::from_secs(30);
+/// First wait before the platform is asked for the time again; it doubles up to 64 times that.
+pub const TIME_ASK_AGAIN: Duration = Duration::from_secs(10);
+/// A signed time older than this is asked for anew: no clock counts exactly.
+pub const TIME_REFRESH: Duration = Duration::from_secs(6 * 3_600);
+
 /// Readings between the drivers and the collector. Beyond it drivers wait.
 pub const READINGS_QUEUED: usize = 64;
 /// Samples in memory that the disk didn't take. Beyond it the oldest of drivers that can't go

@@ -58,8 +58,8 @@ pub fn follow(trust: &Trust, bundles: &[String]) -> (Trust, Option<TrustError>) 
 
 fn next(trust: &Trust, jws: &str) -> Result<Trust, TrustError> {
     let expected = trust.version + 1;
-    let bundle: TrustBundle = verify_payload(jws, BUNDLE_TYP, &trust.command_keys)
-        .map_err(|refusal| match refusal {
+    let bundle: TrustBundle =
+        verify_payload(jws, BUNDLE_TYP, &trust.command_keys).map_err(|refusal| match refusal {
             Refusal::Signature => TrustError::Signature { expected },
             other => TrustError::Form { expected, reason: other.to_string() },
         })?;

@@ -64,7 +64,11 @@ impl Catalogue {
     ///
     /// # Errors
     /// Why it isn't done.
-    pub fn find(&self, name: &str, args: &Map<String, Value>) -> Result<&CatalogueEntry, NotListed> {
+    pub fn find(
+        &self,
+        name: &str,
+        args: &Map<String, Value>,
+    ) -> Result<&CatalogueEntry, NotListed> {
         let shown: String = name.chars().take(80).collect();
         let Some(listed) = self.0.get(name) else {
             let error = format!("there is no command {shown:?} on this machine");

@@ -234,36 +234,17 @@ mod tests {
     fn every_state_and_every_happening_has_a_row() {
         let rejected = to(Rejected(REFUSED));
         let table: [(Happening, [Row; 9]); 8] = [
-            (
-                Happening::Asked,
-                [Ok(Some(AwaitingConsent)), SAME, NO, NO, NO, NO, NO, NO, NO],
-            ),
-            (
-                Happening::Rejected(REFUSED),
-                [rejected, rejected, NO, NO, NO, NO, NO, NO, SAME],
-            ),
+            (Happening::Asked, [Ok(Some(AwaitingConsent)), SAME, NO, NO, NO, NO, NO, NO, NO]),
+            (Happening::Rejected(REFUSED), [rejected, rejected, NO, NO, NO, NO, NO, NO, SAME]),
             (
                 Happening::Started,
                 [Ok(Some(Running)), Ok(Some(Running)), SAME, NO, NO, NO, NO, NO, NO],
             ),
             (
                 Happening::Canceled,
-                [
-                    to(Canceled),
-                    to(Canceled),
-                    to(Canceled),
-                    SAME,
-                    SAME,
-                    SAME,
-                    SAME,
-                    SAME,
-                    SAME,
-                ],
+                [to(Canceled), to(Canceled), to(Canceled), SAME, SAME, SAME, SAME, SAME, SAME],
             ),
-            (
-                Happening::Ended { well: true },
-                [NO, NO, to(Succeeded), SAME, NO, NO, NO, NO, NO],
-            ),
+            (Happening::Ended { well: true }, [NO, NO, to(Succeeded), SAME, NO, NO, NO, NO, NO]),
             (Happening::Ended { well: false }, [NO, NO, to(Failed), NO, SAME, NO, NO, NO, NO]),
             (Happening::TimedOut, [NO, NO, to(TimedOut), NO, NO, SAME, NO, NO, NO]),
             (

@@ -91,11 +91,7 @@ impl Signed for TimeClaims {
 ///
 /// # Errors
 /// See [`Refusal`].
-pub fn verify<T: Signed>(
-    payload: &[u8],
-    keys: &Jwks,
-    machine: MachineId,
-) -> Result<T, Refusal> {
+pub fn verify<T: Signed>(payload: &[u8], keys: &Jwks, machine: MachineId) -> Result<T, Refusal> {
     if payload.len() > DOWN_MESSAGE_MAX_BYTES {
         return Err(Refusal::TooLarge(payload.len()));
     }
