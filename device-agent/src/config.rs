@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::commands::CommandsConfig;
 use crate::connection::ConnectionSettings;
 use crate::driver::DriverError;
 use crate::drivers::DriverConfig;
@@ -34,6 +35,8 @@ pub struct Config {
     pub connection: ConnectionConfig,
     /// The socket for programs on the machine.
     pub local: LocalConfig,
+    /// What the platform may have done here.
+    pub commands: CommandsConfig,
     /// Where samples and faults come from.
     pub drivers: Vec<DriverConfig>,
 }
@@ -125,6 +128,7 @@ impl Default for Config {
             outbox: OutboxConfig::default(),
             connection: ConnectionConfig::default(),
             local: LocalConfig::default(),
+            commands: CommandsConfig::default(),
             drivers: vec![DriverConfig::Host(HostConfig::default())],
         }
     }
@@ -204,6 +208,7 @@ impl Config {
             return Err(broken("connection.backoff_max_s", &connection.backoff_max_s, rule));
         }
         self.local.check()?;
+        self.commands.check()?;
         let mut names = BTreeSet::new();
         for driver in &self.drivers {
             driver.check()?;
@@ -269,7 +274,7 @@ fn range(key: &str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
     }
 }
 
-fn broken(key: &str, value: &dyn std::fmt::Display, rule: impl Into<String>) -> ConfigError {
+pub(crate) fn broken(key: &str, value: &dyn std::fmt::Display, rule: impl Into<String>) -> ConfigError {
     ConfigError::Value { key: key.to_owned(), value: value.to_string(), rule: rule.into() }
 }
 

@@ -36,6 +36,51 @@ pub const ORDERS_WAITING: usize = 64;
 /// the machine is told even when everything is full.
 pub const COMMAND_REPORT_BEYOND_BYTES: u64 = 512 * 1024;
 
+/// Orders of the platform between the connection and what carries them out. Beyond it they are
+/// dropped; the platform sends them again.
+pub const ORDERS_QUEUED: usize = 32;
+/// What the agent tells of itself outside of the outbox, waiting for the connection. Beyond it it
+/// isn't told now.
+pub const NOTICES_QUEUED: usize = 8;
+/// Cancellations of commands that haven't come yet. Beyond it the oldest are forgotten.
+pub const EARLY_CANCELS: usize = 64;
+/// Between two looks at what waits: its expiry, the clock.
+pub const ORDERS_LOOK: Duration = Duration::from_secs(1);
+/// Between two tellings of the capabilities that an order without a ledger asks for.
+pub const CAPABILITIES_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two lines in the log about messages that aren't believed.
+pub const REFUSALS_LOG_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a command waits for the time while the platform can be asked; then it is rejected.
+pub const TIME_PATIENCE: Duration = Duration::from_secs(15);
+/// Between two attempts to store what happened to a command.
+pub const REPORT_RETRY: Duration = Duration::from_secs(1);
+/// What went wrong with a command, in characters. What is beyond is cut.
+pub const COMMAND_ERROR_CHARS: usize = 1_000;
+/// Arguments of a configured program.
+pub const COMMAND_ARGUMENTS: usize = 64;
+/// Variables of the environment that a configured program sees.
+pub const COMMAND_ENVIRONMENT: usize = 32;
+/// Description of a configured program, in characters.
+pub const COMMAND_DESCRIPTION_CHARS: usize = 200;
+/// All configured programs in the catalogue, in bytes of JSON; a larger configuration is refused.
+pub const COMMAND_PROGRAMS_BYTES: usize = 192 * 1024;
+/// Between two pieces of a program's output.
+pub const COMMAND_PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+/// Output of one command that is told while it runs, in bytes; the rest is told at its end.
+pub const COMMAND_PROGRESS_TOTAL_BYTES: usize = 256 * 1024;
+/// How long a program has to end when it is asked to; then it is killed.
+pub const COMMAND_KILL_AFTER: Duration = Duration::from_secs(3);
+/// How long output is awaited after a program's end, from processes that it has left behind.
+pub const COMMAND_OUTPUT_AFTER_END: Duration = Duration::from_millis(500);
+/// How long a stopping agent waits for its running command to end and to be reported.
+pub const COMMANDS_STOP: Duration = Duration::from_secs(8);
+/// Lines of the agent's own log in memory, for `collect_diagnostics`. Beyond it the oldest go.
+pub const RECENT_LOG_LINES: usize = 400;
+/// The same in bytes.
+pub const RECENT_LOG_BYTES: usize = 48 * 1024;
+/// The configuration in diagnostics, in bytes of JSON. A larger one is left out.
+pub const DIAGNOSTICS_CONFIG_BYTES: usize = 12 * 1024;
+
 /// How long an answer about the time is awaited before the machine's clock counts.
 pub const TIME_WAIT: Duration = Duration::from_secs(5);
 /// The oldest question whose answer still says what time it is; a later one is refused.
@@ -62,6 +107,8 @@ pub const DRIVER_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration
 pub const IN_FLIGHT_MESSAGES: usize = 64;
 /// The same in bytes of payload; at least one message is always sent.
 pub const IN_FLIGHT_BYTES: usize = 256 * 1024;
+/// Besides them, messages that aren't in the outbox. Beyond it they wait.
+pub const NOTICES_IN_FLIGHT: usize = 8;
 /// Largest MQTT packet, both ways, in bytes. A larger one ends the connection.
 pub const PACKET_BYTES: usize = 300 * 1024;
 /// Events of the MQTT client that wait for the agent. Beyond it the client waits.

@@ -109,7 +109,16 @@ async fn lock_patiently(data_dir: &Path) -> Result<DataDirLock, RunError> {
     }
 }
 
-/// Runs the agent until it is told to stop.
+/// Why the agent has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to stop.
+    Stopped,
+    /// A command has it start again.
+    Restart,
+}
+
+/// Runs the agent until it is told to stop, or to start again.
 ///
 /// # Errors
 /// When it can't start; once it runs, it goes on whatever happens.
@@ -117,10 +126,13 @@ pub async fn run(
     config: &Config,
     data_dir: &Path,
     mut stop_signal: StopSignal,
-) -> Result<(), RunError> {
+    log: RecentLog,
+) -> Result<Ended, RunError> {
     let _lock = lock_patiently(data_dir).await?;
-    let (outbox, problem) = open_outbox(config, data_dir)?;
+    let (mut outbox, problem) = open_outbox(config, data_dir)?;
+    let unread = |source| RunError::Outbox { path: outbox_path(data_dir), source };
     let socket = local::bind(data_dir, &config.local)?;
+    let time = TimeKeeper::new(outbox.time_floor().map_err(unread)?);
     let (outbox, outbox_thread) = OutboxHandle::start(outbox).map_err(RunError::System)?;
     let (desk, log_thread) = Desk::start(data_dir, outbox.clone()).map_err(RunError::System)?;
     let board = StatusBoard::new(initial_status(config, problem));

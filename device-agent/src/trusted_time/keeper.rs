@@ -51,16 +51,18 @@ impl TimeKeeper {
         self.with(|reckoning, clocks| reckoning.saw_signed(signed, clocks))
     }
 
+    /// A nonce to ask with now, whatever is known.
+    #[must_use]
+    pub fn ask(&self) -> String {
+        self.with(ask)
+    }
+
     /// A nonce to ask with, when the platform should be asked now.
     #[must_use]
     pub fn question(&self) -> Option<String> {
         self.with(|reckoning, clocks| {
             reckoning.look(clocks);
-            reckoning.wants_answer(clocks).then(|| {
-                let nonce = hex::encode(rand::random::<[u8; 16]>());
-                reckoning.ask(nonce.clone(), clocks);
-                nonce
-            })
+            reckoning.wants_answer(clocks).then(|| ask(reckoning, clocks))
         })
     }
 
@@ -82,6 +84,13 @@ impl TimeKeeper {
         // Plain data, whole after every step.
         work(&mut self.reckoning.lock().unwrap_or_else(PoisonError::into_inner), clocks)
     }
+}
+
+fn ask(reckoning: &mut Reckoning, clocks: Clocks) -> String {
+    let nonce = hex::encode(rand::random::<[u8; 16]>());
+    reckoning.look(clocks);
+    reckoning.ask(nonce.clone(), clocks);
+    nonce
 }
 
 /// Certificates are checked at the machine's time, but never at one before the floor: a machine
