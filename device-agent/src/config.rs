@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub struct Config {
     pub local: LocalConfig,
     /// What the platform may have done here.
     pub commands: CommandsConfig,
+    /// The operator's panel.
+    pub panel: PanelConfig,
     /// Where samples and faults come from.
     pub drivers: Vec<DriverConfig>,
 }
@@ -86,6 +89,14 @@ pub struct LocalConfig {
     pub group: Option<String>,
 }
 
+/// `[panel]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PanelConfig {
+    /// Address and port of this machine itself; empty: there is no panel.
+    pub listen: String,
+}
+
 /// Why a configuration can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -129,6 +140,7 @@ impl Default for Config {
             connection: ConnectionConfig::default(),
             local: LocalConfig::default(),
             commands: CommandsConfig::default(),
+            panel: PanelConfig::default(),
             drivers: vec![DriverConfig::Host(HostConfig::default())],
         }
     }
@@ -150,6 +162,12 @@ impl Default for OutboxConfig {
 impl Default for ConnectionConfig {
     fn default() -> Self {
         Self { keep_alive_s: 30, backoff_min_ms: 500, backoff_max_s: 60 }
+    }
+}
+
+impl Default for PanelConfig {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8087".to_owned() }
     }
 }
 
@@ -209,6 +227,7 @@ impl Config {
         }
         self.local.check()?;
         self.commands.check()?;
+        self.panel.check()?;
         let mut names = BTreeSet::new();
         for driver in &self.drivers {
             driver.check()?;
@@ -258,6 +277,24 @@ impl LocalConfig {
     }
 }
 
+impl PanelConfig {
+    /// Where it listens, if there is one.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listen.parse().ok()
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let loopback = self.address().is_some_and(|address| address.ip().is_loopback());
+        if loopback || self.listen.is_empty() {
+            return Ok(());
+        }
+        let rule = "must be an address of this machine itself with a port, such as \
+                    127.0.0.1:8087, or empty for no panel: other machines must not reach it";
+        Err(broken("panel.listen", &format!("{:?}", self.listen), rule))
+    }
+}
+
 /// Whether it says how much is logged. A bare word that is no level would be taken for the name of
 /// a program part, and everything else would fall silent.
 fn is_log_filter(text: &str) -> bool {
@@ -274,7 +311,11 @@ fn range(key: &str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
     }
 }
 
-pub(crate) fn broken(key: &str, value: &dyn std::fmt::Display, rule: impl Into<String>) -> ConfigError {
+pub(crate) fn broken(
+    key: &str,
+    value: &dyn std::fmt::Display,
+    rule: impl Into<String>,
+) -> ConfigError {
     ConfigError::Value { key: key.to_owned(), value: value.to_string(), rule: rule.into() }
 }
 
@@ -299,7 +340,10 @@ mod tests {
         for (section, keys) in value.as_table().unwrap() {
             assert!(EXAMPLE.contains(section), "{section}");
             for key in keys.as_table().into_iter().flat_map(|table| table.keys()) {
-                let documented = EXAMPLE.lines().any(|line| line.starts_with(&format!("{key} =")));
+                let heading = format!("[{section}.{key}]");
+                let documented = EXAMPLE
+                    .lines()
+                    .any(|line| line.starts_with(&format!("{key} =")) || line.contains(&heading));
                 assert!(documented, "{section}.{key}");
             }
         }
@@ -313,6 +357,7 @@ mod tests {
         let config = parse(&commented.join("\n")).unwrap();
         assert!(config.drivers.len() >= 2 && config.signals.allow[1].personal);
         assert!(config.local.socket.is_some() && config.local.group.is_some());
+        assert_eq!(config.commands.programs.len(), 1);
     }
 
     #[test]
@@ -336,6 +381,11 @@ mod tests {
             ),
             ("[local]\ngroup = 'line'", "local.group = \"line\": needs local.socket"),
             ("[local]\nsocket = '/run/a'\ngroup = ''", "must be the name of a group"),
+            ("[panel]\nlisten = '0.0.0.0:8087'", "panel.listen = \"0.0.0.0:8087\": must be an"),
+            ("[panel]\nlisten = '192.168.1.5:8087'", "other machines must not reach it"),
+            ("[panel]\nlisten = '127.0.0.1'", "with a port, such as 127.0.0.1:8087"),
+            ("[panel]\nlisten = 'localhost:8087'", "must be an address"),
+            ("[panel]\nport = 1", "unknown field `port`"),
             ("[[drivers]]\nkind = 'host'\n[[drivers]]\nkind = 'host'", "its own name"),
             ("[[drivers]]\nkind = 'toaster'", "toaster"),
             ("colour = 'red'", "unknown field `colour`"),
@@ -346,10 +396,55 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_program_is_named_with_its_rule() {
+        let program = |keys: &str| {
+            let name = if keys.contains("name =") { "" } else { "name = 'p'\n" };
+            let path = if keys.contains("program =") { "" } else { "program = '/bin/p'\n" };
+            let class = if keys.contains("class =") { "" } else { "class = 'read'\n" };
+            format!("[[commands.programs]]\n{name}{path}{class}{keys}")
+        };
+        let schema = "schema = '{\"type\": \"object\", \"properties\": {\"a\": {}}}'";
+        assert!(parse(&program(&format!("arguments = ['{{a}}', '{{{{x}}}}']\n{schema}"))).is_ok());
+        for (keys, expected) in [
+            ("name = 'P'", "commands.programs.name = \"P\": must be 1 to 64"),
+            ("name = 'ping'", "commands.programs.name = \"ping\": each command needs"),
+            ("program = 'p'", "commands.programs.program (of p) = \"p\": must be an absolute"),
+            ("working_dir = 'p'", "working_dir (of p) = \"p\": must be an absolute path"),
+            ("class = 'any'", "any"),
+            ("deadline_s = 0", "deadline_s (of p) = 0: must be between 1 and 3600"),
+            ("arguments = ['{a}']", "{a} isn't among the properties of the schema"),
+            ("arguments = ['{a']", "a { must be closed"),
+            ("schema = '{'", "schema is not JSON"),
+            ("schema = { type = 'banana' }", "schema (of p) = …: not a JSON Schema"),
+            ("schema = { type = 'array' }", "type must be \"object\""),
+            ("description = { fr = 'x' }", "the languages are en and de"),
+            ("environment = ['A=1']", "must be the name of a variable"),
+            ("shell = true", "unknown field `shell`"),
+            ("consent = 'maybe'", "maybe"),
+        ] {
+            let error = parse(&program(keys)).unwrap_err();
+            assert!(error.contains(expected), "{keys}: {error}");
+        }
+        let twice = program("").repeat(2);
+        assert!(parse(&twice).unwrap_err().contains("needs a name of its own"));
+        for wrong in ["read = { allowed = true }", "drive = { consent = 'none' }"] {
+            assert!(parse(&format!("[commands.policy]\n{wrong}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn levels_and_filters_are_known() {
         for level in ["off", "error", "WARN", "trace", "info,rumqttc=debug", "rumqttc=debug"] {
             assert!(parse(&format!("log_level = '{level}'")).is_ok(), "{level}");
         }
+    }
+
+    #[test]
+    fn no_panel_is_a_choice() {
+        let address = |text| parse(text).unwrap().panel.address();
+        assert_eq!(address("[panel]\nlisten = ''"), None);
+        assert_eq!(address(""), Some("127.0.0.1:8087".parse().unwrap()));
+        assert_eq!(address("[panel]\nlisten = '[::1]:0'"), Some("[::1]:0".parse().unwrap()));
     }
 
     #[test]

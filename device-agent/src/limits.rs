@@ -176,5 +176,18 @@ pub const LOG_ENTRIES_SHOWN: usize = 50;
 /// are missing in the file, which tells how many.
 pub const LOG_ENTRIES_QUEUED: usize = 64;
 
+/// Connections to the panel at once. Further ones wait.
+pub const PANEL_CONNECTIONS: usize = 16;
+/// How long the panel waits for a request on an open connection before it closes it.
+pub const PANEL_IDLE: Duration = Duration::from_secs(30);
+/// A request to the panel, from its last header to the answer. A later one is answered 408.
+pub const PANEL_REQUEST: Duration = Duration::from_secs(10);
+/// Head of a request to the panel, in bytes. A larger one is refused.
+pub const PANEL_BUFFER_BYTES: usize = 16 * 1024;
+/// Body of a request to the panel, in bytes. A larger one is refused.
+pub const PANEL_BODY_BYTES: usize = 16 * 1024;
+/// Between two attempts to accept a connection when the system gives none.
+pub const PANEL_RETRY: Duration = Duration::from_millis(100);
+
 /// Orders to one driver that wait for their turn. Further ones wait at whoever gives them.
 pub const DRIVER_ORDERS: usize = 8;

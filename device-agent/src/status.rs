@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::certificates;
 use crate::identity::Identity;
+use crate::operator::DeskShown;
 use crate::outbox::OutboxStatus;
 use crate::signals::AllowedSignals;
 use crate::trusted_time::TimeState;
@@ -27,6 +28,10 @@ pub struct Status {
     pub connection: ConnectionStatus,
     /// The drivers.
     pub drivers: Vec<DriverStatus>,
+    /// The operator's panel.
+    pub panel: PanelStatus,
+    /// What the operator is asked, and what is being done to the machine.
+    pub operator: DeskShown,
     /// What may leave the machine.
     pub signals: Vec<AllowedSignals>,
     /// Values that drivers delivered and the list or the limit of signals kept back.
@@ -162,6 +167,15 @@ pub struct LastCommand {
     pub received_at: Timestamp,
 }
 
+/// The operator's panel.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PanelStatus {
+    /// Its address, when there is one.
+    pub url: Option<String>,
+    /// Why it isn't where the configuration says, when it isn't.
+    pub problem: Option<String>,
+}
+
 impl Status {
     /// Of an agent that has just been started, or doesn't run.
     #[must_use]
@@ -173,6 +187,8 @@ impl Status {
             machine: None,
             connection: ConnectionStatus::default(),
             drivers: Vec::new(),
+            panel: PanelStatus::default(),
+            operator: DeskShown::default(),
             signals: Vec::new(),
             refused_values: 0,
             refused_events: 0,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use millwright_schemas::CommandId;
 use millwright_schemas::enrollment::EnrollmentCode;
 use serde_json::Value;
 
@@ -29,6 +30,11 @@ pub enum Command {
     Fault(FaultCommand),
     /// Show what the agent is doing.
     Status(StatusArguments),
+    /// Answer for the operator: consent to what the platform wants to do, refuse it, stop it.
+    #[command(subcommand)]
+    Consent(ConsentCommand),
+    /// Ask the maintenance team for help.
+    HelpRequest(HelpArguments),
 }
 
 /// Where the agent keeps its identity, its outbox and its socket.
@@ -162,6 +168,61 @@ pub struct ClearArguments {
 #[derive(Debug, Args)]
 pub struct StatusArguments {
     /// For programs.
+    #[arg(long)]
+    pub json: bool,
+    /// Which agent.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// What the operator does.
+#[derive(Debug, Subcommand)]
+pub enum ConsentCommand {
+    /// Show what is asked for and what is being done.
+    List(StatusArguments),
+    /// Consent to a command.
+    Accept(AnswerArguments),
+    /// Refuse a command.
+    Refuse(AnswerArguments),
+    /// Stop what is being done.
+    Stop(StopArguments),
+}
+
+/// Options of `consent accept` and `consent refuse`.
+#[derive(Debug, Args)]
+pub struct AnswerArguments {
+    /// The command, as consent list shows it.
+    #[arg(value_name = "COMMAND-ID")]
+    pub command: CommandId,
+    /// Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Which agent.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Options of `consent stop`.
+#[derive(Debug, Args)]
+pub struct StopArguments {
+    /// The command; without it, everything that is being done.
+    #[arg(value_name = "COMMAND-ID")]
+    pub command: Option<CommandId>,
+    /// Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Which agent.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Options of `help-request`.
+#[derive(Debug, Args)]
+pub struct HelpArguments {
+    /// What is the matter, 1 to 1000 characters.
+    #[arg(long)]
+    pub message: String,
+    /// Answer in JSON.
     #[arg(long)]
     pub json: bool,
     /// Which agent.

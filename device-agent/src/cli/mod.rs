@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod consent;
 mod output;
 
 pub use arguments::{Arguments, default_data_dir};

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use millwright_schemas::Timestamp;
 use serde::Serialize;
 
+use crate::operator::{DeskShown, OrderShown};
 use crate::status::{CommandsStatus, ConnectionState, DriverState, LastCommand, Status};
 use crate::trusted_time::TimeState;
 
@@ -69,6 +70,15 @@ pub(super) fn describe(status: &Status) -> String {
         let LastCommand { id, name, state, received_at } = last;
         line("Last command", format!("{name} {state}, received {received_at} ({id})"));
     }
+    for text in status.panel.url.iter().chain(&status.panel.problem) {
+        line("Panel", text.clone());
+    }
+    for question in &status.operator.questions {
+        line("Asks", order(&question.order));
+    }
+    for activity in &status.operator.activities {
+        line("Does", order(&activity.order));
+    }
     for driver in &status.drivers {
         let state = match driver.state {
             DriverState::Running => "running",
@@ -110,7 +120,8 @@ pub(super) fn describe(status: &Status) -> String {
         let severity = fault.severity.as_str();
         line("Fault", format!("{severity} {} at {place}{since} {message}", fault.code));
     }
-    for problem in status.disk_problem.iter().chain(&status.problem) {
+    let problems = status.disk_problem.iter().chain(&status.problem);
+    for problem in problems.chain(&status.operator.log_problem) {
         line("Problem", problem.clone());
     }
     text
@@ -144,4 +155,38 @@ fn connection(status: &Status) -> String {
     let since = connection.since.map(|since| format!(" since {since}")).unwrap_or_default();
     let error = connection.last_error.as_ref().map(|e| format!("; {e}")).unwrap_or_default();
     format!("{state}{since}, {} messages acknowledged{error}", connection.acknowledged)
+}
+
+/// What is asked and what is being done, for people.
+pub(super) fn describe_desk(desk: &DeskShown) -> String {
+    let mut text = String::new();
+    for question in &desk.questions {
+        let until = question.order.expires_at;
+        let _ = writeln!(text, "Asks, until {until}: {}", order(&question.order));
+    }
+    for activity in &desk.activities {
+        let stopping = if activity.stopping { ", is being stopped" } else { "" };
+        let since = activity.since;
+        let _ = writeln!(text, "Does, since {since}{stopping}: {}", order(&activity.order));
+    }
+    if text.is_empty() {
+        text.push_str("Nothing is asked, and nothing is being done.");
+    }
+    text
+}
+
+/// An order on one line.
+fn order(order: &OrderShown) -> String {
+    let OrderShown { id, name, class, by, .. } = order;
+    let mut text = format!("{id} {name} ({class})");
+    for (name, value) in &order.args {
+        let _ = write!(text, " {name}={value}");
+    }
+    let _ = write!(text, " by {by}");
+    for (word, value) in [(" for ", &order.ticket), (": ", &order.purpose)] {
+        if let Some(value) = value {
+            let _ = write!(text, "{word}{value}");
+        }
+    }
+    text
 }

@@ -230,12 +230,10 @@ impl Attendance {
         let args = claims.args.clone();
         tracing::info!(command.id = %claims.jti, command.name = claims.name, "begins");
         match action {
-            Action::Program(config) => {
-                match Program::new(config, &claims.jti.to_string(), &args) {
-                    Ok(program) => self.run_program(program, ended_by).await,
-                    Err(error) => Ended::badly(error),
-                }
-            }
+            Action::Program(config) => match Program::new(config, &claims.jti.to_string(), &args) {
+                Ok(program) => self.run_program(program, ended_by).await,
+                Err(error) => Ended::badly(error),
+            },
             Action::Builtin(builtin) => or_ended(builtin.run(&self.tools, args), ended_by).await,
             Action::Driver => {
                 let done = self.tools.drivers.run(&claims.name, args);
@@ -344,14 +342,18 @@ pub(super) fn canceled_by(by: &str) -> String {
 
 /// Waits until somebody calls it off, and gives who.
 async fn called_off(canceled: &mut watch::Receiver<Option<String>>) -> String {
-    match canceled.wait_for(Option::is_some).await {
-        Ok(by) => by.clone().unwrap_or_default(),
+    let by = canceled.wait_for(Option::is_some).await.map(|by| by.clone());
+    match by {
+        Ok(by) => by.unwrap_or_default(),
         // Whoever could call it off has gone: the agent ends, which is told by other means.
         Err(_) => std::future::pending().await,
     }
 }
 
-async fn or_ended(done: impl Future<Output = Ended>, ended_by: impl Future<Output = Cause>) -> Ended {
+async fn or_ended(
+    done: impl Future<Output = Ended>,
+    ended_by: impl Future<Output = Cause>,
+) -> Ended {
     tokio::select! {
         ended = done => ended,
         cause = ended_by => Ended::caused(cause),

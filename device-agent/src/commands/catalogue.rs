@@ -55,7 +55,11 @@ impl Offer {
             add(builtin.entry(), Action::Builtin(builtin), None);
         }
         for program in &config.programs {
-            add(program_entry(program), Action::Program(Box::new(program.clone())), program.consent);
+            add(
+                program_entry(program),
+                Action::Program(Box::new(program.clone())),
+                program.consent,
+            );
         }
         for entry in drivers.catalogue() {
             add(entry, Action::Driver, None);

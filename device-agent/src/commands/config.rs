@@ -15,7 +15,9 @@ use serde_json::{Map, Value, json};
 use super::builtin;
 use super::template::Template;
 use crate::config::{ConfigError, broken};
-use crate::limits::{COMMAND_ARGUMENTS, COMMAND_DESCRIPTION_CHARS, COMMAND_ENVIRONMENT, COMMAND_PROGRAMS_BYTES};
+use crate::limits::{
+    COMMAND_ARGUMENTS, COMMAND_DESCRIPTION_CHARS, COMMAND_ENVIRONMENT, COMMAND_PROGRAMS_BYTES,
+};
 
 /// `[commands]`
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -161,8 +163,10 @@ impl CommandsConfig {
         }
         let bytes = serde_json::to_vec(&self.programs).map_or(0, |json| json.len());
         if bytes > COMMAND_PROGRAMS_BYTES {
-            let rule = format!("the programs have {bytes} bytes as JSON, at most \
-                                {COMMAND_PROGRAMS_BYTES} fit into the catalogue");
+            let rule = format!(
+                "the programs have {bytes} bytes as JSON, at most \
+                                {COMMAND_PROGRAMS_BYTES} fit into the catalogue"
+            );
             return Err(broken("commands.programs", &count, rule));
         }
         let mut names: BTreeSet<&str> = builtin::NAMES.into_iter().collect();
@@ -184,10 +188,9 @@ impl ProgramConfig {
             return Err(broken("commands.programs.name", &quoted(&self.name), rule));
         }
         let key = |key: &str| format!("commands.programs.{key} (of {})", self.name);
-        for (name, path) in [
-            ("program", Some(&self.program)),
-            ("working_dir", self.working_dir.as_ref()),
-        ] {
+        for (name, path) in
+            [("program", Some(&self.program)), ("working_dir", self.working_dir.as_ref())]
+        {
             if let Some(path) = path.filter(|path| !is_plain_absolute(path)) {
                 return Err(broken(&key(name), &format!("{path:?}"), "must be an absolute path"));
             }
@@ -240,7 +243,8 @@ impl ProgramConfig {
         for text in &self.arguments {
             let template: Template =
                 text.parse().map_err(|rule| broken(&key("arguments"), &quoted(text), rule))?;
-            let unknown = template.names().find(|name| !known.is_some_and(|k| k.contains_key(*name)));
+            let unknown =
+                template.names().find(|name| !known.is_some_and(|k| k.contains_key(*name)));
             if let Some(name) = unknown {
                 let rule = format!("{{{name}}} isn't among the properties of the schema");
                 return Err(broken(&key("arguments"), &quoted(text), rule));

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use millwright_schemas::{CommandId, Timestamp};
 use millwright_schemas::wire::command::{
     CancelClaims, Capabilities, CommandClaims, CommandReport, Rejection, TimeClaims, TimeRequested,
 };
 use millwright_schemas::wire::events::EventType;
+use millwright_schemas::{CommandId, Timestamp};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -338,10 +338,8 @@ impl CommandService {
 
     async fn command(&mut self, claims: CommandClaims, message: &OrderMessage) {
         let id = claims.jti;
-        let found = self
-            .outbox
-            .call(move |outbox| Ok((outbox.ledger()?, outbox.ledger_entry(id)?)))
-            .await;
+        let found =
+            self.outbox.call(move |outbox| Ok((outbox.ledger()?, outbox.ledger_entry(id)?))).await;
         let (ledger, known) = match found {
             Ok(found) => found,
             // Not taken: the platform sends it again.

@@ -84,9 +84,10 @@ impl InFlight {
         }
     }
 
-    /// The platform has this message. False: it was never sent.
-    pub(super) fn acknowledged(&mut self, packet_id: u16) -> bool {
-        let Some(message) = self.sent.remove(&packet_id) else { return false };
+    /// The platform has this message; gives whether it is from the outbox. `None`: it was never
+    /// sent.
+    pub(super) fn acknowledged(&mut self, packet_id: u16) -> Option<bool> {
+        let message = self.sent.remove(&packet_id)?;
         match message.place {
             Some((topic, seq)) => {
                 self.open[index(topic)].remove(&seq);
@@ -94,7 +95,7 @@ impl InFlight {
             None => self.notices -= 1,
         }
         self.bytes -= message.bytes;
-        true
+        Some(message.place.is_some())
     }
 
     /// Everything of the topic up to here is acknowledged, of what was queued.
@@ -122,14 +123,14 @@ mod tests {
             assert!(window.sent(packet_id));
         }
         assert!(!window.sent(5), "nothing more was queued");
-        assert!(window.acknowledged(2));
+        assert_eq!(window.acknowledged(2), Some(true));
         assert_eq!(window.complete_through(Topic::Telemetry), 4);
-        assert!(window.acknowledged(1));
+        assert_eq!(window.acknowledged(1), Some(true));
         assert_eq!(window.complete_through(Topic::Telemetry), 6);
-        assert!(!window.acknowledged(1), "twice");
-        assert!(window.acknowledged(4));
+        assert_eq!(window.acknowledged(1), None, "twice");
+        assert_eq!(window.acknowledged(4), Some(true));
         assert_eq!(window.complete_through(Topic::Events), 2);
-        assert!(window.acknowledged(3) && window.is_empty());
+        assert!(window.acknowledged(3).is_some() && window.is_empty());
         assert_eq!(window.complete_through(Topic::Telemetry), 7);
         assert_eq!(window.room(), (IN_FLIGHT_MESSAGES, IN_FLIGHT_BYTES));
     }
@@ -141,11 +142,11 @@ mod tests {
         window.queue_notice(10);
         window.queue(Topic::Events, 2, 10);
         assert!((1..=3).all(|packet_id| window.sent(packet_id)));
-        assert!(window.acknowledged(2));
+        assert_eq!(window.acknowledged(2), Some(false));
         assert_eq!(window.complete_through(Topic::Events), 0);
-        assert!(window.acknowledged(1));
+        assert_eq!(window.acknowledged(1), Some(true));
         assert_eq!(window.complete_through(Topic::Events), 1);
-        assert!(window.acknowledged(3) && window.is_empty());
+        assert!(window.acknowledged(3).is_some() && window.is_empty());
         assert_eq!(window.room(), (IN_FLIGHT_MESSAGES, IN_FLIGHT_BYTES));
     }
 
@@ -154,7 +155,7 @@ mod tests {
         let mut window = InFlight::default();
         window.queue(Topic::Events, 1, IN_FLIGHT_BYTES * 2);
         assert_eq!(window.room(), (0, 0));
-        assert!(window.sent(1) && window.acknowledged(1));
+        assert!(window.sent(1) && window.acknowledged(1).is_some());
         for seq in 0..IN_FLIGHT_MESSAGES as u64 {
             window.queue(Topic::Telemetry, seq + 1, 1);
         }

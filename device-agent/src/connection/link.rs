@@ -14,8 +14,8 @@ use rumqttc::{
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::identity::{Identity, IdentityError};
 use crate::commands::Notice;
+use crate::identity::{Identity, IdentityError};
 use crate::limits::{
     CONNECT_TIMEOUT, IN_FLIGHT_MESSAGES, MQTT_EVENTS, NOTICES_IN_FLIGHT, PACKET_BYTES,
 };
@@ -58,7 +58,9 @@ impl Link {
             .set_max_packet_size(PACKET_BYTES, PACKET_BYTES)
             // Packet ids go round within this number; twice the window, so that an id is free
             // again before its turn comes.
-            .set_inflight(u16::try_from((IN_FLIGHT_MESSAGES + NOTICES_IN_FLIGHT) * 2).unwrap_or(u16::MAX));
+            .set_inflight(
+                u16::try_from((IN_FLIGHT_MESSAGES + NOTICES_IN_FLIGHT) * 2).unwrap_or(u16::MAX),
+            );
         let (client, mut event_loop) =
             AsyncClient::new(options, IN_FLIGHT_MESSAGES + CONTROL_PACKETS);
         let mut network = NetworkOptions::new();

@@ -183,11 +183,13 @@ impl Session<'_> {
             }
             Event::Incoming(Packet::PubAck(ack)) => {
                 let known = self.window.acknowledged(ack.pkid);
-                known.then_some(()).ok_or(SessionError::UnknownPacket(ack.pkid))?;
+                let kept = known.ok_or(SessionError::UnknownPacket(ack.pkid))?;
                 self.progress = Instant::now();
-                self.unremoved += 1;
-                self.remove_at.get_or_insert_with(|| Instant::now() + REMOVE_AFTER);
-                self.board.update(|status| status.connection.acknowledged += 1);
+                if kept {
+                    self.unremoved += 1;
+                    self.remove_at.get_or_insert_with(|| Instant::now() + REMOVE_AFTER);
+                    self.board.update(|status| status.connection.acknowledged += 1);
+                }
             }
             Event::Incoming(Packet::SubAck(ack))
                 if ack.return_codes.contains(&SubscribeReasonCode::Failure) =>

@@ -1,4 +1,5 @@
-//! The local socket: other programs on the machine report faults and ask for the status.
+//! The local socket: other programs on the machine report faults and ask for the status, and the
+//! operator answers on the command line.
 //!
 //! A Unix socket, by default in the data folder and for the agent's own user, else where the
 //! configuration says and for its group too; JSON, one line a request, one line an answer.

@@ -1,8 +1,10 @@
 //! Requests and answers.
 
+use millwright_schemas::CommandId;
 use millwright_schemas::wire::events::{FaultCleared, FaultRaised};
 use serde::{Deserialize, Serialize};
 
+use crate::operator::Decision;
 use crate::outbox::Taken;
 use crate::status::Status;
 
@@ -22,6 +24,23 @@ pub enum Request {
     },
     /// How is it going?
     Status,
+    /// The operator's answer to a question.
+    Decide {
+        /// About which command.
+        command_id: CommandId,
+        /// What it is.
+        decision: Decision,
+    },
+    /// The operator stops what is being done.
+    Stop {
+        /// For which command; without it, everything.
+        command_id: Option<CommandId>,
+    },
+    /// The operator asks for help.
+    Help {
+        /// What is the matter.
+        message: String,
+    },
 }
 
 /// What the agent answers.
@@ -32,7 +51,19 @@ pub enum Answer {
     Taken(Taken),
     /// As asked.
     Status(Box<Status>),
-    /// It isn't stored, and why.
+    /// The operator's answer has taken effect.
+    Decided {
+        /// About which command.
+        command_id: CommandId,
+        /// What it was.
+        decision: Decision,
+    },
+    /// What is being done was told to end.
+    Stopped {
+        /// The commands that weren't stopped before.
+        stopped: Vec<CommandId>,
+    },
+    /// It isn't stored or has no effect, and why.
     Refused {
         /// Why, for people.
         reason: String,

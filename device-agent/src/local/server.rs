@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use millwright_schemas::CommandId;
 use millwright_schemas::wire::events::{FaultCleared, FaultRaised, Severity, check_fault};
 use serde_json::Map;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -15,16 +16,15 @@ use super::LocalSocket;
 use super::protocol::{Answer, Request};
 use crate::clock;
 use crate::limits::{LOCAL_CONNECTIONS, LOCAL_IDLE, LOCAL_LINE_BYTES};
-use crate::outbox::{OutboxError, OutboxHandle, Taken};
-use crate::status::{Status, StatusBoard};
+use crate::operator::{Decision, How};
+use crate::outbox::{OutboxError, Taken};
+use crate::status_source::StatusSource;
 
 /// Answers on the socket.
 #[derive(Clone)]
 pub struct LocalServer {
-    /// Takes faults.
-    pub outbox: OutboxHandle,
-    /// Knows how it is going.
-    pub board: StatusBoard,
+    /// Knows how it is going, takes faults and the operator's word.
+    pub source: StatusSource,
 }
 
 impl LocalServer {
@@ -83,8 +83,28 @@ impl LocalServer {
         match serde_json::from_slice(line) {
             Ok(Request::FaultRaise { fault }) => self.raise(fault).await,
             Ok(Request::FaultClear { fault }) => self.clear(fault).await,
-            Ok(Request::Status) => Answer::Status(Box::new(self.status().await)),
+            Ok(Request::Status) => Answer::Status(Box::new(self.source.read().await)),
+            Ok(Request::Decide { command_id, decision }) => self.decide(command_id, decision).await,
+            Ok(Request::Stop { command_id }) => {
+                match self.source.desk.stop(command_id, How::CommandLine).await {
+                    Ok(stopped) => Answer::Stopped { stopped },
+                    Err(error) => refused(error.to_string()),
+                }
+            }
+            Ok(Request::Help { message }) => {
+                match self.source.desk.request_help(&message, How::CommandLine).await {
+                    Ok(taken) => Answer::Taken(taken),
+                    Err(error) => refused(error.to_string()),
+                }
+            }
             Err(error) => refused(format!("not a request: {error}")),
+        }
+    }
+
+    async fn decide(&self, command_id: CommandId, decision: Decision) -> Answer {
+        match self.source.desk.decide(command_id, decision, How::CommandLine).await {
+            Ok(()) => Answer::Decided { command_id, decision },
+            Err(error) => refused(error.to_string()),
         }
     }
 
@@ -94,7 +114,7 @@ impl LocalServer {
         }
         // Since when it is active is the agent's to know.
         let fault = FaultRaised { since_ts: None, ..fault };
-        taken(self.outbox.add(move |outbox| outbox.raise(&fault, clock::now())).await)
+        taken(self.source.outbox.add(move |outbox| outbox.raise(&fault, clock::now())).await)
     }
 
     async fn clear(&self, fault: FaultCleared) -> Answer {
@@ -109,21 +129,7 @@ impl LocalServer {
         if let Err(error) = check_fault("fault", &key) {
             return refused(error.to_string());
         }
-        taken(self.outbox.add(move |outbox| outbox.clear(&fault, clock::now())).await)
-    }
-
-    async fn status(&self) -> Status {
-        let mut status = self.board.read();
-        let stored =
-            self.outbox.call(|outbox| Ok((outbox.status()?, outbox.active_faults()?))).await;
-        match stored {
-            Ok((outbox, faults)) => {
-                status.outbox = Some(outbox);
-                status.active_faults = faults;
-            }
-            Err(error) => status.disk_problem = Some(error.to_string()),
-        }
-        status
+        taken(self.source.outbox.add(move |outbox| outbox.clear(&fault, clock::now())).await)
     }
 }
 

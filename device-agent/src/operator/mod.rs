@@ -10,7 +10,10 @@ mod desk_state;
 mod log;
 mod log_file;
 mod order;
+mod panel;
+mod texts;
 
 pub use desk::{Activity, Desk, DeskError};
 pub use log::{Happening, LocalLog, LogEntry, log_path};
 pub use order::{ActivityShown, Decision, DeskShown, How, LoggedOrder, OrderShown, QuestionShown};
+pub use panel::{Language, Panel, PanelSocket};

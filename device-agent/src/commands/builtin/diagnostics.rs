@@ -16,7 +16,7 @@ use crate::trusted_time::TimeKeeper;
 
 /// Where diagnostics come from.
 #[derive(Clone)]
-pub struct Diagnostics {
+pub(crate) struct Diagnostics {
     config: Arc<Value>,
     board: StatusBoard,
     outbox: OutboxHandle,

@@ -23,14 +23,14 @@ pub fn commands() -> Vec<CatalogueEntry> {
                 "Acknowledge the fault and start the machine",
                 "Störung quittieren und Maschine anlassen",
             ],
-            json!({}),
+            &json!({}),
             &[],
         ),
         entry(
             "lubricate",
             CommandClass::Configure,
             ["Lubricate what wears", "Verschleißteile schmieren"],
-            json!({}),
+            &json!({}),
             &[],
         ),
         entry(
@@ -40,7 +40,7 @@ pub fn commands() -> Vec<CatalogueEntry> {
                 "Set the speed, in percent of the nominal speed",
                 "Geschwindigkeit setzen, in Prozent der Nenngeschwindigkeit",
             ],
-            json!({ "percent": { "type": "number", "minimum": slowest, "maximum": fastest } }),
+            &json!({ "percent": { "type": "number", "minimum": slowest, "maximum": fastest } }),
             &["percent"],
         ),
     ]
@@ -50,7 +50,7 @@ fn entry(
     name: &str,
     class: CommandClass,
     [english, german]: [&str; 2],
-    properties: Value,
+    properties: &Value,
     required: &[&str],
 ) -> CatalogueEntry {
     CatalogueEntry {
