@@ -79,8 +79,15 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
 /// # Errors
 /// When it can't be read.
 pub fn validity(pem: &str) -> Result<Validity, CertificateError> {
-    let bundle = parse_bundle(pem, "the certificate")?;
-    let certificate = parse(&bundle[0])?;
+    validity_of(&parse_bundle(pem, "the certificate")?[0])
+}
+
+/// From when to when a certificate (DER) holds.
+///
+/// # Errors
+/// When it can't be read.
+pub fn validity_of(der: &[u8]) -> Result<Validity, CertificateError> {
+    let certificate = parse(der)?;
     let time = |time: x509_parser::time::ASN1Time| {
         Timestamp::from_millis(time.timestamp().saturating_mul(1_000))
     };

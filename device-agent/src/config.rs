@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::commands::CommandsConfig;
 use crate::connection::ConnectionSettings;
 use crate::driver::DriverError;
 use crate::drivers::DriverConfig;
@@ -35,6 +36,8 @@ pub struct Config {
     pub connection: ConnectionConfig,
     /// The socket for programs on the machine.
     pub local: LocalConfig,
+    /// What the platform may have done here.
+    pub commands: CommandsConfig,
     /// The operator's panel.
     pub panel: PanelConfig,
     /// Where samples and faults come from.
@@ -136,6 +139,7 @@ impl Default for Config {
             outbox: OutboxConfig::default(),
             connection: ConnectionConfig::default(),
             local: LocalConfig::default(),
+            commands: CommandsConfig::default(),
             panel: PanelConfig::default(),
             drivers: vec![DriverConfig::Host(HostConfig::default())],
         }
@@ -222,6 +226,7 @@ impl Config {
             return Err(broken("connection.backoff_max_s", &connection.backoff_max_s, rule));
         }
         self.local.check()?;
+        self.commands.check()?;
         self.panel.check()?;
         let mut names = BTreeSet::new();
         for driver in &self.drivers {
@@ -306,7 +311,11 @@ fn range(key: &str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
     }
 }
 
-fn broken(key: &str, value: &dyn std::fmt::Display, rule: impl Into<String>) -> ConfigError {
+pub(crate) fn broken(
+    key: &str,
+    value: &dyn std::fmt::Display,
+    rule: impl Into<String>,
+) -> ConfigError {
     ConfigError::Value { key: key.to_owned(), value: value.to_string(), rule: rule.into() }
 }
 
@@ -331,7 +340,10 @@ mod tests {
         for (section, keys) in value.as_table().unwrap() {
             assert!(EXAMPLE.contains(section), "{section}");
             for key in keys.as_table().into_iter().flat_map(|table| table.keys()) {
-                let documented = EXAMPLE.lines().any(|line| line.starts_with(&format!("{key} =")));
+                let heading = format!("[{section}.{key}]");
+                let documented = EXAMPLE
+                    .lines()
+                    .any(|line| line.starts_with(&format!("{key} =")) || line.contains(&heading));
                 assert!(documented, "{section}.{key}");
             }
         }
@@ -345,6 +357,7 @@ mod tests {
         let config = parse(&commented.join("\n")).unwrap();
         assert!(config.drivers.len() >= 2 && config.signals.allow[1].personal);
         assert!(config.local.socket.is_some() && config.local.group.is_some());
+        assert_eq!(config.commands.programs.len(), 1);
     }
 
     #[test]
@@ -379,6 +392,43 @@ mod tests {
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_program_is_named_with_its_rule() {
+        let program = |keys: &str| {
+            let name = if keys.contains("name =") { "" } else { "name = 'p'\n" };
+            let path = if keys.contains("program =") { "" } else { "program = '/bin/p'\n" };
+            let class = if keys.contains("class =") { "" } else { "class = 'read'\n" };
+            format!("[[commands.programs]]\n{name}{path}{class}{keys}")
+        };
+        let schema = "schema = '{\"type\": \"object\", \"properties\": {\"a\": {}}}'";
+        assert!(parse(&program(&format!("arguments = ['{{a}}', '{{{{x}}}}']\n{schema}"))).is_ok());
+        for (keys, expected) in [
+            ("name = 'P'", "commands.programs.name = \"P\": must be 1 to 64"),
+            ("name = 'ping'", "commands.programs.name = \"ping\": each command needs"),
+            ("program = 'p'", "commands.programs.program (of p) = \"p\": must be an absolute"),
+            ("working_dir = 'p'", "working_dir (of p) = \"p\": must be an absolute path"),
+            ("class = 'any'", "any"),
+            ("deadline_s = 0", "deadline_s (of p) = 0: must be between 1 and 3600"),
+            ("arguments = ['{a}']", "{a} isn't among the properties of the schema"),
+            ("arguments = ['{a']", "a { must be closed"),
+            ("schema = '{'", "schema is not JSON"),
+            ("schema = { type = 'banana' }", "schema (of p) = …: not a JSON Schema"),
+            ("schema = { type = 'array' }", "type must be \"object\""),
+            ("description = { fr = 'x' }", "the languages are en and de"),
+            ("environment = ['A=1']", "must be the name of a variable"),
+            ("shell = true", "unknown field `shell`"),
+            ("consent = 'maybe'", "maybe"),
+        ] {
+            let error = parse(&program(keys)).unwrap_err();
+            assert!(error.contains(expected), "{keys}: {error}");
+        }
+        let twice = program("").repeat(2);
+        assert!(parse(&twice).unwrap_err().contains("needs a name of its own"));
+        for wrong in ["read = { allowed = true }", "drive = { consent = 'none' }"] {
+            assert!(parse(&format!("[commands.policy]\n{wrong}")).is_err(), "{wrong}");
         }
     }
 

@@ -189,7 +189,7 @@ fn set_outbox_aside(
     else {
         return Ok(());
     };
-    let outbox = crate::run::outbox_path(data_dir);
+    let outbox = crate::data_folder::outbox_path(data_dir);
     let aside = data_dir.join(format!("outbox-{}.redb", previous.machine_id));
     match fs::rename(&outbox, &aside) {
         Ok(()) => {

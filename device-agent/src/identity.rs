@@ -16,7 +16,9 @@ use rustls_pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 
 use crate::certificates::{self, CertificateError};
+use crate::http::{Pins, Verifier};
 use crate::private_file;
+use crate::trusted_time::TimeKeeper;
 
 const FILE: &str = "identity.json";
 
@@ -127,23 +129,25 @@ impl Identity {
         KeyPair::from_pem(&self.private_key).map_err(|error| IdentityError::Key(error.to_string()))
     }
 
-    /// TLS towards the gateway: only the platform's CAs are trusted, and the machine shows its
-    /// certificate.
+    /// TLS towards the gateway: only the platform's CAs are trusted, at the time that `time` says,
+    /// and the machine shows its certificate.
     ///
     /// # Errors
     /// When key, certificate and CAs don't fit.
-    pub fn tls_client(&self) -> Result<Arc<ClientConfig>, IdentityError> {
-        let mut roots = rustls::RootCertStore::empty();
+    pub fn tls_client(&self, time: &TimeKeeper) -> Result<Arc<ClientConfig>, IdentityError> {
         let authorities = certificates::parse_bundle(&self.trust.ca_certificates, "the CA bundle")?;
-        roots.add_parsable_certificates(authorities);
         let chain = certificates::parse_bundle(&self.certificate, "the machine's certificate")?;
         let key = PrivateKeyDer::from_pem_slice(self.private_key.as_bytes())
             .map_err(|error| IdentityError::Key(error.to_string()))?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         Ok(Arc::new(
-            ClientConfig::builder_with_provider(provider)
+            ClientConfig::builder_with_details(Arc::clone(&provider), Arc::new(time.clone()))
                 .with_safe_default_protocol_versions()?
-                .with_root_certificates(roots)
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(Verifier::pinned_only(
+                    Pins::Certificates(authorities),
+                    provider,
+                )))
                 .with_client_auth_cert(chain, key)?,
         ))
     }

@@ -27,6 +27,69 @@ pub const CLOCK_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Calls to the outbox that wait for their turn. Further callers wait.
 pub const OUTBOX_CALLS: usize = 64;
 
+/// Commands in the ledger that are over. Beyond it the oldest are forgotten; a repeat of one of
+/// them is refused all the same, for its place in the order has passed.
+pub const LEDGER_ENTRIES: u64 = 1_000;
+/// Commands that wait for their turn. Further ones are rejected as `busy`.
+pub const ORDERS_WAITING: usize = 64;
+/// How far beyond the outbox's bound the reports about commands may go, in bytes: what was done to
+/// the machine is told even when everything is full.
+pub const COMMAND_REPORT_BEYOND_BYTES: u64 = 512 * 1024;
+
+/// Orders of the platform between the connection and what carries them out. Beyond it they are
+/// dropped; the platform sends them again.
+pub const ORDERS_QUEUED: usize = 32;
+/// What the agent tells of itself outside of the outbox, waiting for the connection. Beyond it it
+/// isn't told now.
+pub const NOTICES_QUEUED: usize = 8;
+/// Cancellations of commands that haven't come yet. Beyond it the oldest are forgotten.
+pub const EARLY_CANCELS: usize = 64;
+/// Between two looks at what waits: its expiry, the clock.
+pub const ORDERS_LOOK: Duration = Duration::from_secs(1);
+/// Between two tellings of the capabilities that an order without a ledger asks for.
+pub const CAPABILITIES_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two lines in the log about messages that aren't believed.
+pub const REFUSALS_LOG_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a command waits for the time while the platform can be asked; then it is rejected.
+pub const TIME_PATIENCE: Duration = Duration::from_secs(15);
+/// Between two attempts to store what happened to a command.
+pub const REPORT_RETRY: Duration = Duration::from_secs(1);
+/// What went wrong with a command, in characters. What is beyond is cut.
+pub const COMMAND_ERROR_CHARS: usize = 1_000;
+/// Arguments of a configured program.
+pub const COMMAND_ARGUMENTS: usize = 64;
+/// Variables of the environment that a configured program sees.
+pub const COMMAND_ENVIRONMENT: usize = 32;
+/// Description of a configured program, in characters.
+pub const COMMAND_DESCRIPTION_CHARS: usize = 200;
+/// All configured programs in the catalogue, in bytes of JSON; a larger configuration is refused.
+pub const COMMAND_PROGRAMS_BYTES: usize = 192 * 1024;
+/// Between two pieces of a program's output.
+pub const COMMAND_PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+/// Output of one command that is told while it runs, in bytes; the rest is told at its end.
+pub const COMMAND_PROGRESS_TOTAL_BYTES: usize = 256 * 1024;
+/// How long a program has to end when it is asked to; then it is killed.
+pub const COMMAND_KILL_AFTER: Duration = Duration::from_secs(3);
+/// How long output is awaited after a program's end, from processes that it has left behind.
+pub const COMMAND_OUTPUT_AFTER_END: Duration = Duration::from_millis(500);
+/// How long a stopping agent waits for its running command to end and to be reported.
+pub const COMMANDS_STOP: Duration = Duration::from_secs(8);
+/// Lines of the agent's own log in memory, for `collect_diagnostics`. Beyond it the oldest go.
+pub const RECENT_LOG_LINES: usize = 400;
+/// The same in bytes.
+pub const RECENT_LOG_BYTES: usize = 48 * 1024;
+/// The configuration in diagnostics, in bytes of JSON. A larger one is left out.
+pub const DIAGNOSTICS_CONFIG_BYTES: usize = 12 * 1024;
+
+/// How long an answer about the time is awaited before the machine's clock counts.
+pub const TIME_WAIT: Duration = Duration::from_secs(5);
+/// The oldest question whose answer still says what time it is; a later one is refused.
+pub const TIME_ANSWER: Duration = Duration::from_secs(30);
+/// First wait before the platform is asked for the time again; it doubles up to 64 times that.
+pub const TIME_ASK_AGAIN: Duration = Duration::from_secs(10);
+/// A signed time older than this is asked for anew: no clock counts exactly.
+pub const TIME_REFRESH: Duration = Duration::from_secs(6 * 3_600);
+
 /// Readings between the drivers and the collector. Beyond it drivers wait.
 pub const READINGS_QUEUED: usize = 64;
 /// Samples in memory that the disk didn't take. Beyond it the oldest of drivers that can't go
@@ -44,6 +107,8 @@ pub const DRIVER_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration
 pub const IN_FLIGHT_MESSAGES: usize = 64;
 /// The same in bytes of payload; at least one message is always sent.
 pub const IN_FLIGHT_BYTES: usize = 256 * 1024;
+/// Besides them, messages that aren't in the outbox. Beyond it they wait.
+pub const NOTICES_IN_FLIGHT: usize = 8;
 /// Largest MQTT packet, both ways, in bytes. A larger one ends the connection.
 pub const PACKET_BYTES: usize = 300 * 1024;
 /// Events of the MQTT client that wait for the agent. Beyond it the client waits.

@@ -1,7 +1,5 @@
 //! The running agent: its parts put together, started and stopped in order.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,24 +8,28 @@ use millwright_schemas::wire::events::EventType;
 use serde_json::{Map, Value, json};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock;
 use crate::clock_watch::ClockWatch;
 use crate::collector::{Collector, Gathering};
+use crate::commands::{self, CommandService, OrdersLink};
 use crate::config::Config;
 use crate::connection::Connection;
+use crate::data_folder::{lock_patiently, open_outbox, outbox_path};
 use crate::drivers::{DriverCommands, DriverConfig};
-use crate::limits::{DRAIN_TIMEOUT, LOCK_PATIENCE, LOCK_RETRY, READINGS_QUEUED};
+use crate::limits::{DRAIN_TIMEOUT, READINGS_QUEUED};
 use crate::local::{self, BindError, LocalServer, LocalSocket};
 use crate::operator::{Desk, Panel, PanelSocket};
-use crate::outbox::{self, Outbox, OutboxError, OutboxHandle};
+use crate::outbox::{OutboxError, OutboxHandle};
+use crate::recent_log::RecentLog;
 use crate::status::{DriverStatus, Status, StatusBoard};
 use crate::status_source::StatusSource;
 use crate::stop::StopSignal;
 use crate::supervise::Supervisor;
-use crate::upkeep::Upkeep;
-use crate::{clock, private_file};
+use crate::trusted_time::TimeKeeper;
+use crate::upkeep::{IdentityWatch, Upkeep};
 
 /// Why the agent doesn't run.
 #[derive(Debug, thiserror::Error)]
@@ -60,57 +62,16 @@ pub enum RunError {
     System(std::io::Error),
 }
 
-/// The outbox in a data folder.
-#[must_use]
-pub fn outbox_path(data_dir: &Path) -> PathBuf {
-    data_dir.join("outbox.redb")
+/// Why the agent has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to stop.
+    Stopped,
+    /// A command has it start again.
+    Restart,
 }
 
-/// Held while an agent uses a data folder; let go by the system when the process ends.
-#[derive(Debug)]
-pub struct DataDirLock(#[expect(dead_code, reason = "the open file is the lock")] File);
-
-/// Takes the data folder, making it when it isn't there.
-///
-/// # Errors
-/// [`RunError::Locked`] when another process has it.
-pub fn lock(data_dir: &Path) -> Result<DataDirLock, RunError> {
-    private_file::make_folder(data_dir)
-        .map_err(|source| RunError::File { path: data_dir.to_owned(), source })?;
-    let path = data_dir.join("agent.lock");
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(|source| RunError::File { path: path.clone(), source })?;
-    match file.try_lock() {
-        Ok(()) => Ok(DataDirLock(file)),
-        Err(TryLockError::WouldBlock) => Err(RunError::Locked(data_dir.to_owned())),
-        Err(TryLockError::Error(source)) => Err(RunError::File { path, source }),
-    }
-}
-
-/// The same, but `status` and `enroll` may have it for a moment: that must not keep a service from
-/// starting, for good as the case may be.
-async fn lock_patiently(data_dir: &Path) -> Result<DataDirLock, RunError> {
-    let patience = Instant::now() + LOCK_PATIENCE;
-    let mut told = false;
-    loop {
-        match lock(data_dir) {
-            Err(RunError::Locked(_)) if Instant::now() < patience => {
-                if !std::mem::replace(&mut told, true) {
-                    tracing::info!("waiting for the data folder, which another program uses");
-                }
-                sleep(LOCK_RETRY).await;
-            }
-            result => return result,
-        }
-    }
-}
-
-/// Runs the agent until it is told to stop.
+/// Runs the agent until it is told to stop, or to start again.
 ///
 /// # Errors
 /// When it can't start; once it runs, it goes on whatever happens.
@@ -118,10 +79,13 @@ pub async fn run(
     config: &Config,
     data_dir: &Path,
     mut stop_signal: StopSignal,
-) -> Result<(), RunError> {
+    log: RecentLog,
+) -> Result<Ended, RunError> {
     let _lock = lock_patiently(data_dir).await?;
-    let (outbox, problem) = open_outbox(config, data_dir)?;
+    let (mut outbox, problem) = open_outbox(config, data_dir)?;
+    let unread = |source| RunError::Outbox { path: outbox_path(data_dir), source };
     let socket = local::bind(data_dir, &config.local)?;
+    let time = TimeKeeper::new(outbox.time_floor().map_err(unread)?);
     let (outbox, outbox_thread) = OutboxHandle::start(outbox).map_err(RunError::System)?;
     let (desk, log_thread) = Desk::start(data_dir, outbox.clone()).map_err(RunError::System)?;
     let board = StatusBoard::new(initial_status(config, problem));
@@ -133,12 +97,34 @@ pub async fn run(
     start_operators_side(source, socket, panel, &mut background);
     background.spawn(ClockWatch::new(outbox.clone()).run());
     let drain = CancellationToken::new();
-    let mut connection =
-        start_connection(config, data_dir, &outbox, &board, &drain, &mut background);
-    let drivers = Drivers::start(config, &outbox, &board);
+    let (orders, inbox, direct) = commands::link();
+    let shared = Shared { outbox: outbox.clone(), board, time };
+    let (mut connection, identity) =
+        shared.connect(config, data_dir, orders, &drain, &mut background);
+    let drivers = Drivers::start(config, &shared.outbox, &shared.board);
+    let (stop, restart) = (CancellationToken::new(), CancellationToken::new());
+    let parts = commands::Parts {
+        outbox: shared.outbox.clone(),
+        identity,
+        board: shared.board.clone(),
+        desk: desk.clone(),
+        drivers: drivers.commands.clone(),
+        time: shared.time.clone(),
+        log,
+        stop: stop.clone(),
+        restart: restart.clone(),
+    };
+    let service = tokio::spawn(CommandService::new(config, parts, inbox, direct).run());
 
-    let reason = stop_signal.wait().await;
+    let (reason, ended) = tokio::select! {
+        reason = stop_signal.wait() => (reason, Ended::Stopped),
+        () = restart.cancelled() => ("restart_agent", Ended::Restart),
+    };
     tracing::info!(reason, "stopping");
+    stop.cancel();
+    if let Err(error) = service.await {
+        tracing::error!(%error, "what carries out orders has failed");
+    }
     drivers.stop().await;
     tell(&outbox, EventType::AgentStopping, object(json!({ "reason": reason }))).await;
     drain.cancel();
@@ -148,10 +134,10 @@ pub async fn run(
         let _ = connection.await;
     }
     background.shutdown().await;
-    drop((desk, outbox));
+    drop((desk, outbox, shared));
     closed("local log", log_thread).await;
     closed("outbox", outbox_thread).await;
-    Ok(())
+    Ok(ended)
 }
 
 /// Opens the panel, if there is to be one. Failing to is told, but stops nothing.
@@ -183,32 +169,45 @@ fn start_operators_side(
     background.spawn(LocalServer { source }.run(socket));
 }
 
-fn start_connection(
-    config: &Config,
-    data_dir: &Path,
-    outbox: &OutboxHandle,
-    board: &StatusBoard,
-    drain: &CancellationToken,
-    background: &mut JoinSet<()>,
-) -> JoinHandle<()> {
-    let (publish, identity) = watch::channel(None);
-    let failing = Arc::new(Notify::new());
-    let upkeep = Upkeep {
-        data_dir: data_dir.to_owned(),
-        publish,
-        failing: Arc::clone(&failing),
-        board: board.clone(),
-    };
-    background.spawn(upkeep.run());
-    let connection = Connection {
-        outbox: outbox.clone(),
-        identity,
-        settings: config.connection_settings(),
-        failing,
-        board: board.clone(),
-        drain: drain.clone(),
-    };
-    tokio::spawn(connection.run())
+/// What many parts use.
+struct Shared {
+    outbox: OutboxHandle,
+    board: StatusBoard,
+    time: TimeKeeper,
+}
+
+impl Shared {
+    /// Starts the connection and the upkeep of the identity; also gives the identity to others.
+    fn connect(
+        &self,
+        config: &Config,
+        data_dir: &Path,
+        orders: OrdersLink,
+        drain: &CancellationToken,
+        background: &mut JoinSet<()>,
+    ) -> (JoinHandle<()>, IdentityWatch) {
+        let (publish, identity) = watch::channel(None);
+        let failing = Arc::new(Notify::new());
+        let upkeep = Upkeep {
+            data_dir: data_dir.to_owned(),
+            publish,
+            failing: Arc::clone(&failing),
+            board: self.board.clone(),
+            time: self.time.clone(),
+        };
+        background.spawn(upkeep.run());
+        let connection = Connection {
+            outbox: self.outbox.clone(),
+            identity: identity.clone(),
+            settings: config.connection_settings(),
+            orders,
+            time: self.time.clone(),
+            failing,
+            board: self.board.clone(),
+            drain: drain.clone(),
+        };
+        (tokio::spawn(connection.run()), identity)
+    }
 }
 
 /// The drivers' tasks and the collector behind them.
@@ -217,7 +216,6 @@ struct Drivers {
     tasks: JoinSet<()>,
     collector: JoinHandle<()>,
     /// Gives them orders.
-    #[allow(dead_code, reason = "for what runs orders")]
     commands: DriverCommands,
 }
 
@@ -272,35 +270,6 @@ async fn tell(outbox: &OutboxHandle, event_type: EventType, data: Map<String, Va
     if let Err(error) = told {
         tracing::warn!(%error, event = name.as_str(), "can't be told");
     }
-}
-
-/// Opens the outbox. A broken file is set aside and a new one begun: a machine that stays silent
-/// for ever would be worse.
-fn open_outbox(config: &Config, data_dir: &Path) -> Result<(Outbox, Option<String>), RunError> {
-    let path = outbox_path(data_dir);
-    let failed = |source| RunError::Outbox { path: path.clone(), source };
-    let emptied = outbox::is_emptied(&path);
-    let error = match Outbox::open(&path, config.outbox_settings()) {
-        Ok(outbox) => {
-            let problem = emptied.then(|| {
-                format!("{} was empty (0 bytes): what waited in it is lost", path.display())
-            });
-            if let Some(problem) = &problem {
-                tracing::warn!("{problem}");
-            }
-            return Ok((outbox, problem));
-        }
-        Err(error) if error.is_lasting() => error,
-        Err(error) => return Err(failed(error)),
-    };
-    let aside = data_dir.join(format!("outbox-broken-{}.redb", clock::now().seconds()));
-    std::fs::rename(&path, &aside)
-        .map_err(|source| RunError::File { path: path.clone(), source })?;
-    let problem =
-        format!("the outbox was broken ({error}); it is set aside as {}", aside.display());
-    tracing::error!("{problem}");
-    let outbox = Outbox::open(&path, config.outbox_settings()).map_err(failed)?;
-    Ok((outbox, Some(problem)))
 }
 
 fn initial_status(config: &Config, problem: Option<String>) -> Status {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use millwright_schemas::wire::events::FaultRaised;
-use millwright_schemas::{MachineId, Timestamp};
+use millwright_schemas::{CommandId, MachineId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::certificates;
@@ -11,6 +11,7 @@ use crate::identity::Identity;
 use crate::operator::DeskShown;
 use crate::outbox::OutboxStatus;
 use crate::signals::AllowedSignals;
+use crate::trusted_time::TimeState;
 
 /// All that `status` shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,8 @@ pub struct Status {
     pub refused_events: u64,
     /// Samples in memory that the disk doesn't take.
     pub unsaved_samples: u64,
+    /// Orders of the platform.
+    pub commands: CommandsStatus,
     /// What waits on the disk.
     pub outbox: Option<OutboxStatus>,
     /// The faults that are active.
@@ -136,6 +139,34 @@ pub struct DriverStatus {
     pub last_error: Option<String>,
 }
 
+/// Orders of the platform.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CommandsStatus {
+    /// Commands that the catalogue offers and the local policy allows.
+    pub offered: usize,
+    /// Commands that aren't over.
+    pub waiting: usize,
+    /// The last one whose turn came.
+    pub last: Option<LastCommand>,
+    /// Messages that weren't the platform's, or not for this machine.
+    pub not_believed: u64,
+    /// How the time is known; `None` while the agent doesn't run.
+    pub time: Option<TimeState>,
+}
+
+/// A command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastCommand {
+    /// Its id.
+    pub id: CommandId,
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub state: String,
+    /// When it came.
+    pub received_at: Timestamp,
+}
+
 /// The operator's panel.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PanelStatus {
@@ -162,6 +193,7 @@ impl Status {
             refused_values: 0,
             refused_events: 0,
             unsaved_samples: 0,
+            commands: CommandsStatus::default(),
             outbox: None,
             active_faults: Vec::new(),
             disk_problem: None,

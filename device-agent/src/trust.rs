@@ -1,11 +1,11 @@
 //! Following what the platform says should be trusted: a chain of signed bundles, each vouched
 //! for by the one before.
 
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use millwright_schemas::wire::trust::{BUNDLE_TYP, Jwks, TrustBundle};
+use millwright_schemas::wire::trust::{BUNDLE_TYP, TrustBundle};
 
 use crate::certificates::{self, CertificateError};
 use crate::identity::Trust;
+use crate::orders::{Refusal, verify_payload};
 
 /// Why a bundle isn't believed. What was trusted before stays.
 #[derive(Debug, thiserror::Error)]
@@ -58,33 +58,17 @@ pub fn follow(trust: &Trust, bundles: &[String]) -> (Trust, Option<TrustError>) 
 
 fn next(trust: &Trust, jws: &str) -> Result<Trust, TrustError> {
     let expected = trust.version + 1;
-    let form = |reason: String| TrustError::Form { expected, reason };
-    let header = jsonwebtoken::decode_header(jws).map_err(|error| form(error.to_string()))?;
-    if header.alg != Algorithm::EdDSA {
-        return Err(form(format!("algorithm {:?}", header.alg)));
-    }
-    // A command or a time signed by the same key must never pass for a bundle.
-    if header.typ.as_deref() != Some(BUNDLE_TYP) {
-        return Err(form(format!("typ {:?}", header.typ)));
-    }
-    let kid = header.kid.ok_or_else(|| form("no kid".to_owned()))?;
-    let key = decoding_key(&trust.command_keys, &kid).ok_or(TrustError::Signature { expected })?;
-    let mut validation = Validation::new(Algorithm::EdDSA);
-    validation.required_spec_claims.clear();
-    validation.validate_exp = false;
-    validation.validate_aud = false;
-    let bundle = jsonwebtoken::decode::<TrustBundle>(jws, &key, &validation)
-        .map_err(|error| match error.kind() {
-            jsonwebtoken::errors::ErrorKind::InvalidSignature => TrustError::Signature { expected },
-            _ => form(error.to_string()),
-        })?
-        .claims;
+    let bundle: TrustBundle =
+        verify_payload(jws, BUNDLE_TYP, &trust.command_keys).map_err(|refusal| match refusal {
+            Refusal::Signature => TrustError::Signature { expected },
+            other => TrustError::Form { expected, reason: other.to_string() },
+        })?;
     if bundle.version != expected {
         return Err(TrustError::Order { expected, found: bundle.version });
     }
     if bundle.command_keys.keys.is_empty() {
         // Nothing could ever follow it.
-        return Err(form("it has no keys".to_owned()));
+        return Err(TrustError::Form { expected, reason: "it has no keys".to_owned() });
     }
     certificates::parse_bundle(&bundle.ca_certificates, "the CA bundle")
         .map_err(|source| TrustError::Authorities { version: expected, source })?;
@@ -95,21 +79,13 @@ fn next(trust: &Trust, jws: &str) -> Result<Trust, TrustError> {
     })
 }
 
-fn decoding_key(keys: &Jwks, kid: &str) -> Option<DecodingKey> {
-    let key = keys.keys.iter().find(|key| key.kid == kid)?;
-    if key.kty != "OKP" || key.crv != "Ed25519" {
-        return None;
-    }
-    DecodingKey::from_ed_components(&key.x).ok()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use jsonwebtoken::{EncodingKey, Header};
-    use millwright_schemas::wire::trust::Jwk;
+    use jsonwebtoken::{Algorithm, EncodingKey, Header};
+    use millwright_schemas::wire::trust::{Jwk, Jwks};
     use rcgen::{KeyPair, PKCS_ED25519};
 
     use super::*;

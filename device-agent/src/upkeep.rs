@@ -17,6 +17,7 @@ use crate::limits::{
 use crate::renew::{RenewError, renew};
 use crate::status::StatusBoard;
 use crate::trust;
+use crate::trusted_time::TimeKeeper;
 use crate::{certificates, clock};
 
 /// The identity as it is now; `None` until the machine is enrolled.
@@ -32,6 +33,8 @@ pub struct Upkeep {
     pub failing: Arc<Notify>,
     /// Shows what went wrong.
     pub board: StatusBoard,
+    /// How old a certificate is.
+    pub time: TimeKeeper,
 }
 
 impl Upkeep {
@@ -129,7 +132,7 @@ impl Upkeep {
 
     fn needs_renewal(&self, identity: &Identity) -> bool {
         match certificates::validity(&identity.certificate) {
-            Ok(validity) => clock::now() >= validity.renew_at(),
+            Ok(validity) => self.time.clock_or_floor() >= validity.renew_at(),
             Err(error) => {
                 self.problem(&error);
                 false

@@ -5,22 +5,30 @@ use std::path::Path;
 
 use millwright_schemas::wire::events::{FaultCleared, FaultRaised, Severity};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::arguments::{
     Arguments, Command, EnrollArguments, FaultCommand, RunArguments, StatusArguments, Target,
 };
 use super::{Exit, consent, output};
 use crate::config::Config;
+use crate::data_folder;
 use crate::enroll::{Enrolment, enroll};
 use crate::identity::Identity;
 use crate::local::{self, Answer, BindError, LocalError, Request};
 use crate::outbox::Outbox;
-use crate::run::{self, RunError};
+use crate::recent_log::RecentLog;
+use crate::restart::restart;
+use crate::run::{self, Ended, RunError};
 use crate::status::{MachineStatus, Status};
 use crate::stop::StopSignal;
 
 /// Threads for what blocks: name resolution, and the outbox's closing.
 const BLOCKING_THREADS: usize = 4;
+
+/// How long work that blocks may hold up the end.
+const SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Does it, and says so.
 #[must_use]
@@ -54,16 +62,22 @@ pub(super) fn failed(error: &dyn Error, exit: Exit) -> Exit {
     exit
 }
 
-fn log(filter: &str) {
+/// Logs to standard error; the last lines are kept.
+fn log(filter: &str) -> RecentLog {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    // Only the first call of a process sets it; there is only one.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let recent = RecentLog::default();
+    let standard_error = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         // Nobody reads standard error any more: telling that there would end the agent.
-        .log_internal_errors(false)
-        .try_init();
+        .log_internal_errors(false);
+    let kept = tracing_subscriber::fmt::layer()
+        .with_writer(recent.clone())
+        .with_ansi(false)
+        .log_internal_errors(false);
+    // Only the first call of a process sets it; there is only one.
+    let _ = tracing_subscriber::registry().with(filter).with(standard_error).with(kept).try_init();
+    recent
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
@@ -78,7 +92,7 @@ fn enroll_machine(arguments: EnrollArguments) -> Exit {
     let data_dir = arguments.data.data_dir;
     // Replacing an identity under a running agent would mix two machines' data.
     let _lock = if arguments.force {
-        match run::lock(&data_dir) {
+        match data_folder::lock(&data_dir) {
             Ok(lock) => Some(lock),
             Err(error @ RunError::Locked(_)) => return failed(&error, Exit::Locked),
             Err(error) => return failed(&error, Exit::Failed),
@@ -121,17 +135,24 @@ fn run_agent(arguments: &RunArguments) -> Exit {
             return failed(&error, Exit::Usage);
         }
     }
-    log(&config.log_level);
+    let log = log(&config.log_level);
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error, Exit::Failed),
     };
     let agent = async {
         let signals = StopSignal::new(arguments.stop_on_eof).map_err(RunError::System)?;
-        run::run(&config, &arguments.data.data_dir, signals).await
+        run::run(&config, &arguments.data.data_dir, signals, log).await
     };
-    match runtime.block_on(agent) {
-        Ok(()) => Exit::Done,
+    let ended = runtime.block_on(agent);
+    // Nothing of this life may hold on to what the next one needs, nor a hanging disk hold it up.
+    runtime.shutdown_timeout(SHUTDOWN);
+    match ended {
+        Ok(Ended::Stopped) => Exit::Done,
+        Ok(Ended::Restart) => match restart() {
+            Ok(never) => match never {},
+            Err(error) => failed(&error, Exit::Failed),
+        },
         Err(error @ (RunError::Locked(_) | RunError::Local(BindError::InUse(_)))) => {
             failed(&error, Exit::Locked)
         }
@@ -210,12 +231,12 @@ fn status_of_files(data_dir: &Path) -> Status {
 }
 
 fn read_outbox(data_dir: &Path, status: &mut Status) -> Result<(), Box<dyn Error>> {
-    let path = run::outbox_path(data_dir);
+    let path = data_folder::outbox_path(data_dir);
     if !path.try_exists()? {
         return Ok(());
     }
     // An outbox that a killed agent left is repaired on opening: not beside a starting one.
-    let _lock = run::lock(data_dir)?;
+    let _lock = data_folder::lock(data_dir)?;
     let mut outbox = Outbox::inspect(&path)?;
     status.outbox = Some(outbox.status()?);
     status.active_faults = outbox.active_faults()?;

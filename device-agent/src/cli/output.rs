@@ -6,7 +6,8 @@ use millwright_schemas::Timestamp;
 use serde::Serialize;
 
 use crate::operator::{DeskShown, OrderShown};
-use crate::status::{ConnectionState, DriverState, Status};
+use crate::status::{CommandsStatus, ConnectionState, DriverState, LastCommand, Status};
+use crate::trusted_time::TimeState;
 
 /// One line on standard output.
 #[allow(clippy::print_stdout, reason = "this is the command line's answer")]
@@ -61,6 +62,13 @@ pub(super) fn describe(status: &Status) -> String {
     }
     if status.running {
         line("Connection", connection(status));
+    }
+    if status.running {
+        line("Commands", commands(&status.commands));
+    }
+    if let Some(last) = &status.commands.last {
+        let LastCommand { id, name, state, received_at } = last;
+        line("Last command", format!("{name} {state}, received {received_at} ({id})"));
     }
     for text in status.panel.url.iter().chain(&status.panel.problem) {
         line("Panel", text.clone());
@@ -117,6 +125,22 @@ pub(super) fn describe(status: &Status) -> String {
         line("Problem", problem.clone());
     }
     text
+}
+
+fn commands(commands: &CommandsStatus) -> String {
+    let time = match commands.time {
+        Some(TimeState::Signed) => "the platform has signed it",
+        Some(TimeState::Clock) => "as this computer's clock says",
+        Some(TimeState::Asked) => "the platform is asked",
+        Some(TimeState::Unknown) => "not known for certain, so that nothing is done",
+        None => "not looked at",
+    };
+    let CommandsStatus { offered, waiting, not_believed, .. } = commands;
+    let strangers = match not_believed {
+        0 => String::new(),
+        count => format!("; {count} messages weren't believed"),
+    };
+    format!("{offered} offered, {waiting} not over; time: {time}{strangers}")
 }
 
 fn connection(status: &Status) -> String {

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use crate::limits::{IN_FLIGHT_BYTES, IN_FLIGHT_MESSAGES};
+use crate::limits::{IN_FLIGHT_BYTES, IN_FLIGHT_MESSAGES, NOTICES_IN_FLIGHT};
 use crate::outbox::Topic;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Message {
-    topic: Topic,
-    seq: u64,
+    /// Its place in the outbox; `None`: it has none, and nothing of it is kept.
+    place: Option<(Topic, u64)>,
     bytes: usize,
 }
 
@@ -24,6 +24,8 @@ pub(super) struct InFlight {
     /// Per topic: the last one that was queued.
     last: [u64; 2],
     bytes: usize,
+    /// Messages that aren't in the outbox.
+    notices: usize,
 }
 
 const fn index(topic: Topic) -> usize {
@@ -55,10 +57,22 @@ impl InFlight {
 
     /// A message was given to the client. The client keeps the order.
     pub(super) fn queue(&mut self, topic: Topic, seq: u64, bytes: usize) {
-        self.queued.push_back(Message { topic, seq, bytes });
+        self.queued.push_back(Message { place: Some((topic, seq)), bytes });
         self.open[index(topic)].insert(seq);
         self.last[index(topic)] = seq;
         self.bytes += bytes;
+    }
+
+    /// The same for a message that isn't in the outbox.
+    pub(super) fn queue_notice(&mut self, bytes: usize) {
+        self.queued.push_back(Message { place: None, bytes });
+        self.bytes += bytes;
+        self.notices += 1;
+    }
+
+    /// Whether a message that isn't in the outbox may be queued now.
+    pub(super) const fn takes_notice(&self) -> bool {
+        self.notices < NOTICES_IN_FLIGHT
     }
 
     /// The client sends the oldest queued message under this packet id. False: it sends
@@ -70,12 +84,18 @@ impl InFlight {
         }
     }
 
-    /// The platform has this message. False: it was never sent.
-    pub(super) fn acknowledged(&mut self, packet_id: u16) -> bool {
-        let Some(message) = self.sent.remove(&packet_id) else { return false };
-        self.open[index(message.topic)].remove(&message.seq);
+    /// The platform has this message; gives whether it is from the outbox. `None`: it was never
+    /// sent.
+    pub(super) fn acknowledged(&mut self, packet_id: u16) -> Option<bool> {
+        let message = self.sent.remove(&packet_id)?;
+        match message.place {
+            Some((topic, seq)) => {
+                self.open[index(topic)].remove(&seq);
+            }
+            None => self.notices -= 1,
+        }
         self.bytes -= message.bytes;
-        true
+        Some(message.place.is_some())
     }
 
     /// Everything of the topic up to here is acknowledged, of what was queued.
@@ -103,15 +123,30 @@ mod tests {
             assert!(window.sent(packet_id));
         }
         assert!(!window.sent(5), "nothing more was queued");
-        assert!(window.acknowledged(2));
+        assert_eq!(window.acknowledged(2), Some(true));
         assert_eq!(window.complete_through(Topic::Telemetry), 4);
-        assert!(window.acknowledged(1));
+        assert_eq!(window.acknowledged(1), Some(true));
         assert_eq!(window.complete_through(Topic::Telemetry), 6);
-        assert!(!window.acknowledged(1), "twice");
-        assert!(window.acknowledged(4));
+        assert_eq!(window.acknowledged(1), None, "twice");
+        assert_eq!(window.acknowledged(4), Some(true));
         assert_eq!(window.complete_through(Topic::Events), 2);
-        assert!(window.acknowledged(3) && window.is_empty());
+        assert!(window.acknowledged(3).is_some() && window.is_empty());
         assert_eq!(window.complete_through(Topic::Telemetry), 7);
+        assert_eq!(window.room(), (IN_FLIGHT_MESSAGES, IN_FLIGHT_BYTES));
+    }
+
+    #[test]
+    fn a_notice_takes_room_but_removes_nothing() {
+        let mut window = InFlight::default();
+        window.queue(Topic::Events, 1, 10);
+        window.queue_notice(10);
+        window.queue(Topic::Events, 2, 10);
+        assert!((1..=3).all(|packet_id| window.sent(packet_id)));
+        assert_eq!(window.acknowledged(2), Some(false));
+        assert_eq!(window.complete_through(Topic::Events), 0);
+        assert_eq!(window.acknowledged(1), Some(true));
+        assert_eq!(window.complete_through(Topic::Events), 1);
+        assert!(window.acknowledged(3).is_some() && window.is_empty());
         assert_eq!(window.room(), (IN_FLIGHT_MESSAGES, IN_FLIGHT_BYTES));
     }
 
@@ -120,7 +155,7 @@ mod tests {
         let mut window = InFlight::default();
         window.queue(Topic::Events, 1, IN_FLIGHT_BYTES * 2);
         assert_eq!(window.room(), (0, 0));
-        assert!(window.sent(1) && window.acknowledged(1));
+        assert!(window.sent(1) && window.acknowledged(1).is_some());
         for seq in 0..IN_FLIGHT_MESSAGES as u64 {
             window.queue(Topic::Telemetry, seq + 1, 1);
         }

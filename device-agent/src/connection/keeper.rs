@@ -12,10 +12,12 @@ use super::in_flight::InFlight;
 use super::link::Link;
 use super::session::{Session, SessionEnd, SessionError};
 use crate::clock;
+use crate::commands::OrdersLink;
 use crate::identity::Identity;
 use crate::limits::STABLE_AFTER;
 use crate::outbox::OutboxHandle;
 use crate::status::{ConnectionState, MachineStatus, StatusBoard};
+use crate::trusted_time::TimeKeeper;
 use crate::upkeep::IdentityWatch;
 
 /// Times of the connection.
@@ -37,6 +39,10 @@ pub struct Connection {
     pub identity: IdentityWatch,
     /// Times.
     pub settings: ConnectionSettings,
+    /// What carries out orders.
+    pub orders: OrdersLink,
+    /// At what time certificates are checked.
+    pub time: TimeKeeper,
     /// Rung when an attempt fails.
     pub failing: Arc<Notify>,
     /// Shows how it is.
@@ -86,10 +92,10 @@ impl Connection {
     }
 
     async fn connect(
-        &self,
+        &mut self,
         identity: Arc<Identity>,
     ) -> (Result<SessionEnd, SessionError>, Option<Instant>) {
-        let link = match Link::open(&identity, self.settings.keep_alive) {
+        let link = match Link::open(&identity, &self.time, self.settings.keep_alive) {
             Ok(link) => link,
             Err(error) => return (Err(error.into()), None),
         };
@@ -100,6 +106,7 @@ impl Connection {
             updates: self.identity.clone(),
             drain: &self.drain,
             link,
+            orders: &mut self.orders,
             window: InFlight::default(),
             exhausted: false,
             unremoved: 0,
@@ -109,6 +116,7 @@ impl Connection {
             connected: None,
         };
         let ended = session.run().await;
+        session.orders.disconnected();
         // What is acknowledged needn't be sent again, whatever the reason for the end.
         if let Err(error) = session.remove().await {
             tracing::warn!(%error, "acknowledged messages stay on the disk for now");

@@ -14,12 +14,16 @@ use rumqttc::{
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::commands::Notice;
 use crate::identity::{Identity, IdentityError};
-use crate::limits::{CONNECT_TIMEOUT, IN_FLIGHT_MESSAGES, MQTT_EVENTS, PACKET_BYTES};
+use crate::limits::{
+    CONNECT_TIMEOUT, IN_FLIGHT_MESSAGES, MQTT_EVENTS, NOTICES_IN_FLIGHT, PACKET_BYTES,
+};
 use crate::outbox::{Topic, Waiting};
+use crate::trusted_time::TimeKeeper;
 
-/// Room in the client's queue besides the window: subscribe and disconnect.
-const CONTROL_PACKETS: usize = 4;
+/// Room in the client's queue besides the window: subscribe, disconnect and notices.
+const CONTROL_PACKETS: usize = 4 + NOTICES_IN_FLIGHT;
 
 /// The client takes nothing more: its queue is larger than the window, so it has ended.
 #[derive(Debug, thiserror::Error)]
@@ -37,20 +41,26 @@ pub(super) struct Link {
 
 impl Link {
     /// Starts connecting; the first event tells how that went.
-    pub(super) fn open(identity: &Identity, keep_alive: Duration) -> Result<Self, IdentityError> {
+    pub(super) fn open(
+        identity: &Identity,
+        time: &TimeKeeper,
+        keep_alive: Duration,
+    ) -> Result<Self, IdentityError> {
         let machine = identity.machine_id;
         let mut options =
             MqttOptions::new(machine.to_string(), identity.mqtt.host.clone(), identity.mqtt.port);
         options
             .set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(
-                identity.tls_client()?,
+                identity.tls_client(time)?,
             )))
             .set_clean_session(true)
             .set_keep_alive(keep_alive)
             .set_max_packet_size(PACKET_BYTES, PACKET_BYTES)
             // Packet ids go round within this number; twice the window, so that an id is free
             // again before its turn comes.
-            .set_inflight(u16::try_from(IN_FLIGHT_MESSAGES * 2).unwrap_or(u16::MAX));
+            .set_inflight(
+                u16::try_from((IN_FLIGHT_MESSAGES + NOTICES_IN_FLIGHT) * 2).unwrap_or(u16::MAX),
+            );
         let (client, mut event_loop) =
             AsyncClient::new(options, IN_FLIGHT_MESSAGES + CONTROL_PACKETS);
         let mut network = NetworkOptions::new();
@@ -92,6 +102,13 @@ impl Link {
         };
         self.client
             .try_publish(name, QoS::AtLeastOnce, false, message.payload)
+            .map_err(|_| LinkClosed)
+    }
+
+    /// Queues an event that isn't in the outbox.
+    pub(super) fn publish_notice(&self, notice: Notice) -> Result<(), LinkClosed> {
+        self.client
+            .try_publish(&self.topics[0], QoS::AtLeastOnce, false, notice)
             .map_err(|_| LinkClosed)
     }
 

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rumqttc::{Event, Outgoing, Packet, SubscribeReasonCode};
+use millwright_schemas::limits::DOWN_MESSAGE_MAX_BYTES;
+use millwright_schemas::topics;
+use rumqttc::{Event, Outgoing, Packet, Publish, SubscribeReasonCode};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::in_flight::InFlight;
 use super::link::{Link, LinkClosed};
 use crate::clock;
+use crate::commands::{Notice, OrderMessage, OrdersLink};
 use crate::identity::{Identity, IdentityError};
 use crate::limits::{ACKNOWLEDGE_TIMEOUT, LOSS_REPORT_INTERVAL, REMOVE_AFTER, REMOVE_AT};
 use crate::outbox::{OutboxError, OutboxHandle, Topic};
@@ -53,6 +56,8 @@ pub(super) struct Session<'a> {
     pub(super) updates: IdentityWatch,
     pub(super) drain: &'a CancellationToken,
     pub(super) link: Link,
+    /// Takes orders, and has more to tell than the outbox.
+    pub(super) orders: &'a mut OrdersLink,
     pub(super) window: InFlight,
     /// Nothing more waits in the outbox, as of the last look.
     pub(super) exhausted: bool,
@@ -82,6 +87,7 @@ impl Session<'_> {
             status.connection.last_error = None;
         });
         self.link.subscribe()?;
+        self.orders.connected();
         let mut report_at = Instant::now();
         let mut draining = false;
         loop {
@@ -97,6 +103,9 @@ impl Session<'_> {
             tokio::select! {
                 event = self.link.next() => self.handle(&event.map_err(SessionError::Mqtt)?)?,
                 () = self.outbox.changed() => self.exhausted = false,
+                notice = self.orders.notice(), if self.window.takes_notice() => {
+                    self.publish_notice(notice)?;
+                }
                 () = sleep_until(self.remove_at.unwrap_or(report_at)), if self.remove_at.is_some() => {
                     self.remove().await?;
                 }
@@ -174,23 +183,47 @@ impl Session<'_> {
             }
             Event::Incoming(Packet::PubAck(ack)) => {
                 let known = self.window.acknowledged(ack.pkid);
-                known.then_some(()).ok_or(SessionError::UnknownPacket(ack.pkid))?;
+                let kept = known.ok_or(SessionError::UnknownPacket(ack.pkid))?;
                 self.progress = Instant::now();
-                self.unremoved += 1;
-                self.remove_at.get_or_insert_with(|| Instant::now() + REMOVE_AFTER);
-                self.board.update(|status| status.connection.acknowledged += 1);
+                if kept {
+                    self.unremoved += 1;
+                    self.remove_at.get_or_insert_with(|| Instant::now() + REMOVE_AFTER);
+                    self.board.update(|status| status.connection.acknowledged += 1);
+                }
             }
             Event::Incoming(Packet::SubAck(ack))
                 if ack.return_codes.contains(&SubscribeReasonCode::Failure) =>
             {
                 tracing::error!("the platform refuses the subscription: no orders will come");
             }
-            Event::Incoming(Packet::Publish(publish)) => {
-                tracing::debug!(topic = publish.topic, "an order that this version doesn't know");
-            }
+            Event::Incoming(Packet::Publish(publish)) => self.receive(publish),
             _ => {}
         }
         Ok(())
+    }
+
+    /// Hands a message to what carries out orders. Whether it is one is looked at there.
+    fn receive(&self, publish: &Publish) {
+        let own = self.identity.machine_id;
+        match topics::parse_down(&publish.topic) {
+            Ok((machine, channel))
+                if machine == own && publish.payload.len() <= DOWN_MESSAGE_MAX_BYTES =>
+            {
+                self.orders.received(OrderMessage { channel, payload: publish.payload.clone() });
+            }
+            _ => {
+                tracing::debug!(bytes = publish.payload.len(), "no order for this machine");
+                self.board.update(|status| status.commands.not_believed += 1);
+            }
+        }
+    }
+
+    fn publish_notice(&mut self, notice: Notice) -> Result<(), SessionError> {
+        if self.window.is_empty() {
+            self.progress = Instant::now();
+        }
+        self.window.queue_notice(notice.len());
+        Ok(self.link.publish_notice(notice)?)
     }
 
     /// Removes from the disk what is acknowledged without a hole.

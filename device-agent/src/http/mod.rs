@@ -5,3 +5,4 @@ mod verifier;
 
 pub use client::{Client, HttpError, Reply};
 pub use verifier::Pins;
+pub(crate) use verifier::Verifier;

@@ -1,6 +1,7 @@
 //! TLS trust of the HTTP calls: a public CA, or the platform's own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -21,7 +22,7 @@ pub enum Pins {
 
 /// Believes a server whose chain ends at a CA of the system or at a pinned one.
 #[derive(Debug)]
-pub(super) struct Verifier {
+pub(crate) struct Verifier {
     system: Option<Arc<WebPkiServerVerifier>>,
     pins: Pins,
     provider: Arc<CryptoProvider>,
@@ -29,11 +30,16 @@ pub(super) struct Verifier {
 
 impl Verifier {
     /// With the system's CAs; a system without any (a small container) is fine.
-    pub(super) fn new(pins: Pins, provider: Arc<CryptoProvider>) -> Self {
+    pub(crate) fn new(pins: Pins, provider: Arc<CryptoProvider>) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         let system = build(roots, &provider);
         Self { system, pins, provider }
+    }
+
+    /// Without the system's CAs.
+    pub(crate) const fn pinned_only(pins: Pins, provider: Arc<CryptoProvider>) -> Self {
+        Self { system: None, pins, provider }
     }
 
     fn pinned<'a>(&'a self, sent: &'a [CertificateDer<'a>]) -> Vec<&'a CertificateDer<'a>> {
@@ -45,6 +51,22 @@ impl Verifier {
             Pins::Certificates(certificates) => certificates.iter().collect(),
         }
     }
+}
+
+/// The time at which a chain is checked. One that hasn't begun yet says that the machine's clock
+/// is behind, for example at 1970, and is no reason not to talk; one that has ended is.
+fn not_before_its_beginning(
+    now: UnixTime,
+    end_entity: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+) -> UnixTime {
+    let begins = |certificate: &CertificateDer<'_>| {
+        let from = certificates::validity_of(certificate).ok()?.from.seconds();
+        u64::try_from(from).ok()
+    };
+    let latest = std::iter::once(end_entity).chain(intermediates).filter_map(begins).max();
+    let latest = UnixTime::since_unix_epoch(Duration::from_secs(latest.unwrap_or_default()));
+    now.max(latest)
 }
 
 fn build(
@@ -63,6 +85,7 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        let now = not_before_its_beginning(now, end_entity, intermediates);
         let verify = |verifier: &WebPkiServerVerifier| {
             verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         };
@@ -154,5 +177,28 @@ mod tests {
         let other_name = server("other.test");
         let pin = Pins::Fingerprint(certificates::fingerprint(&other_name.ca));
         assert!(!verify(pin, &other_name.own, &[other_name.ca]));
+    }
+
+    #[test]
+    fn a_clock_at_1970_is_no_reason_not_to_talk_but_the_end_of_a_certificate_is() {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "CA");
+        let key = KeyPair::generate().unwrap();
+        let ca = params.self_signed(&key).unwrap().der().clone();
+        let issuer = Issuer::new(params, key);
+        let own_key = KeyPair::generate().unwrap();
+        let mut own = CertificateParams::new(["example.test".to_owned()]).unwrap();
+        own.not_before = rcgen::date_time_ymd(2026, 1, 1);
+        own.not_after = rcgen::date_time_ymd(2027, 1, 1);
+        let own = own.signed_by(&own_key, &issuer).unwrap().der().clone();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = Verifier::pinned_only(Pins::Certificates(vec![ca]), provider);
+        let name = ServerName::try_from("example.test").unwrap();
+        for (seconds, good) in [(0, true), (1_780_000_000, true), (1_900_000_000, false)] {
+            let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+            let verified = verifier.verify_server_cert(&own, &[], &name, &[], now);
+            assert_eq!(verified.is_ok(), good, "{seconds}: {verified:?}");
+        }
     }
 }

@@ -64,11 +64,13 @@ pub(super) fn encode<T: Serialize>(row: &T) -> Result<Vec<u8>, OutboxError> {
 
 /// The tables of a write transaction.
 pub(super) struct Batch<'txn> {
+    /// For the ledger's tables, which few transactions need.
+    pub(super) txn: &'txn WriteTransaction,
     pub(super) topics: [Table<'txn, u64, &'static [u8]>; 2],
     signals: Table<'txn, &'static str, i64>,
     checkpoints: Table<'txn, &'static str, &'static [u8]>,
     pub(super) faults: Table<'txn, (&'static str, &'static str), &'static [u8]>,
-    state: Table<'txn, &'static str, &'static [u8]>,
+    pub(super) state: Table<'txn, &'static str, &'static [u8]>,
     pub(super) counters: Counters,
     pub(super) settings: OutboxSettings,
 }
@@ -82,6 +84,7 @@ impl<'txn> Batch<'txn> {
         let state = txn.open_table(tables::STATE)?;
         let counters = Counters::read(&state)?.unwrap_or_else(Counters::new);
         Ok(Self {
+            txn,
             topics: [txn.open_table(tables::EVENTS)?, txn.open_table(tables::TELEMETRY)?],
             signals: txn.open_table(tables::SIGNALS)?,
             checkpoints: txn.open_table(tables::CHECKPOINTS)?,

@@ -2,6 +2,10 @@
 
 use std::io::ErrorKind;
 
+use millwright_schemas::CommandId;
+
+use crate::orders::Illegal;
+
 /// Why the outbox didn't do it. Nothing is half-done.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
@@ -36,6 +40,12 @@ pub enum OutboxError {
         /// The bound.
         max: usize,
     },
+    /// The ledger holds no such command.
+    #[error("command {0} isn't in the ledger")]
+    UnknownCommand(CommandId),
+    /// A command isn't where this could happen to it.
+    #[error(transparent)]
+    Command(#[from] Illegal),
     /// A stored row isn't what this version writes.
     #[error("the outbox holds something this version can't read: {0}")]
     Corrupt(String),

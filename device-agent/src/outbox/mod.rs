@@ -2,11 +2,15 @@
 //!
 //! "Taken" means committed here. Messages are numbered without gaps per topic; what has to be
 //! dropped because the outbox is full is told to the platform with its numbers.
+//!
+//! The ledger of commands is in the same file, so that what is known of a command and the event
+//! that tells it are one transaction.
 
 mod batch;
 mod error;
 mod faults;
 mod handle;
+mod ledger;
 mod losses;
 mod message;
 mod open;

@@ -74,7 +74,9 @@ impl Outbox {
     pub fn open_with(open: OpenDatabase, settings: OutboxSettings) -> Result<Self, OutboxError> {
         let database = open()?;
         let txn = database.begin_write()?;
-        let counters = Batch::open(&txn, settings)?.finish()?;
+        let mut batch = Batch::open(&txn, settings)?;
+        batch.open_ledger()?;
+        let counters = batch.finish()?;
         txn.commit()?;
         Ok(Self {
             open,
@@ -279,7 +281,7 @@ impl Outbox {
 
     /// Runs one transaction. After a failed write the database is opened anew, and when the
     /// commit took effect all the same, the call has succeeded.
-    fn write<R>(
+    pub(super) fn write<R>(
         &mut self,
         work: impl FnOnce(&mut Batch<'_>) -> Result<R, OutboxError>,
     ) -> Result<R, OutboxError> {
@@ -323,7 +325,7 @@ impl Outbox {
         }
     }
 
-    fn read<R>(
+    pub(super) fn read<R>(
         &mut self,
         work: impl FnOnce(&Database) -> Result<R, OutboxError>,
     ) -> Result<R, OutboxError> {

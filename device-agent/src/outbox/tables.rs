@@ -16,5 +16,15 @@ pub(super) const FAULTS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinit
 /// Numbers that change with every transaction; one row, [`super::batch::Counters`] as JSON.
 pub(super) const STATE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("state");
 
+/// Commands in the ledger: number of their arrival → [`crate::orders::Entry`] as JSON.
+pub(super) const LEDGER: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("ledger");
+/// Command → its number in [`LEDGER`].
+pub(super) const LEDGER_NUMBERS: TableDefinition<'_, u128, u64> =
+    TableDefinition::new("ledger_numbers");
+
 /// Key of the counters in [`STATE`].
 pub(super) const COUNTERS: &str = "counters";
+/// Key of the ledger's head in [`STATE`].
+pub(super) const LEDGER_HEAD: &str = "ledger";
+/// Key of the latest signed time in [`STATE`].
+pub(super) const TIME_FLOOR: &str = "time_floor";

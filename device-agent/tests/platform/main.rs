@@ -106,13 +106,13 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Number and type of each event of a connection.
+/// Number and type of each event of the outbox on a connection.
 fn told(connection: &mqtt::Connection) -> Vec<(u64, String)> {
     let events = connection.published.iter().filter(|(topic, _)| topic.ends_with("/up/events"));
     events
-        .map(|(_, payload)| {
+        .filter_map(|(_, payload)| {
             let event = events::decode(payload).unwrap();
-            (event.seq.unwrap(), event.event_type.as_str().to_owned())
+            Some((event.seq?, event.event_type.as_str().to_owned()))
         })
         .collect()
 }

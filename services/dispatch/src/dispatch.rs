@@ -33,10 +33,17 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Dispatch(Arc<Inner>);
 
+/// When something was last handed over.
+#[derive(Debug, Clone, Copy, Default)]
+struct HandedOver {
+    command: Option<Timestamp>,
+    cancel: Option<Timestamp>,
+}
+
 struct Inner {
     parts: Parts,
     /// When orders about open commands were last handed over; forgotten when they end.
-    handed_over: Mutex<HashMap<CommandId, Timestamp>>,
+    handed_over: Mutex<HashMap<CommandId, HandedOver>>,
 }
 
 impl Dispatch {
@@ -151,7 +158,7 @@ impl Dispatch {
         } else {
             tx.commit().await?;
         }
-        self.remember(stored.command.id, now);
+        self.lock().entry(stored.command.id).or_default().command = Some(now);
         self.hand_over(order);
         Ok(())
     }
@@ -160,7 +167,7 @@ impl Dispatch {
         let stored = commands::get(self.store(), Scope::Platform, id).await?;
         if stored.command.cancel_requested {
             let order = self.sign_cancel(&stored, now)?;
-            self.remember(id, now);
+            self.lock().entry(id).or_default().cancel = Some(now);
             self.hand_over(order);
         }
         Ok(())
@@ -186,20 +193,17 @@ impl Dispatch {
         }
     }
 
-    fn remember(&self, id: CommandId, now: Timestamp) {
-        self.lock().insert(id, now);
-    }
-
-    /// When commands were last handed over, where this process has done it.
+    /// When commands and their cancellations were last handed over, where this process has done it.
     pub(crate) fn recall(&self, open: &mut [Standing]) {
         let handed_over = self.lock();
         for command in open {
-            command.handed_over_at =
-                handed_over.get(&command.id).copied().or(command.handed_over_at);
+            let last = handed_over.get(&command.id).copied().unwrap_or_default();
+            command.handed_over_at = last.command.or(command.handed_over_at);
+            command.cancel_handed_over_at = last.cancel;
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<CommandId, Timestamp>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<CommandId, HandedOver>> {
         // Nothing panics while it is held.
         self.0.handed_over.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,3 +7,4 @@ mod signals;
 
 pub use config::HostConfig;
 pub use driver::HostDriver;
+pub(crate) use os::Computer;

@@ -9,41 +9,41 @@ use sysinfo::{
 
 /// What the computer says at one time. Bytes, percent, degrees Celsius, seconds.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Snapshot {
+pub(crate) struct Snapshot {
     /// Busy share of all processors since the last measurement; none at the first one.
-    pub(super) cpu_load_percent: Option<f64>,
-    pub(super) load_1m: Option<f64>,
-    pub(super) memory_used: u64,
-    pub(super) memory_total: u64,
-    pub(super) swap_used: u64,
-    pub(super) swap_total: u64,
+    pub(crate) cpu_load_percent: Option<f64>,
+    pub(crate) load_1m: Option<f64>,
+    pub(crate) memory_used: u64,
+    pub(crate) memory_total: u64,
+    pub(crate) swap_used: u64,
+    pub(crate) swap_total: u64,
     /// Sorted by mount point.
-    pub(super) disks: Vec<Disk>,
+    pub(crate) disks: Vec<Disk>,
     /// Sensor and temperature, sorted by sensor.
-    pub(super) temperatures: Vec<(String, f64)>,
+    pub(crate) temperatures: Vec<(String, f64)>,
     /// Sorted by interface.
-    pub(super) interfaces: Vec<Interface>,
-    pub(super) uptime_s: Option<u64>,
+    pub(crate) interfaces: Vec<Interface>,
+    pub(crate) uptime_s: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Disk {
-    pub(super) mount: String,
-    pub(super) total: u64,
-    pub(super) available: u64,
-    pub(super) read_only: bool,
+pub(crate) struct Disk {
+    pub(crate) mount: String,
+    pub(crate) total: u64,
+    pub(crate) available: u64,
+    pub(crate) read_only: bool,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Interface {
-    pub(super) name: String,
+pub(crate) struct Interface {
+    pub(crate) name: String,
     /// Since the last measurement; none at the first one.
-    pub(super) received_per_s: Option<f64>,
-    pub(super) sent_per_s: Option<f64>,
+    pub(crate) received_per_s: Option<f64>,
+    pub(crate) sent_per_s: Option<f64>,
 }
 
 /// The computer, with what has to be remembered between two measurements.
-pub(super) struct Computer {
+pub(crate) struct Computer {
     system: System,
     disks: Disks,
     networks: Networks,
@@ -53,7 +53,7 @@ pub(super) struct Computer {
 
 impl Computer {
     /// Opens the sources; measures nothing yet.
-    pub(super) fn new() -> Result<Self, sysinfo::Error> {
+    pub(crate) fn new() -> Result<Self, sysinfo::Error> {
         Ok(Self {
             system: System::new_with_specifics(RefreshKind::nothing())?,
             disks: Disks::new()?,
@@ -64,7 +64,7 @@ impl Computer {
     }
 
     /// Measures. May block, for instance on a network file system.
-    pub(super) fn measure(&mut self) -> Snapshot {
+    pub(crate) fn measure(&mut self) -> Snapshot {
         let now = Instant::now();
         let since_s = self.last.map(|last| now.duration_since(last).as_secs_f64());
         self.last = Some(now);

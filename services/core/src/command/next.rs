@@ -28,8 +28,10 @@ pub struct Standing {
     pub expires_at: Timestamp,
     /// How long it may run, in seconds.
     pub deadline_s: i64,
-    /// When it, or its cancellation, was last handed over, as far as is remembered.
+    /// When it was last handed over, as far as is remembered.
     pub handed_over_at: Option<Timestamp>,
+    /// When its cancellation was last handed over, as far as is remembered.
+    pub cancel_handed_over_at: Option<Timestamp>,
 }
 
 /// How a machine can be reached.
@@ -81,7 +83,7 @@ pub fn next(open: &[Standing], contact: &Contact, now: Timestamp) -> Next {
     match (command.state, ledger) {
         (State::Queued, Some(ledger)) => Next::Send { id: command.id, ledger },
         (State::Out(out), ledger) if !out.cancel => match (out.ledger, ledger.flatten()) {
-            (Some(own), _) if is_due(command, connected_since, now) => {
+            (Some(own), _) if is_due(command.handed_over_at, connected_since, now) => {
                 Next::Send { id: command.id, ledger: Some(own) }
             }
             (None, Some(told)) => Next::Send { id: command.id, ledger: Some(told) },
@@ -100,7 +102,7 @@ pub fn cancels(open: &[Standing], contact: &Contact, now: Timestamp) -> Vec<Comm
     open.iter()
         .filter(|command| matches!(command.state, State::Out(Out { cancel: true, .. })))
         .filter(|command| now < cancel_until(command.expires_at, command.deadline_s))
-        .filter(|command| is_due(command, connected_since, now))
+        .filter(|command| is_due(command.cancel_handed_over_at, connected_since, now))
         .map(|command| command.id)
         .collect()
 }
@@ -120,8 +122,8 @@ const fn waits(state: State) -> bool {
     }
 }
 
-fn is_due(command: &Standing, connected_since: Timestamp, now: Timestamp) -> bool {
-    command.handed_over_at.is_none_or(|last| {
+fn is_due(last: Option<Timestamp>, connected_since: Timestamp, now: Timestamp) -> bool {
+    last.is_none_or(|last| {
         // What is ahead of now was remembered by a clock that has been set back.
         last < connected_since || last > now || last.plus_seconds(RESEND_S) <= now
     })
@@ -167,6 +169,7 @@ mod tests {
             expires_at: at(300),
             deadline_s: 60,
             handed_over_at: None,
+            cancel_handed_over_at: None,
         }
     }
 
@@ -257,7 +260,7 @@ mod tests {
         let open = [command(1, state), command(2, State::Queued)];
         assert_eq!(next(&open, &contact(), at(100)), Next::Nothing);
         assert_eq!(cancels(&open, &contact(), at(100)), [id(1)]);
-        let lately = [Standing { handed_over_at: Some(at(95)), ..open[0] }];
+        let lately = [Standing { cancel_handed_over_at: Some(at(95)), ..open[0] }];
         assert_eq!(cancels(&lately, &contact(), at(100)), []);
         assert_eq!(cancels(&lately, &contact(), at(105)), [id(1)]);
         assert_eq!(cancels(&open, &Contact::default(), at(100)), []);

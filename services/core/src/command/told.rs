@@ -21,10 +21,13 @@ pub struct Told {
 
 /// What happens to an open command by it, if anything.
 ///
-/// A command never came and never will when it isn't in the ledger although its time was over when
-/// the ledger was read, and no copy of it can be on its way. So its time must be over by both
-/// clocks, and it must not have been handed over on the connection that is open now: the word of
-/// the ledger may have been written before that copy was read.
+/// A command never came and never will
+/// - when a later one is in the ledger: what is not above the last one is refused. Had it come
+///   before, its report would have come before this word of the ledger, because the agent enters a
+///   command and reports it in one transaction, and reports come in order;
+/// - when its time was over when the ledger was read, and no copy of it can be on its way. So its
+///   time must be over by both clocks, and it must not have been handed over on the connection that
+///   is open now: the word of the ledger may have been written before that copy was read.
 #[must_use]
 pub fn after_told(
     command: &Standing,
@@ -44,6 +47,10 @@ pub fn after_told(
             return changed.then_some(Event::LedgerChanged);
         }
         _ => {}
+    }
+    let passed = command.ord <= told.last_ord && reached <= Reached::Sent;
+    if ledger.is_some() && passed {
+        return Some(Event::NeverReceived);
     }
     let over = command.expires_at <= now && command.expires_at <= told.ts;
     let on_its_way = command.handed_over_at.is_some_and(|handed_over| {
@@ -76,6 +83,7 @@ mod tests {
             expires_at: at(100),
             deadline_s: 60,
             handed_over_at: Some(at(0)),
+            cancel_handed_over_at: None,
         }
     }
 
@@ -98,7 +106,8 @@ mod tests {
         ] {
             let command = standing(reached, own);
             assert_eq!(after_told(&command, &told(4), &contact(), at(200)), expected);
-            assert_eq!(after_told(&command, &told(5), &contact(), at(200)), None, "it came");
+            let came = if reached > Reached::Sent { None } else { expected };
+            assert_eq!(after_told(&command, &told(5), &contact(), at(200)), came, "{reached:?}");
         }
         let queued = Standing { state: State::Queued, ..standing(Reached::Sent, None) };
         assert_eq!(after_told(&queued, &told(0), &contact(), at(200)), None);
@@ -114,8 +123,14 @@ mod tests {
         assert_eq!(after_told(&lately, &told(4), &contact(), at(200)), None, "on this connection");
         let lost = Contact { connected_since: None, ..contact() };
         assert_eq!(after_told(&command, &told(4), &lost, at(200)), None, "on one that isn't known");
-        let restarted = Standing { handed_over_at: None, ..command };
+        let canceling = Standing { cancel_handed_over_at: Some(at(60)), ..command };
         let never = Some(Event::NeverReceived);
+        assert_eq!(
+            after_told(&canceling, &told(4), &contact(), at(200)),
+            never,
+            "a cancellation is no copy"
+        );
+        let restarted = Standing { handed_over_at: None, ..command };
         assert_eq!(after_told(&restarted, &told(4), &contact(), at(200)), never);
     }
 

@@ -139,6 +139,7 @@ pub(super) fn asked(source: Source, event: &Reported) -> Option<Asked> {
         Report::Capabilities(capabilities) => Asked::Capabilities(CapabilitiesReported {
             machine,
             received_at: source.received_at,
+            ts,
             capabilities,
         }),
         Report::TimeRequested(asked) => Asked::Time(TimeAsked { machine, nonce: asked.nonce }),

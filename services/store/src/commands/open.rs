@@ -64,5 +64,6 @@ fn from_row(row: &QueryResult) -> Result<Standing, StoreError> {
         expires_at: Timestamp::from_micros(row.try_get_by_index(5)?),
         deadline_s: row.try_get_by_index(6)?,
         handed_over_at: sent_at.map(Timestamp::from_micros),
+        cancel_handed_over_at: None,
     })
 }
