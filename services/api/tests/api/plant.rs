@@ -3,7 +3,7 @@
 use millwright_alarms::{AlarmEvent, Clear, Raise, apply};
 use millwright_schemas::api::alarms::{AlarmOrigin, ClearReason};
 use millwright_schemas::wire::events::Severity;
-use millwright_schemas::{MachineId, OrganizationId};
+use millwright_schemas::{MachineId, OrganizationId, Timestamp};
 use millwright_store::events;
 use millwright_store::jobs::{self, JobHandler as _};
 use millwright_ticketing::Ticketing;
@@ -35,7 +35,11 @@ fn field(object: &Value, name: &str) -> OrganizationId {
 impl Lift {
     /// A fault, as the machine tells it now.
     pub async fn raise(&self, api: &TestApi, code: &str, severity: Severity) {
-        let now = api.now();
+        self.raise_at(api, code, severity, api.now()).await;
+    }
+
+    /// A fault since this time of the machine.
+    pub async fn raise_at(&self, api: &TestApi, code: &str, severity: Severity, at: Timestamp) {
         let raise = Raise {
             machine: self.id,
             organization: self.organization,
@@ -46,8 +50,8 @@ impl Lift {
             severity,
             message: format!("fault {code}"),
             context: Map::new(),
-            at: now,
-            received_at: now,
+            at,
+            received_at: api.now(),
         };
         self.apply(api, AlarmEvent::Raise(raise)).await;
     }

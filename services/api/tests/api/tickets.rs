@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
-use millwright_core::access::Role;
+use millwright_core::access::{Actor, Role};
+use millwright_schemas::topics::UpChannel;
 use millwright_schemas::wire::events::Severity;
-use millwright_ticketing::closing;
+use millwright_schemas::{EventId, Timestamp};
+use millwright_store::jobs::{self, JobHandler as _};
+use millwright_store::work::{HelpRequested, TicketNote, Work, enqueue};
+use millwright_ticketing::{Ticketing, closing};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, PASSWORD, TestApi};
 use crate::machines::customer;
 use crate::plant::{Lift, id, items, lift, told, work};
+use crate::telemetry;
 
 async fn opened(api: &TestApi, admin: &str) -> (Lift, Value) {
     let lift = lift(api, admin, "S-1").await;
@@ -71,6 +76,7 @@ async fn an_alarm_opens_a_ticket_that_is_resolved_when_it_clears_and_reopened_wh
     assert!(resolved["resolved_at"].is_string());
 
     api.pass_seconds(86_399);
+    let admin = api.admin().await;
     lift.raise(&api, "E-1", Severity::Critical).await;
     work(&api).await;
     let again = get(&api, &admin, &ticket).await;
@@ -81,6 +87,7 @@ async fn an_alarm_opens_a_ticket_that_is_resolved_when_it_clears_and_reopened_wh
     lift.clear(&api, "E-1").await;
     work(&api).await;
     api.pass_seconds(86_401);
+    let admin = api.admin().await;
     lift.raise(&api, "E-1", Severity::Major).await;
     work(&api).await;
     let all = lift.tickets(&api, &admin).await;
@@ -429,4 +436,92 @@ async fn roles_differ_in_what_they_do_with_tickets() {
     let text = Some(json!({"text": "it smells"}));
     api.call(&operator, "POST", &format!("{path}/comments"), text).await.json(201);
     moved(&api, &operator, &ticket, json!({"to": "canceled"})).await.problem(403, "forbidden");
+}
+
+/// Samples and events around the alarm, copied at opening and completed when the time after it has
+/// passed.
+#[tokio::test]
+async fn evidence_is_copied_when_an_alarm_opens_a_ticket() {
+    let plant = telemetry::Plant::start().await;
+    let (api, admin) = (&plant.api, &plant.token);
+    let ms = telemetry::T0;
+    let sample = |at: i64| {
+        format!(r#"{{"ts":{},"values":{{"load":{at},"state":"run","open":true}}}}"#, ms + at)
+    };
+    let messages: Vec<_> = [-1_000_000, -600_000, -1_000, 0].map(sample).into();
+    plant.samples(&messages.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let fault = format!(r#"{{"type":"door.opened","ts":{},"data":{{"by":"hand"}}}}"#, ms - 5_000);
+    plant.send(UpChannel::Events, &[&fault]).await;
+    let lift = Lift { id: plant.machine, organization: api.organization };
+    lift.raise_at(api, "E-1", Severity::Major, Timestamp::from_millis(ms)).await;
+    work(api).await;
+    let ticket = lift.tickets(api, admin).await.remove(0);
+    let path = format!("/tickets/{}/evidence", id(&ticket));
+    let taken = api.call(admin, "GET", &path, None).await.json(200)["items"][0].clone();
+    let series = taken["series"].as_array().unwrap();
+    let names: Vec<_> = series.iter().map(|one| one["signal"].as_str().unwrap()).collect();
+    assert_eq!(names, ["load", "open", "state"]);
+    let points = json!([[ms - 600_000, -600_000.0], [ms - 1_000, -1_000.0], [ms, 0.0]]);
+    assert_eq!((&series[0]["points"], &series[0]["cut"]), (&points, &json!(false)));
+    assert_eq!(series[1]["points"][0][1], true);
+    assert_eq!(taken["active_alarms"][0]["code"], "E-1");
+    assert_eq!(taken["events"][0]["type"], "door.opened");
+
+    plant.samples(&[&sample(60_000), &sample(400_000)]).await;
+    lift.clear(api, "E-1").await;
+    api.pass_seconds(311);
+    work(api).await;
+    let list = api.call(admin, "GET", &path, None).await.json(200)["items"].clone();
+    assert_eq!(list.as_array().unwrap().len(), 1);
+    let load = &list[0]["series"][0]["points"];
+    assert_eq!((load.as_array().unwrap().len(), &load[3]), (4, &json!([ms + 60_000, 60_000.0])));
+    assert_eq!(list[0]["active_alarms"], taken["active_alarms"], "as it was then");
+}
+
+#[tokio::test]
+async fn the_operators_call_for_help_and_notes_of_commands_are_told_once() {
+    let api = TestApi::start().await;
+    let admin = api.admin().await;
+    let lift = lift(&api, &admin, "S-1").await;
+    let help = |message: &str| HelpRequested {
+        machine: lift.id,
+        event: EventId(uuid::Uuid::now_v7()),
+        message: message.to_owned(),
+        ts: api.now(),
+    };
+    for message in ["door is stuck", "still stuck"] {
+        leave(&api, lift, &help(message)).await;
+        work(&api).await;
+    }
+    let ticket = lift.tickets(&api, &admin).await.remove(0);
+    assert_eq!(lift.tickets(&api, &admin).await.len(), 1);
+    assert_eq!(ticket["title"], "Help requested: door is stuck");
+    assert_eq!(
+        (&ticket["priority"], &ticket["opened_by"]["kind"]),
+        (&json!("P2"), &json!("machine"))
+    );
+    let note = TicketNote {
+        ticket: id(&ticket).parse().unwrap(),
+        machine: lift.id,
+        note: "command_issued".to_owned(),
+        data: serde_json::Map::new(),
+        by: Actor::Platform,
+        at: api.now(),
+    };
+    leave(&api, lift, &note).await;
+    let clock = api.state.clock.clone();
+    let ticketing = Ticketing::new(api.state.store.clone(), move || clock.now());
+    let now = api.now();
+    let job = jobs::take(&api.state.store, ticketing.kinds(), now, now).await.unwrap().unwrap();
+    for _ in 0..2 {
+        ticketing.run(&job).await.unwrap();
+    }
+    let expected = ["opened", "help_requested", "help_requested", "command_issued"];
+    assert_eq!(notes(&api, &admin, &ticket).await, expected);
+}
+
+async fn leave<W: Work>(api: &TestApi, lift: Lift, work: &W) {
+    let tx = api.state.store.begin().await.unwrap();
+    enqueue(&tx, lift.organization, work, api.now()).await.unwrap();
+    tx.commit().await.unwrap();
 }
