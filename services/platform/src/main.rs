@@ -3,6 +3,7 @@
 mod admin;
 mod cli;
 mod config;
+mod contact;
 mod demo;
 mod jobs;
 mod logging;

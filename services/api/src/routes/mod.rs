@@ -12,6 +12,7 @@ pub mod machine_events;
 pub mod machines;
 pub mod organizations;
 pub mod quarantine;
+pub mod rules;
 pub mod signals;
 pub mod sites;
 pub mod streams;

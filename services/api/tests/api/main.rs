@@ -18,6 +18,7 @@ mod logs;
 mod machines;
 mod matrix;
 mod problems;
+mod rules;
 mod server;
 mod streams;
 mod telemetry;

@@ -244,8 +244,7 @@ async fn loss_and_quarantine_are_shown() {
     assert_eq!(loss["gaps"][0]["topic"], "telemetry");
     assert_eq!(loss["streams"][0]["last_seq"], 5);
     assert_eq!(loss["streams"][0]["through_ts"], "2026-01-01T00:00:00Z");
-    let counters =
-        json!({"duplicates": 1, "conflicts": 0, "quarantined": 2, "quarantine_dropped": 0, "late": 0});
+    let counters = json!({"duplicates": 1, "conflicts": 0, "quarantined": 2, "quarantine_dropped": 0, "late": 0});
     assert_eq!(loss["counters"], counters);
 
     let list = plant.get("quarantine").await;

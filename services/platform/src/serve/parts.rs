@@ -33,6 +33,7 @@ use tokio_util::task::TaskTracker;
 use super::bus::RunningBus;
 use super::{bridge, files, tls};
 use crate::config::Config;
+use crate::contact;
 use crate::jobs::{self, Handlers};
 use crate::worker::{self, AccessWake, now};
 
@@ -121,6 +122,7 @@ impl Parts {
         handlers.add(Arc::new(wake.clone()));
         tasks.spawn(jobs::run(store.clone(), handlers, dead_jobs, stop.clone()));
         tasks.spawn(worker::keep_house(store.clone(), stop.clone()));
+        tasks.spawn(contact::watch(store.clone(), config.contact_lost_after_s, stop.clone()));
         spawn_logged(&tasks, "access wake-ups", worker::follow_access(wake, stop.clone()));
         spawn_logged(&tasks, "live copies", bridge::live(bus.bus.clone(), live, stop.clone()));
         Ok(Self { http, mqtt, store, bus, ingest, gateway, api: handle, api_task, tasks, stop })
