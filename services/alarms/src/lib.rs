@@ -3,8 +3,14 @@
 mod apply;
 mod contact;
 pub mod contact_watch;
+pub mod ended;
+mod error;
+pub mod limits;
+pub mod maintenance;
+pub mod manage;
 pub mod rules;
 
 pub use apply::{AlarmEvent, apply};
+pub use error::AlarmError;
 pub use millwright_core::alarm::{Clear, Raise, Snapshot};
 pub use millwright_store::alarms::{clear_machine, clear_rule};

@@ -38,6 +38,8 @@ pub const BASE_PATH: &str = "/api/v1";
         (name = "audit", description = "What was done by whom"),
         (name = "organizations", description = "Organizations and sites"),
         (name = "machines", description = "Machines"),
+        (name = "alarms", description = "What is wrong with machines"),
+        (name = "tickets", description = "Work on machines"),
         (name = "enrollment", description = "How machines get and keep their identity"),
         (name = "telemetry", description = "What machines measure and report, and what was lost"),
         (name = "rules", description = "What is watched in machines' signals"),
@@ -78,6 +80,10 @@ pub(crate) fn rest(config: &mut ServiceConfig<'_>) {
         .configure(routes::organizations::configure)
         .configure(routes::sites::configure)
         .configure(routes::machines::configure)
+        .configure(routes::maintenance::configure)
+        .configure(routes::alarms::configure)
+        .configure(routes::tickets::configure)
+        .configure(routes::policies::configure)
         .configure(routes::enrollment::configure)
         .configure(routes::credentials::configure)
         .configure(routes::trust::configure)

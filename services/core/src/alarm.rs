@@ -203,3 +203,7 @@ fn bounded(context: &Map<String, Value>) -> Map<String, Value> {
     }
     Map::from_iter([("cut".to_owned(), Value::Bool(true))])
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

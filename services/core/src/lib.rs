@@ -5,5 +5,6 @@ pub mod access;
 pub mod alarm;
 pub mod arguments;
 pub mod audit;
+pub mod fields;
 pub mod machine;
-pub mod text;
+pub mod ticket;

@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod contact;
 mod demo;
+mod ended;
 mod jobs;
 mod logging;
 mod serve;

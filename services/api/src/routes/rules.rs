@@ -1,7 +1,7 @@
 //! Rules: what the platform watches in machines' signals.
 
 use actix_web::{HttpResponse, delete, get, post, put, web};
-use millwright_alarms::rules::{self, RuleError};
+use millwright_alarms::rules;
 use millwright_schemas::RuleId;
 use millwright_schemas::api::page::Page;
 use millwright_schemas::api::rules::{Rule, RuleInput, RuleQuery};
@@ -106,15 +106,4 @@ async fn delete_rule(
 ) -> Result<HttpResponse, ApiError> {
     rules::delete(&state.store, &caller, *id, state.now()).await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-impl From<RuleError> for ApiError {
-    fn from(error: RuleError) -> Self {
-        match error {
-            RuleError::Forbidden(error) => error.into(),
-            RuleError::Invalid(errors) => Self::invalid(errors),
-            RuleError::Page(error) => error.into(),
-            RuleError::Store(error) => error.into(),
-        }
-    }
 }

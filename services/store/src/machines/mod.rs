@@ -13,4 +13,4 @@ pub mod sessions;
 pub mod sites;
 pub mod trust;
 
-mod external_ids;
+pub(crate) mod external_ids;
