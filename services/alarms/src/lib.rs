@@ -2,6 +2,7 @@
 
 mod apply;
 mod contact;
+pub mod contact_watch;
 pub mod ended;
 mod error;
 pub mod limits;

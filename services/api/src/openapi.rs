@@ -42,6 +42,7 @@ pub const BASE_PATH: &str = "/api/v1";
         (name = "tickets", description = "Work on machines"),
         (name = "enrollment", description = "How machines get and keep their identity"),
         (name = "telemetry", description = "What machines measure and report, and what was lost"),
+        (name = "rules", description = "What is watched in machines' signals"),
         (name = "events", description = "What has changed on the platform"),
         (name = "health", description = "Whether the platform works"),
     ),
@@ -91,6 +92,7 @@ pub(crate) fn rest(config: &mut ServiceConfig<'_>) {
         .configure(routes::machine_events::configure)
         .configure(routes::loss::configure)
         .configure(routes::quarantine::configure)
+        .configure(routes::rules::configure)
         .configure(routes::events::configure)
         .configure(routes::streams::configure);
 }

@@ -11,9 +11,11 @@ use millwright_ingest::limits::MachineLimits;
 use millwright_ingest::live::Live;
 use millwright_ingest::metrics::IngestMetrics;
 use millwright_ingest::{Ingest, IngestOptions};
+use millwright_schemas::api::rules::{Rule, RuleCondition};
 use millwright_schemas::topics::UpChannel;
-use millwright_schemas::{MachineId, Timestamp};
-use millwright_store::Store;
+use millwright_schemas::wire::events::Severity;
+use millwright_schemas::{MachineId, OrganizationId, RuleId, Timestamp};
+use millwright_store::{Store, rules};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _};
 use uuid::Uuid;
@@ -43,12 +45,13 @@ fn main() {
         println!("{:<28} {:>14} {:>8}", "", "rows/CPU-s", "share");
         let bare = bare_insert().await;
         println!("{:<28} {bare:>14.0} {:>7.0}%", "bare insert", 100.0);
-        for (name, form) in [
-            ("1 value a message", Form::One),
-            ("20 signals a message", Form::Wide),
-            ("20 times a message", Form::Long),
+        for (name, form, rules) in [
+            ("1 value a message", Form::One, 0),
+            ("20 signals a message", Form::Wide, 0),
+            ("20 times a message", Form::Long, 0),
+            ("the same, 5 rules a machine", Form::Long, 5),
         ] {
-            let rate = ingest(form).await;
+            let rate = ingest(form, rules).await;
             println!("{name:<28} {rate:>14.0} {:>7.0}%", rate / bare * 100.0);
         }
     });
@@ -73,9 +76,12 @@ async fn prepare(folder: &Path) -> Store {
     let insert = "INSERT INTO organizations (id, name, version, created_at, updated_at) \
                   VALUES (?, 'o', 1, 0, 0)";
     sqlx::query(insert).bind(Uuid::nil()).execute(&mut db).await.unwrap();
+    let insert =
+        "INSERT INTO organization_tree (ancestor_id, descendant_id, depth) VALUES (?1, ?1, 0)";
+    sqlx::query(insert).bind(Uuid::nil()).execute(&mut db).await.unwrap();
     for n in 0..MACHINES {
-        let insert = "INSERT INTO machines (id, organization_id, name, serial_number, state, \
-                      version, created_at, updated_at) VALUES (?, ?, 'm', ?, 'registered', 1, 0, 0)";
+        let insert = "INSERT INTO machines (id, organization_id, name, serial_number, model, state, \
+                      version, created_at, updated_at) VALUES (?, ?, 'm', ?, 'm', 'registered', 1, 0, 0)";
         let query = sqlx::query(insert).bind(Uuid::from_u128(n)).bind(Uuid::nil());
         query.bind(n.to_string()).execute(&mut db).await.unwrap();
     }
@@ -116,6 +122,36 @@ async fn bare_insert() -> f64 {
         tx.commit().await.unwrap();
     }
     ROWS as f64 / (cpu_seconds() - before)
+}
+
+/// A rule over all machines, on one of their signals. It looks at every value and never raises.
+async fn watch(store: &Store, n: u128) {
+    // Beyond all times, which the values are made of.
+    let last = T0_MS * 2;
+    let rule = Rule {
+        id: RuleId(Uuid::from_u128(n)),
+        organization_id: OrganizationId(Uuid::nil()),
+        name: "r".to_owned(),
+        machine_id: None,
+        model: Some("m".to_owned()),
+        condition: RuleCondition::Threshold {
+            signal: format!("signal.{n}").parse().unwrap(),
+            above: Some(last as f64 / 7.0),
+            below: None,
+            clear_at: None,
+            hold_s: 60.0,
+            clear_hold_s: 0.0,
+        },
+        severity: Severity::Major,
+        message: None,
+        enabled: true,
+        version: 1,
+        created_at: Timestamp::from_millis(T0_MS),
+        updated_at: Timestamp::from_millis(T0_MS),
+    };
+    let tx = store.begin().await.unwrap();
+    rules::insert(&tx, &rule).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 fn messages(form: Form) -> Vec<(u128, String)> {
@@ -161,9 +197,12 @@ fn messages(form: Form) -> Vec<(u128, String)> {
     }
 }
 
-async fn ingest(form: Form) -> f64 {
+async fn ingest(form: Form, rules: u128) -> f64 {
     let folder = tempfile::tempdir().unwrap();
     let store = prepare(folder.path()).await;
+    for n in 0..rules {
+        watch(&store, n).await;
+    }
     let metrics = IngestMetrics::register(&prometheus::Registry::new()).unwrap();
     let now = || Timestamp::from_millis(T0_MS);
     let limits = MachineLimits::default();

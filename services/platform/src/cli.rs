@@ -84,6 +84,9 @@ pub(crate) struct ServeArgs {
     /// command lines can be seen by others.
     #[arg(skip)]
     pub(crate) admin_password: Option<String>,
+    /// Seconds after which a machine that isn't connected is an alarm, 5 to 86400. [default: 60]
+    #[arg(long, value_name = "S")]
+    pub(crate) contact_lost_after_s: Option<i64>,
     /// Send traces to this OTLP/HTTP endpoint, such as http://127.0.0.1:4318.
     #[arg(long, value_name = "URL")]
     pub(crate) otlp: Option<String>,

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -12,6 +13,9 @@ use figment::{Figment, Metadata, Profile, Provider};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::ServeArgs;
+
+/// How long a machine may be away before it is an alarm, in seconds.
+const CONTACT_LOST_AFTER_S: RangeInclusive<i64> = 5..=86_400;
 
 /// A group of services that can run in a process of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +63,7 @@ struct Settings {
     tls_key: Option<PathBuf>,
     insecure_http: bool,
     admin_password: Option<String>,
+    contact_lost_after_s: i64,
     otlp: Option<String>,
     log: String,
     log_json: bool,
@@ -79,6 +84,7 @@ impl Default for Settings {
             tls_key: None,
             insecure_http: false,
             admin_password: None,
+            contact_lost_after_s: 60,
             otlp: None,
             log: "info".to_owned(),
             log_json: false,
@@ -114,6 +120,8 @@ pub(crate) struct Config {
     pub(crate) public_mqtt: Option<String>,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) admin_password: Option<AdminPassword>,
+    /// 5 to 86,400.
+    pub(crate) contact_lost_after_s: i64,
     pub(crate) otlp: Option<String>,
     pub(crate) log: String,
     pub(crate) log_json: bool,
@@ -166,10 +174,16 @@ impl Environment {
     /// Several words, with commas between them.
     const LISTS: [&str; 1] = ["role"];
     const SWITCHES: [&str; 2] = ["insecure_http", "log_json"];
+    const NUMBERS: [&str; 1] = ["contact_lost_after_s"];
 
     fn value(key: &str, text: String) -> Value {
         if Self::LISTS.contains(&key) {
             return Value::from(text.split(',').map(str::trim).collect::<Vec<_>>());
+        }
+        if Self::NUMBERS.contains(&key)
+            && let Ok(number) = text.trim().parse::<i64>()
+        {
+            return Value::from(number);
         }
         match text.parse::<bool>() {
             Ok(switch) if Self::SWITCHES.contains(&key) => Value::from(switch),
@@ -224,6 +238,8 @@ struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     admin_password: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    contact_lost_after_s: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     otlp: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<String>,
@@ -247,6 +263,7 @@ impl From<&ServeArgs> for Flags {
             tls_key: args.tls_key,
             insecure_http: args.insecure_http.then_some(true),
             admin_password: args.admin_password,
+            contact_lost_after_s: args.contact_lost_after_s,
             otlp: args.otlp,
             log: args.log,
             log_json: args.log_json.then_some(true),
@@ -292,6 +309,11 @@ impl Settings {
                  --insecure-http when a proxy in front does TLS",
             ));
         }
+        if !CONTACT_LOST_AFTER_S.contains(&self.contact_lost_after_s) {
+            let (least, most) = CONTACT_LOST_AFTER_S.into_inner();
+            let rule = format!("is not between {least} and {most} seconds");
+            return Err(refuse("contact-lost-after-s", self.contact_lost_after_s, rule));
+        }
         check_url("public-url", self.public_url.as_deref())?;
         check_url("otlp", self.otlp.as_deref())?;
         Ok(Config {
@@ -303,6 +325,7 @@ impl Settings {
             public_mqtt: self.public_mqtt,
             tls,
             admin_password: self.admin_password.map(AdminPassword),
+            contact_lost_after_s: self.contact_lost_after_s,
             otlp: self.otlp,
             log: self.log,
             log_json: self.log_json,
@@ -367,6 +390,12 @@ mod tests {
             let config = Config::load(&ServeArgs::default()).unwrap();
             assert_eq!(config.admin_password.unwrap().0, "0123456789");
             assert!(config.log_json);
+            assert_eq!(config.contact_lost_after_s, 60);
+            jail.set_env("MILLWRIGHT_CONTACT_LOST_AFTER_S", "30");
+            assert_eq!(Config::load(&ServeArgs::default()).unwrap().contact_lost_after_s, 30);
+            jail.set_env("MILLWRIGHT_CONTACT_LOST_AFTER_S", "soon");
+            assert!(refused(&ServeArgs::default()).contains("contact_lost_after_s"));
+            jail.set_env("MILLWRIGHT_CONTACT_LOST_AFTER_S", "30");
             jail.set_env("MILLWRIGHT_ROLE", "api");
             assert!(refused(&ServeArgs::default()).contains("one process runs all roles"));
             Ok(())
@@ -396,6 +425,11 @@ mod tests {
             ..ServeArgs::default()
         };
         assert!(refused(&database).contains("postgres://…:"));
+        for seconds in [4, 86_401] {
+            let away = ServeArgs { contact_lost_after_s: Some(seconds), ..ServeArgs::default() };
+            let told = format!("--contact-lost-after-s {seconds}: is not between 5 and 86400");
+            assert!(refused(&away).starts_with(&told));
+        }
         let tls = ServeArgs { tls_cert: Some("c.pem".into()), ..ServeArgs::default() };
         assert!(refused(&tls).contains("needs --tls-key"));
     }

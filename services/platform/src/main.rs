@@ -3,6 +3,7 @@
 mod admin;
 mod cli;
 mod config;
+mod contact;
 mod demo;
 mod ended;
 mod jobs;

@@ -7,10 +7,10 @@ use millwright_store::machines::organizations;
 use millwright_store::{Scope, Store, changes, rules};
 use uuid::Uuid;
 
-use super::RuleError;
 use super::change::{change, traced};
 use super::check::{form, missing};
 use super::limits::RULES_MAX;
+use crate::AlarmError;
 
 /// Adds a rule. It watches from the next batch of samples on.
 ///
@@ -22,21 +22,18 @@ pub async fn create(
     caller: &Caller,
     input: RuleInput,
     now: Timestamp,
-) -> Result<Rule, RuleError> {
+) -> Result<Rule, AlarmError> {
     caller.require(Permission::WriteRules)?;
     let scope = Scope::Organization(caller.organization);
     let organization = input.organization_id.unwrap_or(caller.organization);
-    let mut problems = form(&input);
+    let mut fields = form(&input);
     let tx = store.begin().await?;
     organizations::load(&tx, scope, organization).await?;
-    problems.extend(missing(&tx, scope, organization, &input).await?);
-    if !problems.is_empty() {
-        return Err(RuleError::Invalid(problems));
-    }
+    missing(&tx, scope, organization, &input, &mut fields).await?;
     if rules::count(&tx, organization).await? >= RULES_MAX {
-        let message = format!("has {RULES_MAX} rules, no more fit");
-        return Err(RuleError::field("organization_id", message));
+        fields.refuse("organization_id", format!("has {RULES_MAX} rules, no more fit"));
     }
+    fields.finish()?;
     let rule = Rule {
         id: RuleId(Uuid::now_v7()),
         organization_id: organization,

@@ -5,8 +5,8 @@ use millwright_schemas::api::alarms::ClearReason;
 use millwright_schemas::{RuleId, Timestamp};
 use millwright_store::{Scope, Store, alarms, changes, rules};
 
-use super::RuleError;
 use super::change::{change, traced};
+use crate::AlarmError;
 
 /// Deletes a rule and clears its alarms.
 ///
@@ -17,7 +17,7 @@ pub async fn delete(
     caller: &Caller,
     id: RuleId,
     now: Timestamp,
-) -> Result<(), RuleError> {
+) -> Result<(), AlarmError> {
     caller.require(Permission::WriteRules)?;
     let tx = store.begin().await?;
     let rule = rules::load(&tx, Scope::Organization(caller.organization), id).await?;

@@ -8,13 +8,11 @@ mod change;
 mod check;
 mod create;
 mod delete;
-mod error;
 pub mod limits;
 mod query;
 mod replace;
 
 pub use create::create;
 pub use delete::delete;
-pub use error::RuleError;
 pub use query::{get, list};
 pub use replace::replace;

@@ -9,13 +9,13 @@ use millwright_store::rules::{self, Filter};
 use millwright_store::{Scope, Store};
 use uuid::Uuid;
 
-use super::RuleError;
+use crate::AlarmError;
 
 /// A rule that the caller sees.
 ///
 /// # Errors
 /// Not permitted, not found, or the database can't.
-pub async fn get(store: &Store, caller: &Caller, id: RuleId) -> Result<Rule, RuleError> {
+pub async fn get(store: &Store, caller: &Caller, id: RuleId) -> Result<Rule, AlarmError> {
     caller.require(Permission::ReadRules)?;
     Ok(rules::get(store, Scope::Organization(caller.organization), id).await?)
 }
@@ -28,7 +28,7 @@ pub async fn list(
     store: &Store,
     caller: &Caller,
     wanted: RuleQuery,
-) -> Result<Page<Rule>, RuleError> {
+) -> Result<Page<Rule>, AlarmError> {
     caller.require(Permission::ReadRules)?;
     let page = PageRequest::<Uuid>::parse("rules", &wanted.page())?;
     let filter = Filter { machine: wanted.machine_id, model: wanted.model };

@@ -7,10 +7,9 @@ use millwright_schemas::api::rules::{Rule, RuleCondition, RuleInput};
 use millwright_schemas::{RuleId, Timestamp};
 use millwright_store::{Scope, Store, StoreError, Tx, alarms, changes, rules};
 
-use super::RuleError;
 use super::change::{change, traced};
 use super::check::{form, missing};
-use super::error::problem;
+use crate::AlarmError;
 
 /// Replaces a rule that is at this version. Where it stood is forgotten. Alarms that are active
 /// stay, and the new version knows of them; when it watches something else, or nothing, they are
@@ -25,15 +24,15 @@ pub async fn replace(
     version: i64,
     input: RuleInput,
     now: Timestamp,
-) -> Result<Rule, RuleError> {
+) -> Result<Rule, AlarmError> {
     caller.require(Permission::WriteRules)?;
     let scope = Scope::Organization(caller.organization);
-    let mut problems = form(&input);
+    let mut fields = form(&input);
     let tx = store.begin().await?;
     let before = rules::load(&tx, scope, id).await?;
     let organization = before.organization_id;
     if input.organization_id.is_some_and(|other| other != organization) {
-        problems.push(problem("organization_id", "can't be changed"));
+        fields.refuse("organization_id", "can't be changed");
     }
     let changed = Rule {
         id,
@@ -51,11 +50,9 @@ pub async fn replace(
     };
     // What it has watched so far may be gone: it can be switched off all the same.
     if changed.enabled || !watches_the_same(&before, &changed) {
-        problems.extend(missing(&tx, scope, organization, &input).await?);
+        missing(&tx, scope, organization, &input, &mut fields).await?;
     }
-    if !problems.is_empty() {
-        return Err(RuleError::Invalid(problems));
-    }
+    fields.finish()?;
     rules::save(&tx, scope, &changed, version).await?;
     settle(&tx, caller, &before, &changed, now).await?;
     let details = changes::differences(&traced(&before)?, &traced(&changed)?, &[])?;

@@ -10,4 +10,5 @@
 )]
 
 mod apply;
+mod contact_watch;
 mod harness;

@@ -15,6 +15,7 @@ pub mod maintenance;
 pub mod organizations;
 pub mod policies;
 pub mod quarantine;
+pub mod rules;
 pub mod signals;
 pub mod sites;
 pub mod streams;

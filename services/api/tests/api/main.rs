@@ -21,6 +21,7 @@ mod matrix;
 mod plant;
 mod policies;
 mod problems;
+mod rules;
 mod server;
 mod streams;
 mod telemetry;

@@ -45,6 +45,11 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/machines/{id}/events", P(Permission::ReadTelemetry)),
     ("GET", "/api/v1/machines/{id}/loss", P(Permission::ReadTelemetry)),
     ("GET", "/api/v1/machines/{id}/quarantine", P(Permission::ReadTelemetry)),
+    ("GET", "/api/v1/rules", P(Permission::ReadRules)),
+    ("POST", "/api/v1/rules", P(Permission::WriteRules)),
+    ("GET", "/api/v1/rules/{id}", P(Permission::ReadRules)),
+    ("PUT", "/api/v1/rules/{id}", P(Permission::WriteRules)),
+    ("DELETE", "/api/v1/rules/{id}", P(Permission::WriteRules)),
     ("GET", "/api/v1/telemetry/stream", P(Permission::ReadTelemetry)),
     ("GET", "/api/v1/events", P(Permission::ReadEvents)),
     ("GET", "/api/v1/events/stream", P(Permission::ReadEvents)),
@@ -121,6 +126,8 @@ fn body(path: &str) -> Option<Value> {
         "/api/v1/tickets/{id}/comments" => Some(json!({"text": ""})),
         "/api/v1/trust/rotations" => Some(json!({"what": "command_key"})),
         "/api/v1/trust/retirements" => Some(json!({"what": "command_key", "id": "none"})),
+        "/api/v1/rules" | "/api/v1/rules/{id}" => Some(json!({"name": "", "severity": "major",
+            "condition": {"kind": "threshold", "signal": "s"}})),
         _ => Some(json!({})),
     }
 }

@@ -182,7 +182,8 @@ impl<'a> Planner<'a> {
             Body::Event(event) => self.event(source, message, event),
             Body::Unusable { code, reason } => self.quarantine(message, code, reason.clone()),
         }
-        if let Some(through) = message.through_ts {
+        // Said again, it tells nothing of what other streams have brought since.
+        if let Some(through) = message.through_ts.filter(|through| *through > passed) {
             let changes = state.watch.through(Timestamp::from_micros(through));
             self.changes(source, &changes);
         }

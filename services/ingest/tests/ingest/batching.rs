@@ -63,17 +63,18 @@ fn stream(seq: Option<u8>) -> String {
 }
 
 fn samples(seq: Option<u8>, ts: &[(u8, u8)], form: u8, through: Option<u8>) -> String {
-    let value = |n: u8| match form {
+    let value = |ts: u8, n: u8| match form {
         0 => "null".to_owned(),
         1 => format!("\"{n}\""),
         2 => "true".to_owned(),
-        _ => n.to_string(),
+        // So that every signal is beyond its limit at times.
+        _ => ((ts / 2 * 3 + n) % 6).to_string(),
     };
     let samples: Vec<String> = ts
         .iter()
         .map(|(ts, n)| {
             let time = i64::from(*ts) + T0 / 1000 - if *n == 5 { T0 / 1000 } else { 0 };
-            format!(r#"{{"ts":{time},"values":{{"s{}":{}}}}}"#, n % 4, value(*n))
+            format!(r#"{{"ts":{time},"values":{{"s{}":{}}}}}"#, n % 4, value(*ts, *n))
         })
         .collect();
     let through = through

@@ -34,6 +34,7 @@ use tokio_util::task::TaskTracker;
 use super::bus::RunningBus;
 use super::{bridge, files, tls};
 use crate::config::Config;
+use crate::contact;
 use crate::ended;
 use crate::jobs::{self, Handlers};
 use crate::worker::{self, AccessWake, now};
@@ -124,6 +125,7 @@ impl Parts {
         handlers.add(Arc::new(Ticketing::new(store.clone(), now)));
         tasks.spawn(jobs::run(store.clone(), handlers, dead_jobs, stop.clone()));
         tasks.spawn(worker::keep_house(store.clone(), stop.clone()));
+        tasks.spawn(contact::watch(store.clone(), config.contact_lost_after_s, stop.clone()));
         tasks.spawn(ended::run(store.clone(), stop.clone()));
         spawn_logged(&tasks, "access wake-ups", worker::follow_access(wake, stop.clone()));
         spawn_logged(&tasks, "live copies", bridge::live(bus.bus.clone(), live, stop.clone()));

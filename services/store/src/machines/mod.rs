@@ -2,6 +2,7 @@
 
 pub mod certificates;
 pub mod connections;
+pub mod contact;
 pub mod device_tokens;
 pub mod enrollment_codes;
 pub mod fleet;
