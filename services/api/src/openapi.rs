@@ -38,6 +38,7 @@ pub const BASE_PATH: &str = "/api/v1";
         (name = "audit", description = "What was done by whom"),
         (name = "organizations", description = "Organizations and sites"),
         (name = "machines", description = "Machines"),
+        (name = "commands", description = "What machines are told to do, and what came of it"),
         (name = "enrollment", description = "How machines get and keep their identity"),
         (name = "telemetry", description = "What machines measure and report, and what was lost"),
         (name = "events", description = "What has changed on the platform"),
@@ -77,6 +78,7 @@ pub(crate) fn rest(config: &mut ServiceConfig<'_>) {
         .configure(routes::organizations::configure)
         .configure(routes::sites::configure)
         .configure(routes::machines::configure)
+        .configure(routes::commands::configure)
         .configure(routes::enrollment::configure)
         .configure(routes::credentials::configure)
         .configure(routes::trust::configure)

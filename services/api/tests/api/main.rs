@@ -11,6 +11,7 @@
 
 mod api_tokens;
 mod auth;
+mod commands;
 mod enrollment;
 mod harness;
 mod idempotency;

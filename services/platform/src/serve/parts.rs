@@ -11,7 +11,9 @@ use millwright_api::health::Health;
 use millwright_api::server::{self, ServerConfig};
 use millwright_api::state::AppState;
 use millwright_bus::Bus;
+use millwright_dispatch::{CommandMetrics, Dispatch, Parts as DispatchParts};
 use millwright_gateway::directory_store::StoreDirectory;
+use millwright_gateway::presence::notices;
 use millwright_gateway::tls::TlsSetting;
 use millwright_gateway::{Gateway, Metrics, Parts as GatewayParts, Settings};
 use millwright_identity::machines::{Enrollment, EnrollmentSettings, Trust};
@@ -31,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::bus::RunningBus;
+use super::orders::{Orders, follow_presence};
 use super::{bridge, files, tls};
 use crate::config::Config;
 use crate::jobs::{self, Handlers};
@@ -85,15 +88,24 @@ impl Parts {
         let (tls_config, renew_at) = tls::issue(&trust, &hosts)?;
         let tls_setting = TlsSetting::new(tls_config);
         let dead_jobs = worker::dead_jobs(&metrics)?;
+        let (notices, presence) = notices();
         let gateway_parts = GatewayParts {
             directory,
             intake: ingest.intake(),
             down: bridge::down(&bus.bus, stop.clone())?,
-            notices: None,
+            notices: Some(notices),
             metrics: Metrics::new(&metrics)?,
             settings: Settings { connections_max: files::connections_max(), ..Settings::default() },
         };
         let gateway = Gateway::start(gateway_parts, socket, tls_setting.clone());
+        let commands = CommandMetrics::register(&metrics)?;
+        let dispatch = Dispatch::new(DispatchParts {
+            store: store.clone(),
+            trust: trust.clone(),
+            delivery: Arc::new(Orders::new(Arc::clone(&gateway), bus.bus.clone())),
+            metrics: commands.clone(),
+            now: Arc::new(now),
+        });
 
         let health = readiness(&store, &ingest, &bus.bus);
         let enrollment =
@@ -105,6 +117,7 @@ impl Parts {
             enrollment,
             live: live.clone(),
             positions,
+            commands,
             clock: Clock::system(),
             public_url: public_url(config),
             metrics,
@@ -119,8 +132,11 @@ impl Parts {
         tasks.spawn(keep);
         let mut handlers = Handlers::default();
         handlers.add(Arc::new(wake.clone()));
+        handlers.add(Arc::new(dispatch.clone()));
         tasks.spawn(jobs::run(store.clone(), handlers, dead_jobs, stop.clone()));
         tasks.spawn(worker::keep_house(store.clone(), stop.clone()));
+        tasks.spawn(millwright_dispatch::run(dispatch.clone(), stop.clone()));
+        tasks.spawn(follow_presence(dispatch, presence, stop.clone()));
         spawn_logged(&tasks, "access wake-ups", worker::follow_access(wake, stop.clone()));
         spawn_logged(&tasks, "live copies", bridge::live(bus.bus.clone(), live, stop.clone()));
         Ok(Self { http, mqtt, store, bus, ingest, gateway, api: handle, api_task, tasks, stop })
