@@ -99,13 +99,9 @@ impl Parts {
         };
         let gateway = Gateway::start(gateway_parts, socket, tls_setting.clone());
         let commands = CommandMetrics::register(&metrics)?;
-        let dispatch = Dispatch::new(DispatchParts {
-            store: store.clone(),
-            trust: trust.clone(),
-            delivery: Arc::new(Orders::new(Arc::clone(&gateway), bus.bus.clone())),
-            metrics: commands.clone(),
-            now: Arc::new(now),
-        });
+        let orders = Orders::new(Arc::clone(&gateway), bus.bus.clone());
+        let dispatch = start_dispatch(&store, &trust, orders, &commands, &tasks, &stop);
+        tasks.spawn(follow_presence(dispatch.clone(), presence, stop.clone()));
 
         let health = readiness(&store, &ingest, &bus.bus);
         let enrollment =
@@ -132,11 +128,9 @@ impl Parts {
         tasks.spawn(keep);
         let mut handlers = Handlers::default();
         handlers.add(Arc::new(wake.clone()));
-        handlers.add(Arc::new(dispatch.clone()));
+        handlers.add(Arc::new(dispatch));
         tasks.spawn(jobs::run(store.clone(), handlers, dead_jobs, stop.clone()));
         tasks.spawn(worker::keep_house(store.clone(), stop.clone()));
-        tasks.spawn(millwright_dispatch::run(dispatch.clone(), stop.clone()));
-        tasks.spawn(follow_presence(dispatch, presence, stop.clone()));
         spawn_logged(&tasks, "access wake-ups", worker::follow_access(wake, stop.clone()));
         spawn_logged(&tasks, "live copies", bridge::live(bus.bus.clone(), live, stop.clone()));
         Ok(Self { http, mqtt, store, bus, ingest, gateway, api: handle, api_task, tasks, stop })
@@ -243,6 +237,26 @@ fn start_ingest(
         now,
     };
     Ok(Ingest::start(store.clone(), options))
+}
+
+/// Sends commands to machines, and looks after them.
+fn start_dispatch(
+    store: &Store,
+    trust: &Trust,
+    orders: Orders,
+    metrics: &CommandMetrics,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Dispatch {
+    let dispatch = Dispatch::new(DispatchParts {
+        store: store.clone(),
+        trust: trust.clone(),
+        delivery: Arc::new(orders),
+        metrics: metrics.clone(),
+        now: Arc::new(now),
+    });
+    tasks.spawn(millwright_dispatch::run(dispatch.clone(), stop.clone()));
+    dispatch
 }
 
 /// Gives events their positions, and tells readers here and in other processes.
