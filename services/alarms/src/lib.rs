@@ -2,7 +2,13 @@
 
 mod apply;
 mod contact;
+pub mod ended;
+mod error;
+pub mod limits;
+pub mod maintenance;
+pub mod manage;
 
 pub use apply::{AlarmEvent, apply};
+pub use error::AlarmError;
 pub use millwright_core::alarm::{Clear, Raise, Snapshot};
 pub use millwright_store::alarms::{clear_machine, clear_rule};

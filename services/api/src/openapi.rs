@@ -39,6 +39,8 @@ pub const BASE_PATH: &str = "/api/v1";
         (name = "organizations", description = "Organizations and sites"),
         (name = "machines", description = "Machines"),
         (name = "commands", description = "What machines are told to do, and what came of it"),
+        (name = "alarms", description = "What is wrong with machines"),
+        (name = "tickets", description = "Work on machines"),
         (name = "enrollment", description = "How machines get and keep their identity"),
         (name = "telemetry", description = "What machines measure and report, and what was lost"),
         (name = "events", description = "What has changed on the platform"),
@@ -79,6 +81,10 @@ pub(crate) fn rest(config: &mut ServiceConfig<'_>) {
         .configure(routes::sites::configure)
         .configure(routes::machines::configure)
         .configure(routes::commands::configure)
+        .configure(routes::maintenance::configure)
+        .configure(routes::alarms::configure)
+        .configure(routes::tickets::configure)
+        .configure(routes::policies::configure)
         .configure(routes::enrollment::configure)
         .configure(routes::credentials::configure)
         .configure(routes::trust::configure)

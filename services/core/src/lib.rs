@@ -6,4 +6,6 @@ pub mod alarm;
 pub mod arguments;
 pub mod audit;
 pub mod command;
+pub mod fields;
 pub mod machine;
+pub mod ticket;

@@ -1,6 +1,7 @@
 //! Why the registry refuses.
 
 use millwright_core::access::Forbidden;
+use millwright_core::fields::InvalidFields;
 use millwright_core::machine::OutOfUse;
 use millwright_schemas::api::problem::FieldProblem;
 use millwright_store::StoreError;
@@ -24,6 +25,12 @@ pub enum RegistryError {
     /// Not found in scope, exists already, changed meanwhile, or the database can't.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<InvalidFields> for RegistryError {
+    fn from(error: InvalidFields) -> Self {
+        Self::Invalid(error.0)
+    }
 }
 
 impl RegistryError {

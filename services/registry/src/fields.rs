@@ -1,79 +1,12 @@
-//! Rules of single fields; all that are broken are told at once.
+//! Rules of fields that only the registry has.
 
-use std::collections::BTreeMap;
+use millwright_core::fields::Fields;
 
-use millwright_schemas::api::problem::FieldProblem;
-
-use crate::RegistryError;
-use crate::limits::{EXTERNAL_ID_MAX, EXTERNAL_IDS_MAX, EXTERNAL_SYSTEM_MAX};
-
-/// Collects what is wrong.
-#[derive(Debug, Default)]
-pub(crate) struct Fields(Vec<FieldProblem>);
-
-impl Fields {
-    pub(crate) fn text(&mut self, field: &str, value: &str, max: usize) {
-        if let Some(message) = wrong_text(value, max) {
-            self.refuse(field, message);
-        }
+pub(crate) fn check_time_zone(fields: &mut Fields, field: &str, value: &str) {
+    if value.parse::<chrono_tz::Tz>().is_err() {
+        let shown: String = value.chars().take(64).collect();
+        fields.refuse(field, format!("{shown:?} is not an IANA time zone such as Europe/Vienna"));
     }
-
-    pub(crate) fn time_zone(&mut self, field: &str, value: &str) {
-        if value.parse::<chrono_tz::Tz>().is_err() {
-            let shown: String = value.chars().take(64).collect();
-            self.refuse(field, format!("{shown:?} is not an IANA time zone such as Europe/Vienna"));
-        }
-    }
-
-    pub(crate) fn external_ids(&mut self, ids: &BTreeMap<String, String>) {
-        if ids.len() > EXTERNAL_IDS_MAX {
-            let message = format!("has {} systems, at most {EXTERNAL_IDS_MAX} fit", ids.len());
-            self.refuse("external_ids", message);
-            return;
-        }
-        for (system, id) in ids {
-            if !is_system(system) {
-                let shown: String = system.chars().take(EXTERNAL_SYSTEM_MAX).collect();
-                let message = format!(
-                    "{shown:?} is not the name of a system: 1 to {EXTERNAL_SYSTEM_MAX} of a-z 0-9 _ . -"
-                );
-                self.refuse("external_ids", message);
-            } else if let Some(message) = wrong_text(id, EXTERNAL_ID_MAX) {
-                self.refuse(&format!("external_ids.{system}"), message);
-            }
-        }
-    }
-
-    pub(crate) fn refuse(&mut self, field: &str, message: impl Into<String>) {
-        self.0.push(FieldProblem { field: field.to_owned(), message: message.into() });
-    }
-
-    pub(crate) fn finish(self) -> Result<(), RegistryError> {
-        if self.0.is_empty() { Ok(()) } else { Err(RegistryError::Invalid(self.0)) }
-    }
-}
-
-/// Whether this can be the name of another system.
-pub(crate) fn is_system(name: &str) -> bool {
-    (1..=EXTERNAL_SYSTEM_MAX).contains(&name.len())
-        && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-'))
-}
-
-fn wrong_text(value: &str, max: usize) -> Option<String> {
-    let length = value.chars().count();
-    if length > max {
-        return Some(format!("has {length} characters, at most {max} fit"));
-    }
-    if value.trim().is_empty() {
-        return Some(format!("is empty; 1 to {max} characters are needed"));
-    }
-    if value.trim().len() != value.len() {
-        return Some("begins or ends with a space".to_owned());
-    }
-    if value.chars().any(char::is_control) {
-        return Some("contains a control character".to_owned());
-    }
-    None
 }
 
 #[cfg(test)]
@@ -81,31 +14,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_outside_the_rules_are_told() {
-        for (value, expected) in [
-            ("", Some("is empty; 1 to 5 characters are needed")),
-            ("  ", Some("is empty; 1 to 5 characters are needed")),
-            ("abcdef", Some("has 6 characters, at most 5 fit")),
-            ("äöüßé", None),
-            (" a", Some("begins or ends with a space")),
-            ("a\u{0}b", Some("contains a control character")),
-            ("a\nb", Some("contains a control character")),
-        ] {
-            assert_eq!(wrong_text(value, 5).as_deref(), expected, "{value:?}");
-        }
-    }
-
-    #[test]
-    fn all_faults_are_told_at_once() {
+    fn a_time_zone_that_is_none_is_told_with_its_value() {
         let mut fields = Fields::default();
-        fields.text("name", "", 10);
-        fields.time_zone("time_zone", "Mars/Olympus");
-        fields.external_ids(&BTreeMap::from([("CRM".to_owned(), "1".to_owned())]));
-        let Err(RegistryError::Invalid(problems)) = fields.finish() else {
-            unreachable!("three faults");
-        };
-        let named: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
-        assert_eq!(named, ["name", "time_zone", "external_ids"]);
-        assert!(problems[1].message.contains("\"Mars/Olympus\""));
+        check_time_zone(&mut fields, "time_zone", "Europe/Vienna");
+        check_time_zone(&mut fields, "time_zone", "Mars/Olympus");
+        let problems = fields.finish().map_err(|error| error.0).err().unwrap_or_default();
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].message.contains("\"Mars/Olympus\""));
     }
 }

@@ -6,6 +6,7 @@ mod fields;
 pub mod limits;
 pub mod machines;
 pub mod organizations;
+pub mod policies;
 pub mod readings;
 pub mod sites;
 

@@ -6,12 +6,6 @@ pub const NAME_MAX: usize = 200;
 pub const SERIAL_NUMBER_MAX: usize = 100;
 /// Longest model, in characters.
 pub const MODEL_MAX: usize = 100;
-/// Other systems that can know one object.
-pub const EXTERNAL_IDS_MAX: usize = 20;
-/// Longest name of another system, in bytes: `a-z 0-9 _ . -`.
-pub const EXTERNAL_SYSTEM_MAX: usize = 64;
-/// Longest id in another system, in characters.
-pub const EXTERNAL_ID_MAX: usize = 200;
 /// Longest text searched for, in characters.
 pub const SEARCH_MAX: usize = 100;
 /// Machines that one machine can connect.
@@ -20,3 +14,5 @@ pub const CHILDREN_MAX: u64 = 1_000;
 pub const EVENT_TYPES_MAX: usize = 50;
 /// What the caller sent, as it stands in an error, in characters; what is beyond isn't shown.
 pub const SHOWN_MAX: usize = 64;
+/// How long after it was resolved a ticket may be reopened by an alarm, in seconds: up to 30 days.
+pub const REOPEN_WITHIN_S: std::ops::RangeInclusive<i64> = 0..=30 * 86_400;

@@ -2,6 +2,7 @@
 
 use millwright_core::access::{Caller, Permission};
 use millwright_core::audit::Subject;
+use millwright_core::fields::Fields;
 use millwright_schemas::api::organizations::{
     CreateOrganization, Organization, UpdateOrganization,
 };
@@ -14,7 +15,6 @@ use millwright_store::{Scope, Store};
 use uuid::Uuid;
 
 use crate::RegistryError;
-use crate::fields::Fields;
 use crate::limits::NAME_MAX;
 
 /// Fields that say nothing about what was changed.
@@ -119,7 +119,7 @@ fn check(
     if let Some(ids) = external_ids {
         fields.external_ids(ids);
     }
-    fields.finish()
+    Ok(fields.finish()?)
 }
 
 fn change(

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use millwright_core::access::{Caller, Permission};
 use millwright_core::audit::Subject;
+use millwright_core::fields::Fields;
 use millwright_schemas::api::page::{Page, PageQuery};
 use millwright_schemas::api::sites::{CreateSite, Site, UpdateSite};
 use millwright_schemas::{SiteId, Timestamp};
@@ -14,7 +15,7 @@ use millwright_store::{Scope, Store};
 use uuid::Uuid;
 
 use crate::RegistryError;
-use crate::fields::Fields;
+use crate::fields::check_time_zone;
 use crate::limits::NAME_MAX;
 
 /// Fields that say nothing about what was changed.
@@ -116,12 +117,12 @@ fn check(
         fields.text("name", name, NAME_MAX);
     }
     if let Some(zone) = time_zone {
-        fields.time_zone("time_zone", zone);
+        check_time_zone(&mut fields, "time_zone", zone);
     }
     if let Some(ids) = external_ids {
         fields.external_ids(ids);
     }
-    fields.finish()
+    Ok(fields.finish()?)
 }
 
 fn change(

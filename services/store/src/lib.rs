@@ -23,6 +23,7 @@ pub mod telemetry;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod testing;
+pub mod tickets;
 pub mod work;
 
 pub use conn::Conn;

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod alarms;
 mod api_tokens;
 mod auth;
 mod commands;
@@ -18,8 +19,11 @@ mod idempotency;
 mod logs;
 mod machines;
 mod matrix;
+mod plant;
+mod policies;
 mod problems;
 mod server;
 mod streams;
 mod telemetry;
+mod tickets;
 mod users;

@@ -61,6 +61,27 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/machines/{id}", P(Permission::ReadMachines)),
     ("PATCH", "/api/v1/machines/{id}", P(Permission::WriteMachines)),
     ("POST", "/api/v1/machines/{id}/decommission", P(Permission::WriteMachines)),
+    ("GET", "/api/v1/machines/{id}/maintenance", P(Permission::ReadMachines)),
+    ("PUT", "/api/v1/machines/{id}/maintenance", P(Permission::MaintainMachines)),
+    ("DELETE", "/api/v1/machines/{id}/maintenance", P(Permission::MaintainMachines)),
+    ("GET", "/api/v1/alarms", P(Permission::ReadAlarms)),
+    ("GET", "/api/v1/alarms/{id}", P(Permission::ReadAlarms)),
+    ("POST", "/api/v1/alarms/{id}/acknowledge", P(Permission::WriteAlarms)),
+    ("POST", "/api/v1/alarms/{id}/shelve", P(Permission::WriteAlarms)),
+    ("POST", "/api/v1/alarms/{id}/unshelve", P(Permission::WriteAlarms)),
+    ("POST", "/api/v1/alarms/{id}/out-of-service", P(Permission::WriteAlarms)),
+    ("POST", "/api/v1/alarms/{id}/return-to-service", P(Permission::WriteAlarms)),
+    ("POST", "/api/v1/alarms/{id}/clear", P(Permission::WriteAlarms)),
+    ("GET", "/api/v1/tickets", P(Permission::ReadTickets)),
+    ("POST", "/api/v1/tickets", P(Permission::WriteTickets)),
+    ("GET", "/api/v1/tickets/{id}", P(Permission::ReadTickets)),
+    ("PATCH", "/api/v1/tickets/{id}", P(Permission::WriteTickets)),
+    ("POST", "/api/v1/tickets/{id}/move", P(Permission::WriteTickets)),
+    ("GET", "/api/v1/tickets/{id}/comments", P(Permission::ReadTickets)),
+    ("POST", "/api/v1/tickets/{id}/comments", P(Permission::CommentTickets)),
+    ("GET", "/api/v1/tickets/{id}/evidence", P(Permission::ReadTickets)),
+    ("GET", "/api/v1/organizations/{id}/policy", P(Permission::ReadPolicies)),
+    ("PUT", "/api/v1/organizations/{id}/policy", P(Permission::WritePolicies)),
     ("POST", "/api/v1/machines/{id}/enrollment-codes", P(Permission::EnrollMachines)),
     ("GET", "/api/v1/machines/{id}/certificates", P(Permission::ReadMachines)),
     ("POST", "/api/v1/machines/{id}/certificates/{serial}/revoke", P(Permission::EnrollMachines)),
@@ -97,6 +118,16 @@ fn body(path: &str) -> Option<Value> {
         "/api/v1/machines/{id}/certificates/{serial}/revoke" => Some(json!({"reason": "r"})),
         "/api/v1/machines/{id}/commands" => Some(json!({"name": "ping"})),
         "/api/v1/commands/{id}/decision" => Some(json!({"approve": true})),
+        "/api/v1/machines/{id}/maintenance" => Some(json!({"for_s": 0, "reason": ""})),
+        "/api/v1/alarms/{id}/shelve" => Some(json!({"for_s": 0, "reason": ""})),
+        "/api/v1/alarms/{id}/out-of-service" | "/api/v1/alarms/{id}/clear" => {
+            Some(json!({"reason": ""}))
+        }
+        "/api/v1/tickets" => {
+            Some(json!({"machine_id": "0198b2c4-7c1e-7000-8000-0123456789ab", "title": ""}))
+        }
+        "/api/v1/tickets/{id}/move" => Some(json!({"to": "closed"})),
+        "/api/v1/tickets/{id}/comments" => Some(json!({"text": ""})),
         "/api/v1/trust/rotations" => Some(json!({"what": "command_key"})),
         "/api/v1/trust/retirements" => Some(json!({"what": "command_key", "id": "none"})),
         _ => Some(json!({})),
@@ -163,7 +194,7 @@ async fn every_role_at_every_endpoint() {
             if role.is_some() {
                 request = request.bearer_auth(token);
             }
-            if let Some(body) = body(path).filter(|_| ["POST", "PATCH"].contains(method)) {
+            if let Some(body) = body(path).filter(|_| ["POST", "PATCH", "PUT"].contains(method)) {
                 request = request.json(&body);
             }
             request = request.header("if-match", "\"1\"");

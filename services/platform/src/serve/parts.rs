@@ -27,6 +27,7 @@ use millwright_schemas::api::enrollment::MqttEndpoint;
 use millwright_schemas::secret::Secret;
 use millwright_store::Store;
 use millwright_store::sequencer::{Positions, Sequencer};
+use millwright_ticketing::Ticketing;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,7 @@ use super::bus::RunningBus;
 use super::orders::{Orders, follow_presence};
 use super::{bridge, files, tls};
 use crate::config::Config;
+use crate::ended;
 use crate::jobs::{self, Handlers};
 use crate::worker::{self, AccessWake, now};
 
@@ -129,8 +131,10 @@ impl Parts {
         let mut handlers = Handlers::default();
         handlers.add(Arc::new(wake.clone()));
         handlers.add(Arc::new(dispatch));
+        handlers.add(Arc::new(Ticketing::new(store.clone(), now)));
         tasks.spawn(jobs::run(store.clone(), handlers, dead_jobs, stop.clone()));
         tasks.spawn(worker::keep_house(store.clone(), stop.clone()));
+        tasks.spawn(ended::run(store.clone(), stop.clone()));
         spawn_logged(&tasks, "access wake-ups", worker::follow_access(wake, stop.clone()));
         spawn_logged(&tasks, "live copies", bridge::live(bus.bus.clone(), live, stop.clone()));
         Ok(Self { http, mqtt, store, bus, ingest, gateway, api: handle, api_task, tasks, stop })

@@ -1,6 +1,7 @@
 //! Registering a machine.
 
 use millwright_core::access::{Caller, Permission};
+use millwright_core::fields::Fields;
 use millwright_schemas::api::machines::{
     CreateMachine, Criticality, Machine, MachineConnection, MachineState,
 };
@@ -12,7 +13,6 @@ use uuid::Uuid;
 use super::change::{UNTOLD, change};
 use super::placement::{check_parent, check_site};
 use crate::RegistryError;
-use crate::fields::Fields;
 use crate::limits::{MODEL_MAX, NAME_MAX, SERIAL_NUMBER_MAX};
 
 /// Registers a machine.
@@ -71,5 +71,5 @@ fn check(input: &CreateMachine) -> Result<(), RegistryError> {
         fields.text("model", model, MODEL_MAX);
     }
     fields.external_ids(&input.external_ids);
-    fields.finish()
+    Ok(fields.finish()?)
 }

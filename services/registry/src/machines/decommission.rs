@@ -2,11 +2,12 @@
 
 use millwright_core::access::{Caller, Permission};
 use millwright_core::machine::{LifeEvent, step};
+use millwright_schemas::api::alarms::ClearReason;
 use millwright_schemas::api::machines::Machine;
 use millwright_schemas::{MachineId, Timestamp};
 use millwright_store::machines::fleet;
 use millwright_store::machines::revocations::{self, Disconnect};
-use millwright_store::{Scope, Store, changes};
+use millwright_store::{Scope, Store, alarms, changes};
 
 use super::change::{UNTOLD, change};
 use crate::RegistryError;
@@ -14,8 +15,8 @@ use crate::RegistryError;
 /// Why its credentials end.
 const REASON: &str = "machine decommissioned";
 
-/// Takes a machine out of use: its credentials end in the same transaction, a live connection is
-/// cut. Doing it again changes nothing.
+/// Takes a machine out of use: its credentials and alarms end in the same transaction, a live
+/// connection is cut. Doing it again changes nothing.
 ///
 /// # Errors
 /// Not permitted, not found, or the database can't.
@@ -42,6 +43,8 @@ pub async fn decommission(
     revocations::revoke_all(&tx, id, REASON, now).await?;
     let cut = Disconnect { machine: id, credential: None, reason: REASON, actor: caller.actor };
     revocations::disconnect(&tx, &cut, now).await?;
+    let gone = ClearReason::Decommissioned;
+    alarms::clear_machine(&tx, id, gone, caller.actor, now).await?;
     let details = changes::differences(&before, &changed, &UNTOLD)?;
     changes::record(&tx, change(caller, &changed, "machine.decommissioned", details, now)).await?;
     tx.commit().await?;

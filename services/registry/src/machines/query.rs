@@ -1,6 +1,7 @@
 //! Finding machines.
 
 use millwright_core::access::{Caller, Permission};
+use millwright_core::fields::{Fields, is_system};
 use millwright_schemas::MachineId;
 use millwright_schemas::api::machines::{Machine, MachineQuery};
 use millwright_schemas::api::page::{Page, PageQuery};
@@ -10,7 +11,6 @@ use millwright_store::{Scope, Store};
 use uuid::Uuid;
 
 use crate::RegistryError;
-use crate::fields::{Fields, is_system};
 use crate::limits::SEARCH_MAX;
 
 /// A machine that the caller sees.

@@ -1,6 +1,7 @@
 //! Changing a machine.
 
 use millwright_core::access::{Caller, Permission};
+use millwright_core::fields::Fields;
 use millwright_core::machine::OutOfUse;
 use millwright_schemas::api::machines::{Machine, MachineState, UpdateMachine};
 use millwright_schemas::{MachineId, Timestamp};
@@ -11,7 +12,6 @@ use millwright_store::{Scope, Store, Tx, changes};
 use super::change::{UNTOLD, change};
 use super::placement::{check_parent, check_site};
 use crate::RegistryError;
-use crate::fields::Fields;
 use crate::limits::{MODEL_MAX, NAME_MAX, SERIAL_NUMBER_MAX};
 
 /// Changes a machine that is at this version.
@@ -108,5 +108,5 @@ fn check(input: &UpdateMachine) -> Result<(), RegistryError> {
     if let Some(ids) = &input.external_ids {
         fields.external_ids(ids);
     }
-    fields.finish()
+    Ok(fields.finish()?)
 }

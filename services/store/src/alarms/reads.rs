@@ -2,7 +2,8 @@
 
 use millwright_schemas::api::alarms::{Alarm, AlarmStateFilter};
 use millwright_schemas::wire::events::Severity;
-use millwright_schemas::{AlarmId, MachineId, TicketId};
+use millwright_schemas::{AlarmId, MachineId, TicketId, Timestamp};
+use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -66,4 +67,35 @@ pub async fn list(
         query = query.filter(Column::Id.lt(before));
     }
     query.all(store.readers()).await?.into_iter().map(from_row).collect()
+}
+
+/// Whether the shelving of any alarm is over; asking costs no turn at the writer.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn any_shelving_over(store: &Store, now: Timestamp) -> Result<bool, StoreError> {
+    let over = Condition::all()
+        .add(Column::ShelvedUntil.is_not_null())
+        .add(Column::ShelvedUntil.lte(now.micros()));
+    any(store, over).await
+}
+
+/// Whether any alarm is suppressed because a parent is lost; asking costs no turn at the writer.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn any_suppressed_by_parent(store: &Store) -> Result<bool, StoreError> {
+    any(store, Condition::all().add(Expr::cust("suppressed_by = 'parent_lost'"))).await
+}
+
+async fn any(store: &Store, condition: Condition) -> Result<bool, StoreError> {
+    let id: Option<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(condition)
+        .limit(1)
+        .into_tuple()
+        .one(store.readers())
+        .await?;
+    Ok(id.is_some())
 }

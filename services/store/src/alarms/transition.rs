@@ -56,6 +56,21 @@ pub async fn carry_out(
     actor: Actor,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    carry_out_for(conn, before, step, actor, None, now).await
+}
+
+/// The same, for a reason that somebody gives.
+///
+/// # Errors
+/// [`StoreError::VersionMismatch`] when it has changed meanwhile.
+pub async fn carry_out_for(
+    conn: impl Into<Conn<'_>>,
+    before: &Alarm,
+    step: &Step,
+    actor: Actor,
+    reason: Option<String>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     if step.told.is_none() {
         return Ok(());
     }
@@ -77,6 +92,9 @@ pub async fn carry_out(
         ("code", alarm.code.clone()),
     ] {
         details.insert(name.to_owned(), Value::String(value));
+    }
+    if let Some(reason) = reason {
+        details.insert("reason".to_owned(), reason.into());
     }
     trace(&mut conn, step, details, actor, now).await
 }

@@ -20,6 +20,7 @@ pub struct Model {
     pub resolution_code: Option<String>,
     pub resolution: Option<String>,
     pub priority: String,
+    pub worst: Option<String>,
     pub assignee_id: Option<Uuid>,
     pub opened_by: String,
     pub reopened: i64,
@@ -29,6 +30,7 @@ pub struct Model {
     pub updated_at: i64,
     pub resolved_at: Option<i64>,
     pub closed_at: Option<i64>,
+    pub close_at: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

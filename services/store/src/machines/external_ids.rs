@@ -6,11 +6,11 @@ use sea_orm::sea_query::{Expr, SimpleExpr};
 
 use crate::StoreError;
 
-pub(super) fn to_column(ids: &BTreeMap<String, String>) -> Result<String, StoreError> {
+pub(crate) fn to_column(ids: &BTreeMap<String, String>) -> Result<String, StoreError> {
     serde_json::to_string(ids).map_err(|error| StoreError::corrupt("external_ids", error))
 }
 
-pub(super) fn from_column(
+pub(crate) fn from_column(
     table: &'static str,
     text: &str,
 ) -> Result<BTreeMap<String, String>, StoreError> {
@@ -18,7 +18,7 @@ pub(super) fn from_column(
 }
 
 /// The condition that the row is called `id` by `system`.
-pub(super) fn equals(column: &'static str, system: &str, id: &str) -> SimpleExpr {
+pub(crate) fn equals(column: &'static str, system: &str, id: &str) -> SimpleExpr {
     let path = format!("$.{}", serde_json::Value::from(system));
     Expr::cust_with_values(format!("json_extract({column}, ?) = ?"), [path, id.to_owned()])
 }

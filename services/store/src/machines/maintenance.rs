@@ -3,16 +3,16 @@
 use millwright_core::access::Actor;
 use millwright_core::alarm::Silence;
 use millwright_schemas::api::alarms::{AlarmOrigin, Maintenance};
-use millwright_schemas::{MachineId, OrganizationId, Timestamp};
+use millwright_schemas::{MachineId, Timestamp};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait,
+    QuerySelect, QueryTrait, Select,
 };
 use uuid::Uuid;
 
 use crate::entities::machine::{ActiveModel, Column, Entity, Model};
-use crate::{Conn, Scope, Store, StoreError, alarms};
+use crate::{Conn, Scope, Store, StoreError, Tx, alarms};
 
 /// A machine's maintenance mode about to be switched on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,24 +116,46 @@ pub async fn silence(
     Ok(Silence { maintenance, parent_lost })
 }
 
-/// Machines whose maintenance is over by time, with whose they are.
+/// Since when a machine is in maintenance; `None`: it isn't.
 ///
 /// # Errors
 /// When the database can't be used.
-pub async fn over(
+pub async fn since(
     conn: impl Into<Conn<'_>>,
+    machine: MachineId,
     now: Timestamp,
-    limit: u64,
-) -> Result<Vec<(MachineId, OrganizationId)>, StoreError> {
-    let query = Entity::find()
+) -> Result<Option<Timestamp>, StoreError> {
+    let query = Entity::find_by_id(machine.uuid())
+        .filter(Column::MaintenanceUntil.gt(now.micros()))
+        .into_query();
+    let row = conn.into().models::<Model>(&query).await?.pop();
+    Ok(row.and_then(|row| row.maintenance_since).map(Timestamp::from_micros))
+}
+
+/// Machines whose maintenance is over by time.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn over(tx: &Tx, now: Timestamp, limit: u64) -> Result<Vec<MachineId>, StoreError> {
+    let ids: Vec<Uuid> = over_query(now, limit).into_tuple().all(tx.conn()).await?;
+    Ok(ids.into_iter().map(MachineId).collect())
+}
+
+/// Whether the maintenance of any machine is over by time; asking costs no turn at the writer.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn any_over(store: &Store, now: Timestamp) -> Result<bool, StoreError> {
+    let id: Option<Uuid> = over_query(now, 1).into_tuple().one(store.readers()).await?;
+    Ok(id.is_some())
+}
+
+fn over_query(now: Timestamp, limit: u64) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
         .filter(Column::MaintenanceUntil.is_not_null())
         .filter(Column::MaintenanceUntil.lte(now.micros()))
         .order_by_asc(Column::MaintenanceUntil)
         .limit(limit)
-        .into_query();
-    let rows: Vec<Model> = conn.into().models(&query).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (MachineId(row.id), OrganizationId(row.organization_id)))
-        .collect())
 }

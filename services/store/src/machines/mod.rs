@@ -12,4 +12,4 @@ pub mod sessions;
 pub mod sites;
 pub mod trust;
 
-mod external_ids;
+pub(crate) mod external_ids;

@@ -113,6 +113,8 @@ CREATE TABLE tickets (
     resolution_code TEXT,
     resolution TEXT,
     priority TEXT NOT NULL,
+    -- Worst severity of its alarms since it was opened or reopened.
+    worst TEXT,
     assignee_id BLOB REFERENCES users (id),
     opened_by TEXT NOT NULL,
     reopened INTEGER NOT NULL DEFAULT 0,
@@ -121,17 +123,21 @@ CREATE TABLE tickets (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     resolved_at INTEGER,
-    closed_at INTEGER
+    closed_at INTEGER,
+    -- When it is closed, if it is resolved and nothing reopens it.
+    close_at INTEGER
 ) STRICT;
 -- One open ticket per cause.
 CREATE UNIQUE INDEX tickets_cause ON tickets (cause)
     WHERE cause IS NOT NULL AND state IN ('new', 'in_progress', 'on_hold');
 CREATE INDEX tickets_cause_any ON tickets (cause, id) WHERE cause IS NOT NULL;
+CREATE INDEX tickets_closing ON tickets (close_at) WHERE close_at IS NOT NULL;
 CREATE INDEX tickets_organization ON tickets (organization_id, id);
 CREATE INDEX tickets_machine ON tickets (machine_id, id);
 
 CREATE TABLE ticket_comments (
-    id BLOB PRIMARY KEY NOT NULL,
+    seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+    id BLOB NOT NULL UNIQUE,
     ticket_id BLOB NOT NULL REFERENCES tickets (id),
     organization_id BLOB NOT NULL REFERENCES organizations (id),
     written_by TEXT NOT NULL,
@@ -140,7 +146,7 @@ CREATE TABLE ticket_comments (
     text TEXT NOT NULL,
     data TEXT NOT NULL
 ) STRICT;
-CREATE INDEX ticket_comments_ticket ON ticket_comments (ticket_id, id);
+CREATE INDEX ticket_comments_ticket ON ticket_comments (ticket_id, seq);
 
 CREATE TABLE ticket_evidence (
     ticket_id BLOB NOT NULL REFERENCES tickets (id),

@@ -141,7 +141,7 @@ pub async fn fix_kind(tx: &mut BatchTx, series: i64, kind: SignalKind) -> Result
     Ok(())
 }
 
-pub(super) fn kind_from(word: Option<&str>) -> Result<Option<SignalKind>, StoreError> {
+pub(crate) fn kind_from(word: Option<&str>) -> Result<Option<SignalKind>, StoreError> {
     match word {
         None => Ok(None),
         Some("number") => Ok(Some(SignalKind::Number)),

@@ -1,0 +1,81 @@
+//! What ends by time: shelving, maintenance, and the grace of machines whose parent is back. The
+//! worker asks again and again; each call is one short transaction, and safe to repeat.
+
+use millwright_core::access::Actor;
+use millwright_core::alarm::{Event, step};
+use millwright_schemas::Timestamp;
+use millwright_schemas::api::alarms::Alarm;
+use millwright_store::machines::{fleet, maintenance as rows};
+use millwright_store::{Conn, Scope, Store, StoreError, alarms};
+
+use crate::limits::{ENDED_BATCH, PARENT_BACK_GRACE_S};
+use crate::maintenance;
+
+/// Ends the shelving of alarms whose time is over. Returns how many; as many as
+/// [`ENDED_BATCH`] when there may be more.
+///
+/// # Errors
+/// When the database can't.
+pub async fn shelving(store: &Store, now: Timestamp) -> Result<u64, StoreError> {
+    if !alarms::any_shelving_over(store, now).await? {
+        return Ok(0);
+    }
+    let tx = store.begin().await?;
+    let over = alarms::shelving_over(&tx, now, ENDED_BATCH).await?;
+    let count = tell(&mut Conn::from(&tx), &over, Event::Unshelved, now).await?;
+    tx.commit().await?;
+    Ok(count)
+}
+
+/// Ends the maintenance of machines whose time is over. Returns how many.
+///
+/// # Errors
+/// When the database can't.
+pub async fn maintenance(store: &Store, now: Timestamp) -> Result<u64, StoreError> {
+    if !rows::any_over(store, now).await? {
+        return Ok(0);
+    }
+    let tx = store.begin().await?;
+    let mut count = 0;
+    for id in rows::over(&tx, now, ENDED_BATCH).await? {
+        let machine = fleet::load(&tx, Scope::Platform, id).await?;
+        maintenance::finish(&tx, &machine, Actor::Platform, now).await?;
+        count += 1;
+    }
+    tx.commit().await?;
+    Ok(count)
+}
+
+/// Machines whose parent has been back for [`PARENT_BACK_GRACE_S`] and that are still away: their
+/// lost contact is their own now. Returns how many.
+///
+/// # Errors
+/// When the database can't.
+pub async fn parents_lost(store: &Store, now: Timestamp) -> Result<u64, StoreError> {
+    if !alarms::any_suppressed_by_parent(store).await? {
+        return Ok(0);
+    }
+    let tx = store.begin().await?;
+    let back_before = now.plus_seconds(-PARENT_BACK_GRACE_S);
+    let orphans = alarms::orphans(&tx, back_before, ENDED_BATCH).await?;
+    let count = tell(&mut Conn::from(&tx), &orphans, Event::Unsuppressed, now).await?;
+    tx.commit().await?;
+    Ok(count)
+}
+
+async fn tell(
+    conn: &mut Conn<'_>,
+    all: &[Alarm],
+    event: Event<'_>,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let mut count = 0;
+    for alarm in all {
+        // Never illegal: only what people want with one alarm can be.
+        if let Ok(step) = step(alarm, event, now) {
+            alarms::carry_out(&mut *conn, alarm, &step, Actor::Platform, now).await?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}

@@ -1,0 +1,180 @@
+//! Alarms.
+
+use actix_web::{HttpResponse, get, post, web};
+use millwright_alarms::{AlarmError, manage};
+use millwright_schemas::AlarmId;
+use millwright_schemas::api::alarms::{Alarm, AlarmQuery, AlarmReason, ShelveAlarm};
+use millwright_schemas::api::page::Page;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::error::ApiError;
+use crate::etag::etag;
+use crate::extract::Authenticated;
+use crate::state::AppState;
+
+/// Registers the handlers.
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config
+        .service(list_alarms)
+        .service(get_alarm)
+        .service(acknowledge_alarm)
+        .service(shelve_alarm)
+        .service(unshelve_alarm)
+        .service(take_alarm_out_of_service)
+        .service(return_alarm_to_service)
+        .service(clear_alarm);
+}
+
+fn answer(alarm: &Alarm) -> HttpResponse {
+    HttpResponse::Ok().insert_header(etag(alarm.version)).json(alarm)
+}
+
+/// Alarms of the caller's organization and all below it, newest first.
+#[utoipa::path(
+    tag = "alarms",
+    params(AlarmQuery),
+    responses((status = 200, description = "One page", body = Page<Alarm>))
+)]
+#[get("/alarms")]
+async fn list_alarms(
+    state: web::Data<AppState>,
+    Authenticated(caller): Authenticated,
+    wanted: web::Query<AlarmQuery>,
+) -> Result<web::Json<Page<Alarm>>, ApiError> {
+    Ok(web::Json(manage::list(&state.store, &caller, &wanted).await?))
+}
+
+/// One alarm.
+#[utoipa::path(
+    tag = "alarms",
+    params(("id" = AlarmId, Path)),
+    responses((status = 200, description = "The alarm", body = Alarm))
+)]
+#[get("/alarms/{id}")]
+async fn get_alarm(
+    state: web::Data<AppState>,
+    Authenticated(caller): Authenticated,
+    id: web::Path<AlarmId>,
+) -> Result<HttpResponse, ApiError> {
+    Ok(answer(&manage::get(&state.store, &caller, *id).await?))
+}
+
+/// Tells that somebody has seen an alarm. Doing it again changes nothing.
+#[utoipa::path(
+    tag = "alarms",
+    params(("id" = AlarmId, Path)),
+    responses((status = 200, description = "Acknowledged", body = Alarm))
+)]
+#[post("/alarms/{id}/acknowledge")]
+async fn acknowledge_alarm(
+    state: web::Data<AppState>,
+    Authenticated(caller): Authenticated,
+    id: web::Path<AlarmId>,
+) -> Result<HttpResponse, ApiError> {
+    Ok(answer(&manage::acknowledge(&state.store, &caller, *id, state.now()).await?))
+}
+
+/// Puts an active alarm aside for a while; it opens no ticket meanwhile. It holds for the alarms
+/// with the same machine, source and code that follow.
+#[utoipa::path(
+    tag = "alarms",
+    params(("id" = AlarmId, Path)),
+    responses(
+        (status = 200, description = "Shelved", body = Alarm),
+        (status = 409, description = "Not active"),
+    )
+)]
+#[post("/alarms/{id}/shelve")]
+async fn shelve_alarm(
+    state: web::Data<AppState>,
+    Authenticated(caller): Authenticated,
+    id: web::Path<AlarmId>,
+    body: web::Json<ShelveAlarm>,
+) -> Result<HttpResponse, ApiError> {
+    let input = body.into_inner();
+    Ok(answer(&manage::shelve(&state.store, &caller, *id, input, state.now()).await?))
+}
+
+/// Takes a shelved alarm back.
+#[utoipa::path(
+    tag = "alarms",
+    params(("id" = AlarmId, Path)),
+    responses((status = 200, description = "Not shelved", body = Alarm))
+)]
+#[post("/alarms/{id}/unshelve")]
+async fn unshelve_alarm(
+    state: web::Data<AppState>,
+    Authenticated(caller): Authenticated,
+    id: web::Path<AlarmId>,
+) -> Result<HttpResponse, ApiError> {
+    Ok(answer(&manage::unshelve(&state.store, &caller, *id, state.now()).await?))
+}
+
+/// Takes an active alarm out of service: it isn't told until somebody returns it. It holds for the
+/// alarms with the same machine, source and code that follow.
+#[utoipa::path(
+    tag = "alarms",
+    params(("id" = AlarmId, Path)),
+    responses(
+        (status = 200, description = "Out of service", body = Alarm),
+        (status = 409, description = "Not active"),
+    )
+)]
+#[post("/alarms/{id}/out-of-service")]
+async fn take_alarm_out_of_service(
+    state: web::Data<AppState>,
+    Authenticated(caller): Authenticated,
+    id: web::Path<AlarmId>,
+    body: web::Json<AlarmReason>,
+) -> Result<HttpResponse, ApiError> {
+    let (store, now, input) = (&state.store, state.now(), body.into_inner());
+    Ok(answer(&manage::take_out_of_service(store, &caller, *id, input, now).await?))
+}
+
+/// Returns an alarm to service.
+#[utoipa::path(
+    tag = "alarms",
+    params(("id" = AlarmId, Path)),
+    responses((status = 200, description = "In service", body = Alarm))
+)]
+#[post("/alarms/{id}/return-to-service")]
+async fn return_alarm_to_service(
+    state: web::Data<AppState>,
+    Authenticated(caller): Authenticated,
+    id: web::Path<AlarmId>,
+) -> Result<HttpResponse, ApiError> {
+    Ok(answer(&manage::return_to_service(&state.store, &caller, *id, state.now()).await?))
+}
+
+/// Clears an active alarm by hand. If what raised it is still so, the next raise is a new alarm.
+#[utoipa::path(
+    tag = "alarms",
+    params(("id" = AlarmId, Path)),
+    responses(
+        (status = 200, description = "Cleared", body = Alarm),
+        (status = 409, description = "Not active"),
+    )
+)]
+#[post("/alarms/{id}/clear")]
+async fn clear_alarm(
+    state: web::Data<AppState>,
+    Authenticated(caller): Authenticated,
+    id: web::Path<AlarmId>,
+    body: web::Json<AlarmReason>,
+) -> Result<HttpResponse, ApiError> {
+    let input = body.into_inner();
+    Ok(answer(&manage::clear(&state.store, &caller, *id, input, state.now()).await?))
+}
+
+impl From<AlarmError> for ApiError {
+    fn from(error: AlarmError) -> Self {
+        match error {
+            AlarmError::Forbidden(error) => error.into(),
+            AlarmError::Invalid(error) => Self::invalid(error.0),
+            AlarmError::Page(error) => error.into(),
+            AlarmError::Illegal(error) => Self::Conflict(error.to_string()),
+            AlarmError::OutOfUse(error) => Self::Conflict(error.to_string()),
+            AlarmError::Store(error) => error.into(),
+        }
+    }
+}

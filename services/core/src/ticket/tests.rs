@@ -1,0 +1,329 @@
+//! Every state and move, every alarm and ticket.
+
+use millwright_schemas::api::audit::ActorRef;
+use millwright_schemas::api::policies::TicketPolicy;
+use millwright_schemas::api::tickets::{HoldReason, MoveTicket, ResolutionCode};
+use serde_json::Map;
+
+use super::*;
+use crate::alarm::{Event, Raise, Silence, open as raise_alarm, step as alarm_step};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(1_763_775_000_000_000).plus_seconds(seconds)
+}
+
+fn record(state: TicketState) -> TicketRecord {
+    let ticket = Ticket {
+        id: "0198b2c4-7c1e-7000-8000-000000000004".parse().unwrap(),
+        number: number_text(FIRST_NUMBER),
+        organization_id: "0198b2c4-7c1e-7000-8000-000000000002".parse().unwrap(),
+        machine_id: "0198b2c4-7c1e-7000-8000-000000000001".parse().unwrap(),
+        title: "too warm".to_owned(),
+        description: String::new(),
+        state,
+        hold_reason: None,
+        resolution_code: None,
+        resolution: None,
+        priority: Priority::P2,
+        assignee_id: None,
+        opened_by: ActorRef { kind: "platform".to_owned(), id: None },
+        reopened: 0,
+        active_alarms: 0,
+        alarms: 1,
+        next_states: next_states(state).to_vec(),
+        external_ids: Default::default(),
+        version: 1,
+        created_at: at(0),
+        updated_at: at(0),
+        resolved_at: None,
+        closed_at: None,
+    };
+    let close_at = (state == TicketState::Resolved).then(|| at(100));
+    TicketRecord { ticket, cause: None, worst: Some(Severity::Major), close_at }
+}
+
+fn wanted(to: TicketState) -> MoveTicket {
+    MoveTicket {
+        to,
+        hold_reason: (to == TicketState::OnHold).then_some(HoldReason::Parts),
+        resolution_code: (to == TicketState::Resolved).then_some(ResolutionCode::Repaired),
+        comment: Some("as said".to_owned()),
+    }
+}
+
+#[test]
+fn every_state_and_move_has_a_row() {
+    use TicketState as S;
+    // From, to: whether it is allowed, and whether it reopens.
+    let table = [
+        (S::New, S::New, false, false),
+        (S::New, S::InProgress, true, false),
+        (S::New, S::OnHold, true, false),
+        (S::New, S::Resolved, true, false),
+        (S::New, S::Closed, false, false),
+        (S::New, S::Canceled, true, false),
+        (S::InProgress, S::New, false, false),
+        (S::InProgress, S::InProgress, false, false),
+        (S::InProgress, S::OnHold, true, false),
+        (S::InProgress, S::Resolved, true, false),
+        (S::InProgress, S::Closed, false, false),
+        (S::InProgress, S::Canceled, true, false),
+        (S::OnHold, S::New, false, false),
+        (S::OnHold, S::InProgress, true, false),
+        (S::OnHold, S::OnHold, false, false),
+        (S::OnHold, S::Resolved, true, false),
+        (S::OnHold, S::Closed, false, false),
+        (S::OnHold, S::Canceled, true, false),
+        (S::Resolved, S::New, false, false),
+        (S::Resolved, S::InProgress, true, true),
+        (S::Resolved, S::OnHold, false, false),
+        (S::Resolved, S::Resolved, false, false),
+        (S::Resolved, S::Closed, true, false),
+        (S::Resolved, S::Canceled, false, false),
+        (S::Closed, S::New, false, false),
+        (S::Closed, S::InProgress, true, true),
+        (S::Closed, S::OnHold, false, false),
+        (S::Closed, S::Resolved, false, false),
+        (S::Closed, S::Closed, false, false),
+        (S::Closed, S::Canceled, false, false),
+        (S::Canceled, S::New, false, false),
+        (S::Canceled, S::InProgress, false, false),
+        (S::Canceled, S::OnHold, false, false),
+        (S::Canceled, S::Resolved, false, false),
+        (S::Canceled, S::Closed, false, false),
+        (S::Canceled, S::Canceled, false, false),
+    ];
+    assert_eq!(table.len(), S::ALL.len() * S::ALL.len());
+    for (from, to, allowed, reopens) in table {
+        let moved = step(&record(from), &wanted(to), 60, at(10));
+        let Ok(moved) = moved else {
+            assert!(!allowed, "{from} to {to}");
+            assert_eq!(moved, Err(IllegalMove { from, to }));
+            continue;
+        };
+        assert!(allowed, "{from} to {to}");
+        let ticket = &moved.ticket;
+        assert_eq!((ticket.state, ticket.version), (to, 2));
+        assert_eq!(ticket.reopened, i64::from(reopens), "{from} to {to}");
+        assert_eq!(ticket.hold_reason.is_some(), to == S::OnHold);
+        assert_eq!(ticket.resolution_code.is_some(), to == S::Resolved);
+        assert_eq!(ticket.next_states, next_states(to));
+        let ended = matches!(to, S::Closed | S::Canceled);
+        assert_eq!(ticket.closed_at, ended.then(|| at(10)));
+        assert_eq!(moved.close_at, (to == S::Resolved).then(|| at(70)));
+    }
+}
+
+#[test]
+fn an_illegal_move_names_the_allowed_ones() {
+    let error = IllegalMove { from: TicketState::Resolved, to: TicketState::OnHold };
+    let text = "the ticket is resolved: it can't go to on_hold; allowed: in_progress, closed";
+    assert_eq!(error.to_string(), text);
+    let error = IllegalMove { from: TicketState::Canceled, to: TicketState::New };
+    assert!(error.to_string().ends_with("allowed: nothing, it is final"), "{error}");
+}
+
+#[test]
+fn reasons_and_codes_stand_exactly_where_they_belong() {
+    for to in TicketState::ALL {
+        assert_eq!(check_move(&wanted(*to)), Ok(()), "{to}");
+        let nothing =
+            MoveTicket { to: *to, hold_reason: None, resolution_code: None, comment: None };
+        let all = MoveTicket {
+            hold_reason: Some(HoldReason::Parts),
+            resolution_code: Some(ResolutionCode::Repaired),
+            comment: Some(String::new()),
+            ..nothing.clone()
+        };
+        let faults = |wanted: &MoveTicket| -> Vec<String> {
+            let faults = check_move(wanted).err().map(|error| error.0).unwrap_or_default();
+            faults.into_iter().map(|fault| fault.field).collect()
+        };
+        let (missing, too_much) = match to {
+            TicketState::OnHold => (vec!["hold_reason"], vec!["resolution_code", "comment"]),
+            TicketState::Resolved => (vec!["resolution_code"], vec!["hold_reason", "comment"]),
+            _ => (vec![], vec!["hold_reason", "resolution_code", "comment"]),
+        };
+        assert_eq!(
+            (faults(&nothing), faults(&all)),
+            (
+                missing.into_iter().map(str::to_owned).collect(),
+                too_much.into_iter().map(str::to_owned).collect(),
+            )
+        );
+    }
+}
+
+#[test]
+fn priority_is_by_severity_and_criticality() {
+    use Criticality as C;
+    use Priority::{P1, P2, P3, P4};
+    for (severity, high, normal, low) in [
+        (Severity::Critical, P1, P1, P2),
+        (Severity::Major, P1, P2, P3),
+        (Severity::Minor, P2, P3, P4),
+        (Severity::Warning, P3, P4, P4),
+        (Severity::Indeterminate, P3, P4, P4),
+    ] {
+        for (criticality, expected) in [(C::High, high), (C::Normal, normal), (C::Low, low)] {
+            assert_eq!(priority(severity, criticality), expected, "{severity:?} {criticality}");
+        }
+    }
+}
+
+fn alarm(severity: Severity) -> Alarm {
+    let raise = Raise {
+        machine: "0198b2c4-7c1e-7000-8000-000000000001".parse().unwrap(),
+        organization: "0198b2c4-7c1e-7000-8000-000000000002".parse().unwrap(),
+        origin: AlarmOrigin::Fault,
+        source: "axis.x".to_owned(),
+        code: "E-204".to_owned(),
+        rule: None,
+        severity,
+        message: "too\nwarm".to_owned(),
+        context: Map::new(),
+        at: at(0),
+        received_at: at(0),
+    };
+    let id = "0198b2c4-7c1e-7000-8000-000000000003".parse().unwrap();
+    raise_alarm(None, &raise, Silence::default(), id).unwrap().alarm
+}
+
+fn word(decision: Decision<'_>) -> &'static str {
+    match decision {
+        Decision::Nothing => "nothing",
+        Decision::Open => "open",
+        Decision::Join(_) => "join",
+        Decision::Reopen(_) => "reopen",
+        Decision::Escalate(_) => "escalate",
+        Decision::NoteCleared(_) => "note",
+        Decision::Resolve(_) => "resolve",
+    }
+}
+
+/// Decides about an alarm on a ticket, or on none while a ticket of its cause may be there.
+fn decided(
+    alarm: &Alarm,
+    own: Option<TicketState>,
+    last: Option<TicketState>,
+    seconds: i64,
+) -> &'static str {
+    let (own, last) = (own.map(record), last.map(record));
+    let policy = TicketPolicy::default();
+    let last = last.as_ref().or(own.as_ref());
+    word(decide(Seen { alarm, policy: &policy, own: own.as_ref(), last, now: at(seconds) }))
+}
+
+#[test]
+fn an_alarm_without_a_ticket_opens_joins_or_reopens_one() {
+    use TicketState as S;
+    let major = alarm(Severity::Major);
+    for (last, within, later) in [
+        (None, "open", "open"),
+        (Some(S::New), "join", "join"),
+        (Some(S::InProgress), "join", "join"),
+        (Some(S::OnHold), "join", "join"),
+        (Some(S::Resolved), "reopen", "open"),
+        (Some(S::Closed), "open", "open"),
+        (Some(S::Canceled), "open", "open"),
+    ] {
+        assert_eq!(decided(&major, None, last, 99), within, "{last:?}");
+        assert_eq!(decided(&major, None, last, 100), later, "{last:?}");
+        for little in [Severity::Minor, Severity::Warning, Severity::Indeterminate] {
+            assert_eq!(decided(&alarm(little), None, last, 99), "nothing", "{last:?}");
+        }
+        for event in [
+            Event::Shelved(at(1_000)),
+            Event::Suppressed(millwright_schemas::api::alarms::Suppression::Maintenance),
+            Event::TakenOutOfService,
+            Event::Cleared {
+                reason: millwright_schemas::api::alarms::ClearReason::Normal,
+                at: at(1),
+            },
+        ] {
+            let silent = alarm_step(&major, event, at(1)).unwrap().alarm;
+            assert_eq!(decided(&silent, None, last, 99), "nothing", "{event:?}");
+        }
+    }
+}
+
+#[test]
+fn an_alarm_on_a_ticket_makes_it_more_urgent_or_ends_it() {
+    use TicketState as S;
+    let over = {
+        let reason = millwright_schemas::api::alarms::ClearReason::Normal;
+        let event = Event::Cleared { reason, at: at(1) };
+        alarm_step(&alarm(Severity::Major), event, at(1)).unwrap().alarm
+    };
+    for (own, same, worse, cleared) in [
+        (S::New, "nothing", "escalate", "resolve"),
+        (S::InProgress, "nothing", "escalate", "resolve"),
+        (S::OnHold, "nothing", "escalate", "resolve"),
+        (S::Resolved, "nothing", "reopen", "nothing"),
+        (S::Closed, "nothing", "open", "nothing"),
+        (S::Canceled, "nothing", "open", "nothing"),
+    ] {
+        assert_eq!(decided(&alarm(Severity::Major), Some(own), None, 10), same, "{own}");
+        assert_eq!(decided(&alarm(Severity::Minor), Some(own), None, 10), "nothing", "{own}");
+        assert_eq!(decided(&alarm(Severity::Critical), Some(own), None, 10), worse, "{own}");
+        assert_eq!(decided(&over, Some(own), None, 10), cleared, "{own}");
+    }
+}
+
+#[test]
+fn a_ticket_stays_open_while_others_are_active_or_policy_says_so() {
+    let reason = millwright_schemas::api::alarms::ClearReason::Normal;
+    let event = Event::Cleared { reason, at: at(1) };
+    let over = alarm_step(&alarm(Severity::Major), event, at(1)).unwrap().alarm;
+    for (active_alarms, resolve_when_cleared, expected) in
+        [(0, true, "resolve"), (1, true, "note"), (0, false, "note")]
+    {
+        let mut own = record(TicketState::New);
+        own.ticket.active_alarms = active_alarms;
+        let policy = TicketPolicy { resolve_when_cleared, ..TicketPolicy::default() };
+        let (own, now) = (Some(&own), at(9));
+        let decision = decide(Seen { alarm: &over, policy: &policy, own, last: own, now });
+        assert_eq!(word(decision), expected);
+    }
+}
+
+#[test]
+fn only_something_worse_raises_a_priority() {
+    let mut lowered = record(TicketState::New);
+    lowered.ticket.priority = Priority::P4;
+    assert_eq!(escalate(&lowered, Severity::Major, Priority::P2, at(1)), None, "a person said P4");
+    let raised = escalate(&lowered, Severity::Critical, Priority::P1, at(1)).unwrap();
+    assert_eq!((raised.ticket.priority, raised.worst), (Priority::P1, Some(Severity::Critical)));
+    let mut urgent = record(TicketState::New);
+    urgent.ticket.priority = Priority::P1;
+    let same = escalate(&urgent, Severity::Critical, Priority::P2, at(1)).unwrap();
+    assert_eq!(same.ticket.priority, Priority::P1, "never lowered");
+}
+
+#[test]
+fn numbers_titles_and_causes() {
+    for (text, number) in [
+        ("T-1042", Some(1_042)),
+        ("t-1042", Some(1_042)),
+        ("1042", Some(1_042)),
+        ("T-", None),
+        ("", None),
+        ("T--1", None),
+        ("X-1", None),
+        ("99999999999999999999", None),
+    ] {
+        assert_eq!(parse_number(text), number, "{text}");
+    }
+    assert_eq!(title(&alarm(Severity::Major)), "too warm (axis.x E-204)");
+    let silent = Alarm { message: String::new(), ..alarm(Severity::Major) };
+    assert_eq!(title(&silent), "axis.x E-204");
+    let key = |source: &str, code: &str| {
+        cause(&Alarm { source: source.to_owned(), code: code.to_owned(), ..silent.clone() })
+    };
+    assert_ne!(key("a:b", "c"), key("a", "b:c"));
+    let lost = |code: &str| {
+        let origin = AlarmOrigin::Contact;
+        cause(&Alarm { origin, code: code.to_owned(), ..silent.clone() })
+    };
+    assert_eq!(lost("contact_lost"), format!("contact:{}", silent.machine_id));
+}

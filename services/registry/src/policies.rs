@@ -1,0 +1,95 @@
+//! Policies of organizations: what holds, and changing one's own.
+
+use millwright_core::access::{Caller, Permission};
+use millwright_core::audit::Subject;
+use millwright_core::fields::Fields;
+use millwright_schemas::api::policies::{Policy, PolicyInput};
+use millwright_schemas::wire::events::Severity;
+use millwright_schemas::{OrganizationId, Timestamp};
+use millwright_store::changes::{self, Change};
+use millwright_store::machines::organizations;
+use millwright_store::{Scope, Store, StoreError, policies};
+
+use crate::RegistryError;
+use crate::limits::REOPEN_WITHIN_S;
+
+/// Fields that say nothing about what was changed.
+const UNTOLD: [&str; 3] = ["version", "updated_at", "from_organization_id"];
+
+/// The policy that holds for an organization that the caller sees: its own, the nearest one above,
+/// or the defaults.
+///
+/// # Errors
+/// Not permitted, not found, or the database can't.
+pub async fn get(
+    store: &Store,
+    caller: &Caller,
+    organization: OrganizationId,
+) -> Result<Policy, RegistryError> {
+    caller.require(Permission::ReadPolicies)?;
+    let scope = Scope::Organization(caller.organization);
+    organizations::get(store, scope, organization).await?;
+    Ok(policies::get(store, organization).await?)
+}
+
+/// Gives an organization a policy of its own (`version` 0: it has none yet), or replaces it.
+///
+/// # Errors
+/// Not permitted, not found, changed meanwhile, a field can't be accepted, or the database can't.
+pub async fn put(
+    store: &Store,
+    caller: &Caller,
+    organization: OrganizationId,
+    version: i64,
+    input: PolicyInput,
+    now: Timestamp,
+) -> Result<Policy, RegistryError> {
+    caller.require(Permission::WritePolicies)?;
+    check(&input)?;
+    let scope = Scope::Organization(caller.organization);
+    let tx = store.begin().await?;
+    organizations::load(&tx, scope, organization).await?;
+    let before = policies::effective(&tx, organization).await?;
+    if before.version != version {
+        return Err(StoreError::VersionMismatch { current: before.version }.into());
+    }
+    let changed = Policy {
+        tickets: input.tickets.clone(),
+        commands: input.commands.clone(),
+        from_organization_id: Some(organization),
+        version: version + 1,
+        updated_at: Some(now),
+    };
+    policies::put(&tx, organization, &input, changed.version, now).await?;
+    let change = Change {
+        organization,
+        actor: caller.actor,
+        action: "policy.updated",
+        subject: Subject::new("policy", organization),
+        version: Some(changed.version),
+        details: changes::differences(&before, &changed, &UNTOLD)?,
+        at: now,
+    };
+    changes::record(&tx, change).await?;
+    tx.commit().await?;
+    Ok(changed)
+}
+
+fn check(input: &PolicyInput) -> Result<(), RegistryError> {
+    let mut fields = Fields::default();
+    if input.tickets.open_from == Severity::Indeterminate {
+        let message = "indeterminate opens no tickets; allowed: critical, major, minor, warning";
+        fields.refuse("tickets.open_from", message);
+    }
+    fields.range("tickets.reopen_within_s", input.tickets.reopen_within_s, &REOPEN_WITHIN_S);
+    for (field, classes) in [
+        ("commands.approval_required", &input.commands.approval_required),
+        ("commands.forbidden", &input.commands.forbidden),
+    ] {
+        let repeated = classes.iter().enumerate().any(|(at, class)| classes[..at].contains(class));
+        if repeated {
+            fields.refuse(field, "names a class more than once");
+        }
+    }
+    Ok(fields.finish()?)
+}

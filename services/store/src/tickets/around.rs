@@ -1,0 +1,188 @@
+//! What a machine measured and reported around a point in time.
+
+use millwright_schemas::api::tickets::EvidenceSeries;
+use millwright_schemas::{AlarmId, MachineId, SignalKind, Timestamp};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde_json::{Map, Value, json};
+use sqlx::Row as _;
+
+use crate::entities::{alarm, machine, machine_capability, machine_event};
+use crate::telemetry::series::kind_from;
+use crate::{Store, StoreError};
+
+/// A span of a machine's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// From this time on.
+    pub from: Timestamp,
+    /// What it is about: what is nearest to it is kept first.
+    pub center: Timestamp,
+    /// Up to this time.
+    pub to: Timestamp,
+}
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Signals.
+    pub signals: usize,
+    /// Points of each.
+    pub points: usize,
+    /// Characters of a text.
+    pub text_chars: usize,
+}
+
+/// A machine's samples in a span: of the wanted signals first, then of others by name.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn samples(
+    store: &Store,
+    machine: MachineId,
+    span: Span,
+    wanted: &[String],
+    bounds: Bounds,
+) -> Result<Vec<EvidenceSeries>, StoreError> {
+    let names = Value::from(wanted.to_vec()).to_string();
+    let rows = sqlx::query(
+        "SELECT id, signal, kind FROM series WHERE machine_id = ?1 \
+         ORDER BY signal NOT IN (SELECT value FROM json_each(?2)), signal LIMIT ?3",
+    )
+    .bind(machine.uuid())
+    .bind(names)
+    .bind(limit(bounds.signals))
+    .fetch_all(store.reader_pool())
+    .await?;
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (id, signal): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+        let Some(kind) = kind_from(row.try_get(2)?)? else { continue };
+        let (points, cut) = points(store, id, kind, span, bounds).await?;
+        if !points.is_empty() {
+            all.push(EvidenceSeries { signal, points, cut });
+        }
+    }
+    Ok(all)
+}
+
+fn limit(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+async fn points(
+    store: &Store,
+    series: i64,
+    kind: SignalKind,
+    span: Span,
+    bounds: Bounds,
+) -> Result<(Vec<(i64, Value)>, bool), StoreError> {
+    let sql = match kind {
+        SignalKind::Text => {
+            "SELECT ts, value FROM points_text WHERE series_id = ?1 AND ts >= ?2 AND ts <= ?3 \
+             ORDER BY abs(ts - ?4) LIMIT ?5"
+        }
+        SignalKind::Number | SignalKind::Boolean => {
+            "SELECT ts, value FROM points WHERE series_id = ?1 AND ts >= ?2 AND ts <= ?3 \
+             ORDER BY abs(ts - ?4) LIMIT ?5"
+        }
+    };
+    let rows = sqlx::query(sql)
+        .bind(series)
+        .bind(span.from.micros())
+        .bind(span.to.micros())
+        .bind(span.center.micros())
+        .bind(limit(bounds.points + 1))
+        .fetch_all(store.reader_pool())
+        .await?;
+    let cut = rows.len() > bounds.points;
+    let mut points = Vec::with_capacity(rows.len().min(bounds.points));
+    for row in rows.iter().take(bounds.points) {
+        let value = match kind {
+            SignalKind::Text => row.try_get::<Option<String>, _>(1)?.map_or(Value::Null, |text| {
+                Value::String(text.chars().take(bounds.text_chars).collect())
+            }),
+            SignalKind::Number => row.try_get::<Option<f64>, _>(1)?.into(),
+            SignalKind::Boolean => row.try_get::<Option<f64>, _>(1)?.map(|v| v != 0.0).into(),
+        };
+        points.push((Timestamp::from_micros(row.try_get(0)?).millis(), value));
+    }
+    points.sort_by_key(|(ts, _)| *ts);
+    Ok((points, cut))
+}
+
+/// What a machine reported in a span, the newest first; data that are too large are left out and
+/// told as `{"cut": true}`.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn reported(
+    store: &Store,
+    machine: MachineId,
+    span: Span,
+    count: u64,
+    data_bytes: usize,
+) -> Result<Vec<Value>, StoreError> {
+    use machine_event::Column;
+    let rows = machine_event::Entity::find()
+        .filter(Column::MachineId.eq(machine.uuid()))
+        .filter(Column::Ts.gte(span.from.micros()))
+        .filter(Column::Ts.lte(span.to.micros()))
+        .order_by_desc(Column::Ts)
+        .limit(count)
+        .all(store.readers())
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            let data: Value = if row.data.len() > data_bytes {
+                json!({"cut": true})
+            } else {
+                serde_json::from_str(&row.data)
+                    .map_err(|error| StoreError::corrupt("machine_events", error))?
+            };
+            let ts = Timestamp::from_micros(row.ts);
+            Ok(json!({"id": row.id, "ts": ts, "type": row.event_type, "data": data}))
+        })
+        .collect()
+}
+
+/// Versions that matter for an alarm: of the machine's agent, its model, and the rule.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn versions(
+    store: &Store,
+    machine: MachineId,
+    alarm: AlarmId,
+) -> Result<Map<String, Value>, StoreError> {
+    let mut versions = Map::new();
+    let capability = machine_capability::Entity::find_by_id(machine.uuid());
+    if let Some(row) = capability.one(store.readers()).await? {
+        versions.insert("agent".to_owned(), row.agent_version.into());
+    }
+    if let Some(row) = machine::Entity::find_by_id(machine.uuid()).one(store.readers()).await? {
+        versions.insert("model".to_owned(), row.model.into());
+    }
+    let row = alarm::Entity::find_by_id(alarm.uuid()).one(store.readers()).await?;
+    if let Some((rule, version)) = row.and_then(|row| row.rule_id.zip(row.rule_version)) {
+        versions.insert("rule_id".to_owned(), rule.to_string().into());
+        versions.insert("rule_version".to_owned(), version.into());
+    }
+    Ok(versions)
+}
+
+/// The signals that the rule of an alarm watches, as its version was.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn watched(store: &Store, alarm: AlarmId) -> Result<Vec<String>, StoreError> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "SELECT DISTINCT tree.atom FROM alarms a \
+         JOIN rule_versions v ON v.rule_id = a.rule_id AND v.version = a.rule_version \
+         JOIN json_tree(v.rule) tree ON tree.key = 'signal' AND tree.type = 'text' \
+         WHERE a.id = ?",
+    )
+    .bind(alarm.uuid())
+    .fetch_all(store.reader_pool())
+    .await?;
+    Ok(rows.into_iter().map(|(signal,)| signal).collect())
+}

@@ -1,0 +1,140 @@
+//! Tickets as they are read.
+
+use millwright_core::ticket::TicketRecord;
+use millwright_schemas::api::tickets::{Priority, TicketState, TicketStateFilter};
+use millwright_schemas::{MachineId, TicketId, Timestamp, UserId};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select,
+};
+use uuid::Uuid;
+
+use super::row::from_rows;
+use crate::entities::ticket::{Column, Entity};
+use crate::page::PageRequest;
+use crate::{Scope, Store, StoreError, Tx};
+
+const WHAT: &str = "ticket";
+
+/// Which tickets are wanted; all conditions hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this machine.
+    pub machine: Option<MachineId>,
+    /// In this state, or open.
+    pub state: Option<TicketStateFilter>,
+    /// Of this person.
+    pub assignee: Option<UserId>,
+    /// Of this priority.
+    pub priority: Option<Priority>,
+    /// With this number.
+    pub number: Option<i64>,
+}
+
+impl Filter {
+    fn condition(&self) -> Condition {
+        let open = [TicketState::New, TicketState::InProgress, TicketState::OnHold];
+        let state = self.state.map(|state| match state {
+            TicketStateFilter::Open => Column::State.is_in(open.map(TicketState::as_str)),
+            one => Column::State.eq(one.as_str()),
+        });
+        Condition::all()
+            .add_option(self.machine.map(|machine| Column::MachineId.eq(machine.uuid())))
+            .add_option(state)
+            .add_option(self.assignee.map(|assignee| Column::AssigneeId.eq(assignee.uuid())))
+            .add_option(self.priority.map(|priority| Column::Priority.eq(priority.as_str())))
+            .add_option(self.number.map(|number| Column::Number.eq(number)))
+    }
+}
+
+/// The ticket with this id.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when there is none in scope.
+pub async fn get(store: &Store, scope: Scope, id: TicketId) -> Result<TicketRecord, StoreError> {
+    find(store.readers(), scope, id).await
+}
+
+/// The same, within a transaction that goes on to use it.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when there is none in scope.
+pub async fn load(tx: &Tx, scope: Scope, id: TicketId) -> Result<TicketRecord, StoreError> {
+    find(tx.conn(), scope, id).await
+}
+
+async fn find(
+    db: &impl ConnectionTrait,
+    scope: Scope,
+    id: TicketId,
+) -> Result<TicketRecord, StoreError> {
+    let row =
+        Entity::find_by_id(id.uuid()).filter(scope.covers(Column::OrganizationId)).one(db).await?;
+    let row = row.ok_or(StoreError::NotFound(WHAT))?;
+    from_rows(db, vec![row]).await?.pop().ok_or(StoreError::NotFound(WHAT))
+}
+
+/// Tickets, newest first.
+///
+/// # Errors
+/// When the database can't be used or a row isn't understood.
+pub async fn list(
+    store: &Store,
+    scope: Scope,
+    filter: &Filter,
+    page: &PageRequest<Uuid>,
+) -> Result<Vec<TicketRecord>, StoreError> {
+    let mut query = Entity::find()
+        .filter(scope.covers(Column::OrganizationId))
+        .filter(filter.condition())
+        .order_by_desc(Column::Id)
+        .limit(page.rows());
+    if let Some(before) = page.after {
+        query = query.filter(Column::Id.lt(before));
+    }
+    from_rows(store.readers(), query.all(store.readers()).await?).await
+}
+
+/// The newest ticket of a cause, an open one before all others. For the platform: not bound to a
+/// scope.
+///
+/// # Errors
+/// When the database can't be used or the row isn't understood.
+pub async fn last_of_cause(tx: &Tx, cause: &str) -> Result<Option<TicketRecord>, StoreError> {
+    let open = [TicketState::New, TicketState::InProgress, TicketState::OnHold];
+    let of_cause = || Entity::find().filter(Column::Cause.eq(cause)).order_by_desc(Column::Id);
+    let is_open = Column::State.is_in(open.map(TicketState::as_str));
+    let row = match of_cause().filter(is_open).one(tx.conn()).await? {
+        None => of_cause().one(tx.conn()).await?,
+        open => open,
+    };
+    Ok(from_rows(tx.conn(), row.into_iter().collect()).await?.pop())
+}
+
+fn due(now: Timestamp, limit: u64) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::CloseAt.is_not_null())
+        .filter(Column::CloseAt.lte(now.micros()))
+        .order_by_asc(Column::CloseAt)
+        .limit(limit)
+}
+
+/// Resolved tickets whose time to be reopened is over.
+///
+/// # Errors
+/// When the database can't be used or a row isn't understood.
+pub async fn to_close(
+    tx: &Tx,
+    now: Timestamp,
+    limit: u64,
+) -> Result<Vec<TicketRecord>, StoreError> {
+    from_rows(tx.conn(), due(now, limit).all(tx.conn()).await?).await
+}
+
+/// Whether there are such tickets; asking costs no turn at the writer.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn any_to_close(store: &Store, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(due(now, 1).one(store.readers()).await?.is_some())
+}

@@ -1,0 +1,66 @@
+//! Finding tickets.
+
+use millwright_core::access::{Caller, Permission};
+use millwright_core::ticket::parse_number;
+use millwright_schemas::TicketId;
+use millwright_schemas::api::page::Page;
+use millwright_schemas::api::tickets::{EvidenceList, Ticket, TicketQuery};
+use millwright_store::page::PageRequest;
+use millwright_store::tickets::{self, Filter};
+use millwright_store::{Scope, Store};
+use uuid::Uuid;
+
+use crate::TicketError;
+
+/// A ticket that the caller sees.
+///
+/// # Errors
+/// Not permitted, not found, or the database can't.
+pub async fn get(store: &Store, caller: &Caller, id: TicketId) -> Result<Ticket, TicketError> {
+    caller.require(Permission::ReadTickets)?;
+    Ok(tickets::get(store, Scope::Organization(caller.organization), id).await?.ticket)
+}
+
+/// The tickets that the caller sees and wants, newest first.
+///
+/// # Errors
+/// Not permitted, no such page, a condition can't be accepted, or the database can't.
+pub async fn list(
+    store: &Store,
+    caller: &Caller,
+    wanted: &TicketQuery,
+) -> Result<Page<Ticket>, TicketError> {
+    caller.require(Permission::ReadTickets)?;
+    let page = PageRequest::<Uuid>::parse("tickets", &wanted.page())?;
+    let number = wanted.number.as_deref().map(|text| {
+        let shown: String = text.chars().take(20).collect();
+        let message = format!("{shown:?} is not a number such as T-1042");
+        parse_number(text).ok_or_else(|| TicketError::field("number", message))
+    });
+    let filter = Filter {
+        machine: wanted.machine_id,
+        state: wanted.state,
+        assignee: wanted.assignee_id,
+        priority: wanted.priority,
+        number: number.transpose()?,
+    };
+    let scope = Scope::Organization(caller.organization);
+    let records = tickets::list(store, scope, &filter, &page).await?;
+    let items = records.into_iter().map(|record| record.ticket).collect();
+    Ok(page.page(items, |item: &Ticket| item.id.uuid()))
+}
+
+/// The evidence of a ticket that the caller sees.
+///
+/// # Errors
+/// Not permitted, not found, or the database can't.
+pub async fn evidence(
+    store: &Store,
+    caller: &Caller,
+    id: TicketId,
+) -> Result<EvidenceList, TicketError> {
+    caller.require(Permission::ReadTickets)?;
+    let scope = Scope::Organization(caller.organization);
+    tickets::get(store, scope, id).await?;
+    Ok(EvidenceList { items: tickets::evidence::list(store, scope, id).await? })
+}
