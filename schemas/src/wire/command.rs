@@ -69,7 +69,8 @@ pub struct CommandClaims {
     pub purpose: Option<String>,
 }
 
-/// Claims of a cancellation. It can be repeated; the first one counts.
+/// Claims of a cancellation. It can be repeated; the first one counts. It may come before its
+/// command, which is then canceled as it comes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CancelClaims {
     /// The machine that it is for.

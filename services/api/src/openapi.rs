@@ -38,6 +38,7 @@ pub const BASE_PATH: &str = "/api/v1";
         (name = "audit", description = "What was done by whom"),
         (name = "organizations", description = "Organizations and sites"),
         (name = "machines", description = "Machines"),
+        (name = "commands", description = "What machines are told to do, and what came of it"),
         (name = "alarms", description = "What is wrong with machines"),
         (name = "tickets", description = "Work on machines"),
         (name = "enrollment", description = "How machines get and keep their identity"),
@@ -80,6 +81,7 @@ pub(crate) fn rest(config: &mut ServiceConfig<'_>) {
         .configure(routes::organizations::configure)
         .configure(routes::sites::configure)
         .configure(routes::machines::configure)
+        .configure(routes::commands::configure)
         .configure(routes::maintenance::configure)
         .configure(routes::alarms::configure)
         .configure(routes::tickets::configure)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use millwright_dispatch::CommandMetrics;
 use millwright_identity::machines::Enrollment;
 use millwright_identity::people::People;
 use millwright_ingest::live::Live;
@@ -25,6 +26,8 @@ pub struct AppState {
     pub live: Live,
     /// How far domain events have got.
     pub positions: Positions,
+    /// Where ends of commands are counted.
+    pub commands: CommandMetrics,
     /// The time.
     pub clock: Clock,
     /// Where people and machines reach the API, without a trailing slash, such as

@@ -88,7 +88,9 @@ impl Dispatch {
             let contact = contact::of(self.store(), machine).await?;
             match next(&open, &contact, now) {
                 Next::Expire(over) => self.expire(&over, now).await?,
-                Next::Send { .. } => self.send_next(machine, now).await?,
+                Next::Send { .. } | Next::SendCanceled { .. } => {
+                    self.send_next(machine, now).await?;
+                }
                 Next::Nothing => {
                     for id in cancels(&open, &contact, now) {
                         self.send_cancel(id, now).await?;
@@ -124,7 +126,20 @@ impl Dispatch {
         let mut open = commands::load_open(&tx, machine).await?;
         self.recall(&mut open);
         let contact = contact::load(&tx, machine).await?;
-        let Next::Send { id, ledger } = next(&open, &contact, now) else { return Ok(()) };
+        let (id, ledger) = match next(&open, &contact, now) {
+            Next::Send { id, ledger } => (id, ledger),
+            Next::SendCanceled { id, ledger } => {
+                let stored = commands::load(&tx, Scope::Platform, id).await?;
+                let cancellation = self.sign_cancel(&stored, now)?;
+                if self.hand_over(cancellation) {
+                    self.send(tx, stored, Some(ledger), now).await?;
+                } else {
+                    self.remember(id, now);
+                }
+                return Ok(());
+            }
+            Next::Expire(_) | Next::Nothing => return Ok(()),
+        };
         let mut stored = commands::load(&tx, Scope::Platform, id).await?;
         if let Some(unfit) = look_up(&tx, &mut stored).await? {
             let happening =

@@ -85,12 +85,14 @@ impl Dispatch {
         Ok(Order { machine, channel, jws })
     }
 
-    /// Hands an order over. What isn't taken is sent again later.
-    pub(crate) fn hand_over(&self, order: Order) {
+    /// Hands an order over, and whether it was taken. What isn't is sent again later.
+    pub(crate) fn hand_over(&self, order: Order) -> bool {
         let Order { machine, channel, jws } = order;
-        if let Err(error) = self.delivery().deliver(machine, channel, Bytes::from(jws)) {
+        let taken = self.delivery().deliver(machine, channel, Bytes::from(jws));
+        if let Err(error) = &taken {
             self.metrics().not_taken.inc();
             tracing::debug!(machine.id = %machine, channel = channel.as_str(), %error, "not handed over");
         }
+        taken.is_ok()
     }
 }

@@ -1,6 +1,6 @@
 //! The agent's side: a disk that survives, a process that doesn't.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use millwright_agent::orders::{
     Begin, Catalogue, Decision, Entry, EntryState, Happening, LedgerHead, Listed, Local, Outcome,
@@ -50,6 +50,8 @@ pub(crate) struct Agent {
     pub(crate) disk: Disk,
     /// Whether the process runs.
     pub(crate) up: bool,
+    /// Cancellations that were faster than their commands; in memory only.
+    early: BTreeSet<CommandId>,
     catalogue: Catalogue,
     pub(crate) runs: BTreeMap<CommandId, Run>,
     /// Places in the order of what was started, by ledger.
@@ -74,6 +76,7 @@ impl Agent {
             machine,
             disk: Disk::new(ledger),
             up: true,
+            early: BTreeSet::new(),
             catalogue,
             runs: BTreeMap::new(),
             begun: Vec::new(),
@@ -89,6 +92,7 @@ impl Agent {
     /// The process ends at once, and what it had started with it.
     pub(crate) fn kill(&mut self) {
         self.up = false;
+        self.early.clear();
         for entry in &self.disk.entries {
             if entry.state == EntryState::Running
                 && let Some(run) = self.runs.get_mut(&entry.claims.jti)
@@ -125,7 +129,9 @@ impl Agent {
             Down::Command(claims) => self.command(claims, now, ts),
             Down::Cancel(id) => {
                 let known = self.disk.entry(*id).map(|entry| entry.state);
-                if known.is_some() && self.happen(*id, Happening::Canceled) {
+                if known.is_none() {
+                    self.early.insert(*id);
+                } else if self.happen(*id, Happening::Canceled) {
                     self.end_program(*id, known, Ended::Canceled);
                 }
             }
@@ -153,6 +159,9 @@ impl Agent {
             Decision::Accept => {
                 self.disk.enter(claims, EntryState::Received, true, ts);
                 self.disk.outbox.push_back(Up::Command(id, Word::Received));
+                if self.early.remove(&id) {
+                    self.happen(id, Happening::Canceled);
+                }
             }
         }
     }

@@ -82,6 +82,13 @@ impl Platform {
                     sent.push(Down::Command(self.claims(id, ledger, now)));
                     self.row(id).standing.handed_over_at = Some(now);
                 }
+                Next::SendCanceled { id, ledger } => {
+                    sent.push(Down::Cancel(id));
+                    sent.push(Down::Command(self.claims(id, Some(ledger), now)));
+                    let standing = &mut self.row(id).standing;
+                    standing.handed_over_at = Some(now);
+                    standing.cancel_handed_over_at = Some(now);
+                }
             }
         }
         for id in cancels(&self.open(), &self.contact(), now) {

@@ -9,6 +9,7 @@ use millwright_api::health::Health;
 use millwright_api::server::{self, ServerConfig};
 use millwright_api::state::AppState;
 use millwright_core::access::Role;
+use millwright_dispatch::CommandMetrics;
 use millwright_identity::machines::{Enrollment, EnrollmentSettings, Trust};
 use millwright_identity::people::People;
 use millwright_identity::people::bootstrap::bootstrap;
@@ -107,6 +108,7 @@ impl TestApi {
         let (sequencer, positions) = Sequencer::new(store.clone()).await.unwrap();
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(sequencer.run(stopped));
+        let metrics = prometheus::Registry::new();
         let mut state = AppState {
             store,
             live: Live::new(),
@@ -115,7 +117,8 @@ impl TestApi {
             people: Arc::new(people),
             clock,
             public_url: "http://localhost".to_owned(),
-            metrics: prometheus::Registry::new(),
+            commands: CommandMetrics::register(&metrics).unwrap(),
+            metrics,
             health: Health::default(),
         };
         change(&mut state);

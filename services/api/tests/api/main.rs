@@ -12,6 +12,7 @@
 mod alarms;
 mod api_tokens;
 mod auth;
+mod commands;
 mod enrollment;
 mod harness;
 mod idempotency;

@@ -2,7 +2,7 @@
 
 use millwright_schemas::{CommandId, LedgerId, Timestamp};
 
-use super::state::{Out, Reached, State};
+use super::state::{Reached, State};
 
 /// A command that the machine hasn't confirmed is sent again after so many seconds.
 pub const RESEND_S: i64 = 10;
@@ -55,6 +55,14 @@ pub enum Next {
         /// For which ledger.
         ledger: Option<LedgerId>,
     },
+    /// The cancellation of this one goes out, and after it the command itself: so the machine enters
+    /// it as canceled, and it can never run.
+    SendCanceled {
+        /// Which.
+        id: CommandId,
+        /// For which ledger.
+        ledger: LedgerId,
+    },
     /// Nothing, unless something happens.
     Nothing,
 }
@@ -82,25 +90,27 @@ pub fn next(open: &[Standing], contact: &Contact, now: Timestamp) -> Next {
     let ledger = ledger_for_now(contact, connected_since, now);
     match (command.state, ledger) {
         (State::Queued, Some(ledger)) => Next::Send { id: command.id, ledger },
-        (State::Out(out), ledger) if !out.cancel => match (out.ledger, ledger.flatten()) {
-            (Some(own), _) if is_due(command.handed_over_at, connected_since, now) => {
-                Next::Send { id: command.id, ledger: Some(own) }
-            }
-            (None, Some(told)) => Next::Send { id: command.id, ledger: Some(told) },
+        (State::Out(out), ledger) => match (out.ledger, ledger.flatten()) {
+            (Some(_), _) if !is_due(command.handed_over_at, connected_since, now) => Next::Nothing,
+            (Some(ledger), _) if out.cancel => Next::SendCanceled { id: command.id, ledger },
+            (Some(own), _) => Next::Send { id: command.id, ledger: Some(own) },
+            (None, Some(told)) if !out.cancel => Next::Send { id: command.id, ledger: Some(told) },
             // Without a ledger it goes out once: nothing there would make a repeat harmless.
-            _ => Next::Nothing,
+            (None, _) => Next::Nothing,
         },
-        // Canceled meanwhile: it isn't sent once more, only its cancellation is.
         _ => Next::Nothing,
     }
 }
 
-/// The commands whose cancellation is to be handed over now, perhaps once more.
+/// The commands whose cancellation is to be handed over now by itself, perhaps once more.
 #[must_use]
 pub fn cancels(open: &[Standing], contact: &Contact, now: Timestamp) -> Vec<CommandId> {
     let Some(connected_since) = contact.connected_since else { return Vec::new() };
     open.iter()
-        .filter(|command| matches!(command.state, State::Out(Out { cancel: true, .. })))
+        .filter(|command| {
+            matches!(command.state, State::Out(out) if out.cancel
+                && !(out.reached == Reached::Sent && out.ledger.is_some()))
+        })
         .filter(|command| now < cancel_until(command.expires_at, command.deadline_s))
         .filter(|command| is_due(command.cancel_handed_over_at, connected_since, now))
         .map(|command| command.id)
@@ -149,6 +159,7 @@ fn ledger_for_now(
 mod tests {
     use uuid::Uuid;
 
+    use super::super::Out;
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -255,10 +266,24 @@ mod tests {
     }
 
     #[test]
-    fn a_canceled_command_is_not_sent_again_but_its_cancellation_is() {
-        let state = State::Out(Out { reached: Reached::Sent, ledger: Some(LEDGER), cancel: true });
-        let open = [command(1, state), command(2, State::Queued)];
-        assert_eq!(next(&open, &contact(), at(100)), Next::Nothing);
+    fn a_canceled_command_is_sent_again_only_after_its_cancellation() {
+        let canceled = |ledger| State::Out(Out { reached: Reached::Sent, ledger, cancel: true });
+        let open = [command(1, canceled(Some(LEDGER))), command(2, State::Queued)];
+        let expected = Next::SendCanceled { id: id(1), ledger: LEDGER };
+        assert_eq!(next(&open, &contact(), at(100)), expected);
+        assert_eq!(cancels(&open, &contact(), at(100)), []);
+        let lately = [Standing { handed_over_at: Some(at(95)), ..open[0] }];
+        assert_eq!(next(&lately, &contact(), at(100)), Next::Nothing);
+        let without = [command(1, canceled(None))];
+        assert_eq!(next(&without, &contact(), at(100)), Next::Nothing, "it must not run any more");
+        assert_eq!(cancels(&without, &contact(), at(100)), [id(1)]);
+    }
+
+    #[test]
+    fn cancellations_are_repeated_while_the_command_may_run() {
+        let state =
+            State::Out(Out { reached: Reached::Running, ledger: Some(LEDGER), cancel: true });
+        let open = [command(1, state)];
         assert_eq!(cancels(&open, &contact(), at(100)), [id(1)]);
         let lately = [Standing { cancel_handed_over_at: Some(at(95)), ..open[0] }];
         assert_eq!(cancels(&lately, &contact(), at(100)), []);

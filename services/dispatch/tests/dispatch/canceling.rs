@@ -66,7 +66,7 @@ async fn what_runs_to_its_end_all_the_same_has_ended_so() {
 }
 
 #[tokio::test]
-async fn a_canceled_command_is_not_sent_once_more() {
+async fn a_canceled_command_comes_only_after_its_cancellation() {
     let plant = Plant::ready().await;
     let id = plant.issue("ping", json!({})).await;
     plant.sent();
@@ -74,9 +74,19 @@ async fn a_canceled_command_is_not_sent_once_more() {
     plant.sent();
     plant.pass(10);
     plant.connect().await;
-    let sent = plant.sent();
-    assert!(sent.iter().all(|(_, channel, _)| *channel == DownChannel::Cancel), "{sent:?}");
-    assert_eq!(sent.len(), 1);
+    let channels = |plant: &Plant| -> Vec<_> {
+        plant.sent().into_iter().map(|(_, channel, _)| channel).collect()
+    };
+    assert_eq!(channels(&plant), [DownChannel::Cancel, DownChannel::Command]);
+    plant.pass(10);
+    plant.tick().await;
+    assert_eq!(channels(&plant), [DownChannel::Cancel, DownChannel::Command]);
+    plant.break_wire(true);
+    plant.pass(10);
+    plant.tick().await;
+    plant.break_wire(false);
+    plant.tick().await;
+    assert_eq!(channels(&plant), [], "neither without the other");
 }
 
 #[tokio::test]

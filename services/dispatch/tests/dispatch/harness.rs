@@ -328,6 +328,7 @@ impl Plant {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 pub fn new(name: &str, args: Value) -> IssueCommand {
     IssueCommand {
         name: name.to_owned(),

@@ -4,6 +4,7 @@ mod addresses;
 mod bridge;
 mod bus;
 mod files;
+mod orders;
 mod parts;
 mod tls;
 

@@ -11,7 +11,9 @@ use millwright_api::health::Health;
 use millwright_api::server::{self, ServerConfig};
 use millwright_api::state::AppState;
 use millwright_bus::Bus;
+use millwright_dispatch::{CommandMetrics, Dispatch, Parts as DispatchParts};
 use millwright_gateway::directory_store::StoreDirectory;
+use millwright_gateway::presence::notices;
 use millwright_gateway::tls::TlsSetting;
 use millwright_gateway::{Gateway, Metrics, Parts as GatewayParts, Settings};
 use millwright_identity::machines::{Enrollment, EnrollmentSettings, Trust};
@@ -32,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::bus::RunningBus;
+use super::orders::{Orders, follow_presence};
 use super::{bridge, files, tls};
 use crate::config::Config;
 use crate::contact;
@@ -88,15 +91,20 @@ impl Parts {
         let (tls_config, renew_at) = tls::issue(&trust, &hosts)?;
         let tls_setting = TlsSetting::new(tls_config);
         let dead_jobs = worker::dead_jobs(&metrics)?;
+        let (notices, presence) = notices();
         let gateway_parts = GatewayParts {
             directory,
             intake: ingest.intake(),
             down: bridge::down(&bus.bus, stop.clone())?,
-            notices: None,
+            notices: Some(notices),
             metrics: Metrics::new(&metrics)?,
             settings: Settings { connections_max: files::connections_max(), ..Settings::default() },
         };
         let gateway = Gateway::start(gateway_parts, socket, tls_setting.clone());
+        let commands = CommandMetrics::register(&metrics)?;
+        let orders = Orders::new(Arc::clone(&gateway), bus.bus.clone());
+        let dispatch = start_dispatch(&store, &trust, orders, &commands, &tasks, &stop);
+        tasks.spawn(follow_presence(dispatch.clone(), presence, stop.clone()));
 
         let health = readiness(&store, &ingest, &bus.bus);
         let enrollment =
@@ -108,6 +116,7 @@ impl Parts {
             enrollment,
             live: live.clone(),
             positions,
+            commands,
             clock: Clock::system(),
             public_url: public_url(config),
             metrics,
@@ -122,6 +131,7 @@ impl Parts {
         tasks.spawn(keep);
         let mut handlers = Handlers::default();
         handlers.add(Arc::new(wake.clone()));
+        handlers.add(Arc::new(dispatch));
         handlers.add(Arc::new(Ticketing::new(store.clone(), now)));
         tasks.spawn(jobs::run(store.clone(), handlers, dead_jobs, stop.clone()));
         tasks.spawn(worker::keep_house(store.clone(), stop.clone()));
@@ -233,6 +243,26 @@ fn start_ingest(
         now,
     };
     Ok(Ingest::start(store.clone(), options))
+}
+
+/// Sends commands to machines, and looks after them.
+fn start_dispatch(
+    store: &Store,
+    trust: &Trust,
+    orders: Orders,
+    metrics: &CommandMetrics,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Dispatch {
+    let dispatch = Dispatch::new(DispatchParts {
+        store: store.clone(),
+        trust: trust.clone(),
+        delivery: Arc::new(orders),
+        metrics: metrics.clone(),
+        now: Arc::new(now),
+    });
+    tasks.spawn(millwright_dispatch::run(dispatch.clone(), stop.clone()));
+    dispatch
 }
 
 /// Gives events their positions, and tells readers here and in other processes.
