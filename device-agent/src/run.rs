@@ -93,10 +93,10 @@ pub async fn run(
 
     let mut background = JoinSet::new();
     let source = StatusSource { outbox: outbox.clone(), board: board.clone(), desk: desk.clone() };
-    background.spawn(LocalServer { source: source.clone() }.run(socket));
     if let Some(panel) = open_panel(config, &board).await {
-        background.spawn(Panel::new(source).run(panel));
+        background.spawn(Panel::new(source.clone()).run(panel));
     }
+    background.spawn(LocalServer { source }.run(socket));
     background.spawn(ClockWatch::new(outbox.clone()).run());
     let drain = CancellationToken::new();
     let (orders, inbox, direct) = commands::link();
