@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use millwright_schemas::wire::events;
 use rumqttc::mqttbytes::v4::{
-    ConnAck, ConnectReturnCode, Packet, PubAck, SubAck, SubscribeReasonCode,
+    ConnAck, ConnectReturnCode, Packet, PubAck, Publish, SubAck, SubscribeReasonCode,
 };
 use rumqttc::mqttbytes::{Error, QoS};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -36,6 +36,8 @@ struct State {
     acknowledge: Option<usize>,
     /// Cut the connection, once.
     cut: bool,
+    /// Topic and payload of what is to be sent to the machine once it has subscribed.
+    outgoing: Vec<(String, Vec<u8>)>,
 }
 
 #[derive(Debug, Clone)]
@@ -69,26 +71,42 @@ impl Mqtt {
         self.state.lock().unwrap().cut = true;
     }
 
+    /// Sends something to the machine as soon as it is there.
+    #[allow(dead_code, reason = "for the tests of commands")]
+    pub(crate) fn send(&self, topic: String, payload: Vec<u8>) {
+        self.state.lock().unwrap().outgoing.push((topic, payload));
+    }
+
+    fn take_outgoing(&self) -> Vec<Packet> {
+        let mut state = self.state.lock().unwrap();
+        let packets = state.outgoing.drain(..).zip(1..).map(|((topic, payload), pkid)| {
+            let mut publish = Publish::new(topic, QoS::AtLeastOnce, payload);
+            publish.pkid = pkid;
+            Packet::Publish(publish)
+        });
+        packets.collect()
+    }
+
     pub(crate) fn connections(&self) -> Vec<Connection> {
         self.state.lock().unwrap().connections.clone()
     }
 
     fn serve(&self, tcp: TcpStream, tls: &Arc<ServerConfig>) -> std::io::Result<()> {
-        tcp.set_read_timeout(Some(Duration::from_millis(50)))?;
+        tcp.set_read_timeout(Some(Duration::from_millis(20)))?;
         let session = ServerConnection::new(Arc::clone(tls)).unwrap();
         let mut stream = StreamOwned::new(session, tcp);
         let mut buffer = BytesMut::new();
+        let mut subscribed = false;
         loop {
+            if subscribed {
+                write(&mut stream, self.take_outgoing())?;
+            }
             match Packet::read(&mut buffer, 1024 * 1024) {
                 Ok(packet) => {
                     let serial = serial(&stream);
                     let Some(answers) = self.handle(packet, serial) else { return Ok(()) };
-                    let mut bytes = BytesMut::new();
-                    for answer in answers {
-                        answer.write(&mut bytes, 1024 * 1024).unwrap();
-                    }
-                    stream.write_all(&bytes)?;
-                    stream.flush()?;
+                    subscribed |= matches!(answers.as_slice(), [Packet::SubAck(_)]);
+                    write(&mut stream, answers)?;
                 }
                 Err(Error::InsufficientBytes(_)) => {
                     let mut chunk = [0; 16 * 1024];
@@ -142,6 +160,7 @@ impl Mqtt {
                 }
                 Some(vec![Packet::PubAck(PubAck::new(publish.pkid))])
             }
+            Packet::PubAck(_) => Some(vec![]),
             Packet::PingReq => Some(vec![Packet::PingResp]),
             Packet::Disconnect => {
                 state.connections.last_mut().unwrap().disconnected = true;
@@ -150,6 +169,18 @@ impl Mqtt {
             other => panic!("{other:?}"),
         }
     }
+}
+
+fn write(
+    stream: &mut StreamOwned<ServerConnection, TcpStream>,
+    packets: Vec<Packet>,
+) -> std::io::Result<()> {
+    let mut bytes = BytesMut::new();
+    for packet in packets {
+        packet.write(&mut bytes, 1024 * 1024).unwrap();
+    }
+    stream.write_all(&bytes)?;
+    stream.flush()
 }
 
 fn serial(stream: &StreamOwned<ServerConnection, TcpStream>) -> String {

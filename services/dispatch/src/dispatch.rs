@@ -131,10 +131,12 @@ impl Dispatch {
             Next::SendCanceled { id, ledger } => {
                 let stored = commands::load(&tx, Scope::Platform, id).await?;
                 let cancellation = self.sign_cancel(&stored, now)?;
-                if self.hand_over(cancellation) {
+                let handed_over = self.hand_over(cancellation);
+                self.lock().entry(id).or_default().cancel = Some(now);
+                if handed_over {
                     self.send(tx, stored, Some(ledger), now).await?;
                 } else {
-                    self.remember(id, now);
+                    self.lock().entry(id).or_default().command = Some(now);
                 }
                 return Ok(());
             }
