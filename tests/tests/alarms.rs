@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 const SOON: Duration = Duration::from_secs(30);
-const QUIET: &str = "drivers = []\n[panel]\nlisten = \"127.0.0.1:0\"\n";
+const QUIET: &str = "[panel]\nlisten = \"127.0.0.1:0\"\n";
 
 #[tokio::test]
 async fn a_hundred_alarms_with_one_cause_from_several_processes_are_one_ticket() {
@@ -41,7 +41,7 @@ async fn a_hundred_alarms_with_one_cause_from_several_processes_are_one_ticket()
         Ok(())
     })
     .await;
-    // Flapping doesn't open more.
+    // Flapping doesn't open more. One that is over before ticketing looks isn't put on it.
     for _ in 0..5 {
         agent.reporter().clear("E-1", "pump").unwrap();
         agent.reporter().raise("E-1", "pump").unwrap();
@@ -49,11 +49,12 @@ async fn a_hundred_alarms_with_one_cause_from_several_processes_are_one_ticket()
     let ticket = eventually("one ticket has them all", SOON, async || {
         let tickets = api.tickets(&machine, "").await?;
         ensure!(tickets.len() == 1, "{} tickets", tickets.len());
-        ensure!(tickets[0]["alarms"].as_i64() == Some(6), "{}", tickets[0]);
+        ensure!(tickets[0]["alarms"].as_i64() >= Some(2), "{}", tickets[0]);
+        ensure!(tickets[0]["active_alarms"].as_i64() == Some(1), "{}", tickets[0]);
         Ok(tickets[0].clone())
     })
     .await;
-    assert_eq!(ticket["active_alarms"], 1, "{ticket}");
+    assert!(ticket["alarms"].as_i64() <= Some(6), "{ticket}");
 }
 
 #[tokio::test]

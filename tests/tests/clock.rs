@@ -10,7 +10,7 @@ use millwright_tests::{Agent, Api, Broker, Marks, Platform, Signer, WrongClock, 
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(40);
-const PANEL: &str = "drivers = []\n[panel]\nlisten = \"127.0.0.1:0\"\n\n";
+const PANEL: &str = "[panel]\nlisten = \"127.0.0.1:0\"\n\n";
 
 async fn mark(api: &Api, machine: &str, token: &str) -> Value {
     let command = json!({"name": "mark", "args": {"token": token, "seconds": 0}});

@@ -13,7 +13,7 @@ const SOON: Duration = Duration::from_secs(30);
 const PANEL: &str = "[panel]\nlisten = \"127.0.0.1:0\"\n\n";
 /// Fails after some ten seconds.
 const MILL: &str = "[[drivers]]\nkind = \"simulator\"\nmodel = \"cnc_mill\"\nseed = 7\n\
-    interval_ms = 200\ntime_to_fault_s = 8.0\n";
+    interval_ms = 200\ntime_to_fault_s = 10.0\n";
 
 async fn one_open_ticket(api: &Api, machine: &str) -> anyhow::Result<Value> {
     let tickets = api.tickets(machine, "open").await?;
