@@ -23,7 +23,7 @@ pub async fn effective(
     organization: OrganizationId,
 ) -> Result<Policy, StoreError> {
     let rows: Vec<Model> = tx.into().models(&nearest(organization)).await?;
-    policy(organization, rows.into_iter().next())
+    policy(organization, rows.first())
 }
 
 /// The same, outside a transaction.
@@ -33,7 +33,7 @@ pub async fn effective(
 pub async fn get(store: &Store, organization: OrganizationId) -> Result<Policy, StoreError> {
     let row = store.readers().query_one(&nearest(organization)).await?;
     let row = row.map(|row| Model::from_query_result(&row, "")).transpose()?;
-    policy(organization, row)
+    policy(organization, row.as_ref())
 }
 
 fn nearest(organization: OrganizationId) -> SelectStatement {
@@ -51,8 +51,8 @@ fn nearest(organization: OrganizationId) -> SelectStatement {
     query
 }
 
-fn policy(organization: OrganizationId, row: Option<Model>) -> Result<Policy, StoreError> {
-    let (input, from) = match &row {
+fn policy(organization: OrganizationId, row: Option<&Model>) -> Result<Policy, StoreError> {
+    let (input, from) = match row {
         None => (PolicyInput::default(), None),
         Some(row) => {
             let input = serde_json::from_str(&row.policy)
@@ -60,13 +60,13 @@ fn policy(organization: OrganizationId, row: Option<Model>) -> Result<Policy, St
             (input, Some(OrganizationId(row.organization_id)))
         }
     };
-    let own = row.as_ref().filter(|_| from == Some(organization));
+    let own = row.filter(|_| from == Some(organization));
     Ok(Policy {
         tickets: input.tickets,
         commands: input.commands,
         from_organization_id: from,
         version: own.map_or(0, |row| row.version),
-        updated_at: row.as_ref().map(|row| Timestamp::from_micros(row.updated_at)),
+        updated_at: row.map(|row| Timestamp::from_micros(row.updated_at)),
     })
 }
 

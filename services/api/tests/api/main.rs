@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod alarms;
 mod api_tokens;
 mod auth;
 mod enrollment;
@@ -17,9 +18,12 @@ mod idempotency;
 mod logs;
 mod machines;
 mod matrix;
+mod plant;
+mod policies;
 mod problems;
 mod rules;
 mod server;
 mod streams;
 mod telemetry;
+mod tickets;
 mod users;

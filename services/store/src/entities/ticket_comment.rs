@@ -7,7 +7,9 @@ use sea_orm::entity::prelude::*;
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "ticket_comments")]
 pub struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
+    #[sea_orm(primary_key)]
+    pub seq: i64,
+    #[sea_orm(unique)]
     pub id: Uuid,
     pub ticket_id: Uuid,
     pub organization_id: Uuid,

@@ -136,7 +136,8 @@ CREATE INDEX tickets_organization ON tickets (organization_id, id);
 CREATE INDEX tickets_machine ON tickets (machine_id, id);
 
 CREATE TABLE ticket_comments (
-    id BLOB PRIMARY KEY NOT NULL,
+    seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+    id BLOB NOT NULL UNIQUE,
     ticket_id BLOB NOT NULL REFERENCES tickets (id),
     organization_id BLOB NOT NULL REFERENCES organizations (id),
     written_by TEXT NOT NULL,
@@ -145,7 +146,7 @@ CREATE TABLE ticket_comments (
     text TEXT NOT NULL,
     data TEXT NOT NULL
 ) STRICT;
-CREATE INDEX ticket_comments_ticket ON ticket_comments (ticket_id, id);
+CREATE INDEX ticket_comments_ticket ON ticket_comments (ticket_id, seq);
 
 CREATE TABLE ticket_evidence (
     ticket_id BLOB NOT NULL REFERENCES tickets (id),

@@ -5,8 +5,8 @@ use millwright_schemas::api::tickets::TicketComment;
 use millwright_schemas::{AlarmId, CommentId, OrganizationId, TicketId, Timestamp};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    TryInsertResult,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, TryInsertResult,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -30,6 +30,7 @@ pub async fn insert(
     new: &TicketComment,
 ) -> Result<bool, StoreError> {
     let row = ActiveModel {
+        seq: NotSet,
         id: Set(new.id.uuid()),
         ticket_id: Set(ticket.uuid()),
         organization_id: Set(organization.uuid()),
@@ -68,7 +69,7 @@ pub async fn has(
     Ok(found.is_some())
 }
 
-/// Comments and notes of a ticket, oldest first.
+/// Comments and notes of a ticket in the order they were written, with the number of their row.
 ///
 /// # Errors
 /// When the database can't be used or a row isn't understood.
@@ -76,17 +77,18 @@ pub async fn list(
     store: &Store,
     scope: Scope,
     ticket: TicketId,
-    page: &PageRequest<Uuid>,
-) -> Result<Vec<TicketComment>, StoreError> {
+    page: &PageRequest<i64>,
+) -> Result<Vec<(i64, TicketComment)>, StoreError> {
     let mut query = Entity::find()
         .filter(Column::TicketId.eq(ticket.uuid()))
         .filter(scope.covers(Column::OrganizationId))
-        .order_by_asc(Column::Id)
+        .order_by_asc(Column::Seq)
         .limit(page.rows());
     if let Some(after) = page.after {
-        query = query.filter(Column::Id.gt(after));
+        query = query.filter(Column::Seq.gt(after));
     }
-    query.all(store.readers()).await?.into_iter().map(from_row).collect()
+    let rows = query.all(store.readers()).await?;
+    rows.into_iter().map(|row| Ok((row.seq, from_row(row)?))).collect()
 }
 
 fn from_row(row: Model) -> Result<TicketComment, StoreError> {

@@ -26,11 +26,12 @@ pub async fn comments(
     page: &PageQuery,
 ) -> Result<Page<TicketComment>, TicketError> {
     caller.require(Permission::ReadTickets)?;
-    let page = PageRequest::<Uuid>::parse("ticket_comments", page)?;
+    let page = PageRequest::<i64>::parse("ticket_comments", page)?;
     let scope = Scope::Organization(caller.organization);
     tickets::get(store, scope, id).await?;
-    let items = rows::list(store, scope, id, &page).await?;
-    Ok(page.page(items, |item| item.id.uuid()))
+    let rows = rows::list(store, scope, id, &page).await?;
+    let Page { items, next_cursor } = page.page(rows, |(seq, _)| *seq);
+    Ok(Page { items: items.into_iter().map(|(_, comment)| comment).collect(), next_cursor })
 }
 
 /// Writes a comment on a ticket, in whatever state it is.
