@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use millwright_schemas::wire::{events, telemetry};
+use millwright_schemas::wire::{command, events, telemetry};
+use serde::de::DeserializeOwned;
 
 fn each(folder: &str, check: impl Fn(&str, &[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
@@ -29,4 +30,21 @@ fn event_payloads_still_mean_the_same() {
     each("events", |name, payload| {
         insta::assert_debug_snapshot!(format!("events_{name}"), events::decode(payload));
     });
+}
+
+fn parsed<T: DeserializeOwned + std::fmt::Debug>(folder: &str) {
+    each(folder, |name, payload| {
+        let parsed: Result<T, String> =
+            serde_json::from_slice(payload).map_err(|error| error.to_string());
+        insta::assert_debug_snapshot!(format!("{folder}_{name}"), parsed);
+    });
+}
+
+#[test]
+fn orders_and_reports_still_mean_the_same() {
+    parsed::<command::CommandClaims>("command");
+    parsed::<command::CancelClaims>("cancel");
+    parsed::<command::TimeClaims>("time");
+    parsed::<command::Capabilities>("capabilities");
+    parsed::<command::CommandReport>("report");
 }

@@ -2,6 +2,9 @@
 
 use millwright_schemas::MachineId;
 use millwright_schemas::topics::{self, DownChannel, UpChannel};
+use millwright_schemas::wire::command::{
+    CancelClaims, Capabilities, CommandClaims, CommandReport, TimeClaims, TimeRequested,
+};
 use millwright_schemas::wire::events::{
     EventMessage, EventType, FaultCleared, FaultRaised, FaultSnapshot, OutboxDropped,
 };
@@ -164,23 +167,32 @@ fn messages(schemas: &mut SchemaGenerator) -> Value {
                 "fault.cleared": reference::<FaultCleared>(schemas),
                 "fault.snapshot": reference::<FaultSnapshot>(schemas),
                 "outbox.dropped": reference::<OutboxDropped>(schemas),
+                "command.*": reference::<CommandReport>(schemas),
+                "agent.capabilities": reference::<Capabilities>(schemas),
+                "time.requested": reference::<TimeRequested>(schemas),
             },
         }),
     );
+    let claims = Map::from_iter([
+        ("command".to_owned(), reference::<CommandClaims>(schemas)),
+        ("cancel".to_owned(), reference::<CancelClaims>(schemas)),
+        ("time".to_owned(), reference::<TimeClaims>(schemas)),
+    ]);
     for (channel, title) in down() {
-        messages.insert(
-            channel.as_str().to_owned(),
-            json!({
-                "title": title,
-                "contentType": "application/jose",
-                "payload": {
-                    "type": "string",
-                    "description": "A compact JWS (RFC 7515), signed with EdDSA by a key that the \
-                        machine trusts.",
-                    "pattern": "^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$",
-                },
-            }),
-        );
+        let mut message = json!({
+            "title": title,
+            "contentType": "application/jose",
+            "payload": {
+                "type": "string",
+                "description": "A compact JWS (RFC 7515), signed with EdDSA by a key that the \
+                    machine trusts.",
+                "pattern": "^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$",
+            },
+        });
+        if let Some(claims) = claims.get(channel.as_str()) {
+            message["x-claims"] = claims.clone();
+        }
+        messages.insert(channel.as_str().to_owned(), message);
     }
     Value::Object(messages)
 }

@@ -6,6 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use millwright_schemas::wire::command::{
+    CancelClaims, Capabilities, CommandClaims, CommandReport, TimeClaims, TimeRequested,
+};
 use millwright_schemas::wire::events::{
     EventMessage, FaultCleared, FaultRaised, FaultSnapshot, OutboxDropped,
 };
@@ -14,7 +17,7 @@ use millwright_schemas::wire::trust::TrustBundle;
 use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
 
-use crate::{asyncapi, yaml};
+use crate::{asyncapi, permissions, yaml};
 
 const FOLDER: &str = "schemas/generated";
 
@@ -32,12 +35,20 @@ pub(crate) fn write(root: &Path) -> anyhow::Result<Vec<String>> {
     for (name, content) in &files {
         fs::write(folder.join(name), content).with_context(|| name.clone())?;
     }
-    Ok(files.into_keys().map(|name| format!("{FOLDER}/{name}")).collect())
+    let permissions = root.join(permissions::FILE);
+    fs::write(&permissions, permissions::page())
+        .with_context(|| permissions.display().to_string())?;
+    let names = files.into_keys().map(|name| format!("{FOLDER}/{name}"));
+    Ok(names.chain([permissions::FILE.to_owned()]).collect())
 }
 
 /// What is missing, different or too many.
 pub(crate) fn stale(root: &Path) -> anyhow::Result<Vec<String>> {
-    Ok(differences(&generate()?, &present(&root.join(FOLDER))?))
+    let mut findings = differences(&generate()?, &present(&root.join(FOLDER))?);
+    if fs::read_to_string(root.join(permissions::FILE)).ok() != Some(permissions::page()) {
+        findings.push(format!("{} is stale: run make generate", permissions::FILE));
+    }
+    Ok(findings)
 }
 
 fn differences(expected: &Files, present: &Files) -> Vec<String> {
@@ -78,6 +89,12 @@ fn generate() -> anyhow::Result<Files> {
         schema::<FaultSnapshot>("fault-snapshot")?,
         schema::<OutboxDropped>("outbox-dropped")?,
         schema::<TrustBundle>("trust-bundle")?,
+        schema::<CommandClaims>("command-claims")?,
+        schema::<CancelClaims>("cancel-claims")?,
+        schema::<TimeClaims>("time-claims")?,
+        schema::<TimeRequested>("time-requested")?,
+        schema::<CommandReport>("command-report")?,
+        schema::<Capabilities>("agent-capabilities")?,
     ]);
     files.insert("openapi.json".to_owned(), pretty(&millwright_api::openapi::openapi())?);
     files.insert("asyncapi.yaml".to_owned(), yaml::document(&asyncapi::document()));

@@ -22,7 +22,7 @@ const BESIDE: &[(&str, &[&str])] = &[
     // Outside: they see what a stranger sees.
     ("millwright-tests", &["millwright-schemas"]),
     ("millwright-bench", &["millwright-schemas"]),
-    ("xtask", &["millwright-schemas", "millwright-api"]),
+    ("xtask", &["millwright-schemas", "millwright-core", "millwright-api"]),
 ];
 
 /// Every dependency among the workspace's crates that points up or sideways.

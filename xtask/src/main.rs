@@ -9,6 +9,7 @@ mod generated;
 mod layers;
 mod licenses;
 mod metadata;
+mod permissions;
 mod uses;
 mod yaml;
 
@@ -28,9 +29,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Write schemas/generated again from the types.
+    /// Write schemas/generated and docs/permissions.md again from the types.
     Generate,
-    /// Fail if a file in schemas/generated isn't what the types say.
+    /// Fail if a generated file isn't what the types say.
     CheckGenerated,
     /// Fail if a crate depends on, or names, what is above it or not its business.
     CheckLayers,
