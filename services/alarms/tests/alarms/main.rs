@@ -12,3 +12,4 @@
 mod apply;
 mod contact_watch;
 mod harness;
+mod rules;

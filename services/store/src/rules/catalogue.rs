@@ -26,22 +26,24 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn condition(&self) -> Condition {
+    fn condition(&self, scope: Scope) -> Condition {
         Condition::all()
             .add(Column::DeletedAt.is_null())
-            .add_option(self.machine.map(watching))
+            .add_option(self.machine.map(|machine| watching(scope, machine)))
             .add_option(self.model.as_deref().map(|model| Column::Model.eq(model)))
     }
 }
 
-/// The condition that a rule is for this machine: by name or by model, and of its organization or
-/// one above it.
-fn watching(id: MachineId) -> Condition {
+/// The condition that a rule is for this machine, which is in scope: by name or by model, and of its
+/// organization or one above it.
+fn watching(scope: Scope, id: MachineId) -> Condition {
     use organization_tree::Column as Tree;
     let of_machine = |column: machine::Column| {
         let mut query = Query::select();
-        let this = Expr::col(machine::Column::Id).eq(id.uuid());
-        query.column(column).from(machine::Entity).and_where(this);
+        let this = Condition::all()
+            .add(machine::Column::Id.eq(id.uuid()))
+            .add(scope.covers(machine::Column::OrganizationId));
+        query.column(column).from(machine::Entity).cond_where(this);
         query
     };
     let organization = of_machine(machine::Column::OrganizationId);
@@ -93,7 +95,7 @@ pub async fn list(
 ) -> Result<Vec<Rule>, StoreError> {
     let mut query = Entity::find()
         .filter(scope.covers(Column::OrganizationId))
-        .filter(filter.condition())
+        .filter(filter.condition(scope))
         .order_by_asc(Column::Id)
         .limit(page.rows());
     if let Some(after) = page.after {
