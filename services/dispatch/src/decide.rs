@@ -2,13 +2,13 @@
 
 use millwright_core::access::{Caller, Permission};
 use millwright_core::command::Event;
+use millwright_core::fields::Fields;
 use millwright_schemas::api::commands::{Command, DecideCommand};
 use millwright_schemas::wire::command::CommandReport;
 use millwright_schemas::{CommandId, Timestamp};
 use millwright_store::{Scope, Store, commands};
 
 use crate::change::{Move, apply, enqueue_sends};
-use crate::draft::wrong_text;
 use crate::limits::REASON_MAX_CHARS;
 use crate::people::person_of;
 use crate::{CommandMetrics, DispatchError};
@@ -49,10 +49,11 @@ pub async fn decide(
 }
 
 fn check(input: &DecideCommand) -> Result<(), DispatchError> {
-    let wrong = match &input.reason {
-        None if !input.approve => Some("is needed when a command isn't approved".to_owned()),
-        None => None,
-        Some(reason) => wrong_text(reason, REASON_MAX_CHARS),
-    };
-    wrong.map_or(Ok(()), |message| Err(DispatchError::field("reason", message)))
+    let mut fields = Fields::default();
+    match &input.reason {
+        None if !input.approve => fields.refuse("reason", "is needed to refuse a command"),
+        None => {}
+        Some(reason) => fields.text("reason", reason, REASON_MAX_CHARS),
+    }
+    Ok(fields.finish()?)
 }

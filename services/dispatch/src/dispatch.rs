@@ -8,7 +8,7 @@ use millwright_identity::machines::Trust;
 use millwright_schemas::{CommandId, LedgerId, MachineId, Timestamp};
 use millwright_store::commands::{self, StoredCommand, contact};
 use millwright_store::work::TimeAsked;
-use millwright_store::{Scope, Store, Tx};
+use millwright_store::{Scope, Store, Tx, tickets};
 
 use crate::change::{Move, Moved, apply};
 use crate::limits::ROUNDS_MAX;
@@ -165,9 +165,9 @@ impl Dispatch {
     ) -> Result<(), WorkError> {
         let ticket = match stored.command.ticket_id {
             None => None,
-            Some(id) => commands::ticket_of(&tx, Scope::Platform, id).await?,
+            Some(id) => Some(tickets::load(&tx, Scope::Platform, id).await?.ticket.number),
         };
-        let order = self.sign_command(&stored, ledger, ticket.map(|it| it.number), now)?;
+        let order = self.sign_command(&stored, ledger, ticket, now)?;
         let moved = apply(&tx, &mut stored, &Move::of_platform(Event::Sent(ledger), now)).await?;
         if moved.effects.is_empty() {
             // The same once more: nothing to be recorded.

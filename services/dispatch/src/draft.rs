@@ -3,17 +3,16 @@
 
 use millwright_core::arguments;
 use millwright_core::command::assumed_class;
+use millwright_core::fields::Fields;
 use millwright_schemas::api::commands::IssueCommand;
-use millwright_schemas::api::problem::FieldProblem;
 use millwright_schemas::limits::{
-    COMMAND_ARGS_MAX_BYTES, COMMAND_DEADLINE_S, COMMAND_DEADLINE_S_DEFAULT, COMMAND_EXPIRES_IN_S,
+    COMMAND_DEADLINE_S, COMMAND_DEADLINE_S_DEFAULT, COMMAND_EXPIRES_IN_S,
     COMMAND_EXPIRES_IN_S_DEFAULT, COMMAND_NAME_MAX_BYTES, COMMAND_TEXT_MAX_CHARS,
 };
 use millwright_schemas::wire::command::{
     Capabilities, CatalogueEntry, CommandClass, is_command_name,
 };
 
-use crate::error::problem;
 use crate::limits::NAMES_TOLD_MAX;
 
 /// What the machine's catalogue says of a command.
@@ -68,42 +67,31 @@ pub(crate) struct Spans {
 }
 
 /// Checks all fields that can be checked by themselves.
-pub(crate) fn check(input: &IssueCommand, known: Known<'_>) -> Result<Spans, Vec<FieldProblem>> {
-    let mut problems = Vec::new();
-    check_name(&input.name, known, &mut problems);
-    check_args(input, known, &mut problems);
+pub(crate) fn check(input: &IssueCommand, known: Known<'_>, fields: &mut Fields) -> Spans {
+    check_name(&input.name, known, fields);
+    check_args(input, known, fields);
     let expires_in_s = input.expires_in_s.unwrap_or(COMMAND_EXPIRES_IN_S_DEFAULT);
-    if !COMMAND_EXPIRES_IN_S.contains(&expires_in_s) {
-        let (min, max) = (COMMAND_EXPIRES_IN_S.start(), COMMAND_EXPIRES_IN_S.end());
-        let message = format!("{expires_in_s} is not between {min} and {max}");
-        problems.push(problem("expires_in_s", message));
-    }
+    fields.range("expires_in_s", expires_in_s, &COMMAND_EXPIRES_IN_S);
     let longest = known.deadline_max_s();
     let usual = match known {
         Known::Entry(_) => longest,
         _ => COMMAND_DEADLINE_S_DEFAULT,
     };
     let deadline_s = input.deadline_s.unwrap_or(usual);
-    if !(*COMMAND_DEADLINE_S.start()..=longest).contains(&deadline_s) {
-        let min = COMMAND_DEADLINE_S.start();
-        let message = format!("{deadline_s} is not between {min} and {longest}");
-        problems.push(problem("deadline_s", message));
+    fields.range("deadline_s", deadline_s, &(*COMMAND_DEADLINE_S.start()..=longest));
+    if let Some(purpose) = &input.purpose {
+        fields.text("purpose", purpose, COMMAND_TEXT_MAX_CHARS);
     }
-    if let Some(purpose) = &input.purpose
-        && let Some(message) = wrong_text(purpose, COMMAND_TEXT_MAX_CHARS)
-    {
-        problems.push(problem("purpose", message));
-    }
-    if problems.is_empty() { Ok(Spans { expires_in_s, deadline_s }) } else { Err(problems) }
+    Spans { expires_in_s, deadline_s }
 }
 
-fn check_name(name: &str, known: Known<'_>, problems: &mut Vec<FieldProblem>) {
+fn check_name(name: &str, known: Known<'_>, fields: &mut Fields) {
     if !is_command_name(name) {
         let shown: String = name.chars().take(COMMAND_NAME_MAX_BYTES).collect();
         let message = format!(
             "{shown:?} is not the name of a command: 1 to {COMMAND_NAME_MAX_BYTES} of a-z 0-9 _ ."
         );
-        problems.push(problem("name", message));
+        fields.refuse("name", message);
     } else if let Known::Missing(entries) = known {
         let mut names: Vec<_> = entries.iter().map(|entry| entry.name.as_str()).collect();
         names.sort_unstable();
@@ -111,42 +99,27 @@ fn check_name(name: &str, known: Known<'_>, problems: &mut Vec<FieldProblem>) {
         names.truncate(NAMES_TOLD_MAX);
         let message =
             format!("the machine has no command {name:?}; it has: {}{more}", names.join(", "));
-        problems.push(problem("name", message));
+        fields.refuse("name", message);
     }
 }
 
-fn check_args(input: &IssueCommand, known: Known<'_>, problems: &mut Vec<FieldProblem>) {
-    match known {
-        Known::Entry(entry) => {
-            problems.extend(
-                arguments::check(&entry.arguments, &input.args).err().into_iter().flatten(),
-            );
-        }
-        _ => {
-            let bytes = serde_json::to_string(&input.args).map_or(usize::MAX, |text| text.len());
-            if bytes > COMMAND_ARGS_MAX_BYTES {
-                let message = format!("has {bytes} bytes, at most {COMMAND_ARGS_MAX_BYTES} fit");
-                problems.push(problem("args", message));
-            }
-        }
+fn check_args(input: &IssueCommand, known: Known<'_>, fields: &mut Fields) {
+    // Without a schema only their size can be wrong.
+    let any = serde_json::json!({});
+    let schema = match known {
+        Known::Entry(entry) => &entry.arguments,
+        _ => &any,
+    };
+    for problem in arguments::check(schema, &input.args).err().into_iter().flatten() {
+        fields.refuse(&problem.field, problem.message);
     }
-}
-
-/// What is wrong with a text that people read.
-pub(crate) fn wrong_text(text: &str, max: usize) -> Option<String> {
-    let length = text.chars().count();
-    if length > max {
-        return Some(format!("has {length} characters, at most {max} fit"));
-    }
-    if text.trim().is_empty() {
-        return Some(format!("is empty; 1 to {max} characters are needed"));
-    }
-    text.chars().any(char::is_control).then(|| "contains a control character".to_owned())
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use millwright_core::fields::InvalidFields;
+    use millwright_schemas::limits::COMMAND_ARGS_MAX_BYTES;
     use serde_json::json;
 
     use super::*;
@@ -178,19 +151,26 @@ mod tests {
         }
     }
 
+    fn checked(input: &IssueCommand, known: Known<'_>) -> Result<Spans, InvalidFields> {
+        let mut fields = Fields::default();
+        let spans = check(input, known, &mut fields);
+        fields.finish().map(|()| spans)
+    }
+
     fn fields(input: &IssueCommand, known: Known<'_>) -> Vec<String> {
-        check(input, known).unwrap_err().into_iter().map(|problem| problem.field).collect()
+        let problems = checked(input, known).unwrap_err().0;
+        problems.into_iter().map(|problem| problem.field).collect()
     }
 
     #[test]
     fn what_is_left_out_is_the_catalogues() {
         let entry = entry();
-        let spans = check(&input(), Known::Entry(&entry)).unwrap();
+        let spans = checked(&input(), Known::Entry(&entry)).unwrap();
         assert_eq!(spans, Spans { expires_in_s: 300, deadline_s: 30 });
-        let untold = check(&input(), Known::Untold).unwrap();
+        let untold = checked(&input(), Known::Untold).unwrap();
         assert_eq!(untold, Spans { expires_in_s: 300, deadline_s: 60 });
         let absurd = CatalogueEntry { deadline_s: i64::MAX, ..entry };
-        assert_eq!(check(&input(), Known::Entry(&absurd)).unwrap().deadline_s, 3_600);
+        assert_eq!(checked(&input(), Known::Entry(&absurd)).unwrap().deadline_s, 3_600);
     }
 
     #[test]
@@ -221,7 +201,7 @@ mod tests {
     fn an_unknown_command_is_told_with_the_known_ones() {
         let commands = [entry(), CatalogueEntry { name: "ping".to_owned(), ..entry() }];
         let wrong = IssueCommand { name: "fly".to_owned(), ..input() };
-        let told = check(&wrong, Known::Missing(&commands)).unwrap_err();
+        let told = checked(&wrong, Known::Missing(&commands)).unwrap_err().0;
         assert_eq!(told[0].field, "name");
         assert!(told[0].message.ends_with("it has: ping, set_speed"), "{told:?}");
         for name in ["", "Fly", "a b", &"x".repeat(65)] {

@@ -2,9 +2,9 @@
 
 use millwright_core::access::Forbidden;
 use millwright_core::command::Illegal;
+use millwright_core::fields::InvalidFields;
 use millwright_core::machine::OutOfUse;
 use millwright_identity::machines::CommandKeyError;
-use millwright_schemas::api::problem::FieldProblem;
 use millwright_schemas::api::tickets::TicketState;
 use millwright_schemas::wire::command::CommandClass;
 use millwright_store::StoreError;
@@ -26,8 +26,8 @@ pub enum DispatchError {
     #[error("another person than the one who issued the command must decide about it")]
     OwnCommand,
     /// Fields break a rule.
-    #[error("{} of the request's fields can't be accepted", .0.len())]
-    Invalid(Vec<FieldProblem>),
+    #[error(transparent)]
+    Invalid(#[from] InvalidFields),
     /// No such page.
     #[error(transparent)]
     Page(#[from] InvalidPage),
@@ -51,16 +51,6 @@ pub enum DispatchError {
     /// Not found in scope, or the database can't.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl DispatchError {
-    pub(crate) fn field(field: &str, message: impl Into<String>) -> Self {
-        Self::Invalid(vec![problem(field, message)])
-    }
-}
-
-pub(crate) fn problem(field: &str, message: impl Into<String>) -> FieldProblem {
-    FieldProblem { field: field.to_owned(), message: message.into() }
 }
 
 /// Why dispatch's own work fails. It is tried again.

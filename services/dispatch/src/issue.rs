@@ -2,23 +2,23 @@
 
 use millwright_core::access::{Actor, Caller};
 use millwright_core::command::permission;
+use millwright_core::fields::Fields;
 use millwright_core::machine::OutOfUse;
+use millwright_core::ticket::is_open;
 use millwright_schemas::api::commands::{Command, CommandState, IssueCommand};
 use millwright_schemas::api::machines::{Machine, MachineState};
-use millwright_schemas::api::problem::FieldProblem;
-use millwright_schemas::api::tickets::TicketState;
+use millwright_schemas::api::tickets::Ticket;
 use millwright_schemas::wire::command::CommandClass;
-use millwright_schemas::{CommandId, MachineId, Timestamp};
+use millwright_schemas::{CommandId, MachineId, TicketId, Timestamp};
 use millwright_store::commands::{self, StoredCommand, capabilities};
 use millwright_store::machines::fleet;
 use millwright_store::work::{self, CommandsDue};
-use millwright_store::{Scope, Store, Tx, policies};
+use millwright_store::{Scope, Store, StoreError, Tx, policies, tickets};
 use uuid::Uuid;
 
 use crate::DispatchError;
 use crate::change::record_issue;
 use crate::draft::{self, Known, Spans};
-use crate::error::problem;
 use crate::limits::OPEN_COMMANDS_MAX;
 use crate::people::{name_of, require_any};
 
@@ -148,35 +148,39 @@ async fn check(
     input: &IssueCommand,
     known: Known<'_>,
 ) -> Result<Spans, DispatchError> {
-    let checked = draft::check(input, known);
-    let mut over = None;
-    let mut wrong_ticket: Option<FieldProblem> = None;
-    if let Some(id) = input.ticket_id {
-        match commands::ticket_of(tx, scope, id).await? {
-            None => wrong_ticket = Some(problem("ticket_id", format!("ticket {id} doesn't exist"))),
-            Some(ticket) if ticket.machine != machine.id => {
-                let message = format!("ticket {} is about another machine", ticket.number);
-                wrong_ticket = Some(problem("ticket_id", message));
-            }
-            Some(ticket) if !is_open(ticket.state) => over = Some(ticket),
-            Some(_) => {}
+    let mut fields = Fields::default();
+    let spans = draft::check(input, known, &mut fields);
+    let ticket = match input.ticket_id {
+        None => None,
+        Some(id) => ticket_for(tx, scope, machine.id, id, &mut fields).await?,
+    };
+    fields.finish()?;
+    match ticket {
+        Some(ticket) if !is_open(ticket.state) => {
+            Err(DispatchError::TicketOver { number: ticket.number, state: ticket.state })
         }
-    }
-    match (checked, wrong_ticket) {
-        (Ok(_), Some(problem)) => Err(DispatchError::Invalid(vec![problem])),
-        (Err(mut problems), wrong_ticket) => {
-            problems.extend(wrong_ticket);
-            Err(DispatchError::Invalid(problems))
-        }
-        (Ok(spans), None) => match over {
-            Some(ticket) => {
-                Err(DispatchError::TicketOver { number: ticket.number, state: ticket.state })
-            }
-            None => Ok(spans),
-        },
+        _ => Ok(spans),
     }
 }
 
-const fn is_open(state: TicketState) -> bool {
-    matches!(state, TicketState::New | TicketState::InProgress | TicketState::OnHold)
+async fn ticket_for(
+    tx: &Tx,
+    scope: Scope,
+    machine: MachineId,
+    id: TicketId,
+    fields: &mut Fields,
+) -> Result<Option<Ticket>, StoreError> {
+    match tickets::load(tx, scope, id).await {
+        Err(StoreError::NotFound(_)) => {
+            fields.refuse("ticket_id", format!("ticket {id} doesn't exist"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+        Ok(record) if record.ticket.machine_id != machine => {
+            let message = format!("ticket {} is about another machine", record.ticket.number);
+            fields.refuse("ticket_id", message);
+            Ok(None)
+        }
+        Ok(record) => Ok(Some(record.ticket)),
+    }
 }

@@ -1,6 +1,7 @@
 //! Commands that were issued before the machine told its catalogue.
 
 use millwright_core::command::{assumed_class, covers};
+use millwright_core::fields::{Fields, InvalidFields};
 use millwright_schemas::api::commands::IssueCommand;
 use millwright_schemas::wire::command::{CommandReport, Rejection};
 use millwright_store::commands::{StoredCommand, capabilities};
@@ -41,7 +42,9 @@ pub(crate) async fn look_up(
         }
         Known::Entry(entry) => entry,
     };
-    if let Err(problems) = check(&input, known) {
+    let mut fields = Fields::default();
+    check(&input, known, &mut fields);
+    if let Err(InvalidFields(problems)) = fields.finish() {
         let told = problems.iter().map(|p| format!("{}: {}", p.field, p.message));
         let error = told.collect::<Vec<_>>().join("; ");
         return unfit(Rejection::InvalidArguments, error);

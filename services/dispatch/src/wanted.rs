@@ -1,6 +1,7 @@
 //! Commands that the platform itself wants.
 
 use millwright_core::access::Actor;
+use millwright_core::fields::{Fields, InvalidFields};
 use millwright_schemas::Timestamp;
 use millwright_schemas::api::commands::IssueCommand;
 use millwright_schemas::api::machines::MachineState;
@@ -53,7 +54,7 @@ async fn try_issue(tx: &Tx, wanted: CommandWanted, now: Timestamp) -> Result<(),
     let told = capabilities::load(tx, machine.id).await?;
     let known = Known::find(told.as_ref(), &wanted.name);
     let Known::Entry(entry) = known else {
-        return Err(DispatchError::field("name", "the machine isn't known to have it"));
+        return Err(InvalidFields::one("name", "the machine isn't known to have it").into());
     };
     let input = IssueCommand {
         name: wanted.name,
@@ -63,7 +64,9 @@ async fn try_issue(tx: &Tx, wanted: CommandWanted, now: Timestamp) -> Result<(),
         ticket_id: wanted.ticket,
         purpose: wanted.purpose,
     };
-    let spans = draft::check(&input, known).map_err(DispatchError::Invalid)?;
+    let mut fields = Fields::default();
+    let spans = draft::check(&input, known, &mut fields);
+    fields.finish()?;
     let state = allowed_state(tx, &machine, entry.class).await?;
     if commands::count_open(tx, machine.id).await? >= OPEN_COMMANDS_MAX {
         return Err(DispatchError::Full);

@@ -169,7 +169,7 @@ impl From<DispatchError> for ApiError {
             DispatchError::ForbiddenByPolicy(_) | DispatchError::OwnCommand => {
                 Self::Refused(error.to_string())
             }
-            DispatchError::Invalid(problems) => Self::invalid(problems),
+            DispatchError::Invalid(error) => Self::invalid(error.0),
             DispatchError::Page(error) => error.into(),
             DispatchError::OutOfUse(_)
             | DispatchError::TicketOver { .. }

@@ -48,7 +48,7 @@ async fn another_person_refuses_with_a_reason() {
         let input = DecideCommand { approve: false, reason };
         let refused = decide(store, &plant.metrics, &plant.bob, id, input, now).await;
         assert!(
-            matches!(&refused, Err(DispatchError::Invalid(p)) if p[0].field == "reason"),
+            matches!(&refused, Err(DispatchError::Invalid(p)) if p.0[0].field == "reason"),
             "{refused:?}"
         );
     }

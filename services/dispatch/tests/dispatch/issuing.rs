@@ -17,8 +17,8 @@ use crate::harness::{Plant, new, organization, person};
 
 #[track_caller]
 fn faults<T: std::fmt::Debug>(result: Result<T, DispatchError>) -> Vec<(String, String)> {
-    let Err(DispatchError::Invalid(problems)) = result else { panic!("{result:?}") };
-    problems.into_iter().map(|problem| (problem.field, problem.message)).collect()
+    let Err(DispatchError::Invalid(error)) = result else { panic!("{result:?}") };
+    error.0.into_iter().map(|problem| (problem.field, problem.message)).collect()
 }
 
 #[tokio::test]

@@ -10,3 +10,4 @@ mod harness;
 mod issuing;
 mod ledger;
 mod reports;
+mod ticketed;

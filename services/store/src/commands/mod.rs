@@ -9,14 +9,12 @@ mod row;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
-mod tickets;
 mod write;
 
 pub use due::{with_expired, with_work};
 pub use list::{Filter, get, list};
 pub use open::{count_open, load_open, open_of};
 pub use row::StoredCommand;
-pub use tickets::{TicketOf, ticket_of};
 pub use write::{insert, load, next_ord, save};
 
 /// What isn't found is called.
