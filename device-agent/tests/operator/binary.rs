@@ -26,6 +26,21 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Told to end, it does, also with a browser's connection open.
+    async fn ends(&mut self) {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let mut ended = None;
+        until("it has ended", || {
+            ended = self.0.try_wait().unwrap();
+            std::future::ready(ended.is_some())
+        })
+        .await;
+        assert!(ended.unwrap().success());
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -62,7 +77,7 @@ async fn status_shows_where_the_panel_is_and_it_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let _running = Running::start(folder.path(), &address);
+    let mut running = Running::start(folder.path(), &address);
     let status = running_status(folder.path()).await;
     let problem = status["panel"]["problem"].as_str().unwrap();
     assert!(problem.contains("Address already in use"), "{problem}");
@@ -74,13 +89,15 @@ async fn status_shows_where_the_panel_is_and_it_is_there() {
     assert_eq!(state["connection"]["state"], "not_enrolled");
     let text = agent(folder.path()).arg("status").output().unwrap().stdout;
     assert!(String::from_utf8(text).unwrap().contains(&format!("Panel          {url}\n")));
+    running.ends().await;
 }
 
 #[tokio::test]
 async fn no_panel_means_none() {
     let folder = tempfile::tempdir().unwrap();
-    let _running = Running::start(folder.path(), "");
+    let mut running = Running::start(folder.path(), "");
     until("the agent answers", || async { status(folder.path()).is_some() }).await;
     let panel = status(folder.path()).unwrap()["panel"].clone();
     assert!(panel["url"].is_null() && panel["problem"].is_null(), "{panel}");
+    running.ends().await;
 }

@@ -66,16 +66,18 @@ function announce(words, bad) {
   saidTimer = setTimeout(() => show(said, false), 8000);
 }
 
-/** Does what a button says; the button rests meanwhile. */
-async function act(button, path, body) {
-  button.disabled = true;
+/** Does what a button says; the buttons of its card rest meanwhile. */
+async function act(pressed, path, body) {
+  const buttons = [pressed, ...(pressed.closest(".card")?.querySelectorAll("button") ?? [])];
+  const rest = (yes) => buttons.forEach((button) => { button.disabled = yes; });
+  rest(true);
   try {
     await ask(path, body);
     return true;
   } catch (error) {
     const gone = error.status === 409;
     announce(gone ? text("error.gone") : `${text("error.failed")}: ${error.message}`, true);
-    button.disabled = false;
+    rest(false);
     return false;
   } finally {
     refresh();
@@ -110,7 +112,7 @@ function button(kind, words, action) {
   const made = element("button", { type: "button", class: kind }, words);
   made.addEventListener("click", () => action(made));
   made.disabled = true;
-  setTimeout(() => { made.disabled = false; }, SETTLE_MS);
+  setTimeout(() => { made.disabled = made.classList.contains("pressed"); }, SETTLE_MS);
   return made;
 }
 
@@ -162,6 +164,7 @@ function countDown(card, order, now) {
 function markStopping(card, order) {
   if (!order.stopping) return;
   const stop = card.querySelector("button");
+  stop.classList.add("pressed");
   stop.disabled = true;
   say(stop, text("stopping"));
 }
