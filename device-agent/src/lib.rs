@@ -24,6 +24,7 @@ pub mod recent_log;
 pub mod renew;
 pub mod restart;
 pub mod run;
+mod running_drivers;
 pub mod signals;
 pub mod status;
 pub mod status_source;

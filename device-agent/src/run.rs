@@ -2,32 +2,30 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use millwright_schemas::wire::events::EventType;
 use serde_json::{Map, Value, json};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::clock_watch::ClockWatch;
-use crate::collector::{Collector, Gathering};
 use crate::commands::{self, CommandService, OrdersLink};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::data_folder::{lock_patiently, open_outbox, outbox_path};
-use crate::drivers::{DriverCommands, DriverConfig};
-use crate::limits::{DRAIN_TIMEOUT, READINGS_QUEUED};
+use crate::drivers::DriverConfig;
+use crate::limits::DRAIN_TIMEOUT;
 use crate::local::{self, BindError, LocalServer, LocalSocket};
 use crate::operator::{Desk, Panel, PanelSocket};
 use crate::outbox::{OutboxError, OutboxHandle};
 use crate::recent_log::RecentLog;
+use crate::running_drivers::Drivers;
 use crate::status::{DriverStatus, Status, StatusBoard};
 use crate::status_source::StatusSource;
 use crate::stop::StopSignal;
-use crate::supervise::Supervisor;
 use crate::trusted_time::TimeKeeper;
 use crate::upkeep::{IdentityWatch, Upkeep};
 
@@ -99,8 +97,7 @@ pub async fn run(
     let drain = CancellationToken::new();
     let (orders, inbox, direct) = commands::link();
     let shared = Shared { outbox: outbox.clone(), board, time };
-    let (mut connection, identity) =
-        shared.connect(config, data_dir, orders, &drain, &mut background);
+    let (connection, identity) = shared.connect(config, data_dir, orders, &drain, &mut background);
     let drivers = Drivers::start(config, &shared.outbox, &shared.board);
     let (stop, restart) = (CancellationToken::new(), CancellationToken::new());
     let parts = commands::Parts {
@@ -128,16 +125,21 @@ pub async fn run(
     drivers.stop().await;
     tell(&outbox, EventType::AgentStopping, object(json!({ "reason": reason }))).await;
     drain.cancel();
-    if timeout(DRAIN_TIMEOUT, &mut connection).await.is_err() {
-        tracing::warn!("not everything could be sent in time; it waits on the disk");
-        connection.abort();
-        let _ = connection.await;
-    }
+    drained(connection).await;
     background.shutdown().await;
     drop((desk, outbox, shared));
     closed("local log", log_thread).await;
     closed("outbox", outbox_thread).await;
     Ok(ended)
+}
+
+/// Waits until all is sent, for a while.
+async fn drained(mut connection: JoinHandle<()>) {
+    if timeout(DRAIN_TIMEOUT, &mut connection).await.is_err() {
+        tracing::warn!("not everything could be sent in time; it waits on the disk");
+        connection.abort();
+        let _ = connection.await;
+    }
 }
 
 /// Opens the panel, if there is to be one. Failing to is told, but stops nothing.
@@ -207,52 +209,6 @@ impl Shared {
             drain: drain.clone(),
         };
         (tokio::spawn(connection.run()), identity)
-    }
-}
-
-/// The drivers' tasks and the collector behind them.
-struct Drivers {
-    stop: CancellationToken,
-    tasks: JoinSet<()>,
-    collector: JoinHandle<()>,
-    /// Gives them orders.
-    commands: DriverCommands,
-}
-
-impl Drivers {
-    fn start(config: &Config, outbox: &OutboxHandle, board: &StatusBoard) -> Self {
-        let stop = CancellationToken::new();
-        let (readings, received) = mpsc::channel(READINGS_QUEUED);
-        let gathering = Gathering {
-            allowed: config.signals.allow.clone(),
-            flush_interval: Duration::from_millis(config.signals.flush_interval_ms),
-            samples_per_message: config.signals.samples_per_message,
-            drivers: config.drivers.iter().map(|driver| driver.name().to_owned()).collect(),
-        };
-        let collector = Collector::new(outbox.clone(), board.clone(), gathering);
-        let mut tasks = JoinSet::new();
-        let (commands, orders) = DriverCommands::of(&config.drivers);
-        for (driver, orders) in config.drivers.iter().zip(orders) {
-            let supervisor = Supervisor {
-                config: driver.clone(),
-                outbox: outbox.clone(),
-                readings: readings.clone(),
-                board: board.clone(),
-                orders,
-                stop: stop.clone(),
-            };
-            tasks.spawn(supervisor.run());
-        }
-        Self { stop, tasks, collector: tokio::spawn(collector.run(received)), commands }
-    }
-
-    /// Ends the drivers, then commits what they have delivered.
-    async fn stop(mut self) {
-        self.stop.cancel();
-        while self.tasks.join_next().await.is_some() {}
-        if let Err(error) = self.collector.await {
-            tracing::error!(%error, "the collector has failed");
-        }
     }
 }
 

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use millwright_schemas::limits::{
-    COMMAND_DEADLINE_S, COMMAND_RESULT_MAX_BYTES, COMMAND_TEXT_MAX_CHARS,
-};
+use millwright_schemas::limits::COMMAND_DEADLINE_S;
 use millwright_schemas::wire::command::{CatalogueEntry, CommandReport, Rejection};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
@@ -14,56 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::builtin::{Builtin, Tools};
 use super::catalogue::{Action, Offer};
+use super::ended::{Cause, Ended, canceled_by, outcome_word, shorten};
 use super::program::{self, Program};
 use super::report::Reporter;
 use crate::limits::{ORDERS_LOOK, TIME_PATIENCE};
 use crate::operator::{Activity, Decision, Desk, OrderShown};
 use crate::orders::{Begin, Entry, Happening, begin};
-
-/// Why a command is ended before it ends by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// It has run for as long as it may.
-    Deadline,
-    /// The platform calls it off, for somebody.
-    Canceled(String),
-    /// The operator stops it.
-    Operator,
-    /// The agent ends.
-    AgentEnds,
-}
-
-/// How a command ended, or was ended.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Ended {
-    pub(super) cause: Option<Cause>,
-    pub(super) exit_code: Option<i32>,
-    pub(super) result: Option<Value>,
-    pub(super) error: Option<String>,
-    pub(crate) output: Option<String>,
-    pub(super) output_cut: bool,
-}
-
-impl Ended {
-    /// It did what it should.
-    pub(crate) fn well(result: Value) -> Self {
-        Self { result: (!result.is_null()).then_some(result), ..Self::default() }
-    }
-
-    pub(super) fn badly(error: String) -> Self {
-        Self { error: Some(error), ..Self::default() }
-    }
-
-    fn caused(cause: Cause) -> Self {
-        Self { cause: Some(cause), ..Self::default() }
-    }
-}
-
-impl From<Result<Value, String>> for Ended {
-    fn from(result: Result<Value, String>) -> Self {
-        result.map_or_else(Self::badly, Self::well)
-    }
-}
 
 /// What follows a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +79,7 @@ impl Attendance {
             }
             _ => self.carry_out(action, listed, &activity).await,
         };
-        let well = ended.cause.is_none() && ended.error.is_none();
+        let well = ended.is_well();
         let told = self.finish(ended, activity).await.is_some();
         let restart = well && told && *action == Action::Builtin(Builtin::RestartAgent);
         if restart { After::Restart } else { After::Next }
@@ -267,41 +221,9 @@ impl Attendance {
     }
 
     async fn finish(&self, ended: Ended, activity: Activity) -> Option<()> {
-        let (happening, outcome, told) = match &ended.cause {
-            None => {
-                let well = ended.error.is_none();
-                let outcome = if well { "succeeded" } else { "failed" };
-                (Happening::Ended { well }, outcome, ended.error.clone())
-            }
-            Some(Cause::Deadline) => {
-                let told = "it was stopped at its deadline".to_owned();
-                (Happening::TimedOut, "timed_out", Some(told))
-            }
-            Some(Cause::Canceled(by)) => (Happening::Canceled, "canceled", Some(canceled_by(by))),
-            Some(Cause::Operator) => {
-                (Happening::Canceled, "canceled", Some("stopped by the operator".to_owned()))
-            }
-            Some(Cause::AgentEnds) => {
-                let told = "the agent was ended while it ran".to_owned();
-                (Happening::AgentEnded, "interrupted", Some(told))
-            }
-        };
-        let mut report = CommandReport {
-            exit_code: ended.exit_code,
-            result: ended.result,
-            error: told,
-            output: ended.output,
-            output_cut: ended.output_cut,
-            ..self.report()
-        };
-        let bytes = report.result.as_ref().map_or(0, |result| result.to_string().len());
-        if bytes > COMMAND_RESULT_MAX_BYTES {
-            report.result = None;
-            let max = COMMAND_RESULT_MAX_BYTES;
-            report.error = Some(format!("its result has {bytes} bytes, more than {max}"));
-        }
-        let told = self.reporter.tell(happening, report).await;
-        activity.end(outcome);
+        let happening = ended.happening();
+        let told = self.reporter.tell(happening, ended.report(self.entry.claims.jti)).await;
+        activity.end(outcome_word(happening));
         told
     }
 
@@ -330,14 +252,6 @@ impl Attendance {
             expires_at: self.entry.expires_at(),
         }
     }
-}
-
-fn shorten(text: &str) -> String {
-    text.chars().take(COMMAND_TEXT_MAX_CHARS).collect()
-}
-
-pub(super) fn canceled_by(by: &str) -> String {
-    format!("canceled by {}", shorten(by))
 }
 
 /// Waits until somebody calls it off, and gives who.

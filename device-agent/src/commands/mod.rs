@@ -5,6 +5,7 @@ mod attend;
 mod builtin;
 mod catalogue;
 mod config;
+mod ended;
 mod intake;
 mod leftovers;
 mod notices;
@@ -12,6 +13,7 @@ mod output;
 mod program;
 mod report;
 mod service;
+mod taking;
 mod template;
 
 pub use config::{CommandsConfig, Consent, Policy, ProgramConfig, Rule};

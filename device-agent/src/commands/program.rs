@@ -18,8 +18,8 @@ use tokio::process::{ChildStderr, ChildStdout};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use super::attend::Cause;
 use super::config::ProgramConfig;
+use super::ended::Cause;
 use super::output::{Decoder, Output, Piece, ResultText};
 use super::template::Template;
 use crate::limits::{COMMAND_KILL_AFTER, COMMAND_OUTPUT_AFTER_END, COMMAND_PROGRESS_INTERVAL};

@@ -4,35 +4,31 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use millwright_schemas::CommandId;
 use millwright_schemas::wire::command::{
-    CancelClaims, Capabilities, CommandClaims, CommandReport, Rejection, TimeClaims, TimeRequested,
+    CancelClaims, Capabilities, CommandReport, Rejection, TimeRequested,
 };
 use millwright_schemas::wire::events::EventType;
-use millwright_schemas::{CommandId, Timestamp};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::attend::{After, Attendance, canceled_by};
+use super::attend::{After, Attendance};
 use super::builtin::{Diagnostics, Tools};
 use super::catalogue::Offer;
-use super::intake::{self, Order, Refusals};
+use super::intake::Refusals;
 use super::leftovers;
-use super::notices::{Direct, Inbox, OrderMessage};
+use super::notices::{Direct, Inbox};
 use super::report::Reporter;
 use crate::certificates;
 use crate::clock;
 use crate::config::Config;
 use crate::drivers::DriverCommands;
-use crate::limits::{
-    CAPABILITIES_INTERVAL, COMMANDS_STOP, EARLY_CANCELS, ORDERS_LOOK, REPORT_RETRY,
-};
+use crate::limits::{COMMANDS_STOP, ORDERS_LOOK, REPORT_RETRY};
 use crate::operator::Desk;
-use crate::orders::{
-    Decision, Entry, EntryState, Happening, LedgerHead, Local, Outcome, Refusal, Signed, decide,
-};
-use crate::outbox::{OutboxError, OutboxHandle};
+use crate::orders::{Entry, EntryState, Happening};
+use crate::outbox::OutboxHandle;
 use crate::recent_log::RecentLog;
 use crate::status::{LastCommand, StatusBoard};
 use crate::trusted_time::TimeKeeper;
@@ -62,32 +58,32 @@ pub struct Parts {
 
 /// Takes orders and carries them out.
 pub struct CommandService {
-    outbox: OutboxHandle,
-    identity: IdentityWatch,
+    pub(super) outbox: OutboxHandle,
+    pub(super) identity: IdentityWatch,
     board: StatusBoard,
     desk: Desk,
-    tools: Tools,
-    offer: Arc<Offer>,
+    pub(super) tools: Tools,
+    pub(super) offer: Arc<Offer>,
     reporter: Reporter,
     stop: CancellationToken,
     restart: CancellationToken,
     inbox: Inbox,
     direct: Direct,
-    refusals: Refusals,
+    pub(super) refusals: Refusals,
     /// In the ledger, waiting for their turn.
-    queue: VecDeque<Entry>,
-    current: Option<Current>,
+    pub(super) queue: VecDeque<Entry>,
+    pub(super) current: Option<Current>,
     /// For commands that haven't come yet.
-    early: VecDeque<CancelClaims>,
-    told: Option<Instant>,
+    pub(super) early: VecDeque<CancelClaims>,
+    pub(super) told: Option<Instant>,
     /// The connection that the platform was greeted on.
     greeted: Option<u64>,
 }
 
 /// The command whose turn it is.
-struct Current {
-    id: CommandId,
-    cancel: watch::Sender<Option<String>>,
+pub(super) struct Current {
+    pub(super) id: CommandId,
+    pub(super) cancel: watch::Sender<Option<String>>,
     task: JoinHandle<After>,
 }
 
@@ -247,7 +243,7 @@ impl CommandService {
         }
     }
 
-    async fn tell_capabilities(&mut self) {
+    pub(super) async fn tell_capabilities(&mut self) {
         self.told = Some(Instant::now());
         match self.outbox.call(|outbox| outbox.ledger()).await {
             Ok(ledger) => {
@@ -284,7 +280,7 @@ impl CommandService {
     }
 
     /// Ends a command that waits in the queue. What the disk doesn't take now stays there.
-    async fn drop_waiting(&mut self, happening: Happening, report: CommandReport) {
+    pub(super) async fn drop_waiting(&mut self, happening: Happening, report: CommandReport) {
         let id = report.command_id;
         let told = self
             .outbox
@@ -293,172 +289,6 @@ impl CommandService {
         match told {
             Ok(_) => self.queue.retain(|entry| entry.claims.jti != id),
             Err(error) => tracing::error!(%error, command.id = %id, "its end can't be stored"),
-        }
-    }
-
-    async fn receive(&mut self, message: OrderMessage) {
-        let Some(identity) = self.identity.borrow().clone() else { return };
-        let order = match intake::read(&message, &identity) {
-            Ok(order) => order,
-            Err(refusal) => return self.refusals.add(&message, &refusal),
-        };
-        match order {
-            Order::Command(claims) => {
-                self.saw_signed(&*claims).await;
-                self.command(*claims, &message).await;
-            }
-            Order::Cancel(claims) => {
-                self.saw_signed(&claims).await;
-                self.cancel(claims).await;
-            }
-            Order::Time(claims) => self.time(&claims, &message).await,
-            Order::Unknown => tracing::debug!("an order that this version doesn't know"),
-        }
-    }
-
-    async fn saw_signed(&self, order: &impl Signed) {
-        let signed = order.signed_at();
-        if self.tools.time.saw_signed(signed) {
-            self.keep_floor(signed).await;
-        }
-    }
-
-    async fn keep_floor(&self, signed: Timestamp) {
-        if let Err(error) = self.outbox.call(move |outbox| outbox.keep_time_floor(signed)).await {
-            tracing::warn!(%error, "the latest signed time isn't kept");
-        }
-    }
-
-    async fn time(&mut self, claims: &TimeClaims, message: &OrderMessage) {
-        match self.tools.time.answer(&claims.nonce, claims.signed_at()) {
-            Ok(()) => self.keep_floor(claims.signed_at()).await,
-            Err(unasked) => self.refusals.add(message, &Refusal::Form(unasked.to_string())),
-        }
-    }
-
-    async fn command(&mut self, claims: CommandClaims, message: &OrderMessage) {
-        let id = claims.jti;
-        let found =
-            self.outbox.call(move |outbox| Ok((outbox.ledger()?, outbox.ledger_entry(id)?))).await;
-        let (ledger, known) = match found {
-            Ok(found) => found,
-            // Not taken: the platform sends it again.
-            Err(error) => return tracing::error!(%error, "the ledger can't be read"),
-        };
-        match self.decide(&claims, known.as_ref(), ledger) {
-            Decision::Foreign => self.refusals.add(message, &Refusal::Foreign),
-            Decision::Duplicate => self.adopt(known),
-            Decision::TellCapabilities => {
-                if self.told.is_none_or(|told| told.elapsed() >= CAPABILITIES_INTERVAL) {
-                    self.tell_capabilities().await;
-                }
-            }
-            Decision::Reject { reason, error, counts } => {
-                let state = EntryState::Final(Outcome::Rejected(reason));
-                let report =
-                    CommandReport { reason: Some(reason), error, ..CommandReport::new(id) };
-                let _ = self.enter(claims, state, report, counts).await;
-            }
-            Decision::Accept => {
-                let report = CommandReport::new(id);
-                if let Some(entry) = self.enter(claims, EntryState::Received, report, true).await {
-                    self.queue.push_back(entry);
-                    self.cancel_early(id).await;
-                }
-            }
-        }
-    }
-
-    fn decide(
-        &self,
-        claims: &CommandClaims,
-        known: Option<&Entry>,
-        ledger: LedgerHead,
-    ) -> Decision {
-        let Some(identity) = self.identity.borrow().clone() else { return Decision::Foreign };
-        let local = Local {
-            machine: identity.machine_id,
-            ledger,
-            waiting: self.queue.len() + usize::from(self.current.is_some()),
-            catalogue: &self.offer.catalogue,
-            now: self.tools.time.now(),
-        };
-        decide(claims, known, &local)
-    }
-
-    /// A command that is in the ledger but in nobody's hands: the disk took it after all, when
-    /// it wasn't known whether it would.
-    fn adopt(&mut self, known: Option<Entry>) {
-        let Some(entry) = known else { return };
-        let id = entry.claims.jti;
-        let waits = matches!(entry.state, EntryState::Received | EntryState::AwaitingConsent);
-        let held = self.current.as_ref().is_some_and(|current| current.id == id)
-            || self.queue.iter().any(|waiting| waiting.claims.jti == id);
-        if waits && !held {
-            self.queue.push_back(entry);
-        }
-    }
-
-    async fn enter(
-        &self,
-        claims: CommandClaims,
-        state: EntryState,
-        report: CommandReport,
-        counts: bool,
-    ) -> Option<Entry> {
-        let entry = Entry { claims, received_at: clock::now(), state };
-        let stored = entry.clone();
-        let entered: Result<(), OutboxError> = self
-            .outbox
-            .add(move |outbox| outbox.enter_command(&stored, &report, counts, clock::now()))
-            .await;
-        let id = entry.claims.jti;
-        match entered {
-            Ok(()) => {
-                tracing::info!(command.id = %id, command.name = entry.claims.name, command.state = state.as_str(), "command");
-                Some(entry)
-            }
-            Err(error) => {
-                tracing::error!(%error, command.id = %id, "isn't taken");
-                None
-            }
-        }
-    }
-
-    async fn cancel(&mut self, claims: CancelClaims) {
-        if self.tools.time.now().is_some_and(|now| now.seconds() >= claims.exp) {
-            return;
-        }
-        let id = claims.command;
-        if let Some(current) = self.current.as_ref().filter(|current| current.id == id) {
-            // The first one counts.
-            current.cancel.send_if_modified(|by| {
-                let first = by.is_none();
-                by.get_or_insert(claims.by);
-                first
-            });
-            return;
-        }
-        if self.queue.iter().any(|entry| entry.claims.jti == id) {
-            let error = Some(canceled_by(&claims.by));
-            let report = CommandReport { error, ..CommandReport::new(id) };
-            self.drop_waiting(Happening::Canceled, report).await;
-            return;
-        }
-        let known = self.outbox.call(move |outbox| outbox.ledger_entry(id)).await;
-        if matches!(known, Ok(None)) && self.early.iter().all(|early| early.command != id) {
-            self.early.push_back(claims);
-            if self.early.len() > EARLY_CANCELS {
-                self.early.pop_front();
-            }
-        }
-    }
-
-    /// Its cancellation was faster than the command itself.
-    async fn cancel_early(&mut self, id: CommandId) {
-        let Some(at) = self.early.iter().position(|early| early.command == id) else { return };
-        if let Some(claims) = self.early.remove(at) {
-            self.cancel(claims).await;
         }
     }
 }

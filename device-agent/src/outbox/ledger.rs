@@ -108,7 +108,7 @@ impl Outbox {
         let Step::To(state) = step(entry.state, happening)? else { return Ok(Step::Same) };
         self.write(|batch| {
             batch.append_event(state.event_type(), to_data(report), now, REPORT)?;
-            batch.replace(Entry { state, ..entry })
+            batch.replace(&Entry { state, ..entry })
         })?;
         Ok(Step::To(state))
     }
@@ -204,13 +204,13 @@ impl<'txn> Batch<'txn> {
         self.store_head(&head)
     }
 
-    fn replace(&mut self, entry: Entry) -> Result<(), OutboxError> {
+    fn replace(&mut self, entry: &Entry) -> Result<(), OutboxError> {
         let id = entry.claims.jti;
         let numbers = self.table(tables::LEDGER_NUMBERS)?;
         let number = numbers.get(id.0.as_u128())?.map(|row| row.value());
         let number = number.ok_or(OutboxError::UnknownCommand(id))?;
         let mut entries = self.table(tables::LEDGER)?;
-        entries.insert(number, encode_entry(&entry)?.as_slice())?;
+        entries.insert(number, encode_entry(entry)?.as_slice())?;
         Ok(())
     }
 }

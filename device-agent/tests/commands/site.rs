@@ -209,6 +209,7 @@ impl Site {
     }
 
     /// A command of the next number.
+    #[allow(clippy::needless_pass_by_value, reason = "callers write it on the spot")]
     pub(crate) fn claims(&self, name: &str, args: Value) -> CommandClaims {
         CommandClaims {
             jti: CommandId(Uuid::now_v7()),

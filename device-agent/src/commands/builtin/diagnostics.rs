@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::commands::attend::Ended;
+use crate::commands::ended::Ended;
 use crate::config::Config;
 use crate::drivers::host::Computer;
 use crate::limits::DIAGNOSTICS_CONFIG_BYTES;

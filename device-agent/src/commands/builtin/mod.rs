@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 pub(super) use diagnostics::Diagnostics;
 
-use super::attend::Ended;
+use super::ended::Ended;
 use crate::clock;
 use crate::drivers::{DriverCommands, SET_SAMPLING};
 use crate::trusted_time::TimeKeeper;
