@@ -132,7 +132,7 @@ impl Upkeep {
 
     fn needs_renewal(&self, identity: &Identity) -> bool {
         match certificates::validity(&identity.certificate) {
-            Ok(validity) => self.time.clock_or_floor() >= validity.renew_at(),
+            Ok(validity) => self.time.best_guess() >= validity.renew_at(),
             Err(error) => {
                 self.problem(&error);
                 false

@@ -41,7 +41,8 @@ impl Broker {
         process.write_line(&config.to_string());
         let address = ("127.0.0.1", self.port);
         eventually("the broker listens", READY, async || {
-            Ok(drop(tokio::net::TcpStream::connect(address).await?))
+            tokio::net::TcpStream::connect(address).await?;
+            Ok(())
         })
         .await;
         self.process = Some(process);

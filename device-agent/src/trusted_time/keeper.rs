@@ -39,10 +39,10 @@ impl TimeKeeper {
         self.with(Reckoning::state)
     }
 
-    /// The machine's clock, or the latest signed time when the clock is before it.
+    /// See [`Reckoning::best_guess`].
     #[must_use]
-    pub fn clock_or_floor(&self) -> Timestamp {
-        self.with(|reckoning, clocks| clocks.wall.max(reckoning.at_least(clocks)))
+    pub fn best_guess(&self) -> Timestamp {
+        self.with(Reckoning::best_guess)
     }
 
     /// See [`Reckoning::saw_signed`].
@@ -93,11 +93,12 @@ fn ask(reckoning: &mut Reckoning, clocks: Clocks) -> String {
     nonce
 }
 
-/// Certificates are checked at the machine's time, but never at one before the floor: a machine
-/// whose clock is at 1970 still connects, and no certificate that ended before the floor counts.
+/// Certificates are checked at the time that is known, else at the machine's, but never before the
+/// floor: a machine whose clock is at 1970 still connects, and no certificate that ended before the
+/// floor counts.
 impl TimeProvider for TimeKeeper {
     fn current_time(&self) -> Option<UnixTime> {
-        let seconds = u64::try_from(self.clock_or_floor().seconds()).unwrap_or_default();
+        let seconds = u64::try_from(self.best_guess().seconds()).unwrap_or_default();
         Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
     }
 }

@@ -179,6 +179,16 @@ impl Reckoning {
         if behind <= CLOCK_STEP_US { TimeState::Clock } else { TimeState::Unknown }
     }
 
+    /// The best guess: the answer counted on, else the machine's clock, but never before the floor.
+    /// For what can't wait for certainty, such as certificates on the way to an answer.
+    pub fn best_guess(&mut self, clocks: Clocks) -> Timestamp {
+        self.look(clocks);
+        match self.answer {
+            Some(answer) => answer.counted_on(clocks.monotonic),
+            None => clocks.wall.max(self.at_least(clocks)),
+        }
+    }
+
     /// The earliest time that it can be.
     #[must_use]
     pub fn at_least(&self, clocks: Clocks) -> Timestamp {
@@ -199,6 +209,17 @@ mod tests {
 
     fn at(wall_s: i64, monotonic_s: u64) -> Clocks {
         Clocks { wall: s(wall_s), monotonic: Duration::from_secs(monotonic_s) }
+    }
+
+    #[test]
+    fn the_best_guess_is_the_answer_else_the_clock_but_not_before_the_floor() {
+        let mut time = Reckoning::new(s(SIGNED), at(0, 0));
+        assert_eq!(time.best_guess(at(1, 1)), s(SIGNED + 1));
+        let ahead = SIGNED + 999_999_999;
+        assert_eq!(time.best_guess(at(ahead, 2)), s(ahead));
+        time.ask("n".to_owned(), at(ahead, 2));
+        time.answer("n", s(SIGNED + 500), at(ahead, 2)).unwrap();
+        assert_eq!(time.best_guess(at(ahead + 1, 3)), s(SIGNED + 501));
     }
 
     #[test]
