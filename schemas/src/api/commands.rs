@@ -130,7 +130,7 @@ pub struct Command {
     pub sent_at: Option<Timestamp>,
     /// When it was begun, by the machine's clock.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// When it ended; by the machine's clock when the machine said so.
     pub ended_at: Option<Timestamp>,
 }
 
