@@ -31,7 +31,8 @@ pub(crate) struct Handlers(HashMap<&'static str, Arc<dyn JobHandler>>);
 
 impl Handlers {
     /// Adds one for all of its kinds.
-    pub(crate) fn add(&mut self, handler: Arc<dyn JobHandler>) {
+    pub(crate) fn add(&mut self, handler: impl JobHandler + 'static) {
+        let handler: Arc<dyn JobHandler> = Arc::new(handler);
         for kind in handler.kinds() {
             self.0.insert(kind, Arc::clone(&handler));
         }

@@ -130,9 +130,9 @@ impl Parts {
         let keep = tls::keep_current(trust, hosts, tls_setting, renew_at, stop.clone());
         tasks.spawn(keep);
         let mut handlers = Handlers::default();
-        handlers.add(Arc::new(wake.clone()));
-        handlers.add(Arc::new(dispatch));
-        handlers.add(Arc::new(Ticketing::new(store.clone(), now)));
+        handlers.add(wake.clone());
+        handlers.add(dispatch);
+        handlers.add(Ticketing::new(store.clone(), now));
         tasks.spawn(jobs::run(store.clone(), handlers, dead_jobs, stop.clone()));
         tasks.spawn(worker::keep_house(store.clone(), stop.clone()));
         tasks.spawn(contact::watch(store.clone(), config.contact_lost_after_s, stop.clone()));
