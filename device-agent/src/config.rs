@@ -427,7 +427,7 @@ mod tests {
         }
         let twice = program("").repeat(2);
         assert!(parse(&twice).unwrap_err().contains("needs a name of its own"));
-        for wrong in ["read = { allowed = true }", "drive = { consent = 'none' }"] {
+        for wrong in ["read = { allow = true }", "drive = { consent = 'none' }"] {
             assert!(parse(&format!("[commands.policy]\n{wrong}")).is_err(), "{wrong}");
         }
     }

@@ -39,7 +39,7 @@ impl Offer {
         let mut bytes = ENVELOPE_BYTES;
         let mut add = |entry: CatalogueEntry, action: Action, consent: Option<Consent>| {
             let rule = config.policy.rule(entry.class);
-            let needs_consent = consent.unwrap_or(rule.consent) == Consent::Ask;
+            let needs_consent = consent.unwrap_or(rule.consent(entry.class)) == Consent::Ask;
             let entry = CatalogueEntry { needs_consent, ..entry };
             let name = entry.name.clone();
             bytes += serde_json::to_vec(&entry).map_or(0, |json| json.len() + 1);

@@ -52,8 +52,9 @@ pub struct Rule {
     /// Whether they are done at all.
     #[serde(default = "yes")]
     pub allowed: bool,
-    /// Whether the operator is asked first.
-    pub consent: Consent,
+    /// Whether the operator is asked first; without it as by default for the class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
 }
 
 const fn yes() -> bool {
@@ -135,8 +136,8 @@ impl Default for CommandsConfig {
 
 impl Default for Policy {
     fn default() -> Self {
-        let ask = Rule { allowed: true, consent: Consent::Ask };
-        let read = Rule { allowed: true, consent: Consent::None };
+        let ask = Rule { allowed: true, consent: Some(Consent::Ask) };
+        let read = Rule { allowed: true, consent: Some(Consent::None) };
         Self { read, configure: ask, motion: ask, software: ask }
     }
 }
@@ -151,6 +152,14 @@ impl Policy {
             CommandClass::Motion => self.motion,
             CommandClass::Software => self.software,
         }
+    }
+}
+
+impl Rule {
+    /// Whether the operator is asked before a command of this class.
+    pub(super) fn consent(self, class: CommandClass) -> Consent {
+        let default = if class == CommandClass::Read { Consent::None } else { Consent::Ask };
+        self.consent.unwrap_or(default)
     }
 }
 

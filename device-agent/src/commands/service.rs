@@ -131,14 +131,17 @@ impl CommandService {
                 () = self.stop.cancelled() => break,
                 after = ended(&mut self.current) => self.ended(after),
                 Ok(()) = self.inbox.connected.changed() => self.greet().await,
-                Some(message) = self.inbox.messages.recv() => self.receive(message).await,
+                // Before the messages: a flood of them must not stop the time.
                 _ = looks.tick() => self.look().await,
+                Some(message) = self.inbox.messages.recv() => self.receive(message).await,
             }
         }
-        if let Some(current) = self.current.take()
-            && timeout(COMMANDS_STOP, current.task).await.is_err()
-        {
+        let Some(mut current) = self.current.take() else { return };
+        if timeout(COMMANDS_STOP, &mut current.task).await.is_err() {
             tracing::error!(command.id = %current.id, "doesn't end; it is told in the next life");
+            // It holds the outbox, which could never be closed.
+            current.task.abort();
+            let _ = current.task.await;
         }
     }
 
