@@ -76,6 +76,8 @@ pub struct CommandService {
     /// For commands that haven't come yet.
     pub(super) early: VecDeque<CancelClaims>,
     pub(super) told: Option<Instant>,
+    /// Whether no report was waiting then.
+    reported: bool,
     /// The connection that the platform was greeted on.
     greeted: Option<u64>,
 }
@@ -114,6 +116,7 @@ impl CommandService {
             current: None,
             early: VecDeque::new(),
             told: None,
+            reported: true,
             greeted: None,
         }
     }
@@ -248,12 +251,15 @@ impl CommandService {
 
     pub(super) async fn tell_capabilities(&mut self) {
         self.told = Some(Instant::now());
-        match self.outbox.call(|outbox| outbox.ledger()).await {
-            Ok(ledger) => {
+        let known = self.outbox.call(|outbox| Ok((outbox.ledger()?, outbox.status()?.events)));
+        match known.await {
+            Ok((ledger, waiting)) => {
+                self.reported = waiting == 0;
                 let capabilities = Capabilities {
                     version: env!("CARGO_PKG_VERSION").to_owned(),
                     ledger: ledger.id,
                     last_ord: ledger.last_ord,
+                    reported_ord: self.reported.then_some(ledger.last_ord),
                     commands: self.offer.catalogue.offered(),
                 };
                 self.direct.tell(EventType::AgentCapabilities, &capabilities);
@@ -262,10 +268,22 @@ impl CommandService {
         }
     }
 
+    /// Once all reports are acknowledged the platform can know what never came.
+    async fn tell_when_reported(&mut self) {
+        if self.reported {
+            return;
+        }
+        let waiting = self.outbox.call(|outbox| Ok(outbox.status()?.events)).await;
+        if matches!(waiting, Ok(0)) {
+            self.tell_capabilities().await;
+        }
+    }
+
     /// Looks at what passes with time: the clock, the expiry of what waits.
     async fn look(&mut self) {
         if self.inbox.connected.borrow().is_some() {
             self.ask_time(false);
+            self.tell_when_reported().await;
         }
         let Some(now) = self.tools.time.now() else { return };
         self.early.retain(|cancel| cancel.exp > now.seconds());

@@ -202,6 +202,11 @@ pub struct Capabilities {
     /// `ord` of the last command in the ledger; 0 when it is empty. What is above and has expired
     /// never ran and never will.
     pub last_ord: u64,
+    /// All commands in the ledger up to this `ord` have been reported, and the reports were
+    /// acknowledged: one that the platform hasn't heard of isn't in the ledger and never will be.
+    /// Null while reports are waiting; then the agent tells once more when they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_ord: Option<u64>,
     /// What the machine can be told to do.
     pub commands: Vec<CatalogueEntry>,
 }

@@ -27,7 +27,13 @@ impl Dispatch {
         let tx = self.store().begin().await?;
         let before = capabilities::load(&tx, machine).await?.map(|told| told.ledger);
         capabilities::put(&tx, machine, &told, received_at).await?;
-        let told = Told { ledger: told.ledger, before, last_ord: told.last_ord, ts };
+        let told = Told {
+            ledger: told.ledger,
+            before,
+            last_ord: told.last_ord,
+            reported_ord: told.reported_ord,
+            ts,
+        };
         let moved = self.conclude(&tx, machine, &told, now).await?;
         tx.commit().await?;
         for (stored, moved) in &moved {

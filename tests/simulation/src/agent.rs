@@ -52,6 +52,10 @@ pub(crate) struct Agent {
     pub(crate) up: bool,
     /// Cancellations that were faster than their commands; in memory only.
     early: BTreeSet<CommandId>,
+    /// Told on the connection that is open, and lost with it.
+    pub(crate) direct: VecDeque<Up>,
+    /// Whether no report was waiting when the capabilities were told.
+    reported: bool,
     catalogue: Catalogue,
     pub(crate) runs: BTreeMap<CommandId, Run>,
     /// Places in the order of what was started, by ledger.
@@ -77,6 +81,8 @@ impl Agent {
             disk: Disk::new(ledger),
             up: true,
             early: BTreeSet::new(),
+            direct: VecDeque::new(),
+            reported: true,
             catalogue,
             runs: BTreeMap::new(),
             begun: Vec::new(),
@@ -120,7 +126,16 @@ impl Agent {
     /// It has connected, or is asked for its ledger.
     pub(crate) fn tell_capabilities(&mut self, ts: Timestamp) {
         let LedgerHead { id: ledger, last_ord } = self.disk.head;
-        self.disk.outbox.push_back(Up::Capabilities { ledger, last_ord, ts });
+        self.reported = self.disk.outbox.is_empty();
+        let reported_ord = self.reported.then_some(last_ord);
+        self.direct.push_back(Up::Capabilities { ledger, last_ord, reported_ord, ts });
+    }
+
+    /// It tells once more what it had to tell with reports still waiting.
+    pub(crate) fn tell_when_reported(&mut self, ts: Timestamp) {
+        if !self.reported && self.disk.outbox.is_empty() {
+            self.tell_capabilities(ts);
+        }
     }
 
     /// Something arrives. `now` is the time as far as the machine knows it for certain.

@@ -26,11 +26,11 @@ pub(crate) enum Word {
     Rejected(Rejection),
 }
 
-/// An event in the agent's outbox.
+/// An event on its way to the platform: reports by the outbox, capabilities beside it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Up {
     /// About a command.
     Command(CommandId, Word),
     /// The ledger, when the agent has connected or was asked.
-    Capabilities { ledger: LedgerId, last_ord: u64, ts: Timestamp },
+    Capabilities { ledger: LedgerId, last_ord: u64, reported_ord: Option<u64>, ts: Timestamp },
 }

@@ -104,9 +104,9 @@ impl Platform {
             Up::Command(id, word) => {
                 self.happen(id, Event::Reported(report(word)));
             }
-            Up::Capabilities { ledger, last_ord, ts } => {
+            Up::Capabilities { ledger, last_ord, reported_ord, ts } => {
                 let before = self.ledger.replace((ledger, now)).map(|(before, _)| before);
-                let told = Told { ledger, before, last_ord, ts };
+                let told = Told { ledger, before, last_ord, reported_ord, ts };
                 for standing in self.open() {
                     if let Some(event) = after_told(&standing, &told, &self.contact(), now) {
                         self.happen(standing.id, event);

@@ -103,7 +103,8 @@ impl World {
             for _ in 0..10 {
                 self.agent_works_well();
             }
-            while !self.agent.disk.outbox.is_empty() {
+            self.agent.tell_when_reported(self.now);
+            while !(self.agent.disk.outbox.is_empty() && self.agent.direct.is_empty()) {
                 self.hear();
             }
             self.now = self.now.plus_seconds(5);
@@ -191,6 +192,9 @@ impl World {
             self.agent.start();
             return;
         }
+        if self.connected {
+            self.agent.tell_when_reported(self.now);
+        }
         let Some((id, state)) = self.agent.turn() else { return };
         let time = self.machine_time();
         match state {
@@ -231,7 +235,16 @@ impl World {
         if !self.connected || !self.agent.up {
             return;
         }
-        if let Some(event) = self.agent.disk.outbox.pop_front() {
+        let direct = self.chance(0.5) || self.agent.disk.outbox.is_empty();
+        let event = match self.agent.direct.pop_front() {
+            Some(event) if direct => Some(event),
+            Some(event) => {
+                self.agent.direct.push_front(event);
+                self.agent.disk.outbox.pop_front()
+            }
+            None => self.agent.disk.outbox.pop_front(),
+        };
+        if let Some(event) = event {
             self.platform.hear(event, self.now);
         }
     }
@@ -246,6 +259,7 @@ impl World {
 
     fn disconnect(&mut self) {
         self.connected = false;
+        self.agent.direct.clear();
         self.platform.connected_since = None;
     }
 

@@ -15,6 +15,8 @@ pub struct Told {
     pub before: Option<LedgerId>,
     /// `ord` of the last command in it; 0 when it is empty.
     pub last_ord: u64,
+    /// Up to which `ord` all that is in it has been reported.
+    pub reported_ord: Option<u64>,
     /// When it was told, by the machine's clock.
     pub ts: Timestamp,
 }
@@ -22,9 +24,8 @@ pub struct Told {
 /// What happens to an open command by it, if anything.
 ///
 /// A command never came and never will
-/// - when a later one is in the ledger: what is not above the last one is refused. Had it come
-///   before, its report would have come before this word of the ledger, because the agent enters a
-///   command and reports it in one transaction, and reports come in order;
+/// - when all that is in the ledger up to its place has been reported, and it hasn't: a later one
+///   is in the ledger, so it is refused if it still comes;
 /// - when its time was over when the ledger was read, and no copy of it can be on its way. So its
 ///   time must be over by both clocks, and it must not have been handed over on the connection that
 ///   is open now: the word of the ledger may have been written before that copy was read.
@@ -48,7 +49,8 @@ pub fn after_told(
         }
         _ => {}
     }
-    let passed = command.ord <= told.last_ord && reached <= Reached::Sent;
+    let reported = told.reported_ord.is_some_and(|ord| command.ord <= ord);
+    let passed = reported && reached <= Reached::Sent;
     if ledger.is_some() && passed {
         return Some(Event::NeverReceived);
     }
@@ -93,7 +95,13 @@ mod tests {
     }
 
     fn told(last_ord: u64) -> Told {
-        Told { ledger: ledger(1), before: Some(ledger(1)), last_ord, ts: at(200) }
+        Told {
+            ledger: ledger(1),
+            before: Some(ledger(1)),
+            last_ord,
+            reported_ord: None,
+            ts: at(200),
+        }
     }
 
     #[test]
@@ -106,8 +114,12 @@ mod tests {
         ] {
             let command = standing(reached, own);
             assert_eq!(after_told(&command, &told(4), &contact(), at(200)), expected);
-            let came = if reached > Reached::Sent { None } else { expected };
-            assert_eq!(after_told(&command, &told(5), &contact(), at(200)), came, "{reached:?}");
+            let waits = after_told(&command, &told(5), &contact(), at(200));
+            assert_eq!(waits, None, "{reached:?}: it came, and its report is on its way");
+            let reported = Told { reported_ord: Some(5), ..told(5) };
+            let never = if reached > Reached::Sent { None } else { expected };
+            let known = after_told(&command, &reported, &contact(), at(200));
+            assert_eq!(known, never, "{reached:?}: it would have been reported");
         }
         let queued = Standing { state: State::Queued, ..standing(Reached::Sent, None) };
         assert_eq!(after_told(&queued, &told(0), &contact(), at(200)), None);

@@ -176,8 +176,13 @@ impl Plant {
 
     /// The agent tells its capabilities.
     pub async fn tell(&self, ledger: LedgerId, last_ord: u64) {
-        let capabilities =
-            Capabilities { version: "1.0".to_owned(), ledger, last_ord, commands: catalogue() };
+        let capabilities = Capabilities {
+            version: "1.0".to_owned(),
+            ledger,
+            last_ord,
+            reported_ord: None,
+            commands: catalogue(),
+        };
         self.leave(&CapabilitiesReported {
             machine: self.machine,
             ts: self.now(),

@@ -64,6 +64,7 @@ async fn a_word_from_before_the_copy_says_nothing() {
         version: "1.0".to_owned(),
         ledger: LEDGER,
         last_ord: 0,
+        reported_ord: None,
         commands: catalogue(),
     };
     // Written before the end of its time, and kept back in the machine's outbox until now.
@@ -96,7 +97,8 @@ async fn a_catalogue_beyond_its_bounds_loses_what_is_beyond() {
     large.arguments = json!({"description": "x".repeat(20_000)});
     commands.extend([commands[0].clone(), odd, large]);
     let version = "v".repeat(1_000);
-    let capabilities = Capabilities { version, ledger: LEDGER, last_ord: 0, commands };
+    let capabilities =
+        Capabilities { version, ledger: LEDGER, last_ord: 0, reported_ord: None, commands };
     let (machine, now) = (plant.machine, plant.now());
     plant.leave(&CapabilitiesReported { machine, ts: now, received_at: now, capabilities }).await;
     let told = millwright_dispatch::catalogue(&plant.store, &plant.ada, machine).await.unwrap();

@@ -86,6 +86,8 @@ async fn find(
         version: row.agent_version,
         ledger: LedgerId(row.ledger),
         last_ord: u64::try_from(row.last_ord).unwrap_or(0),
+        // Only true of the moment in which it was told.
+        reported_ord: None,
         commands,
     };
     Ok(Some((told, Timestamp::from_micros(row.reported_at))))

@@ -156,6 +156,7 @@ async fn places_go_on_after_what_the_machine_has_told() {
         version: "1.0".to_owned(),
         ledger: LedgerId(Uuid::from_u128(1)),
         last_ord: 41,
+        reported_ord: None,
         commands: Vec::new(),
     };
     capabilities::put(&tx, machine, &told, now()).await.unwrap();
