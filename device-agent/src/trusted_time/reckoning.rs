@@ -64,6 +64,9 @@ pub struct Reckoning {
     /// until there is one, and after a step of the clock.
     answer: Option<Mark>,
     question: Option<Question>,
+    /// When an answer was lost by a step of the clock: until it is asked for anew, the clock isn't
+    /// believed either.
+    doubted: Option<Duration>,
     /// Questions since the last answer.
     asked: u32,
     last: Clocks,
@@ -77,6 +80,7 @@ impl Reckoning {
             floor: Mark { time: floor, at: clocks.monotonic },
             answer: None,
             question: None,
+            doubted: None,
             asked: 0,
             last: clocks,
         }
@@ -90,6 +94,7 @@ impl Reckoning {
         self.last = clocks;
         let stepped = apart.unsigned_abs() > CLOCK_STEP_US.unsigned_abs();
         if stepped {
+            self.doubted = self.answer.map(|_| clocks.monotonic).or(self.doubted);
             self.answer = None;
             self.question = None;
             self.asked = 0;
@@ -122,11 +127,13 @@ impl Reckoning {
     pub fn ask(&mut self, nonce: String, clocks: Clocks) {
         self.question = Some(Question { nonce, at: clocks.monotonic });
         self.asked = self.asked.saturating_add(1);
+        self.doubted = None;
     }
 
     /// The platform can't hear: what was asked won't be answered.
     pub fn give_up(&mut self) {
         self.question = None;
+        self.doubted = None;
         self.asked = 0;
     }
 
@@ -171,7 +178,9 @@ impl Reckoning {
         let awaited = self.question.as_ref().is_some_and(|question| {
             self.asked <= 1 && clocks.monotonic.saturating_sub(question.at) < TIME_WAIT
         });
-        if awaited {
+        let doubted =
+            self.doubted.is_some_and(|at| clocks.monotonic.saturating_sub(at) < TIME_WAIT);
+        if awaited || doubted {
             return TimeState::Asked;
         }
         // A clock a little behind the platform's is not a wrong one.
@@ -220,6 +229,19 @@ mod tests {
         time.ask("n".to_owned(), at(ahead, 2));
         time.answer("n", s(SIGNED + 500), at(ahead, 2)).unwrap();
         assert_eq!(time.best_guess(at(ahead + 1, 3)), s(SIGNED + 501));
+    }
+
+    #[test]
+    fn right_after_a_step_the_clock_is_not_believed_until_it_was_asked_for() {
+        let mut time = Reckoning::new(s(SIGNED), at(SIGNED, 0));
+        time.ask("n".to_owned(), at(SIGNED, 0));
+        time.answer("n", s(SIGNED), at(SIGNED, 0)).unwrap();
+        let ahead = SIGNED + 999_999;
+        assert_eq!(time.now(at(ahead, 1)), None, "nothing is refused as expired by this clock");
+        let late = TIME_WAIT.as_secs() + 1;
+        assert_eq!(time.state(at(ahead + late as i64, 1 + late)), TimeState::Clock);
+        time.give_up();
+        assert_eq!(time.now(at(ahead + late as i64, 1 + late)), Some(s(ahead + late as i64)));
     }
 
     #[test]
