@@ -120,6 +120,27 @@ impl Dispatch {
         Ok(())
     }
 
+    /// The machine is out of use: nothing more will be heard of its commands.
+    pub(crate) async fn end_all(
+        &self,
+        machine: MachineId,
+        now: Timestamp,
+    ) -> Result<(), WorkError> {
+        let tx = self.store().begin().await?;
+        let mut done = Vec::new();
+        for open in commands::load_open(&tx, machine).await? {
+            let mut stored = commands::load(&tx, Scope::Platform, open.id).await?;
+            let happening = Move::of_platform(Event::OutOfUse, now);
+            let moved = apply(&tx, &mut stored, &happening).await?;
+            done.push((stored, moved));
+        }
+        tx.commit().await?;
+        for (stored, moved) in &done {
+            self.settle(stored, moved, now);
+        }
+        Ok(())
+    }
+
     /// Decides once more within the transaction, and hands over what it has recorded.
     async fn send_next(&self, machine: MachineId, now: Timestamp) -> Result<(), WorkError> {
         let tx = self.store().begin().await?;

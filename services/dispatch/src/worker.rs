@@ -43,6 +43,9 @@ impl Dispatch {
         for machine in commands::with_expired(self.store(), now, EXPIRED_BATCH).await? {
             self.look_at(machine, now).await?;
         }
+        for machine in commands::with_out_of_use(self.store(), EXPIRED_BATCH).await? {
+            self.end_all(machine, now).await?;
+        }
         let waiting = commands::with_work(self.store(), last, WORK_BATCH).await?;
         for machine in &waiting {
             self.look_at(*machine, now).await?;

@@ -28,6 +28,8 @@ pub enum Event {
     LedgerChanged,
     /// Its time is over, and the machine's ledger says that it never came.
     NeverReceived,
+    /// The machine was taken out of use: nothing more will be heard of it.
+    OutOfUse,
 }
 
 /// What a machine reports about a command.
@@ -166,6 +168,9 @@ pub fn step(state: State, event: Event) -> Result<Step, Illegal> {
             _ => end(End::Interrupted, "command.interrupted"),
         },
         (_, Event::LedgerChanged | Event::NeverReceived) => unchanged(state),
+        // Whatever was handed over may have run.
+        (State::Out(_), Event::OutOfUse) => end(End::Interrupted, "command.interrupted"),
+        (_, Event::OutOfUse) => end(End::Canceled, "command.canceled"),
     })
 }
 

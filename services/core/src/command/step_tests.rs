@@ -7,7 +7,7 @@ use super::*;
 const OWN: LedgerId = LedgerId(Uuid::from_u128(1));
 const OTHER: LedgerId = LedgerId(Uuid::from_u128(2));
 
-const EVENTS: [(&str, Event); 22] = [
+const EVENTS: [(&str, Event); 23] = [
     ("approved", Event::Approved),
     ("refused", Event::Refused),
     ("unfit", Event::Unfit),
@@ -18,6 +18,7 @@ const EVENTS: [(&str, Event); 22] = [
     ("expiry", Event::ExpiryPassed),
     ("ledger changed", Event::LedgerChanged),
     ("never received", Event::NeverReceived),
+    ("out of use", Event::OutOfUse),
     ("received", Event::Reported(Report::Received)),
     ("awaiting consent", Event::Reported(Report::AwaitingConsent)),
     ("started", Event::Reported(Report::Started)),
@@ -46,6 +47,7 @@ cancel              | ca ca +  +  +  +  +  +  !
 expiry              | ex ex un un -  -  -  -  -
 ledger changed      | -  -  -  in in in in in -
 never received      | -  -  ex ex in in in ex -
+out of use          | ca ca in in in in in in -
 received            | rc rc rc rc -  -  -  rc -
 awaiting consent    | ac ac ac ac ac -  -  ac -
 started             | ru ru ru ru ru ru -  ru -

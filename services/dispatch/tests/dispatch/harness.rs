@@ -176,11 +176,30 @@ impl Plant {
 
     /// The agent tells its capabilities.
     pub async fn tell(&self, ledger: LedgerId, last_ord: u64) {
+        self.tell_with(ledger, last_ord, None).await;
+    }
+
+    /// The same, with all reports acknowledged.
+    pub async fn tell_reported(&self, ledger: LedgerId, last_ord: u64) {
+        self.tell_with(ledger, last_ord, Some(last_ord)).await;
+    }
+
+    /// The machine is taken out of use.
+    pub async fn decommission(&self) {
+        let mut machine = fleet::get(&self.store, Scope::Platform, self.machine).await.unwrap();
+        machine.state = MachineState::Decommissioned;
+        machine.version += 1;
+        let tx = self.store.begin().await.unwrap();
+        fleet::save(&tx, Scope::Platform, &machine, machine.version - 1).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn tell_with(&self, ledger: LedgerId, last_ord: u64, reported_ord: Option<u64>) {
         let capabilities = Capabilities {
             version: "1.0".to_owned(),
             ledger,
             last_ord,
-            reported_ord: None,
+            reported_ord,
             commands: catalogue(),
         };
         self.leave(&CapabilitiesReported {

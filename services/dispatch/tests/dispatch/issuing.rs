@@ -7,9 +7,8 @@ use millwright_schemas::api::commands::{CommandQuery, CommandState, IssueCommand
 use millwright_schemas::api::policies::CommandPolicy;
 use millwright_schemas::wire::command::CommandClass;
 use millwright_schemas::{CommandId, TicketId};
-use millwright_store::machines::fleet;
 use millwright_store::work::CommandWanted;
-use millwright_store::{Scope, StoreError};
+use millwright_store::StoreError;
 use serde_json::{Map, json};
 use uuid::Uuid;
 
@@ -121,12 +120,7 @@ async fn a_machine_out_of_use_takes_none_and_too_many_are_refused() {
     }
     let full = plant.try_issue(&plant.ada, new("ping", json!({}))).await;
     assert!(matches!(full, Err(DispatchError::Full)), "{full:?}");
-    let mut machine = fleet::get(&plant.store, Scope::Platform, plant.machine).await.unwrap();
-    machine.state = millwright_schemas::api::machines::MachineState::Decommissioned;
-    machine.version += 1;
-    let tx = plant.store.begin().await.unwrap();
-    fleet::save(&tx, Scope::Platform, &machine, 1).await.unwrap();
-    tx.commit().await.unwrap();
+    plant.decommission().await;
     let refused = plant.try_issue(&plant.ada, new("ping", json!({}))).await;
     assert!(matches!(refused, Err(DispatchError::OutOfUse(_))), "{refused:?}");
 }

@@ -49,6 +49,26 @@ async fn what_never_came_has_expired_for_certain() {
     assert_eq!(plant.state(id).await, S::Unconfirmed);
     plant.report(E::CommandInterrupted, report(id)).await;
     assert_eq!(plant.state(id).await, S::Interrupted);
+    // Unless all that is in the ledger has been reported: then it isn't there.
+    let id = plant.issue("ping", json!({})).await;
+    plant.disconnect().await;
+    plant.pass(61);
+    plant.tick().await;
+    plant.connect().await;
+    plant.tell_reported(LEDGER, 3).await;
+    assert_eq!(plant.state(id).await, S::Expired);
+}
+
+#[tokio::test]
+async fn commands_of_a_machine_out_of_use_end() {
+    let plant = Plant::ready().await;
+    let sent = plant.issue("ping", json!({})).await;
+    let queued = plant.issue("ping", json!({})).await;
+    assert_eq!((plant.state(sent).await, plant.state(queued).await), (S::Sent, S::Queued));
+    plant.decommission().await;
+    plant.tick().await;
+    assert_eq!(plant.state(sent).await, S::Interrupted, "it may have run");
+    assert_eq!(plant.state(queued).await, S::Canceled);
 }
 
 /// The agent's word may be older than the copy that it has got meanwhile.

@@ -1,5 +1,6 @@
 //! Machines that have something due. For the platform's own work: not bound to a scope.
 
+use millwright_schemas::api::machines::MachineState;
 use millwright_schemas::{MachineId, Timestamp};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use uuid::Uuid;
@@ -20,6 +21,20 @@ pub async fn with_expired(
                WHERE expires_at <= ?1 \
                AND state IN ('awaiting_approval', 'queued', 'sent') LIMIT ?2";
     machines(store, sql.to_owned(), [now.micros().into(), limit.into()]).await
+}
+
+/// Machines out of use that have open commands, at most `limit`.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn with_out_of_use(store: &Store, limit: u64) -> Result<Vec<MachineId>, StoreError> {
+    let sql = format!(
+        "SELECT DISTINCT c.machine_id FROM commands c INDEXED BY commands_open \
+         JOIN machines m ON m.id = c.machine_id \
+         WHERE c.state IN {OPEN} AND m.state = ?1 LIMIT ?2"
+    );
+    let state = MachineState::Decommissioned.as_str();
+    machines(store, sql, [state.into(), limit.into()]).await
 }
 
 /// Machines that are connected, themselves or by their parent, and for which something waits: a

@@ -11,7 +11,7 @@ mod row;
 mod tests;
 mod write;
 
-pub use due::{with_expired, with_work};
+pub use due::{with_expired, with_out_of_use, with_work};
 pub use list::{Filter, get, list};
 pub use open::{count_open, load_open, open_of};
 pub use row::StoredCommand;
