@@ -8,7 +8,8 @@ use super::command::{Capabilities, CommandReport, Rejection, TimeRequested, is_c
 use super::events::EventType;
 use super::fault::cut;
 use crate::limits::{
-    ARGUMENT_SCHEMA_MAX_BYTES, CATALOGUE_COMMANDS_MAX, NONCE_CHARS, REPORT_ERROR_MAX_BYTES,
+    ARGUMENT_SCHEMA_MAX_BYTES, CATALOGUE_COMMANDS_MAX, INTEGER_MAX, NONCE_CHARS,
+    REPORT_ERROR_MAX_BYTES,
 };
 
 /// What such an event says, checked.
@@ -76,6 +77,10 @@ fn command(mut data: Map<String, Value>) -> Result<CommandReport, WireError> {
 
 fn capabilities(data: Map<String, Value>) -> Result<Capabilities, WireError> {
     let told: Capabilities = form(data)?;
+    if told.last_ord > INTEGER_MAX || told.reported_ord.is_some_and(|ord| ord > told.last_ord) {
+        let message = format!("{} is beyond 2^53, or below reported_ord", told.last_ord);
+        return Err(WireError::field("data.last_ord", message));
+    }
     if told.commands.len() > CATALOGUE_COMMANDS_MAX {
         let message =
             format!("{} commands, more than {CATALOGUE_COMMANDS_MAX}", told.commands.len());

@@ -12,6 +12,7 @@ use millwright_store::{Conn, StoreError, alarms};
 use uuid::Uuid;
 
 use crate::contact;
+use crate::limits::ACTIVE_ALARMS_MAX;
 
 /// What is told about a machine's alarms.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +74,10 @@ async fn begin(
         tracing::debug!(machine.id = %raise.machine, code = raise.code, "a raise came too late");
         return Ok(());
     };
+    if alarms::count_active(&mut *conn, raise.machine).await? >= ACTIVE_ALARMS_MAX {
+        tracing::warn!(machine.id = %raise.machine, code = raise.code, "too many active alarms");
+        return Ok(());
+    }
     let version = raise.rule.map(|(_, version)| version);
     let by = actor(raise.origin, raise.machine);
     if !alarms::insert(&mut *conn, &step, version, by).await? {

@@ -2,6 +2,9 @@
 
 use std::ops::RangeInclusive;
 
+/// Alarms of one machine that are active at once. Beyond it a raise opens no more: the machine's
+/// event keeps what it said, and the log tells.
+pub const ACTIVE_ALARMS_MAX: u64 = 1_000;
 /// For how long an alarm may be shelved, in seconds: a minute to a week.
 pub const SHELVE_FOR_S: RangeInclusive<i64> = 60..=7 * 86_400;
 /// For how long maintenance mode may be switched on, in seconds: a minute to 30 days.

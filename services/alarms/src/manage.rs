@@ -121,7 +121,8 @@ pub async fn return_to_service(
     advance(store, caller, id, Event::Returned, None, now).await
 }
 
-/// Clears an active alarm by hand. If what raised it is still so, the next raise is a new alarm.
+/// Clears an active alarm by hand. If what raised it is still so, the next raise is a new alarm. A
+/// rule's alarm can't be cleared so: it would stay silent until the value has been good once.
 ///
 /// # Errors
 /// Not permitted, not found, a field can't be accepted, not active, or the database can't.

@@ -6,7 +6,7 @@ use millwright_core::fields::Fields;
 use millwright_schemas::api::commands::{Command, DecideCommand};
 use millwright_schemas::wire::command::CommandReport;
 use millwright_schemas::{CommandId, Timestamp};
-use millwright_store::{Scope, Store, commands};
+use millwright_store::{Scope, Store, commands, policies};
 
 use crate::change::{Move, apply, enqueue_sends};
 use crate::limits::REASON_MAX_CHARS;
@@ -36,6 +36,13 @@ pub async fn decide(
         || (issuer.is_some() && issuer == person_of(&tx, caller.actor).await?)
     {
         return Err(DispatchError::OwnCommand);
+    }
+    if let Some(class) = stored.command.class.filter(|_| input.approve) {
+        let organization = stored.command.organization_id;
+        let policy = policies::effective(&tx, organization).await?.commands;
+        if policy.forbidden.contains(&class) {
+            return Err(DispatchError::ForbiddenByPolicy(class));
+        }
     }
     let event = if input.approve { Event::Approved } else { Event::Refused };
     stored.command.approved_by = Some(caller.actor.into());

@@ -1,4 +1,5 @@
-//! Commands that were issued before the machine told its catalogue.
+//! What must still hold when a command is handed over: the organization's policy, and the catalogue
+//! when the machine hadn't told it before.
 
 use millwright_core::command::{assumed_class, covers};
 use millwright_core::fields::{Fields, InvalidFields};
@@ -10,15 +11,26 @@ use millwright_store::{Tx, policies};
 use crate::WorkError;
 use crate::draft::{Known, check};
 
-/// A command that was issued before the machine told its catalogue is looked up in it: it gets its
-/// class, or the reason why it can't be sent.
+/// A command that was never signed is looked at once more: whether the policy has forbidden it
+/// meanwhile. One that was issued before the machine told its catalogue is looked up in it: it gets
+/// its class, or the reason why it can't be sent.
 pub(crate) async fn look_up(
     tx: &Tx,
     stored: &mut StoredCommand,
 ) -> Result<Option<CommandReport>, WorkError> {
     let command = &mut stored.command;
-    if command.class.is_some() || stored.ledger.is_some() {
+    if stored.ledger.is_some() {
         return Ok(None);
+    }
+    if let Some(class) = command.class {
+        let policy = policies::effective(tx, command.organization_id).await?.commands;
+        let error = format!("the organization's policy forbids commands of class {class} by now");
+        let unfit = CommandReport {
+            reason: Some(Rejection::Forbidden),
+            error: Some(error),
+            ..CommandReport::new(command.id)
+        };
+        return Ok(policy.forbidden.contains(&class).then_some(unfit));
     }
     let told = capabilities::load(tx, command.machine_id).await?;
     let known = Known::find(told.as_ref(), &command.name);

@@ -229,6 +229,24 @@ pub async fn fail(
     finish(tx, done.rows_affected).await
 }
 
+/// Gives back all jobs that are being run: whoever ran them is gone. Only for a process that is the
+/// only one on its database.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn release_all(store: &Store) -> Result<u64, StoreError> {
+    let tx = store.begin().await?;
+    let row = ActiveModel {
+        state: Set("ready".to_owned()),
+        leased_until: Set(None),
+        ..Default::default()
+    };
+    let running = Column::State.eq("running");
+    let done = Entity::update_many().set(row).filter(running).exec(tx.conn()).await?;
+    tx.commit().await?;
+    Ok(done.rows_affected)
+}
+
 /// How many jobs failed for good: somebody must look at them.
 ///
 /// # Errors
@@ -313,6 +331,18 @@ mod tests {
         assert_eq!(take_at(&store, now().plus_seconds(LEASE_S - 1)).await, None);
         let again = take_at(&store, now().plus_seconds(LEASE_S)).await.unwrap();
         assert_eq!((again.id, again.attempts), (id, 2));
+    }
+
+    #[tokio::test]
+    async fn jobs_of_a_process_that_is_gone_are_given_back_at_once() {
+        let (store, _folder) = store().await;
+        let id = add(&store, "a", 1).await;
+        let lost = take_at(&store, now()).await.unwrap();
+        assert_eq!(take_at(&store, now()).await, None);
+        assert_eq!(release_all(&store).await.unwrap(), 1);
+        let again = take_at(&store, now()).await.unwrap();
+        assert_eq!((again.id, again.attempts), (id, 2));
+        assert!(!complete(&store, &lost).await.unwrap(), "its attempt no longer decides");
     }
 
     #[tokio::test]

@@ -1,7 +1,9 @@
-//! Policies: how organizations want alarms, tickets and commands to be handled. An organization
-//! without one has that of the nearest above it.
+//! Policies: how organizations want alarms, tickets and commands to be handled. For tickets that of
+//! the nearest organization counts, upwards. What an organization forbids, or wants to be approved,
+//! holds for all below it: theirs can only add to it.
 
-use millwright_schemas::api::policies::{Policy, PolicyInput};
+use millwright_schemas::api::policies::{CommandPolicy, Policy, PolicyInput};
+use millwright_schemas::wire::command::CommandClass;
 use millwright_schemas::{OrganizationId, Timestamp};
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict, SelectStatement};
 use sea_orm::{
@@ -13,8 +15,8 @@ use crate::entities::organization_tree;
 use crate::entities::policy::{ActiveModel, Column, Entity, Model};
 use crate::{Conn, Store, StoreError, Tx};
 
-/// The policy that holds for an organization: its own, the nearest one above, or the defaults.
-/// `version` is its own's.
+/// The policy that holds for an organization: its own, the nearest one above, or the defaults; and
+/// what all above it forbid or want to be approved. `version` is its own's.
 ///
 /// # Errors
 /// When the database can't be used or the row isn't understood.
@@ -22,8 +24,8 @@ pub async fn effective(
     tx: impl Into<Conn<'_>>,
     organization: OrganizationId,
 ) -> Result<Policy, StoreError> {
-    let rows: Vec<Model> = tx.into().models(&nearest(organization)).await?;
-    policy(organization, rows.first())
+    let rows: Vec<Model> = tx.into().models(&upwards(organization)).await?;
+    policy(organization, &rows)
 }
 
 /// The same, outside a transaction.
@@ -31,12 +33,13 @@ pub async fn effective(
 /// # Errors
 /// When the database can't be used or the row isn't understood.
 pub async fn get(store: &Store, organization: OrganizationId) -> Result<Policy, StoreError> {
-    let row = store.readers().query_one(&nearest(organization)).await?;
-    let row = row.map(|row| Model::from_query_result(&row, "")).transpose()?;
-    policy(organization, row.as_ref())
+    let rows = store.readers().query_all(&upwards(organization)).await?;
+    let rows: Result<Vec<Model>, _> =
+        rows.iter().map(|row| Model::from_query_result(row, "")).collect();
+    policy(organization, &rows?)
 }
 
-fn nearest(organization: OrganizationId) -> SelectStatement {
+fn upwards(organization: OrganizationId) -> SelectStatement {
     use organization_tree::Column as Tree;
     let mut query = Entity::find().into_query();
     query
@@ -46,28 +49,39 @@ fn nearest(organization: OrganizationId) -> SelectStatement {
                 .equals((Entity, Column::OrganizationId)),
         )
         .and_where(Tree::DescendantId.eq(organization.uuid()))
-        .order_by((organization_tree::Entity, Tree::Depth), Order::Asc)
-        .limit(1);
+        .order_by((organization_tree::Entity, Tree::Depth), Order::Asc);
     query
 }
 
-fn policy(organization: OrganizationId, row: Option<&Model>) -> Result<Policy, StoreError> {
-    let (input, from) = match row {
-        None => (PolicyInput::default(), None),
-        Some(row) => {
-            let input = serde_json::from_str(&row.policy)
-                .map_err(|error| StoreError::corrupt("policies", error))?;
-            (input, Some(OrganizationId(row.organization_id)))
-        }
-    };
-    let own = row.filter(|_| from == Some(organization));
+fn policy(organization: OrganizationId, rows: &[Model]) -> Result<Policy, StoreError> {
+    let mut inputs = Vec::with_capacity(rows.len());
+    for row in rows {
+        let input: PolicyInput = serde_json::from_str(&row.policy)
+            .map_err(|error| StoreError::corrupt("policies", error))?;
+        inputs.push(input);
+    }
+    let nearest = rows.first();
+    let own = nearest.filter(|row| row.organization_id == organization.uuid());
+    let mut commands = CommandPolicy::default();
+    for input in &inputs {
+        add(&mut commands.approval_required, &input.commands.approval_required);
+        add(&mut commands.forbidden, &input.commands.forbidden);
+    }
     Ok(Policy {
-        tickets: input.tickets,
-        commands: input.commands,
-        from_organization_id: from,
+        tickets: inputs.into_iter().next().unwrap_or_default().tickets,
+        commands,
+        from_organization_id: nearest.map(|row| OrganizationId(row.organization_id)),
         version: own.map_or(0, |row| row.version),
-        updated_at: row.map(|row| Timestamp::from_micros(row.updated_at)),
+        updated_at: nearest.map(|row| Timestamp::from_micros(row.updated_at)),
     })
+}
+
+fn add(all: &mut Vec<CommandClass>, more: &[CommandClass]) {
+    for class in more {
+        if !all.contains(class) {
+            all.push(*class);
+        }
+    }
 }
 
 /// Gives an organization a policy of its own, or changes it. `version` is the new one.

@@ -60,6 +60,9 @@ pub struct AlarmChanged {
     pub alarm: AlarmId,
     /// Its machine.
     pub machine: MachineId,
+    /// Whether it was annunciated until it cleared, without having come on a ticket.
+    #[serde(default)]
+    pub brief: bool,
 }
 
 impl Work for AlarmChanged {

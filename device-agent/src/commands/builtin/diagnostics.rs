@@ -31,7 +31,8 @@ impl Diagnostics {
         outbox: OutboxHandle,
         log: RecentLog,
     ) -> Self {
-        let json = serde_json::to_value(config).unwrap_or_default();
+        let mut json = serde_json::to_value(config).unwrap_or_default();
+        without_arguments(&mut json);
         let bytes = json.to_string().len();
         let config = if bytes > DIAGNOSTICS_CONFIG_BYTES {
             json!({ "left_out": format!("it has {bytes} bytes") })
@@ -94,4 +95,14 @@ fn computer() -> Value {
         "swap": { "used": now.swap_used, "total": now.swap_total },
         "disks": disks,
     })
+}
+
+/// What programs are called with may be secret, and isn't needed to see what is wrong.
+fn without_arguments(config: &mut Value) {
+    let programs = config.pointer_mut("/commands/programs").and_then(Value::as_array_mut);
+    for program in programs.into_iter().flatten() {
+        if let Some(program) = program.as_object_mut() {
+            program.remove("arguments");
+        }
+    }
 }

@@ -40,7 +40,7 @@ async fn an_alarm_is_raised_repeated_changed_and_cleared() {
     let changed = ["alarm.changed"; 3];
     let told = [&["alarm.raised"][..], &changed, &["alarm.cleared"]].concat();
     assert_eq!(plant.told().await, told);
-    assert_eq!(plant.ticket_jobs().await, 3, "raised, and two other severities");
+    assert_eq!(plant.ticket_jobs().await, 4, "raised, two other severities, and its end");
     plant.raise(fault(Severity::Minor, 5)).await;
     assert_eq!(plant.alarms(plant.machine).await.len(), 2, "a new alarm after the clear");
 }

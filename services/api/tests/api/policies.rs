@@ -36,7 +36,25 @@ async fn the_nearest_policy_above_holds() {
     api.call_with(&admin, "PUT", &child, Some(own), &none).await.json(200);
     let seen = api.call(&admin, "GET", &child, None).await.json(200);
     assert_eq!((&seen["tickets"]["open_from"], &seen["version"]), (&json!("critical"), &json!(1)));
-    assert_eq!(seen["commands"]["forbidden"], json!([]), "a policy holds as a whole");
+    assert_eq!(seen["commands"]["forbidden"], json!(["motion"]), "it is forbidden above");
+}
+
+#[tokio::test]
+async fn what_is_forbidden_above_cannot_be_allowed_below() {
+    let api = TestApi::start().await;
+    let admin = api.admin().await;
+    let child = api.child_organization("Below").await;
+    let put = async |organization: String, body: Value| {
+        let path = format!("/organizations/{organization}/policy");
+        api.call_with(&admin, "PUT", &path, Some(body), &[("if-match", "\"0\"")]).await.json(200)
+    };
+    let above = json!({"commands": {"forbidden": ["motion"], "approval_required": ["software"]}});
+    put(api.organization.to_string(), above).await;
+    put(child.to_string(), json!({"commands": {"forbidden": ["configure"]}})).await;
+    let path = format!("/organizations/{child}/policy");
+    let policy = api.call(&admin, "GET", &path, None).await.json(200);
+    assert_eq!(policy["commands"]["forbidden"], json!(["configure", "motion"]));
+    assert_eq!(policy["commands"]["approval_required"], json!(["software"]));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What happens to an alarm that is there: one step a time.
 
 use millwright_schemas::Timestamp;
-use millwright_schemas::api::alarms::{Alarm, ClearReason, Suppression};
+use millwright_schemas::api::alarms::{Alarm, AlarmOrigin, ClearReason, Suppression};
 
 use super::{Event, Raise, Step, Told, follows, is_annunciated};
 use crate::access::Actor;
@@ -70,7 +70,9 @@ fn list(moves: &[Move]) -> String {
 pub fn allowed(alarm: &Alarm) -> Vec<Move> {
     let would = |item: &Move| match item {
         Move::Acknowledge => !alarm.acknowledged,
-        Move::Shelve | Move::Clear => alarm.active,
+        Move::Shelve => alarm.active,
+        // A rule clears its own: it would stay silent until the value has been good once.
+        Move::Clear => alarm.active && alarm.origin != AlarmOrigin::Rule,
         Move::Unshelve => alarm.shelved_until.is_some(),
         Move::TakeOutOfService => alarm.active && !alarm.out_of_service,
         Move::Return => alarm.out_of_service,
@@ -88,7 +90,9 @@ pub fn step(alarm: &Alarm, event: Event<'_>, now: Timestamp) -> Result<Step, Ill
     Ok(match event {
         Event::Raised(raise) => raised(alarm, raise, 1),
         Event::Listed(raise) => raised(alarm, raise, 0),
-        Event::Cleared { reason: ClearReason::Manual, .. } if !alarm.active => {
+        Event::Cleared { reason: ClearReason::Manual, .. }
+            if !alarm.active || alarm.origin == AlarmOrigin::Rule =>
+        {
             return Err(illegal(Move::Clear));
         }
         Event::Cleared { reason, at } => cleared(alarm, reason, at, now),
@@ -134,7 +138,8 @@ fn raised(before: &Alarm, raise: &Raise, count: i64) -> Step {
     if newest {
         alarm.changed_at = raise.at;
     }
-    let tickets = alarm.severity != before.severity;
+    let told = is_annunciated(&alarm, raise.received_at);
+    let tickets = told && alarm.severity != before.severity;
     let step = changed(alarm, "alarm.changed", tickets);
     Step { told: Some(Told { action: "alarm.changed", audited: worded }), ..step }
 }
@@ -151,8 +156,9 @@ fn cleared(before: &Alarm, reason: ClearReason, at: Timestamp, now: Timestamp) -
     alarm.cleared_at = Some(at.max(alarm.raised_at));
     alarm.clear_reason = Some(reason);
     alarm.suppressed_by = None;
-    let on_ticket = alarm.ticket_id.is_some();
-    changed(alarm, "alarm.cleared", on_ticket)
+    // Without a ticket it may have been too brief for one so far.
+    let tickets = alarm.ticket_id.is_some() || (told_by_time && is_annunciated(before, now));
+    changed(alarm, "alarm.cleared", tickets)
 }
 
 fn acknowledged(before: &Alarm, by: Actor, now: Timestamp) -> Step {

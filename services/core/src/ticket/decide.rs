@@ -19,6 +19,9 @@ pub struct Seen<'a> {
     pub own: Option<&'a TicketRecord>,
     /// The newest ticket of its cause.
     pub last: Option<&'a TicketRecord>,
+    /// Whether it was annunciated until it cleared, and no ticket had been looked for by then. How long
+    /// ticketing takes to look mustn't decide whether a fault leaves a trace.
+    pub brief: bool,
     /// When it is decided.
     pub now: Timestamp,
 }
@@ -45,7 +48,7 @@ pub enum Decision<'a> {
 /// Decides what becomes of tickets. Deciding again after it was done decides for nothing.
 #[must_use]
 pub fn decide(seen: Seen<'_>) -> Decision<'_> {
-    let Seen { alarm, policy, own, last, now } = seen;
+    let Seen { alarm, policy, own, last, brief, now } = seen;
     let own_is_open = own.is_some_and(|own| is_open(own.ticket.state));
     match own {
         Some(own) if !alarm.active && own_is_open => {
@@ -55,7 +58,7 @@ pub fn decide(seen: Seen<'_>) -> Decision<'_> {
                 Decision::NoteCleared(own)
             }
         }
-        _ if !is_annunciated(alarm, now) => Decision::Nothing,
+        _ if !brief && !is_annunciated(alarm, now) => Decision::Nothing,
         Some(own) if !is_worse(alarm.severity, own.worst) => Decision::Nothing,
         Some(own) if own_is_open => Decision::Escalate(own),
         // No ticket yet; or it has got worse after somebody thought that it was done.

@@ -211,7 +211,14 @@ fn decided(
     let (own, last) = (own.map(record), last.map(record));
     let policy = TicketPolicy::default();
     let last = last.as_ref().or(own.as_ref());
-    word(decide(Seen { alarm, policy: &policy, own: own.as_ref(), last, now: at(seconds) }))
+    word(decide(Seen {
+        alarm,
+        policy: &policy,
+        own: own.as_ref(),
+        last,
+        brief: false,
+        now: at(seconds),
+    }))
 }
 
 #[test]
@@ -244,6 +251,27 @@ fn an_alarm_without_a_ticket_opens_joins_or_reopens_one() {
             let silent = alarm_step(&major, event, at(1)).unwrap().alarm;
             assert_eq!(decided(&silent, None, last, 99), "nothing", "{event:?}");
         }
+    }
+}
+
+#[test]
+fn an_alarm_that_was_too_brief_for_a_look_opens_one_all_the_same() {
+    let reason = millwright_schemas::api::alarms::ClearReason::Normal;
+    let event = Event::Cleared { reason, at: at(1) };
+    let policy = TicketPolicy::default();
+    for (severity, expected) in [(Severity::Major, "open"), (Severity::Minor, "nothing")] {
+        let over = alarm_step(&alarm(severity), event, at(1)).unwrap();
+        assert!(over.tickets && !over.alarm.active);
+        let seen = Seen {
+            alarm: &over.alarm,
+            policy: &policy,
+            own: None,
+            last: None,
+            brief: true,
+            now: at(9),
+        };
+        assert_eq!(word(decide(seen)), expected);
+        assert_eq!(word(decide(Seen { brief: false, ..seen })), "nothing");
     }
 }
 
@@ -282,7 +310,8 @@ fn a_ticket_stays_open_while_others_are_active_or_policy_says_so() {
         own.ticket.active_alarms = active_alarms;
         let policy = TicketPolicy { resolve_when_cleared, ..TicketPolicy::default() };
         let (own, now) = (Some(&own), at(9));
-        let decision = decide(Seen { alarm: &over, policy: &policy, own, last: own, now });
+        let decision =
+            decide(Seen { alarm: &over, policy: &policy, own, last: own, brief: false, now });
         assert_eq!(word(decision), expected);
     }
 }

@@ -40,6 +40,22 @@ async fn another_person_approves() {
 }
 
 #[tokio::test]
+async fn what_the_policy_forbids_meanwhile_is_neither_approved_nor_handed_over() {
+    let plant = plant().await;
+    let waiting = plant.issue("set_speed", json!({"percent": 50})).await;
+    plant.disconnect().await;
+    let queued = plant.issue("ping", json!({})).await;
+    let forbidden = vec![CommandClass::Motion, CommandClass::Read];
+    plant.set_policy(CommandPolicy { forbidden, ..CommandPolicy::default() }).await;
+    let refused = plant.decide(&plant.bob, waiting, true).await;
+    assert!(matches!(refused, Err(DispatchError::ForbiddenByPolicy(_))), "{refused:?}");
+    plant.connect().await;
+    plant.tell(crate::harness::LEDGER, 0).await;
+    assert_eq!(plant.state(queued).await, S::Rejected);
+    assert!(plant.sent_ids().is_empty());
+}
+
+#[tokio::test]
 async fn another_person_refuses_with_a_reason() {
     let plant = plant().await;
     let id = plant.issue("set_speed", json!({"percent": 50})).await;

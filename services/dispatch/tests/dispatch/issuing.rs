@@ -7,8 +7,8 @@ use millwright_schemas::api::commands::{CommandQuery, CommandState, IssueCommand
 use millwright_schemas::api::policies::CommandPolicy;
 use millwright_schemas::wire::command::CommandClass;
 use millwright_schemas::{CommandId, TicketId};
-use millwright_store::work::CommandWanted;
 use millwright_store::StoreError;
+use millwright_store::work::CommandWanted;
 use serde_json::{Map, json};
 use uuid::Uuid;
 

@@ -77,6 +77,8 @@ impl Parts {
         let store = Store::open_sqlite(&config.data_dir).await.with_context(|| {
             format!("the database in {} can't be opened", config.data_dir.display())
         })?;
+        // This process alone has the data folder: whoever ran these is gone.
+        millwright_store::jobs::release_all(&store).await?;
         let people = Arc::new(People::set_up(&config.data_dir)?);
         first_start(&people, &store, config).await?;
         let trust = Trust::open(store.clone(), &config.data_dir, now()).await?;
@@ -129,11 +131,15 @@ impl Parts {
 
         let keep = tls::keep_current(trust, hosts, tls_setting, renew_at, stop.clone());
         tasks.spawn(keep);
-        let mut handlers = Handlers::default();
-        handlers.add(wake.clone());
-        handlers.add(dispatch);
-        handlers.add(Ticketing::new(store.clone(), now));
-        tasks.spawn(jobs::run(store.clone(), handlers, dead_jobs, stop.clone()));
+        // Apart: a storm of alarms mustn't hold up what technicians do about it.
+        let mut orders = Handlers::default();
+        orders.add(wake.clone());
+        orders.add(dispatch);
+        let mut tickets = Handlers::default();
+        tickets.add(Ticketing::new(store.clone(), now));
+        for handlers in [orders, tickets] {
+            tasks.spawn(jobs::run(store.clone(), handlers, dead_jobs.clone(), stop.clone()));
+        }
         tasks.spawn(worker::keep_house(store.clone(), stop.clone()));
         tasks.spawn(contact::watch(store.clone(), config.contact_lost_after_s, stop.clone()));
         tasks.spawn(ended::run(store.clone(), stop.clone()));

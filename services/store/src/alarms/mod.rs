@@ -7,7 +7,7 @@ mod transition;
 mod wanted;
 
 pub use clearing::{clear_machine, clear_rule};
-pub use reads::{Filter, any_shelving_over, any_suppressed_by_parent, get, list};
+pub use reads::{Filter, any_shelving_over, any_suppressed_by_parent, count_active, get, list};
 pub use transition::{carry_out, carry_out_for, hand_over, insert};
 pub use wanted::{
     active, active_contact_of_children, active_of_machine, active_of_origin, active_of_rule, last,

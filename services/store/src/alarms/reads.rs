@@ -4,13 +4,15 @@ use millwright_schemas::api::alarms::{Alarm, AlarmStateFilter};
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{AlarmId, MachineId, TicketId, Timestamp};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+};
 use uuid::Uuid;
 
 use super::row::from_row;
 use crate::entities::alarm::{Column, Entity};
 use crate::page::PageRequest;
-use crate::{Scope, Store, StoreError};
+use crate::{Conn, Scope, Store, StoreError};
 
 /// Which alarms are wanted; all conditions hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,6 +48,25 @@ pub async fn get(store: &Store, scope: Scope, id: AlarmId) -> Result<Alarm, Stor
         .one(store.readers())
         .await?;
     from_row(row.ok_or(StoreError::NotFound("alarm"))?)
+}
+
+/// How many alarms of a machine are active.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn count_active(
+    conn: impl Into<Conn<'_>>,
+    machine: MachineId,
+) -> Result<u64, StoreError> {
+    let query = Entity::find()
+        .select_only()
+        .column_as(Column::Id.count(), "count")
+        .filter(Column::MachineId.eq(machine.uuid()))
+        .filter(Column::Active.eq(true))
+        .into_query();
+    let rows = conn.into().all(&query).await?;
+    let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// Alarms, newest first.

@@ -129,7 +129,8 @@ async fn trace(
     if !step.tickets {
         return Ok(());
     }
-    let work = AlarmChanged { alarm: alarm.id, machine: alarm.machine_id };
+    let brief = !alarm.active && alarm.ticket_id.is_none();
+    let work = AlarmChanged { alarm: alarm.id, machine: alarm.machine_id, brief };
     work::enqueue(conn, organization, &work, now).await
 }
 

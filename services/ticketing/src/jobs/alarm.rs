@@ -47,7 +47,7 @@ pub(crate) async fn changed(
         alarm => alarm?,
     };
     // Before the transaction, so that no machine waits while it is gathered.
-    let evidence = match seen.ticket_id.is_none() && is_annunciated(&seen, now) {
+    let evidence = match seen.ticket_id.is_none() && (work.brief || is_annunciated(&seen, now)) {
         true => Some(take(store, &seen, now).await?),
         false => None,
     };
@@ -61,10 +61,16 @@ pub(crate) async fn changed(
     };
     let last = tickets::last_of_cause(&tx, &cause(&alarm)).await?;
     let (own, last) = (own.as_ref(), last.as_ref());
-    let seen = Seen { alarm: &alarm, policy: &policy.tickets, own, last, now };
+    let seen = Seen { alarm: &alarm, policy: &policy.tickets, own, last, brief: work.brief, now };
     let decision = decide(seen);
+    let over = own.is_none() && !alarm.active && decision != Decision::Nothing;
     let case = Case { tx: &tx, alarm: &alarm, machine: &machine, policy: &policy, evidence, now };
     case.carry_out(decision, last).await?;
+    if over {
+        // It came and went before: once more, for what its end means to its ticket.
+        let again = AlarmChanged { brief: false, ..work.clone() };
+        work::enqueue(&tx, alarm.organization_id, &again, now).await?;
+    }
     tx.commit().await
 }
 
