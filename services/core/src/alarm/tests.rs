@@ -247,3 +247,11 @@ fn a_snapshot_finds_what_is_over_still_so_and_new() {
         .collect();
     assert_eq!(found, ["still still", "over over", "new new"]);
 }
+
+#[test]
+fn a_rules_alarm_is_not_cleared_by_hand() {
+    let alarm = Alarm { origin: AlarmOrigin::Rule, ..fresh() };
+    let refused = step(&alarm, cleared(ClearReason::Manual, 20), at(NOW_S)).unwrap_err();
+    assert!(!refused.allowed.contains(&Move::Clear));
+    assert!(step(&alarm, cleared(ClearReason::Normal, 20), at(NOW_S)).is_ok());
+}
