@@ -9,7 +9,10 @@ use utoipa_actix_web::AppExt as _;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::routes;
+use millwright_schemas::api::alarms::AlarmStateFilter;
+use millwright_schemas::api::commands::CommandStateFilter;
 use millwright_schemas::api::problem::{PROBLEM_JSON, Problem};
+use millwright_schemas::api::tickets::TicketStateFilter;
 
 /// Where the REST API is.
 pub const BASE_PATH: &str = "/api/v1";
@@ -29,7 +32,8 @@ pub const BASE_PATH: &str = "/api/v1";
             Updates need `If-Match` with the ETag of what was read.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    components(schemas(Problem)),
+    // Filters stand in parameters only, which don't bring their types along.
+    components(schemas(Problem, AlarmStateFilter, CommandStateFilter, TicketStateFilter)),
     security(("bearer" = [])),
     tags(
         (name = "auth", description = "Sign-in of people"),

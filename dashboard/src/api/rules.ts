@@ -1,0 +1,45 @@
+/** Rules: what is watched in machines' signals. */
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { client, ifMatch, take } from './client'
+import { useList } from './pages'
+import type { Rule, RuleInput } from './types'
+
+export function useRules(filter: { machine_id?: string; model?: string } = {}) {
+  return useList(['rules', 'list', filter], (cursor) =>
+    take(client.GET('/api/v1/rules', { params: { query: { ...filter, cursor, limit: 100 } } })),
+  )
+}
+
+export function useRule(id: string | undefined) {
+  return useQuery({
+    queryKey: ['rules', id],
+    queryFn: () => take(client.GET('/api/v1/rules/{id}', { params: { path: { id: id ?? '' } } })),
+    enabled: id !== undefined,
+  })
+}
+
+/** Creates the rule, or puts a new version in the place of the one that was read. */
+export function useSaveRule() {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: ({ rule, body, key }: { rule?: Rule; body: RuleInput; key: string }) =>
+      rule
+        ? take(
+            client.PUT('/api/v1/rules/{id}', {
+              params: { path: { id: rule.id }, header: ifMatch(rule) },
+              body,
+            }),
+          )
+        : take(client.POST('/api/v1/rules', { body, headers: { 'Idempotency-Key': key } })),
+    onSettled: () => queries.invalidateQueries({ queryKey: ['rules'] }),
+  })
+}
+
+export function useDeleteRule() {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: (rule: Rule) =>
+      take(client.DELETE('/api/v1/rules/{id}', { params: { path: { id: rule.id } } })),
+    onSettled: () => queries.invalidateQueries({ queryKey: ['rules'] }),
+  })
+}

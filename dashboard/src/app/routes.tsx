@@ -1,0 +1,93 @@
+/** Where each page is. A page's code is loaded when it is first opened. */
+import { createBrowserRouter } from 'react-router'
+import { ErrorPage } from './ErrorPage'
+import { NotFoundPage } from './NotFoundPage'
+import { SignedIn } from './SignedIn'
+
+export const router = createBrowserRouter([
+  {
+    path: '/sign-in',
+    errorElement: <ErrorPage />,
+    lazy: async () => ({ Component: (await import('../pages/sign-in/SignInPage')).SignInPage }),
+    HydrateFallback: () => null,
+  },
+  {
+    path: '/',
+    element: <SignedIn />,
+    errorElement: <ErrorPage />,
+    HydrateFallback: () => null,
+    children: [
+      {
+        errorElement: <ErrorPage />,
+        children: [
+          {
+            index: true,
+            lazy: async () => ({ Component: (await import('../pages/now/NowPage')).NowPage }),
+          },
+          {
+            path: 'fleet',
+            lazy: async () => ({ Component: (await import('../pages/fleet/FleetPage')).FleetPage }),
+          },
+          {
+            path: 'machines/:id',
+            lazy: async () => ({
+              Component: (await import('../pages/machine/MachinePage')).MachinePage,
+            }),
+          },
+          {
+            path: 'machines/:id/:tab',
+            lazy: async () => ({
+              Component: (await import('../pages/machine/MachinePage')).MachinePage,
+            }),
+          },
+          {
+            path: 'tickets',
+            lazy: async () => ({
+              Component: (await import('../pages/tickets/TicketsPage')).TicketsPage,
+            }),
+          },
+          {
+            path: 'tickets/:id',
+            lazy: async () => ({
+              Component: (await import('../pages/ticket/TicketPage')).TicketPage,
+            }),
+          },
+          {
+            path: 'alarms',
+            lazy: async () => ({
+              Component: (await import('../pages/alarms/AlarmsPage')).AlarmsPage,
+            }),
+          },
+          {
+            path: 'rules',
+            lazy: async () => ({ Component: (await import('../pages/rules/RulesPage')).RulesPage }),
+          },
+          {
+            path: 'rules/:id',
+            lazy: async () => ({
+              Component: (await import('../pages/rules/RuleEditorPage')).RuleEditorPage,
+            }),
+          },
+          {
+            path: 'commission',
+            lazy: async () => ({
+              Component: (await import('../pages/commissioning/CommissioningPage'))
+                .CommissioningPage,
+            }),
+          },
+          {
+            path: 'audit',
+            lazy: async () => ({ Component: (await import('../pages/audit/AuditPage')).AuditPage }),
+          },
+          {
+            path: 'profile',
+            lazy: async () => ({
+              Component: (await import('../pages/profile/ProfilePage')).ProfilePage,
+            }),
+          },
+          { path: '*', element: <NotFoundPage /> },
+        ],
+      },
+    ],
+  },
+])

@@ -1,0 +1,30 @@
+import { Group, Title } from '@mantine/core'
+import { type ReactNode, useEffect } from 'react'
+import { useTranslation } from 'react-i18next'
+
+/** The page's one first-level heading, also the browser tab's title; actions on the right. */
+export function PageHead({
+  title,
+  beside,
+  actions,
+}: {
+  title: string
+  beside?: ReactNode
+  actions?: ReactNode
+}) {
+  const { t } = useTranslation()
+  useEffect(() => {
+    document.title = `${title} · ${t('app')}`
+  }, [title, t])
+  return (
+    <Group justify="space-between" mb="md" gap="sm">
+      <Group gap="sm">
+        <Title order={1} size="h2">
+          {title}
+        </Title>
+        {beside}
+      </Group>
+      {actions && <Group gap="xs">{actions}</Group>}
+    </Group>
+  )
+}

@@ -1,0 +1,31 @@
+import { notifications } from '@mantine/notifications'
+import { useTranslation } from 'react-i18next'
+import { ProblemError, troubleOf } from '../api/problem'
+
+/** An error in the reader's words; what the platform refuses says why itself. */
+export function useTroubleText(): (error: unknown) => string {
+  const { t } = useTranslation()
+  return (error) => {
+    const trouble = troubleOf(error)
+    if (trouble !== 'refused') return t(`state.${trouble}`)
+    if (!(error instanceof ProblemError)) return t('state.broken')
+    const fields = Object.entries(error.fields).map(([field, text]) => `${field}: ${text}`)
+    return fields.length > 0 ? fields.join('; ') : error.message
+  }
+}
+
+/** Tells of an action that failed, or of one that is done. */
+export function useNotify() {
+  const { t } = useTranslation()
+  const text = useTroubleText()
+  return {
+    failed: (error: unknown) =>
+      notifications.show({
+        color: 'red',
+        title: t('action.failed'),
+        message: text(error),
+        autoClose: 10_000,
+      }),
+    done: (message: string) => notifications.show({ color: 'green', message }),
+  }
+}
