@@ -106,6 +106,7 @@ pub async fn run(
         board: shared.board.clone(),
         desk: desk.clone(),
         drivers: drivers.commands.clone(),
+        signals: drivers.known.clone(),
         time: shared.time.clone(),
         log,
         stop: stop.clone(),

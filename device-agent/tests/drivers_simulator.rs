@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use millwright_agent::drivers::simulator::{Change, Model, OperationError, Simulation, Step};
+use millwright_agent::drivers::simulator::{self, Change, Model, OperationError, Simulation, Step};
 use millwright_schemas::SignalName;
 use millwright_schemas::wire::events::{FaultRaised, check_fault};
 use millwright_schemas::wire::telemetry::SampleValue;
@@ -261,6 +261,10 @@ fn signals_are_valid_and_always_the_same() {
         }
         let names: BTreeSet<_> = first.iter().map(|(name, _)| name).collect();
         assert_eq!(names.len(), first.len(), "a signal twice");
+        let units = first.iter().filter(|(name, _)| simulator::unit(model, name).is_some());
+        assert!(units.count() >= 7, "{model:?} measures what its units are for");
+        assert_eq!(simulator::unit(model, "speed.override"), Some("%"));
+        assert_eq!(simulator::unit(model, "operating.state"), None);
         for _ in 0..300 {
             assert_eq!(shape(&simulation.advance(1.0)), first);
         }

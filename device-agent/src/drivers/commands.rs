@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use millwright_schemas::limits::REMEDIES_MAX;
 use millwright_schemas::wire::command::CatalogueEntry;
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
@@ -88,10 +89,15 @@ impl DriverCommands {
         let mut entries: BTreeMap<&str, (CatalogueEntry, Vec<&str>)> = BTreeMap::new();
         for driver in self.0.iter() {
             for entry in &driver.commands {
-                let (_, drivers) = entries
+                let (known, drivers) = entries
                     .entry(entry.name.as_str())
                     .or_insert_with(|| (entry.clone(), Vec::new()));
                 drivers.push(&driver.name);
+                for code in &entry.remedy_for {
+                    if !known.remedy_for.contains(code) && known.remedy_for.len() < REMEDIES_MAX {
+                        known.remedy_for.push(code.clone());
+                    }
+                }
             }
         }
         entries.into_values().map(|(entry, drivers)| with_driver(entry, &drivers)).collect()

@@ -21,3 +21,10 @@ pub use machine::{Change, Machine, OperationError, Step};
 pub use operations::commands;
 pub use plant::Model;
 pub use simulation::Simulation;
+
+/// The unit of a model's signal; `None` for what has none, such as a count.
+#[must_use]
+pub fn unit(model: Model, signal: &str) -> Option<&'static str> {
+    let known = model.units().iter().find(|(name, _)| *name == signal);
+    known.map(|(_, unit)| *unit)
+}

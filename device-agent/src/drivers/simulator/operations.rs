@@ -6,6 +6,7 @@ use millwright_schemas::wire::command::{CatalogueEntry, CommandClass};
 use serde_json::{Map, Value, json};
 
 use super::machine::{Machine, SPEED_PERCENT};
+use super::plant::Model;
 use crate::driver::OperateError;
 
 /// How long an operation may take, in seconds. It is done between two readings.
@@ -13,10 +14,11 @@ const DEADLINE_S: i64 = 30;
 
 /// The operations, as they stand in the machine's catalogue.
 #[must_use]
-pub fn commands() -> Vec<CatalogueEntry> {
+pub fn commands(model: Model) -> Vec<CatalogueEntry> {
     let (slowest, fastest) = (SPEED_PERCENT.start(), SPEED_PERCENT.end());
-    vec![
-        entry(
+    let reset = CatalogueEntry {
+        remedy_for: vec![model.fault().code.to_owned()],
+        ..entry(
             "reset_fault",
             CommandClass::Motion,
             [
@@ -25,7 +27,11 @@ pub fn commands() -> Vec<CatalogueEntry> {
             ],
             &json!({}),
             &[],
-        ),
+        )
+    };
+    vec![
+        reset,
+        // Takes wear back, which prevents a fault and ends none.
         entry(
             "lubricate",
             CommandClass::Configure,
@@ -68,6 +74,7 @@ fn entry(
         }),
         needs_consent: true,
         deadline_s: DEADLINE_S,
+        remedy_for: Vec::new(),
     }
 }
 
