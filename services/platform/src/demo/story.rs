@@ -215,7 +215,7 @@ fn about(time: Duration) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -250,7 +250,7 @@ mod tests {
         .unwrap()
     }
 
-    fn command(state: &str, reason: Value) -> Command {
+    fn command(state: &str, reason: Option<&str>) -> Command {
         serde_json::from_value(json!({
             "id": COMMAND, "organization_id": OTHER, "machine_id": MACHINE, "name": "reset_fault",
             "args": {}, "class": "motion", "state": state, "ticket_id": TICKET, "purpose": null,
@@ -303,23 +303,19 @@ mod tests {
             )
         );
         assert_eq!(
-            told.at(Vec::new(), fault(), vec![command("awaiting_consent", Value::Null)]),
+            told.at(Vec::new(), fault(), vec![command("awaiting_consent", None)]),
             format!(
                 "The operator of Lift must agree to reset_fault: open http://panel/ and accept, \
                  or: agent consent accept {COMMAND} --data-dir '/data'"
             )
         );
         assert_eq!(
-            told.at(Vec::new(), fault(), vec![command("rejected", json!("consent_refused"))]),
+            told.at(Vec::new(), fault(), vec![command("rejected", Some("consent_refused"))]),
             "The operator of Lift refused reset_fault: nothing was done."
         );
-        told.at(Vec::new(), fault(), vec![command("awaiting_consent", Value::Null)]);
+        told.at(Vec::new(), fault(), vec![command("awaiting_consent", None)]);
         assert_eq!(
-            told.at(
-                vec![ticket("resolved", 0, 0)],
-                Vec::new(),
-                vec![command("succeeded", Value::Null)]
-            ),
+            told.at(vec![ticket("resolved", 0, 0)], Vec::new(), vec![command("succeeded", None)]),
             "reset_fault is done on Lift.\nLift runs again; ticket T-1001 is resolved. Next trouble \
              in about 10 min."
         );
