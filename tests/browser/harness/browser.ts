@@ -84,32 +84,6 @@ export class People {
       reducedMotion: 'reduce',
       ...options,
     })
-    if (process.env.DEV_DIST) {
-      const { readFileSync } = await import('node:fs')
-      const origin = new URL(url).origin
-      await context.route(origin + '/**', (route) => {
-        const path = new URL(route.request().url()).pathname
-        if (path.startsWith('/api/') || path.startsWith('/docs')) return route.continue()
-        const file = /^\/(assets\/|icon)/.test(path) ? path : '/index.html'
-        const type = file.endsWith('.js')
-          ? 'text/javascript'
-          : file.endsWith('.css')
-            ? 'text/css'
-            : file.endsWith('.svg')
-              ? 'image/svg+xml'
-              : 'text/html'
-        return route.fulfill({
-          body: readFileSync(process.env.DEV_DIST + file, 'utf8').replaceAll(
-            '__CSP_NONCE__',
-            'abc',
-          ),
-          contentType: type,
-          headers: {
-            'content-security-policy':
-              "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-abc'; style-src-attr 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-          },
-        })
-      })
     context.setDefaultTimeout(PATIENCE_MS)
     const page = await context.newPage()
     const guard = await Guard.watch(page, new URL(url).origin)
