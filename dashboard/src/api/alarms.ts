@@ -2,6 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { client, take } from './client'
 import { useList } from './pages'
+import { troubleOf } from './problem'
 import type { paths } from './schema'
 import type { Alarm } from './types'
 
@@ -63,6 +64,38 @@ export function useAlarmAction() {
             }),
           )
       }
+    },
+    onSettled: () => {
+      void queries.invalidateQueries({ queryKey: ['alarms'] })
+      void queries.invalidateQueries({ queryKey: ['machines'] })
+    },
+  })
+}
+
+/** Acknowledges one after the other, and goes on when one is refused; stops when nothing is reached. */
+export function useAcknowledgeAll() {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: async ({
+      alarms,
+      onProgress,
+    }: {
+      alarms: readonly Alarm[]
+      onProgress: (done: number) => void
+    }): Promise<{ done: number; refused: number }> => {
+      let [done, refused] = [0, 0]
+      for (const alarm of alarms) {
+        try {
+          const params = { path: { id: alarm.id } }
+          await take(client.POST('/api/v1/alarms/{id}/acknowledge', { params }))
+          done += 1
+        } catch (error) {
+          if (troubleOf(error) !== 'refused' && troubleOf(error) !== 'missing') throw error
+          refused += 1
+        }
+        onProgress(done + refused)
+      }
+      return { done, refused }
     },
     onSettled: () => {
       void queries.invalidateQueries({ queryKey: ['alarms'] })

@@ -40,12 +40,20 @@ export function useComments(ticketId: string) {
   )
 }
 
+/** How often is asked for evidence that is still being collected. */
+const EVIDENCE_AGAIN_MS = 15_000
+
 /** What the machine measured around each alarm, as it was copied then. */
 export function useEvidence(ticketId: string) {
   return useQuery({
     queryKey: ['tickets', ticketId, 'evidence'],
     queryFn: () =>
       take(client.GET('/api/v1/tickets/{id}/evidence', { params: { path: { id: ticketId } } })),
+    // No event tells when it is complete.
+    refetchInterval: ({ state }) =>
+      state.data?.items.some((one) => one.taken_at < one.to) || state.data?.items.length === 0
+        ? EVIDENCE_AGAIN_MS
+        : false,
   })
 }
 

@@ -1,0 +1,76 @@
+import { Anchor, Code, Group, Text } from '@mantine/core'
+import { useTranslation } from 'react-i18next'
+import { Link } from 'react-router'
+import type { ActorRef, Alarm } from '../../api/types'
+import { useFormat, useNow } from '../../format/use'
+import { isShelved, useAlarmWords } from './words'
+
+/** What is wrong, where it comes from, and what was done with it. */
+export function AlarmSubject({ alarm }: { alarm: Alarm }) {
+  const { t } = useTranslation('alarms')
+  const words = useAlarmWords()
+  const flags = useFlags(alarm)
+  return (
+    <div>
+      <Text fw={550}>{words(alarm)}</Text>
+      <Group gap="4px 12px" c="dimmed" fz="sm">
+        <Origin alarm={alarm} />
+        {alarm.count > 1 && <span>{t('count', { count: alarm.count })}</span>}
+        {flags.map((flag) => (
+          <span key={flag}>{flag}</span>
+        ))}
+        {alarm.ticket_id && (
+          <Anchor component={Link} to={`/tickets/${alarm.ticket_id}`} size="sm">
+            {alarm.ticket_number ? t('ticketNumber', { number: alarm.ticket_number }) : t('ticket')}
+          </Anchor>
+        )}
+      </Group>
+    </div>
+  )
+}
+
+function Origin({ alarm }: { alarm: Alarm }) {
+  const { t } = useTranslation('alarms')
+  if (alarm.origin === 'contact') return null
+  if (alarm.origin === 'fault') {
+    return (
+      <span>
+        {alarm.source && `${alarm.source} · `}
+        <Code>{alarm.code}</Code>
+      </span>
+    )
+  }
+  const text = alarm.rule_name ? t('rule', { name: alarm.rule_name }) : t('unnamedRule')
+  if (!alarm.rule_id) return <span>{text}</span>
+  return (
+    <Anchor component={Link} to={`/rules/${alarm.rule_id}`} size="sm">
+      {text}
+    </Anchor>
+  )
+}
+
+function useFlags(alarm: Alarm): string[] {
+  const { t } = useTranslation('alarms')
+  const format = useFormat()
+  const now = useNow()
+  const flags: string[] = []
+  if (alarm.acknowledged) {
+    const by: ActorRef | null | undefined = alarm.acknowledged_by
+    const who = by?.name
+    flags.push(who ? t('flag.acknowledgedBy', { who }) : t('flag.acknowledged'))
+  }
+  if (isShelved(alarm, now)) {
+    flags.push(t('flag.shelved', { until: format.dateTime(alarm.shelved_until) }))
+  }
+  if (alarm.out_of_service) flags.push(t('flag.outOfService'))
+  if (alarm.active && alarm.suppressed_by) flags.push(t(`suppressed.${alarm.suppressed_by}`))
+  if (!alarm.active) {
+    flags.push(
+      t('flag.cleared', {
+        when: format.dateTime(alarm.cleared_at),
+        reason: t(`cleared.${alarm.clear_reason ?? 'normal'}`),
+      }),
+    )
+  }
+  return flags
+}
