@@ -29,7 +29,7 @@ async fn api(output: &str) -> anyhow::Result<Api> {
         let line = output.lines().find_map(|line| line.trim().strip_prefix(label));
         line.map(|rest| rest.trim().to_owned()).with_context(|| format!("no {label:?} yet"))
     };
-    let url = value("Address")?;
+    let url = value("Open")?;
     let sign_in = value("Sign in")?;
     let (email, password) = sign_in.split_once(" / ").context("e-mail / password")?;
     Ok(Api::login(&url, email, password).await)

@@ -1,7 +1,7 @@
 //! The dashboard's page and files. Whether they are in the program depends on how it was built, so
 //! only what holds in both cases is asked here; the browser tests see the rest.
 
-use actix_web::http::Method;
+use reqwest::Method;
 use reqwest::header::{ACCEPT, IF_NONE_MATCH};
 
 use crate::harness::{Answer, TestApi};
