@@ -17,7 +17,7 @@ export function Counts({ situation }: { situation: Situation }) {
   const inUse = machines?.items.filter((machine) => machine.state === 'commissioned') ?? []
   const offline = inUse.filter((machine) => !machine.connection.connected)
   return (
-    <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }}>
+    <SimpleGrid cols={{ base: 2, lg: 4 }} spacing={{ base: 'xs', sm: 'md' }}>
       {alarms && (
         <Count list={alarms} title={t('count.alarms')} to="/alarms" count={alarms.items.length}>
           {bySeverity(alarms.items).map(([severity, count]) => (

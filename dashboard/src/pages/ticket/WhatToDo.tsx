@@ -82,7 +82,12 @@ function Remedy({ ticket, guide, onCommand }: WhatToDoProps) {
         </Text>
       ))}
       {!remedy && alarm.origin !== 'contact' && <Text size="sm">{t('todo.noRemedy')}</Text>}
-      <CommandButton ticket={ticket} remedy={remedy} again={!!underWay} onCommand={onCommand} />
+      <CommandButton
+        ticket={ticket}
+        remedy={remedy}
+        again={!!underWay || alarm.origin === 'contact'}
+        onCommand={onCommand}
+      />
     </>
   )
 }

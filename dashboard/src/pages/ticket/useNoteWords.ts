@@ -12,13 +12,17 @@ export interface NoteWords {
 
 export function useNoteWords(): (comment: TicketComment) => NoteWords {
   const { t } = useTranslation('tickets')
+  const { t: alarms } = useTranslation('alarms')
   const translate = useValueWords()
   return (comment) => {
     const note = noteOf(comment)
     if (!note) return { title: comment.note ?? '', details: [] }
     const of = (field: string) => translate(field, wordOf(comment, field))
     const place = [wordOf(comment, 'source'), wordOf(comment, 'code')].filter(Boolean).join(' ')
-    const alarm = [wordOf(comment, 'message'), place && `(${place})`].filter(Boolean).join(' ')
+    const alarm =
+      wordOf(comment, 'code') === 'contact_lost'
+        ? alarms('contactLost')
+        : [wordOf(comment, 'message'), place && `(${place})`].filter(Boolean).join(' ')
     const named = (text: string) => (text ? [text] : [])
     switch (note) {
       case 'opened':
