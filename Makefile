@@ -4,9 +4,12 @@
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 ARGS ?=
+# `no` leaves the dashboard out.
+DASHBOARD ?= yes
+export DASHBOARD
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench generate clean prerequisites
+.PHONY: help run test check bench generate clean dashboard prerequisites
 
 help: ## Explain the targets
 	@echo 'Millwright. Targets:'
@@ -14,11 +17,11 @@ help: ## Explain the targets
 	@echo
 	@echo 'Options of a program are passed on: make run ARGS="--data-dir /tmp/demo"'
 
-run: prerequisites ## Start the platform and a fleet of agents on this computer; Ctrl-C stops them
+run: dashboard ## Start the platform and a fleet of agents on this computer; Ctrl-C stops them
 	$(CARGO) build --workspace --bins --locked
 	$(TARGET)/debug/millwright demo $(ARGS)
 
-test: prerequisites ## Run all tests: rules, real servers, real processes
+test: dashboard ## Run all tests: rules, real servers, real processes, a real browser
 	@scripts/test.sh $(ARGS)
 
 check: prerequisites ## Format, lints, docs, generated files, layers, licences: what a change must pass
@@ -29,8 +32,9 @@ check: prerequisites ## Format, lints, docs, generated files, layers, licences: 
 	$(CARGO) xtask check-layers
 	$(CARGO) xtask check-features
 	@scripts/licenses.sh
+	@scripts/dashboard-check.sh
 
-bench: prerequisites ## Measure the platform from outside, in a release build (about 10 minutes, cold)
+bench: dashboard ## Measure the platform from outside, in a release build (about 10 minutes, cold)
 	$(CARGO) build --bin millwright --bin millwright-agent --bin millwright-bench --release --locked
 	$(TARGET)/release/millwright-bench --programs $(TARGET)/release $(ARGS)
 
@@ -39,6 +43,11 @@ generate: prerequisites ## Write schemas/generated again from the types
 
 clean: ## Remove what was built; ./data stays
 	$(CARGO) clean
+	rm -rf dashboard/dist dashboard/.built
+
+# Before cargo: the pages become part of the program.
+dashboard: prerequisites
+	@scripts/dashboard.sh
 
 prerequisites:
 	@scripts/prerequisites.sh

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Checks that this computer can build Millwright, and says what to install if it can't.
-# Needed: Rust (the version in Cargo.toml) and a C compiler, for TLS and SQLite.
+# Needed: Rust (the version in Cargo.toml) and a C compiler, for TLS and SQLite. For the dashboard
+# also Node.js; without it the platform is built without its pages.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -27,6 +28,10 @@ fi
 if ! command -v "${CC:-cc}" >/dev/null 2>&1; then
     need "a C compiler, but there is no ${CC:-cc}" \
         "Debian, Ubuntu: apt install build-essential; Fedora: dnf install gcc; macOS: xcode-select --install"
+fi
+
+if [ "${DASHBOARD:-yes}" != no ] && ! scripts/node.sh; then
+    echo '*** Millwright is built WITHOUT its dashboard, and its page will say so.' >&2
 fi
 
 exit "$missing"

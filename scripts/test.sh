@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs all tests: with cargo-nextest, which runs them beside each other and names the slow ones,
-# or with cargo's own runner.
+# Runs all tests: those of cargo with cargo-nextest, which runs them beside each other and names the
+# slow ones, or with cargo's own runner; then those of the dashboard, at last in a real browser.
+# With arguments, which are cargo's, only its tests.
 set -eu
 cd "$(dirname "$0")/.."
 cargo=${CARGO:-cargo}
@@ -28,4 +29,8 @@ if "$cargo" nextest --version >/dev/null 2>&1; then
 else
     echo 'cargo-nextest is not installed: cargo test, which is slower. https://nexte.st' >&2
     "$cargo" test --workspace --locked "$@"
+fi
+
+if [ "$#" = 0 ]; then
+    scripts/test-dashboard.sh
 fi

@@ -407,6 +407,10 @@ mod tests {
         assert!(parse(&program(&format!("arguments = ['{{a}}', '{{{{x}}}}']\n{schema}"))).is_ok());
         for (keys, expected) in [
             ("name = 'P'", "commands.programs.name = \"P\": must be 1 to 64"),
+            (
+                "remedy_for = ['']",
+                "commands.programs.remedy_for (of p) = \"\": must be fault codes",
+            ),
             ("name = 'ping'", "commands.programs.name = \"ping\": each command needs"),
             ("program = 'p'", "commands.programs.program (of p) = \"p\": must be an absolute"),
             ("working_dir = 'p'", "working_dir (of p) = \"p\": must be an absolute path"),

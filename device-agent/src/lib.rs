@@ -14,6 +14,7 @@ pub mod drivers;
 pub mod enroll;
 pub mod http;
 pub mod identity;
+pub mod known_signals;
 pub mod limits;
 pub mod local;
 pub mod operator;

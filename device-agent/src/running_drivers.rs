@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::collector::{Collector, Gathering};
 use crate::config::Config;
 use crate::drivers::DriverCommands;
+use crate::known_signals::KnownSignals;
 use crate::limits::READINGS_QUEUED;
 use crate::outbox::OutboxHandle;
 use crate::status::StatusBoard;
@@ -21,17 +22,21 @@ pub(crate) struct Drivers {
     collector: JoinHandle<()>,
     /// Gives them orders.
     pub(crate) commands: DriverCommands,
+    /// What they have delivered.
+    pub(crate) known: KnownSignals,
 }
 
 impl Drivers {
     pub(crate) fn start(config: &Config, outbox: &OutboxHandle, board: &StatusBoard) -> Self {
         let stop = CancellationToken::new();
+        let known = KnownSignals::default();
         let (readings, received) = mpsc::channel(READINGS_QUEUED);
         let gathering = Gathering {
             allowed: config.signals.allow.clone(),
             flush_interval: Duration::from_millis(config.signals.flush_interval_ms),
             samples_per_message: config.signals.samples_per_message,
-            drivers: config.drivers.iter().map(|driver| driver.name().to_owned()).collect(),
+            drivers: config.drivers.clone(),
+            known: known.clone(),
         };
         let collector = Collector::new(outbox.clone(), board.clone(), gathering);
         let mut tasks = JoinSet::new();
@@ -47,7 +52,8 @@ impl Drivers {
             };
             tasks.spawn(supervisor.run());
         }
-        Self { stop, tasks, collector: tokio::spawn(collector.run(received)), commands }
+        let collector = tokio::spawn(collector.run(received));
+        Self { stop, tasks, collector, commands, known }
     }
 
     /// Ends the drivers, then commits what they have delivered.

@@ -52,6 +52,12 @@ pub const DOWN_MESSAGE_MAX_BYTES: usize = 64 * 1024;
 pub const CATALOGUE_COMMANDS_MAX: usize = 200;
 /// JSON Schema of a command's arguments, in bytes.
 pub const ARGUMENT_SCHEMA_MAX_BYTES: usize = 16 * 1024;
+/// Fault codes that one command of a catalogue remedies.
+pub const REMEDIES_MAX: usize = 32;
+/// Signals that an agent describes; as many as a machine may have.
+pub const SIGNAL_INFOS_MAX: usize = 2_000;
+/// Longest unit of a signal, in characters.
+pub const UNIT_MAX_CHARS: usize = 32;
 /// Longest hold time of a rule, in seconds: a week.
 pub const RULE_HOLD_S_MAX: f64 = 604_800.0;
 /// Error of a command's report, in bytes; what is beyond is cut by the receiver.

@@ -84,6 +84,27 @@ async fn a_machine_fails_and_is_repaired_from_afar() {
     })
     .await;
 
+    let catalogue = api.get(&format!("/machines/{machine}/catalogue")).await.unwrap();
+    let remedies: Vec<&Value> = catalogue["commands"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|command| command["remedy_for"] == json!(["E-204"]))
+        .map(|command| &command["name"])
+        .collect();
+    assert_eq!(remedies, ["reset_fault"], "{catalogue}");
+    eventually("units are known", SOON, async || {
+        let signals = api.items(&format!("/machines/{machine}/signals")).await?;
+        let unit =
+            |name| signals.iter().find(|signal| signal["signal"] == name).map(|s| &s["unit"]);
+        ensure!(unit("axis.x.vibration") == Some(&json!("mm/s")), "{signals:?}");
+        let chart = format!("/machines/{machine}/telemetry?signal=spindle.temperature");
+        let chart = api.get(&chart).await?;
+        ensure!(chart["series"][0]["unit"] == "°C", "{chart}");
+        Ok(())
+    })
+    .await;
+
     // What moves or changes something needs the operator's consent.
     let lubricate =
         json!({"name": "lubricate", "ticket_id": ticket_id, "purpose": "guide runs dry"});

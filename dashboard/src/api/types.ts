@@ -10,7 +10,7 @@ export type Alarm = Schemas['Alarm'] & {
 }
 export type AuditItem = Schemas['AuditItem']
 export type Catalogue = Schemas['Catalogue']
-export type CatalogueEntry = Schemas['CatalogueEntry'] & { remedy_for?: string[] }
+export type CatalogueEntry = Schemas['CatalogueEntry']
 export type Command = Schemas['Command'] & {
   machine_name?: string | null
   ticket_number?: string | null

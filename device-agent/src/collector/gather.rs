@@ -8,6 +8,8 @@ use tokio::time::{Instant, sleep_until};
 use super::progress::{Progress, believable};
 use super::unsaved::Unsaved;
 use crate::clock;
+use crate::drivers::DriverConfig;
+use crate::known_signals::KnownSignals;
 use crate::limits::UNSAVED_RETRY;
 use crate::outbox::{Appended, Delivery, OutboxError, OutboxHandle, Readings};
 use crate::signals::{self, AllowedSignals};
@@ -33,6 +35,8 @@ pub struct Collector {
     /// What the disk didn't take, or perhaps did: given again as it is.
     failed: Option<Readings>,
     progress: Progress,
+    drivers: Vec<DriverConfig>,
+    known: KnownSignals,
     /// When what is gathered is committed.
     due: Option<Instant>,
     disk_full: bool,
@@ -47,8 +51,10 @@ pub struct Gathering {
     pub flush_interval: Duration,
     /// Samples that are worth a commit.
     pub samples_per_message: usize,
-    /// Names of all drivers.
-    pub drivers: Vec<String>,
+    /// All drivers.
+    pub drivers: Vec<DriverConfig>,
+    /// Takes note of what leaves.
+    pub known: KnownSignals,
 }
 
 impl Collector {
@@ -63,7 +69,11 @@ impl Collector {
             samples_per_message: gathering.samples_per_message,
             unsaved: Unsaved::default(),
             failed: None,
-            progress: Progress::new(gathering.drivers),
+            progress: Progress::new(
+                gathering.drivers.iter().map(|driver| driver.name().to_owned()).collect(),
+            ),
+            drivers: gathering.drivers,
+            known: gathering.known,
             due: None,
             disk_full: false,
         }
@@ -101,6 +111,9 @@ impl Collector {
         let refused = signals::filter(&self.allowed, &mut delivery.reading);
         if refused > 0 {
             self.board.update(|status| status.refused_values += refused);
+        }
+        if let Some(driver) = self.drivers.iter().find(|known| known.name() == delivery.driver) {
+            self.known.note(driver, &delivery.reading);
         }
         self.unsaved.push(delivery);
         if self.disk_full {

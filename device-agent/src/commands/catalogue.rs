@@ -30,23 +30,28 @@ pub(super) enum Action {
 pub(super) struct Offer {
     pub(super) catalogue: Catalogue,
     pub(super) actions: HashMap<String, Action>,
+    /// What the catalogue leaves free in its message.
+    pub(super) room_bytes: usize,
 }
 
 impl Offer {
     /// Puts it together. What has no room any more is left out and logged; it is then unknown.
     pub(super) fn new(config: &CommandsConfig, drivers: &DriverCommands) -> Self {
-        let mut offer = Self { catalogue: Catalogue::default(), actions: HashMap::new() };
+        let mut offer =
+            Self { catalogue: Catalogue::default(), actions: HashMap::new(), room_bytes: 0 };
         let mut bytes = ENVELOPE_BYTES;
         let mut add = |entry: CatalogueEntry, action: Action, consent: Option<Consent>| {
             let rule = config.policy.rule(entry.class);
             let needs_consent = consent.unwrap_or(rule.consent(entry.class)) == Consent::Ask;
             let entry = CatalogueEntry { needs_consent, ..entry };
             let name = entry.name.clone();
-            bytes += serde_json::to_vec(&entry).map_or(0, |json| json.len() + 1);
-            let fits = bytes <= PAYLOAD_MAX_BYTES && offer.actions.len() < CATALOGUE_COMMANDS_MAX;
+            let size = serde_json::to_vec(&entry).map_or(0, |json| json.len() + 1);
+            let fits =
+                bytes + size <= PAYLOAD_MAX_BYTES && offer.actions.len() < CATALOGUE_COMMANDS_MAX;
             let allowed = config.enabled && rule.allowed;
             if fits && offer.catalogue.add(Listed { entry, allowed }) {
                 offer.actions.insert(name, action);
+                bytes += size;
             } else {
                 tracing::error!(command.name = name, "left out: no room, or the name is taken");
             }
@@ -64,6 +69,7 @@ impl Offer {
         for entry in drivers.catalogue() {
             add(entry, Action::Driver, None);
         }
+        offer.room_bytes = PAYLOAD_MAX_BYTES - bytes;
         offer
     }
 }
@@ -76,5 +82,6 @@ fn program_entry(program: &ProgramConfig) -> CatalogueEntry {
         arguments: program.schema.clone(),
         needs_consent: true,
         deadline_s: program.deadline_s,
+        remedy_for: program.remedy_for.clone(),
     }
 }

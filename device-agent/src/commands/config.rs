@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use millwright_core::arguments;
 use millwright_schemas::limits::{
-    CATALOGUE_COMMANDS_MAX, COMMAND_DEADLINE_S, COMMAND_DEADLINE_S_DEFAULT,
+    CATALOGUE_COMMANDS_MAX, COMMAND_DEADLINE_S, COMMAND_DEADLINE_S_DEFAULT, REMEDIES_MAX,
 };
 use millwright_schemas::wire::command::{CommandClass, is_command_name};
+use millwright_schemas::wire::events::is_fault_code;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -103,6 +104,9 @@ pub struct ProgramConfig {
     /// Instead of what the policy says for its class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
+    /// Codes of the faults that it remedies, at most 32.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remedy_for: Vec<String>,
 }
 
 fn no_arguments() -> Value {
@@ -224,6 +228,14 @@ impl ProgramConfig {
                 let rule = format!("must have 1 to {COMMAND_DESCRIPTION_CHARS} characters");
                 return Err(broken(&key("description"), &quoted(text), rule));
             }
+        }
+        if self.remedy_for.len() > REMEDIES_MAX {
+            let rule = format!("at most {REMEDIES_MAX} codes");
+            return Err(broken(&key("remedy_for"), &self.remedy_for.len(), rule));
+        }
+        if let Some(code) = self.remedy_for.iter().find(|code| !is_fault_code(code)) {
+            let rule = "must be fault codes: 1 to 128 bytes without control characters";
+            return Err(broken(&key("remedy_for"), &quoted(code), rule));
         }
         if self.environment.len() > COMMAND_ENVIRONMENT {
             let rule = format!("at most {COMMAND_ENVIRONMENT} variables");

@@ -25,6 +25,7 @@ use crate::certificates;
 use crate::clock;
 use crate::config::Config;
 use crate::drivers::DriverCommands;
+use crate::known_signals::KnownSignals;
 use crate::limits::{COMMANDS_STOP, ORDERS_LOOK, REPORT_RETRY};
 use crate::operator::Desk;
 use crate::orders::{Entry, EntryState, Happening};
@@ -46,6 +47,8 @@ pub struct Parts {
     pub desk: Desk,
     /// What can be done to the machines.
     pub drivers: DriverCommands,
+    /// What they have delivered.
+    pub signals: KnownSignals,
     /// What time it is.
     pub time: TimeKeeper,
     /// The agent's last log lines.
@@ -76,6 +79,9 @@ pub struct CommandService {
     /// For commands that haven't come yet.
     pub(super) early: VecDeque<CancelClaims>,
     pub(super) told: Option<Instant>,
+    signals: KnownSignals,
+    /// How many signals were known then.
+    signals_told: usize,
     /// Whether no report was waiting then.
     reported: bool,
     /// The connection that the platform was greeted on.
@@ -93,7 +99,8 @@ impl CommandService {
     /// Puts it together.
     #[must_use]
     pub fn new(config: &Config, parts: Parts, inbox: Inbox, direct: Direct) -> Self {
-        let Parts { outbox, identity, board, desk, drivers, time, log, stop, restart } = parts;
+        let Parts { outbox, identity, board, desk, drivers, signals, time, log, stop, restart } =
+            parts;
         let offer = Arc::new(Offer::new(&config.commands, &drivers));
         let diagnostics = Diagnostics::new(config, board.clone(), outbox.clone(), log);
         let reporter =
@@ -116,6 +123,8 @@ impl CommandService {
             current: None,
             early: VecDeque::new(),
             told: None,
+            signals,
+            signals_told: 0,
             reported: true,
             greeted: None,
         }
@@ -255,12 +264,14 @@ impl CommandService {
         match known.await {
             Ok((ledger, waiting)) => {
                 self.reported = waiting == 0;
+                self.signals_told = self.signals.len();
                 let capabilities = Capabilities {
                     version: env!("CARGO_PKG_VERSION").to_owned(),
                     ledger: ledger.id,
                     last_ord: ledger.last_ord,
                     reported_ord: self.reported.then_some(ledger.last_ord),
                     commands: self.offer.catalogue.offered(),
+                    signals: self.signals.told(self.offer.room_bytes),
                 };
                 self.direct.tell(EventType::AgentCapabilities, &capabilities);
             }
@@ -268,8 +279,12 @@ impl CommandService {
         }
     }
 
-    /// Once all reports are acknowledged the platform can know what never came.
-    async fn tell_when_reported(&mut self) {
+    /// Once all reports are acknowledged the platform can know what never came. Signals that were
+    /// not known yet are told too.
+    async fn tell_what_is_new(&mut self) {
+        if self.told.is_some() && self.signals.len() > self.signals_told {
+            return self.tell_capabilities().await;
+        }
         if self.reported {
             return;
         }
@@ -283,7 +298,7 @@ impl CommandService {
     async fn look(&mut self) {
         if self.inbox.connected.borrow().is_some() {
             self.ask_time(false);
-            self.tell_when_reported().await;
+            self.tell_what_is_new().await;
         }
         let Some(now) = self.tools.time.now() else { return };
         self.early.retain(|cancel| cancel.exp > now.seconds());

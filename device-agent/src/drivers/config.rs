@@ -6,7 +6,7 @@ use millwright_schemas::wire::command::CatalogueEntry;
 use serde::{Deserialize, Serialize};
 
 use super::check;
-use super::host::{HostConfig, HostDriver};
+use super::host::{self, HostConfig, HostDriver};
 use super::limits::{HOST_INTERVAL_MS, SIMULATOR_INTERVAL_MS};
 use super::replay::{ReplayConfig, ReplayDriver};
 use super::simulator::{self, SimulatorConfig, SimulatorDriver};
@@ -44,8 +44,24 @@ impl DriverConfig {
     #[must_use]
     pub fn commands(&self) -> Vec<CatalogueEntry> {
         match self {
-            Self::Simulator(_) => simulator::commands(),
+            Self::Simulator(config) => simulator::commands(config.model),
             Self::Host(_) | Self::Replay(_) => Vec::new(),
+        }
+    }
+
+    /// Whether it knows units at all.
+    #[must_use]
+    pub const fn knows_units(&self) -> bool {
+        !matches!(self, Self::Replay(_))
+    }
+
+    /// The unit of one of its signals, where it is known.
+    #[must_use]
+    pub fn unit(&self, signal: &str) -> Option<&'static str> {
+        match self {
+            Self::Host(_) => host::unit(signal),
+            Self::Simulator(config) => simulator::unit(config.model, signal),
+            Self::Replay(_) => None,
         }
     }
 

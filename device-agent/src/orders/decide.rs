@@ -165,6 +165,7 @@ mod tests {
                 arguments,
                 needs_consent: true,
                 deadline_s: 60,
+                remedy_for: Vec::new(),
             };
             assert!(catalogue.add(Listed { entry, allowed }));
         }

@@ -46,6 +46,8 @@ pub struct TelemetryChart {
 pub struct TelemetrySeries {
     /// Its name.
     pub signal: String,
+    /// Its unit, where it is known.
+    pub unit: Option<String>,
     /// Its kind; null when the machine has no such signal, or no value of it yet.
     pub kind: Option<SignalKind>,
     /// Seconds that a point stands for; 0 for points as received.

@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::ids::{CommandId, LedgerId, MachineId};
-use crate::limits::COMMAND_NAME_MAX_BYTES;
+use crate::limits::{COMMAND_NAME_MAX_BYTES, UNIT_MAX_CHARS};
+use crate::signal::SignalName;
 use crate::words::words;
 
 /// `typ` of a command.
@@ -189,6 +190,19 @@ pub struct CatalogueEntry {
     pub needs_consent: bool,
     /// How long it may run at most, in seconds.
     pub deadline_s: i64,
+    /// Codes of the faults that it remedies, at most 32.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remedy_for: Vec<String>,
+}
+
+/// What an agent knows of a signal before, or without, its values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SignalInfo {
+    /// The signal.
+    pub signal: SignalName,
+    /// Its unit, such as `°C` or `1/min`: 1 to 32 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
 }
 
 /// Data of `agent.capabilities`: sent after each connect, and again when an order without a ledger
@@ -209,6 +223,10 @@ pub struct Capabilities {
     pub reported_ord: Option<u64>,
     /// What the machine can be told to do.
     pub commands: Vec<CatalogueEntry>,
+    /// What is known of the machine's signals, each once, at most 2,000; they needn't have values
+    /// yet. A signal that isn't among them keeps the unit that it had.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<SignalInfo>,
 }
 
 /// Checks the form of a command's name: 1 to 64 of `a-z 0-9 _ .`.
@@ -216,4 +234,10 @@ pub struct Capabilities {
 pub fn is_command_name(name: &str) -> bool {
     (1..=COMMAND_NAME_MAX_BYTES).contains(&name.len())
         && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.'))
+}
+
+/// Checks the form of a unit: 1 to 32 characters, none of them a control character.
+#[must_use]
+pub fn is_unit(unit: &str) -> bool {
+    (1..=UNIT_MAX_CHARS).contains(&unit.chars().count()) && !unit.chars().any(char::is_control)
 }

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use super::fault::{FaultCleared, FaultRaised, FaultSnapshot, Severity, check_fault};
+pub use super::fault::{
+    FaultCleared, FaultRaised, FaultSnapshot, Severity, check_fault, is_fault_code,
+};
 use super::fault::{check_key, cut};
 use super::report::{self, Report};
 use super::{WireError, check_size};

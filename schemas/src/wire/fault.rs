@@ -151,6 +151,12 @@ pub fn check_fault(path: &str, fault: &FaultRaised) -> Result<(), WireError> {
     Ok(())
 }
 
+/// Checks the form of a fault's code: 1 to 128 bytes without control characters.
+#[must_use]
+pub fn is_fault_code(code: &str) -> bool {
+    check_key("code", code, 1).is_ok()
+}
+
 pub(super) fn check_key(field: &str, key: &str, min: usize) -> Result<(), WireError> {
     if key.len() < min || key.len() > FAULT_KEY_MAX_BYTES {
         return Err(WireError::field(

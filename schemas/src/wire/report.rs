@@ -1,15 +1,19 @@
 //! Reported events that ask something of the platform: commands, what an agent can do, the time,
 //! help.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::WireError;
-use super::command::{Capabilities, CommandReport, Rejection, TimeRequested, is_command_name};
+use super::command::{
+    Capabilities, CommandReport, Rejection, SignalInfo, TimeRequested, is_command_name, is_unit,
+};
 use super::events::EventType;
-use super::fault::cut;
+use super::fault::{check_key, cut};
 use crate::limits::{
-    ARGUMENT_SCHEMA_MAX_BYTES, CATALOGUE_COMMANDS_MAX, INTEGER_MAX, NONCE_CHARS,
-    REPORT_ERROR_MAX_BYTES,
+    ARGUMENT_SCHEMA_MAX_BYTES, CATALOGUE_COMMANDS_MAX, INTEGER_MAX, NONCE_CHARS, REMEDIES_MAX,
+    REPORT_ERROR_MAX_BYTES, SIGNAL_INFOS_MAX, UNIT_MAX_CHARS,
 };
 
 /// What such an event says, checked.
@@ -98,8 +102,42 @@ fn capabilities(data: Map<String, Value>) -> Result<Capabilities, WireError> {
             let message = format!("{size} bytes, more than {ARGUMENT_SCHEMA_MAX_BYTES}");
             return Err(WireError::field(field("arguments"), message));
         }
+        check_remedies(&field("remedy_for"), &entry.remedy_for)?;
     }
+    check_signals(&told.signals)?;
     Ok(told)
+}
+
+fn check_remedies(field: &str, codes: &[String]) -> Result<(), WireError> {
+    if codes.len() > REMEDIES_MAX {
+        let message = format!("{} codes, more than {REMEDIES_MAX}", codes.len());
+        return Err(WireError::field(field, message));
+    }
+    codes
+        .iter()
+        .enumerate()
+        .try_for_each(|(index, code)| check_key(&format!("{field}[{index}]"), code, 1))
+}
+
+fn check_signals(signals: &[SignalInfo]) -> Result<(), WireError> {
+    if signals.len() > SIGNAL_INFOS_MAX {
+        let message = format!("{} signals, more than {SIGNAL_INFOS_MAX}", signals.len());
+        return Err(WireError::field("data.signals", message));
+    }
+    let mut seen = BTreeSet::new();
+    for (index, info) in signals.iter().enumerate() {
+        let field = |name: &str| format!("data.signals[{index}].{name}");
+        if !seen.insert(&info.signal) {
+            let message = format!("{:?} is there twice", info.signal.as_str());
+            return Err(WireError::field(field("signal"), message));
+        }
+        if let Some(unit) = info.unit.as_deref().filter(|unit| !is_unit(unit)) {
+            let shown: String = unit.chars().take(80).collect();
+            let message = format!("{shown:?} is not 1 to {UNIT_MAX_CHARS} printable characters");
+            return Err(WireError::field(field("unit"), message));
+        }
+    }
+    Ok(())
 }
 
 fn time_requested(data: Map<String, Value>) -> Result<TimeRequested, WireError> {
@@ -177,6 +215,47 @@ mod tests {
         ] {
             let error = decoded(event_type, &data).unwrap_err();
             assert!(error.starts_with(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn remedies_and_units_have_bounds() {
+        let told = |remedies: Value, signals: Value| {
+            serde_json::json!({
+                "version": "1", "ledger": "0198b2c4-7c1e-7000-8000-000000000001", "last_ord": 0,
+                "commands": [{
+                    "name": "ping", "class": "read", "arguments": {}, "needs_consent": false,
+                    "deadline_s": 5, "remedy_for": remedies,
+                }],
+                "signals": signals,
+            })
+            .to_string()
+        };
+        let (none, codes) = (serde_json::json!([]), |count| vec!["E-1"; count]);
+        let signals = serde_json::json!([{"signal": "t", "unit": "°C"}, {"signal": "n"}]);
+        let good = decoded("agent.capabilities", &told(codes(REMEDIES_MAX).into(), signals));
+        let Ok(Some(Report::Capabilities(good))) = good else { panic!("{good:?}") };
+        assert_eq!(good.commands[0].remedy_for.len(), REMEDIES_MAX);
+        assert_eq!(good.signals[0].unit.as_deref(), Some("°C"));
+        let signal =
+            |unit: &str| serde_json::json!([{"signal": "a"}, {"signal": "b", "unit": unit}]);
+        let many: Vec<Value> =
+            (0..=SIGNAL_INFOS_MAX).map(|n| serde_json::json!({"signal": n.to_string()})).collect();
+        for (remedies, signals, error) in [
+            (codes(33).into(), none.clone(), "data.commands[0].remedy_for: 33 codes, more than 32"),
+            (vec!["E-1", ""].into(), none.clone(), "data.commands[0].remedy_for[1]: 0 bytes"),
+            (none.clone(), signal(""), "data.signals[1].unit: \"\" is not 1 to 32"),
+            (none.clone(), signal(&"x".repeat(33)), "data.signals[1].unit: "),
+            (
+                none.clone(),
+                serde_json::json!([{"signal": "a"}, {"signal": "a"}]),
+                "data.signals[1]",
+            ),
+            (none.clone(), serde_json::json!([{"signal": ""}]), "data: a signal name must not be"),
+            (none, many.into(), "data.signals: 2001 signals, more than 2000"),
+        ] {
+            let told = decoded("agent.capabilities", &told(remedies, signals)).unwrap_err();
+            assert!(told.starts_with(error), "{told}");
         }
     }
 

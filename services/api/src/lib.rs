@@ -1,6 +1,7 @@
 //! The REST API: handlers that extract, call one use case and convert; no rules, no SQL.
 
 pub mod clock;
+mod dashboard;
 pub mod error;
 pub mod etag;
 pub mod extract;

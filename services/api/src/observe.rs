@@ -21,8 +21,8 @@ use crate::state::AppState;
 
 const API_POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-/// For pages: everything from here, nothing from elsewhere. Styles within the page are what
-/// Swagger UI and the dashboard's libraries need.
+/// For the API description: everything from here, nothing from elsewhere. Styles within the page are
+/// what Swagger UI needs.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; font-src 'self' data:; connect-src 'self'; form-action 'self'; \

@@ -19,7 +19,7 @@ use crate::observe::{RequestMetrics, SignInMetrics};
 use crate::openapi::{BASE_PATH, openapi, operations, rest};
 use crate::state::AppState;
 use crate::streams::Streams;
-use crate::{idempotency, observe, routes};
+use crate::{dashboard, idempotency, observe, routes};
 
 /// How the server listens.
 #[derive(Debug)]
@@ -152,11 +152,14 @@ async fn redirect_to_docs() -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header(("Location", "/docs/")).finish()
 }
 
-/// No such path, or not with this method.
+/// The dashboard's, or no such path, or not with this method.
 async fn fallback(
     request: HttpRequest,
     description: web::Data<Description>,
 ) -> Result<HttpResponse, ApiError> {
+    if let Some(answer) = dashboard::answer(&request) {
+        return Ok(answer);
+    }
     let mut methods: Vec<&str> = description
         .routes
         .iter()

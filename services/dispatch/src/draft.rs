@@ -137,6 +137,7 @@ mod tests {
             }),
             needs_consent: true,
             deadline_s: 30,
+            remedy_for: Vec::new(),
         }
     }
 

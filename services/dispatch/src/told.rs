@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 
 use millwright_core::command::{Told, after_told};
-use millwright_schemas::limits::{ARGUMENT_SCHEMA_MAX_BYTES, CATALOGUE_COMMANDS_MAX};
-use millwright_schemas::wire::command::{Capabilities, is_command_name};
+use millwright_schemas::limits::{
+    ARGUMENT_SCHEMA_MAX_BYTES, CATALOGUE_COMMANDS_MAX, REMEDIES_MAX, SIGNAL_INFOS_MAX,
+};
+use millwright_schemas::wire::command::{Capabilities, is_command_name, is_unit};
+use millwright_schemas::wire::events::is_fault_code;
 use millwright_schemas::{MachineId, Timestamp};
 use millwright_store::commands::{self, capabilities, contact};
+use millwright_store::telemetry::units;
 use millwright_store::work::CapabilitiesReported;
 use millwright_store::{Scope, Tx};
 
@@ -27,6 +31,7 @@ impl Dispatch {
         let tx = self.store().begin().await?;
         let before = capabilities::load(&tx, machine).await?.map(|told| told.ledger);
         capabilities::put(&tx, machine, &told, received_at).await?;
+        units::put(&tx, machine, &told.signals).await?;
         let told = Told {
             ledger: told.ledger,
             before,
@@ -74,6 +79,16 @@ fn usable(mut told: Capabilities) -> Capabilities {
             && names.insert(entry.name.clone())
     });
     told.commands.truncate(CATALOGUE_COMMANDS_MAX);
+    for entry in &mut told.commands {
+        entry.remedy_for.retain(|code| is_fault_code(code));
+        entry.remedy_for.truncate(REMEDIES_MAX);
+    }
+    let mut signals = BTreeSet::new();
+    told.signals.retain(|info| signals.insert(info.signal.clone()));
+    told.signals.truncate(SIGNAL_INFOS_MAX);
+    for info in &mut told.signals {
+        info.unit = info.unit.take().filter(|unit| is_unit(unit));
+    }
     if told.commands.len() < before {
         let lost = before - told.commands.len();
         tracing::warn!(commands = lost, "commands of a catalogue break its bounds");

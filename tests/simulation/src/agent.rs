@@ -73,6 +73,7 @@ impl Agent {
                 arguments: json!({"type": "object", "additionalProperties": false}),
                 needs_consent,
                 deadline_s: 60,
+                remedy_for: Vec::new(),
             };
             assert!(catalogue.add(Listed { entry, allowed: true }), "two commands of one name");
         }

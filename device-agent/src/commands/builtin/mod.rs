@@ -96,6 +96,7 @@ impl Builtin {
             }),
             needs_consent: true,
             deadline_s,
+            remedy_for: Vec::new(),
         }
     }
 

@@ -8,3 +8,4 @@ mod signals;
 pub use config::HostConfig;
 pub use driver::HostDriver;
 pub(crate) use os::Computer;
+pub use signals::unit;

@@ -92,6 +92,21 @@ impl Selection {
     }
 }
 
+/// The unit of a signal of this driver.
+#[must_use]
+pub fn unit(signal: &str) -> Option<&'static str> {
+    let name = signal.strip_prefix("host.")?;
+    match name {
+        "cpu.load" => Some("%"),
+        "memory.used" | "swap.used" => Some("B"),
+        "uptime" => Some("s"),
+        _ if name.ends_with("used_percent") => Some("%"),
+        _ if name.ends_with("_bytes_per_s") => Some("B/s"),
+        _ if name.starts_with("temperature.") => Some("°C"),
+        _ => None,
+    }
+}
+
 /// The names that are reported: those of the configuration, or the first ones seen.
 struct Names {
     what: &'static str,

@@ -28,6 +28,15 @@ pub(super) struct Compressor {
 }
 
 impl Compressor {
+    pub(super) const UNITS: &[(&str, &str)] = &[
+        ("pressure", "bar"),
+        ("motor.current", "A"),
+        ("motor.speed", "1/min"),
+        ("oil.temperature", "°C"),
+        ("vibration", "mm/s"),
+        ("loaded_hours", "h"),
+        ("speed.override", "%"),
+    ];
     pub(super) const FAULT: FaultKind = FaultKind {
         code: "E-311",
         source: "airend.bearing",

@@ -46,6 +46,16 @@ pub(super) struct Elevator {
 }
 
 impl Elevator {
+    pub(super) const UNITS: &[(&str, &str)] = &[
+        ("car.position", "m"),
+        ("car.speed", "m/s"),
+        ("door.position", "%"),
+        ("door.motor.current", "A"),
+        ("door.closing_time", "s"),
+        ("motor.temperature", "°C"),
+        ("brake.wear", "%"),
+        ("speed.override", "%"),
+    ];
     pub(super) const FAULT: FaultKind = FaultKind {
         code: "E-117",
         source: "door.drive",

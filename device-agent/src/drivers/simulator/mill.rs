@@ -44,6 +44,15 @@ pub(super) struct Mill {
 }
 
 impl Mill {
+    pub(super) const UNITS: &[(&str, &str)] = &[
+        ("spindle.speed", "1/min"),
+        ("spindle.load", "%"),
+        ("spindle.temperature", "°C"),
+        ("axis.x.vibration", "mm/s"),
+        ("coolant.flow", "l/min"),
+        ("coolant.level", "%"),
+        ("speed.override", "%"),
+    ];
     pub(super) const FAULT: FaultKind = FaultKind {
         code: "E-204",
         source: "axis.x",

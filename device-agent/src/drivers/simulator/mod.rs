@@ -19,5 +19,13 @@ pub use config::SimulatorConfig;
 pub use driver::SimulatorDriver;
 pub use machine::{Change, Machine, OperationError, Step};
 pub use operations::commands;
+pub(crate) use operations::{SIMULATE_FAIL, SIMULATE_WEAR};
 pub use plant::Model;
 pub use simulation::Simulation;
+
+/// The unit of a model's signal; `None` for what has none, such as a count.
+#[must_use]
+pub fn unit(model: Model, signal: &str) -> Option<&'static str> {
+    let known = model.units().iter().find(|(name, _)| *name == signal);
+    known.map(|(_, unit)| *unit)
+}

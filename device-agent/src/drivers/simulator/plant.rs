@@ -21,6 +21,26 @@ pub enum Model {
     Elevator,
 }
 
+impl Model {
+    /// The fault that it ends in.
+    pub(super) const fn fault(self) -> FaultKind {
+        match self {
+            Self::CncMill => Mill::FAULT,
+            Self::Compressor => Compressor::FAULT,
+            Self::Elevator => Elevator::FAULT,
+        }
+    }
+
+    /// Its signals that have a unit, with it.
+    pub(super) const fn units(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::CncMill => Mill::UNITS,
+            Self::Compressor => Compressor::UNITS,
+            Self::Elevator => Elevator::UNITS,
+        }
+    }
+}
+
 /// What acts on a plant in one step.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Conditions {
@@ -130,10 +150,6 @@ impl Plant {
     }
 
     pub(super) const fn fault(&self) -> FaultKind {
-        match self {
-            Self::CncMill(_) => Mill::FAULT,
-            Self::Compressor(_) => Compressor::FAULT,
-            Self::Elevator(_) => Elevator::FAULT,
-        }
+        self.model().fault()
     }
 }

@@ -57,6 +57,7 @@ fn view(chart: Chart) -> TelemetrySeries {
     };
     TelemetrySeries {
         signal: chart.signal,
+        unit: chart.unit,
         kind: chart.kind,
         resolution: std::time::Duration::from_micros(chart.resolution_us.unsigned_abs())
             .as_secs_f64(),

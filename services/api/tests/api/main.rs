@@ -13,6 +13,7 @@ mod alarms;
 mod api_tokens;
 mod auth;
 mod commands;
+mod dashboard;
 mod enrollment;
 mod harness;
 mod idempotency;

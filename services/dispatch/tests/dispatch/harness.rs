@@ -201,6 +201,7 @@ impl Plant {
             last_ord,
             reported_ord,
             commands: catalogue(),
+            signals: Vec::new(),
         };
         self.leave(&CapabilitiesReported {
             machine: self.machine,
@@ -376,6 +377,7 @@ pub fn catalogue() -> Vec<CatalogueEntry> {
         arguments,
         needs_consent: class != CommandClass::Read,
         deadline_s: 30,
+        remedy_for: Vec::new(),
     };
     let none = json!({"type": "object", "additionalProperties": false});
     let percent = json!({

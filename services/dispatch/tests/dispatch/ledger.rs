@@ -86,6 +86,7 @@ async fn a_word_from_before_the_copy_says_nothing() {
         last_ord: 0,
         reported_ord: None,
         commands: catalogue(),
+        signals: Vec::new(),
     };
     // Written before the end of its time, and kept back in the machine's outbox until now.
     let ts = plant.get(id).await.expires_at.plus_seconds(-1);
@@ -115,14 +116,23 @@ async fn a_catalogue_beyond_its_bounds_loses_what_is_beyond() {
     let mut large = commands[0].clone();
     large.name = "large".to_owned();
     large.arguments = json!({"description": "x".repeat(20_000)});
+    commands[0].remedy_for = vec![String::new(), "E-1".to_owned()];
     commands.extend([commands[0].clone(), odd, large]);
     let version = "v".repeat(1_000);
-    let capabilities =
-        Capabilities { version, ledger: LEDGER, last_ord: 0, reported_ord: None, commands };
+    let capabilities = Capabilities {
+        version,
+        ledger: LEDGER,
+        last_ord: 0,
+        reported_ord: None,
+        commands,
+        signals: Vec::new(),
+    };
     let (machine, now) = (plant.machine, plant.now());
     plant.leave(&CapabilitiesReported { machine, ts: now, received_at: now, capabilities }).await;
     let told = millwright_dispatch::catalogue(&plant.store, &plant.ada, machine).await.unwrap();
     assert_eq!(told.commands.len(), catalogue().len());
+    let remedies: Vec<&String> = told.commands.iter().flat_map(|c| &c.remedy_for).collect();
+    assert_eq!(remedies, ["E-1"], "what can be no fault's code is left out");
     assert_eq!(told.agent_version.map(|version| version.len()), Some(64));
 }
 

@@ -89,6 +89,8 @@ async fn find(
         // Only true of the moment in which it was told.
         reported_ord: None,
         commands,
+        // With the series that they describe: `telemetry::units`.
+        signals: Vec::new(),
     };
     Ok(Some((told, Timestamp::from_micros(row.reported_at))))
 }

@@ -158,6 +158,7 @@ async fn places_go_on_after_what_the_machine_has_told() {
         last_ord: 41,
         reported_ord: None,
         commands: Vec::new(),
+        signals: Vec::new(),
     };
     capabilities::put(&tx, machine, &told, now()).await.unwrap();
     assert_eq!(next_ord(&tx, machine).await.unwrap(), 42);

@@ -28,6 +28,7 @@ pub mod rule;
 pub mod rule_state;
 pub mod rule_version;
 pub mod series;
+pub mod signal_unit;
 pub mod site;
 pub mod stream_cursor;
 pub mod ticket;

@@ -21,6 +21,10 @@ impl MigratorTrait for Migrator {
                 name: "m0002_operations",
                 sqlite: include_str!("0002_operations.sqlite.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0003_signal_units",
+                sqlite: include_str!("0003_signal_units.sqlite.sql"),
+            }),
         ]
     }
 }

@@ -14,5 +14,6 @@ pub mod reported;
 pub mod rule_states;
 pub mod series;
 pub mod streams;
+pub mod units;
 
 pub use batch::BatchTx;

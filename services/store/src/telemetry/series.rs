@@ -51,8 +51,9 @@ static LOAD: LazyLock<MultiRow> = LazyLock::new(|| {
 
 static CREATE: LazyLock<MultiRow> = LazyLock::new(|| {
     MultiRow::new(
-        "INSERT INTO series (machine_id, signal, kind, created_at) VALUES",
-        "(?,?,?,?)",
+        "INSERT INTO series (machine_id, signal, kind, created_at, unit) VALUES",
+        // The machine may have told its unit before its first value.
+        "(?,?,?,?,(SELECT unit FROM signal_units WHERE machine_id = ? AND signal = ?))",
         "RETURNING id, machine_id, signal",
     )
 });
@@ -95,7 +96,9 @@ pub async fn create(tx: &mut BatchTx, rows: &[NewSeries]) -> Result<Vec<i64>, St
                 .bind(row.machine.uuid())
                 .bind(row.signal.as_str())
                 .bind(row.kind.map(SignalKind::as_str))
-                .bind(row.created_at);
+                .bind(row.created_at)
+                .bind(row.machine.uuid())
+                .bind(row.signal.as_str());
         }
         // The order of RETURNING isn't promised.
         let mut created = std::collections::HashMap::with_capacity(piece.len());

@@ -23,6 +23,8 @@ pub struct Range {
 pub struct Chart {
     /// The signal's name.
     pub signal: String,
+    /// Its unit, where it is known.
+    pub unit: Option<String>,
     /// Its kind; `None` when it has none yet, or the machine has no such signal.
     pub kind: Option<SignalKind>,
     /// Width of a bucket in microseconds; 0 for points as received.
@@ -105,13 +107,14 @@ async fn read_one(
     signal: &str,
     range: Range,
 ) -> Result<Chart, StoreError> {
-    let row = sqlx::query("SELECT id, kind FROM series WHERE machine_id = ? AND signal = ?")
+    let row = sqlx::query("SELECT id, kind, unit FROM series WHERE machine_id = ? AND signal = ?")
         .bind(machine.uuid())
         .bind(signal)
         .fetch_optional(store.reader_pool())
         .await?;
     let mut chart = Chart {
         signal: signal.to_owned(),
+        unit: None,
         kind: None,
         resolution_us: 0,
         truncated: false,
@@ -120,6 +123,7 @@ async fn read_one(
     let Some(row) = row else { return Ok(chart) };
     let series: i64 = row.try_get(0)?;
     chart.kind = kind_from(row.try_get(1)?)?;
+    chart.unit = row.try_get(2)?;
     match chart.kind {
         Some(SignalKind::Number) | None => numbers(store, series, range, &mut chart).await?,
         Some(SignalKind::Boolean) => {

@@ -1,0 +1,101 @@
+/** Which machines the page shows and in which order, as the URL says it. Pure. */
+import type { Machine, Severity } from '../../api/types'
+import { millis } from '../../format/format'
+
+export const COLUMNS = [
+  'name',
+  'model',
+  'site',
+  'state',
+  'connection',
+  'contact',
+  'alarms',
+  'maintenance',
+] as const
+export type Column = (typeof COLUMNS)[number]
+
+export interface View {
+  q: string
+  state: Machine['state'] | undefined
+  connection: 'online' | 'offline' | undefined
+  alarms: boolean
+  site: string | undefined
+  sort: Column
+  descending: boolean
+}
+
+const STATES: readonly Machine['state'][] = ['registered', 'commissioned', 'decommissioned']
+
+/** What the URL asks for; what it says wrongly counts as not said. */
+export function viewOf(query: URLSearchParams): View {
+  const connection = query.get('connection')
+  return {
+    q: query.get('q') ?? '',
+    state: STATES.find((state) => state === query.get('state')),
+    connection: connection === 'online' || connection === 'offline' ? connection : undefined,
+    alarms: query.get('alarms') === '1',
+    site: query.get('site') ?? undefined,
+    sort: COLUMNS.find((column) => column === query.get('sort')) ?? 'name',
+    descending: query.get('order') === 'desc',
+  }
+}
+
+/** The URL of a view: only what isn't as at first. */
+export function queryOf(view: View): URLSearchParams {
+  const query = new URLSearchParams()
+  if (view.q) query.set('q', view.q)
+  if (view.state) query.set('state', view.state)
+  if (view.connection) query.set('connection', view.connection)
+  if (view.alarms) query.set('alarms', '1')
+  if (view.site) query.set('site', view.site)
+  if (view.sort !== 'name') query.set('sort', view.sort)
+  if (view.descending) query.set('order', 'desc')
+  return query
+}
+
+/** Whether it leaves anything out. */
+export function isNarrowed(view: View): boolean {
+  return !!(view.q || view.state || view.connection || view.alarms || view.site)
+}
+
+/** What only the browser can filter; the rest is the platform's. */
+export function isShown(machine: Machine, view: View): boolean {
+  if (view.connection && machine.connection.connected !== (view.connection === 'online')) {
+    return false
+  }
+  return !view.alarms || (machine.alarms?.active ?? 0) > 0
+}
+
+const SEVERITIES: readonly Severity[] = ['indeterminate', 'warning', 'minor', 'major', 'critical']
+
+/** What a column is sorted by: text, or a number of which more is later, worse or longer. */
+export function sortKey(machine: Machine, column: Column, site: string): string | number {
+  switch (column) {
+    case 'name':
+      return machine.name
+    case 'model':
+      return machine.model ?? ''
+    case 'site':
+      return site
+    case 'state':
+      return STATES.indexOf(machine.state)
+    case 'connection':
+      if (machine.connection.connected) return 2
+      return machine.connection.last_seen_at ? 1 : 0
+    case 'contact':
+      return machine.connection.last_seen_at ? millis(machine.connection.last_seen_at) : 0
+    case 'alarms': {
+      const { active = 0, worst } = machine.alarms ?? {}
+      return active === 0 ? 0 : (worst ? SEVERITIES.indexOf(worst) + 1 : 1) * 1e6 + active
+    }
+    case 'maintenance':
+      return machine.maintenance_until ? millis(machine.maintenance_until) : 0
+  }
+}
+
+/** Compares texts as people sort them: `Mill 2` before `Mill 10`. */
+export function comparer(language: string) {
+  const { compare } = new Intl.Collator(language, { numeric: true, sensitivity: 'base' })
+  return (a: string | number, b: string | number): number =>
+    typeof a === 'number' && typeof b === 'number' ? a - b : compare(String(a), String(b))
+}

@@ -1,0 +1,20 @@
+//! Table `signal_units`.
+
+#![allow(missing_docs, reason = "columns are described in the migration")]
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "signal_units")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub machine_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub signal: String,
+    pub unit: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
