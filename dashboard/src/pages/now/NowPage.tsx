@@ -8,6 +8,7 @@ import { OpenTickets } from './OpenTickets'
 import { WaitingCommands } from './WaitingCommands'
 import { Welcome } from './Welcome'
 import { useSituation } from './useSituation'
+import classes from './now.module.css'
 
 /** What needs somebody now. */
 export function NowPage() {
@@ -24,15 +25,16 @@ export function NowPage() {
             variant="outline"
             icon={<IconCircleCheck />}
             title={t('allWell')}
+            classNames={{ label: classes.heading }}
             data-testid="all-well"
           >
             {t('allWellHint')}
           </Alert>
         )}
         <Counts situation={now} />
-        {now.alarms && <OpenAlarms list={now.alarms} />}
-        {now.tickets && <OpenTickets list={now.tickets} />}
-        {now.commands && <WaitingCommands list={now.commands} />}
+        {!now.isAllWell && now.alarms && <OpenAlarms list={now.alarms} />}
+        {!now.isAllWell && now.tickets && <OpenTickets list={now.tickets} />}
+        {!now.isAllWell && now.commands && <WaitingCommands list={now.commands} />}
       </Stack>
     </>
   )

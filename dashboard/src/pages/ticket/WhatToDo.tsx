@@ -14,6 +14,9 @@ import { useAlarmWords } from '../../components/alarms/words'
 import { useFormat } from '../../format/use'
 import { descriptionOf } from './guide'
 import type { TicketGuide } from './useGuide'
+import classes from './ticket.module.css'
+
+const COMMAND_CLASSES = ['read', 'configure', 'motion', 'software'] as const
 
 interface WhatToDoProps {
   ticket: Ticket
@@ -44,6 +47,7 @@ export function WhatToDo({ ticket, guide, onCommand }: WhatToDoProps) {
       role="region"
       aria-label={t('todo.title')}
       title={t('todo.title')}
+      classNames={{ label: classes.heading }}
       data-testid="what-to-do"
       data-state={alarm ? 'active' : 'quiet'}
     >
@@ -118,8 +122,7 @@ function CommandButton({ ticket, remedy, again, onCommand }: CommandButtonProps)
   const { t } = useTranslation('tickets')
   const { data: machine } = useMachine(ticket.machine_id)
   const may = useMay()
-  const classes = ['read', 'configure', 'motion', 'software'] as const
-  const wanted = remedy ? [remedy.class] : classes
+  const wanted = remedy ? [remedy.class] : COMMAND_CLASSES
   const allowed = wanted.some((one) => may(`commands.issue.${one}`))
   return (
     <>
