@@ -1,16 +1,17 @@
-import '@mantine/core/styles.css'
-import '@mantine/notifications/styles.css'
+import './app/styles'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app/App'
 import { startTexts } from './texts'
 
-startTexts()
-const root = document.getElementById('root')
-if (root) {
+async function start(root: HTMLElement): Promise<void> {
+  await startTexts()
   createRoot(root).render(
     <StrictMode>
       <App />
     </StrictMode>,
   )
 }
+
+const root = document.getElementById('root')
+if (root) void start(root)

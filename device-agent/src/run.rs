@@ -92,13 +92,14 @@ pub async fn run(
     let mut background = JoinSet::new();
     let panel = open_panel(config, &board).await;
     let source = StatusSource { outbox: outbox.clone(), board: board.clone(), desk: desk.clone() };
-    start_operators_side(source, socket, panel, &mut background);
     background.spawn(ClockWatch::new(outbox.clone()).run());
     let drain = CancellationToken::new();
     let (orders, inbox, direct) = commands::link();
     let shared = Shared { outbox: outbox.clone(), board, time };
     let (connection, identity) = shared.connect(config, data_dir, orders, &drain, &mut background);
     let drivers = Drivers::start(config, &shared.outbox, &shared.board);
+    let local = LocalServer { source: source.clone(), drivers: drivers.commands.clone() };
+    start_operators_side(source, local, socket, panel, &mut background);
     let (stop, restart) = (CancellationToken::new(), CancellationToken::new());
     let parts = commands::Parts {
         outbox: shared.outbox.clone(),
@@ -162,14 +163,15 @@ async fn open_panel(config: &Config, board: &StatusBoard) -> Option<PanelSocket>
 /// Takes the source: whatever holds an outbox when the agent stops keeps it from being closed.
 fn start_operators_side(
     source: StatusSource,
+    local: LocalServer,
     socket: LocalSocket,
     panel: Option<PanelSocket>,
     background: &mut JoinSet<()>,
 ) {
     if let Some(panel) = panel {
-        background.spawn(Panel::new(source.clone()).run(panel));
+        background.spawn(Panel::new(source).run(panel));
     }
-    background.spawn(LocalServer { source }.run(socket));
+    background.spawn(local.run(socket));
 }
 
 /// What many parts use.

@@ -195,6 +195,25 @@ fn a_reset_without_repair_brings_the_fault_back_soon() {
 }
 
 #[test]
+fn what_is_told_to_fail_does_so_and_a_reset_is_enough() {
+    for model in MODELS {
+        let mut simulation = Simulation::new(model, 23, 0.0);
+        simulation.advance(1.0);
+        simulation.machine.fail().unwrap();
+        // A lift reaches its floor first.
+        run_to_fault(&mut simulation, 30).expect("fails");
+        assert_eq!(simulation.machine.fail(), Err(OperationError::Faulted));
+        simulation.machine.reset_fault().unwrap();
+        assert_eq!(run_to_fault(&mut simulation, 600), None, "{model:?} wasn't worn");
+        simulation.machine.set_wear(100.0).unwrap();
+        run_to_fault(&mut simulation, 30).expect("worn out");
+        for wrong in [-1.0, 100.5, f64::NAN] {
+            assert!(simulation.machine.set_wear(wrong).is_err(), "{wrong}");
+        }
+    }
+}
+
+#[test]
 fn lubrication_and_reset_repair_it_for_most_of_its_life() {
     for model in MODELS {
         let (sign, _) = telltale(model);
@@ -277,6 +296,8 @@ enum Act {
     Reset,
     Lubricate,
     Speed(f64),
+    Fail,
+    Wear(f64),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -285,6 +306,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Reset),
         1 => Just(Act::Lubricate),
         1 => (20.0_f64..110.0).prop_map(Act::Speed),
+        1 => Just(Act::Fail),
+        1 => (0.0_f64..100.0).prop_map(Act::Wear),
     ]
 }
 
@@ -296,6 +319,10 @@ fn perform(simulation: &mut Simulation, act: &Act) -> Option<Step> {
         }
         Act::Lubricate => simulation.machine.lubricate(),
         Act::Speed(percent) => simulation.machine.set_speed(*percent).unwrap(),
+        Act::Fail => {
+            let _ = simulation.machine.fail();
+        }
+        Act::Wear(percent) => simulation.machine.set_wear(*percent).unwrap(),
     }
     None
 }

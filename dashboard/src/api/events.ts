@@ -50,6 +50,7 @@ export function startEvents(queries: QueryClient): () => void {
   }
   channel.onmessage = (message: MessageEvent<Note>) => hear(message.data)
   const tell = (note: Note) => {
+    if (stop.signal.aborted) return
     hear(note)
     channel.postMessage(note)
   }

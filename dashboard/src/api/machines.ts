@@ -65,7 +65,7 @@ export function useOrganizations() {
 }
 
 /** Latest values of all of a machine's signals. */
-export function useSignals(machineId: string) {
+export function useSignals(machineId: string, options: { refetchMs?: number } = {}) {
   return useQuery({
     queryKey: ['signals', machineId],
     queryFn: () =>
@@ -74,7 +74,7 @@ export function useSignals(machineId: string) {
           params: { path: { id: machineId }, query: { limit: 500 } },
         }),
       ),
-    refetchInterval: 30_000,
+    refetchInterval: options.refetchMs ?? 30_000,
   })
 }
 
@@ -188,6 +188,17 @@ export function useCreateEnrollmentCode() {
           params: { path: { id: machineId } },
           body: {},
         }),
+      ),
+  })
+}
+
+/** Device tokens without their secrets, newest first. */
+export function useDeviceTokens(machineId: string) {
+  return useQuery({
+    queryKey: ['machines', machineId, 'device-tokens'],
+    queryFn: () =>
+      take(
+        client.GET('/api/v1/machines/{id}/device-tokens', { params: { path: { id: machineId } } }),
       ),
   })
 }

@@ -11,17 +11,17 @@ import classes from './Shell.module.css'
 /** What stands around every page. */
 export function Shell() {
   const { t } = useTranslation()
-  const [opened, menu] = useDisclosure(false)
+  const [opened, { close, toggle }] = useDisclosure(false)
   const { pathname } = useLocation()
   const main = useRef<HTMLElement>(null)
   const first = useRef(true)
   useEffect(() => {
-    menu.close()
+    close()
     // Whoever reads with their ears begins at the new page, not at the link.
     if (!first.current) main.current?.focus({ preventScroll: true })
     first.current = false
     window.scrollTo(0, 0)
-  }, [pathname, menu])
+  }, [pathname, close])
   return (
     <AppShell
       header={{ height: 52 }}
@@ -36,7 +36,7 @@ export function Shell() {
           <Group gap="sm" wrap="nowrap">
             <Burger
               opened={opened}
-              onClick={menu.toggle}
+              onClick={toggle}
               hiddenFrom="sm"
               size="sm"
               aria-label={t('nav.menu')}
@@ -52,7 +52,7 @@ export function Shell() {
           <UserMenu />
         </Group>
       </AppShell.Header>
-      <AppShell.Navbar p="xs">
+      <AppShell.Navbar p="xs" className={classes.navbar} data-opened={opened || undefined}>
         <Navigation />
       </AppShell.Navbar>
       <AppShell.Main id="content" ref={main} tabIndex={-1} className={classes.main}>

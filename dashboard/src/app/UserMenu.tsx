@@ -1,10 +1,11 @@
-import { Badge, Button, Group, Menu } from '@mantine/core'
+import { Box, Button, Group, Menu, Text } from '@mantine/core'
 import { IconLogout, IconUser } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
 import { Link, useNavigate } from 'react-router'
 import { useContact } from '../api/contact'
 import { useMe } from '../api/people'
 import { signOut } from '../api/session'
+import { ToneBadge } from '../components/badges'
 import { LookSwitch } from '../components/LookSwitch'
 import { LanguageSwitch } from '../components/LanguageSwitch'
 
@@ -12,26 +13,31 @@ import { LanguageSwitch } from '../components/LanguageSwitch'
 export function UserMenu() {
   const { t } = useTranslation()
   const { data: me } = useMe()
+  const name = me?.name ?? me?.email
   const { state } = useContact()
   const navigate = useNavigate()
   const leave = () => void signOut().then(() => navigate('/sign-in', { replace: true }))
   return (
     <Group gap="xs" wrap="nowrap">
-      <Badge
-        role="status"
-        variant="outline"
-        color={state === 'live' ? 'green.9' : 'gray'}
-        visibleFrom="sm"
-        data-contact={state}
-      >
-        {state === 'live' ? t('contact.live') : t('contact.connecting')}
-      </Badge>
+      <Box role="status" visibleFrom="sm" data-contact={state}>
+        <ToneBadge tone={state === 'live' ? 'good' : 'plain'}>
+          {state === 'live' ? t('contact.live') : t('contact.connecting')}
+        </ToneBadge>
+      </Box>
       <LanguageSwitch />
       <LookSwitch />
       <Menu position="bottom-end">
         <Menu.Target>
-          <Button variant="subtle" size="compact-sm" leftSection={<IconUser size={16} />} maw={200}>
-            {me?.name ?? me?.email ?? '…'}
+          <Button
+            variant="subtle"
+            size="compact-sm"
+            maw={200}
+            aria-label={name ?? t('nav.profile')}
+            leftSection={<IconUser size={16} />}
+          >
+            <Text span inherit truncate visibleFrom="sm">
+              {name ?? '…'}
+            </Text>
           </Button>
         </Menu.Target>
         <Menu.Dropdown>

@@ -1,4 +1,9 @@
-import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core'
+import {
+  Alert,
+  createTheme,
+  type CSSVariablesResolver,
+  type MantineColorsTuple,
+} from '@mantine/core'
 
 /** Dark enough on white for text (WCAG 2.2 AA), from shade 7 on. */
 const petrol: MantineColorsTuple = [
@@ -23,6 +28,10 @@ export const theme = createTheme({
   defaultRadius: 'sm',
   autoContrast: true,
   cursorType: 'pointer',
+  components: {
+    // The frame and the icon carry the colour; coloured titles have too little contrast.
+    Alert: Alert.extend({ styles: { title: { color: 'var(--mantine-color-text)' } } }),
+  },
 })
 
 /** Faded text and placeholders that still have a contrast of 4.5:1. */

@@ -6,7 +6,12 @@ import classes from './badges.module.css'
 
 type Tone = 'critical' | 'major' | 'minor' | 'warning' | 'good' | 'busy' | 'plain'
 
-function ToneBadge({ tone, children, ...props }: { tone: Tone; children: string } & BadgeProps) {
+/** A coloured word; the colour only repeats what the word says. */
+export function ToneBadge({
+  tone,
+  children,
+  ...props
+}: { tone: Tone; children: string } & BadgeProps) {
   return (
     <Badge {...props} className={classes.badge} data-tone={tone} tt="none" fw={600}>
       {children}

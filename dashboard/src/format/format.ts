@@ -60,6 +60,17 @@ export function timeOfDay(
   return dates(language, { timeStyle: 'medium', timeZone }).format(millis(moment))
 }
 
+/** The time of day for an axis, to the minute or the second. */
+export function clock(moment: Moment, language: string, seconds: boolean): string {
+  const second = seconds ? ('2-digit' as const) : undefined
+  return dates(language, { hour: '2-digit', minute: '2-digit', second }).format(millis(moment))
+}
+
+/** Day and month for an axis: `25 Nov`. */
+export function dayMonth(moment: Moment, language: string): string {
+  return dates(language, { day: 'numeric', month: 'short' }).format(millis(moment))
+}
+
 const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['day', 86_400],
   ['hour', 3_600],

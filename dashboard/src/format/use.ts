@@ -12,6 +12,8 @@ export function useFormat() {
       dateTime: (moment: format.Moment | null | undefined) => format.dateTime(moment, language),
       date: (moment: format.Moment | null | undefined) => format.date(moment, language),
       timeOfDay: (moment: format.Moment | null | undefined) => format.timeOfDay(moment, language),
+      clock: (moment: format.Moment, seconds: boolean) => format.clock(moment, language, seconds),
+      dayMonth: (moment: format.Moment) => format.dayMonth(moment, language),
       relative: (moment: format.Moment | null | undefined, now: number) =>
         format.relative(moment, now, language),
       duration: (ms: number) => format.duration(ms, language),

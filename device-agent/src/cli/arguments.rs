@@ -35,6 +35,9 @@ pub enum Command {
     Consent(ConsentCommand),
     /// Ask the maintenance team for help.
     HelpRequest(HelpArguments),
+    /// Have something happen to a simulated machine; refused for real ones.
+    #[command(subcommand)]
+    Simulate(SimulateCommand),
 }
 
 /// Where the agent keeps its identity, its outbox and its socket.
@@ -222,6 +225,37 @@ pub struct HelpArguments {
     /// What is the matter, 1 to 1000 characters.
     #[arg(long)]
     pub message: String,
+    /// Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Which agent.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// What happens to a simulated machine.
+#[derive(Debug, Subcommand)]
+pub enum SimulateCommand {
+    /// It fails as soon as it can; a reset is all that it needs.
+    Fail(SimulateArguments),
+    /// It is as worn as this: it shows in what is measured, and at 100 % the machine fails until
+    /// it is lubricated and reset.
+    Wear {
+        /// 0 to 100.
+        #[arg(long)]
+        percent: f64,
+        /// Which machine.
+        #[command(flatten)]
+        which: SimulateArguments,
+    },
+}
+
+/// Which simulated machine is meant.
+#[derive(Debug, Args)]
+pub struct SimulateArguments {
+    /// Its driver's name in the configuration; needed when there are several simulators.
+    #[arg(long)]
+    pub driver: Option<String>,
     /// Answer in JSON.
     #[arg(long)]
     pub json: bool,

@@ -11,7 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::arguments::{
     Arguments, Command, EnrollArguments, FaultCommand, RunArguments, StatusArguments, Target,
 };
-use super::{Exit, consent, output};
+use super::{Exit, consent, output, simulate};
 use crate::config::Config;
 use crate::data_folder;
 use crate::enroll::{Enrolment, enroll};
@@ -54,6 +54,7 @@ pub fn execute(arguments: Arguments) -> Exit {
         Command::Status(arguments) => show_status(&arguments),
         Command::Consent(command) => consent::execute(&command),
         Command::HelpRequest(arguments) => consent::request_help(arguments),
+        Command::Simulate(command) => simulate::execute(command),
     }
 }
 

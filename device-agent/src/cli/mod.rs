@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod consent;
 mod output;
+mod simulate;
 
 pub use arguments::{Arguments, default_data_dir};
 pub use commands::execute;

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use millwright_schemas::limits::REMEDIES_MAX;
 use millwright_schemas::wire::command::CatalogueEntry;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::DriverConfig;
 use super::check::range;
+use super::simulator::{SIMULATE_FAIL, SIMULATE_WEAR};
 use crate::driver::OperateError;
 use crate::limits::DRIVER_ORDERS;
 
@@ -43,7 +45,21 @@ struct Running {
     name: String,
     commands: Vec<CatalogueEntry>,
     sampling_ms: Option<RangeInclusive<u64>>,
+    simulated: bool,
     orders: mpsc::Sender<DriverOrder>,
+}
+
+/// What can be made to happen to a simulated machine.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "happening", rename_all = "snake_case")]
+pub enum Simulated {
+    /// It fails as soon as it can.
+    Fail,
+    /// It is as worn as this from now on.
+    Wear {
+        /// 0 to 100; at 100 its fault comes.
+        percent: f64,
+    },
 }
 
 /// Why an order isn't carried out.
@@ -51,6 +67,8 @@ struct Running {
 enum RunError {
     #[error("no driver offers {0:?}")]
     Unknown(String),
+    #[error("no driver is a simulator: only simulated machines can be told to fail")]
+    NotSimulated,
     #[error("driver: {value} is not a driver that offers {name:?}; those are {known}")]
     NoSuchDriver { name: String, value: String, known: String },
     #[error("driver: several drivers offer {name:?}, say which: {known}")]
@@ -76,7 +94,8 @@ impl DriverCommands {
                 let (orders, received) = mpsc::channel(DRIVER_ORDERS);
                 let name = driver.name().to_owned();
                 let (commands, sampling_ms) = (driver.commands(), driver.sampling_ms());
-                (Running { name, commands, sampling_ms, orders }, received)
+                let simulated = matches!(driver, DriverConfig::Simulator(_));
+                (Running { name, commands, sampling_ms, simulated, orders }, received)
             })
             .unzip();
         (Self(Arc::new(running)), orders)
@@ -115,6 +134,41 @@ impl DriverCommands {
             self.operate(name, args).await
         };
         result.map_err(|error| error.to_string())
+    }
+
+    /// Has something happen to a simulated machine, for this computer's own user: the platform
+    /// can't ask for it.
+    ///
+    /// # Errors
+    /// Why it doesn't happen, for people.
+    pub async fn simulate(
+        &self,
+        driver: Option<String>,
+        happening: Simulated,
+    ) -> Result<(), String> {
+        let (name, mut args) = match happening {
+            Simulated::Fail => (SIMULATE_FAIL, Map::new()),
+            Simulated::Wear { percent } => {
+                (SIMULATE_WEAR, Map::from_iter([("percent".to_owned(), json!(percent))]))
+            }
+        };
+        args.extend(driver.map(|driver| (DRIVER.to_owned(), driver.into())));
+        self.give_simulated(name, args).await.map_err(|error| error.to_string())
+    }
+
+    async fn give_simulated(
+        &self,
+        name: &str,
+        mut args: Map<String, Value>,
+    ) -> Result<(), RunError> {
+        if !self.0.iter().any(|driver| driver.simulated) {
+            return Err(RunError::NotSimulated);
+        }
+        let drivers = self.meant(name, &mut args, |driver| driver.simulated)?;
+        let [driver] = drivers.as_slice() else {
+            return Err(RunError::WhichDriver { name: name.to_owned(), known: names(&drivers) });
+        };
+        driver.give(name, args).await.map(drop)
     }
 
     async fn operate(&self, name: &str, mut args: Map<String, Value>) -> Result<Value, RunError> {

@@ -14,5 +14,5 @@ mod sampling;
 pub mod simulator;
 mod worker;
 
-pub use commands::{DriverCommands, DriverOrder, DriverOrders, SET_SAMPLING};
+pub use commands::{DriverCommands, DriverOrder, DriverOrders, SET_SAMPLING, Simulated};
 pub use config::{DriverConfig, create};

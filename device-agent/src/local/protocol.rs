@@ -4,6 +4,7 @@ use millwright_schemas::CommandId;
 use millwright_schemas::wire::events::{FaultCleared, FaultRaised};
 use serde::{Deserialize, Serialize};
 
+use crate::drivers::Simulated;
 use crate::operator::Decision;
 use crate::outbox::Taken;
 use crate::status::Status;
@@ -36,6 +37,14 @@ pub enum Request {
         /// For which command; without it, everything.
         command_id: Option<CommandId>,
     },
+    /// Something happens to a simulated machine.
+    Simulate {
+        /// Its driver; without it the only simulator there is.
+        driver: Option<String>,
+        /// What.
+        #[serde(flatten)]
+        happening: Simulated,
+    },
     /// The operator asks for help.
     Help {
         /// What is the matter.
@@ -63,6 +72,8 @@ pub enum Answer {
         /// The commands that weren't stopped before.
         stopped: Vec<CommandId>,
     },
+    /// It happens.
+    Simulated,
     /// It isn't stored or has no effect, and why.
     Refused {
         /// Why, for people.

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::LocalSocket;
 use super::protocol::{Answer, Request};
 use crate::clock;
+use crate::drivers::DriverCommands;
 use crate::limits::{LOCAL_CONNECTIONS, LOCAL_IDLE, LOCAL_LINE_BYTES};
 use crate::operator::{Decision, How};
 use crate::outbox::{OutboxError, Taken};
@@ -25,6 +26,8 @@ use crate::status_source::StatusSource;
 pub struct LocalServer {
     /// Knows how it is going, takes faults and the operator's word.
     pub source: StatusSource,
+    /// The machines, for what is simulated.
+    pub drivers: DriverCommands,
 }
 
 impl LocalServer {
@@ -89,6 +92,12 @@ impl LocalServer {
                 match self.source.desk.stop(command_id, How::CommandLine).await {
                     Ok(stopped) => Answer::Stopped { stopped },
                     Err(error) => refused(error.to_string()),
+                }
+            }
+            Ok(Request::Simulate { driver, happening }) => {
+                match self.drivers.simulate(driver, happening).await {
+                    Ok(()) => Answer::Simulated,
+                    Err(reason) => refused(reason),
                 }
             }
             Ok(Request::Help { message }) => {

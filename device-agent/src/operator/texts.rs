@@ -26,6 +26,7 @@ const TEXTS: &[(&str, &str, &str)] = &[
     ("connection.waiting", "No connection to the platform", "Keine Verbindung zur Plattform"),
     ("connection.not_enrolled", "Not enrolled", "Nicht angemeldet"),
     ("connection.stopped", "Stopped", "Angehalten"),
+    ("connection.unknown", "Connection unknown", "Verbindung unbekannt"),
     ("questions", "Your consent is asked for", "Ihre Zustimmung wird erbeten"),
     ("question.title", "May this be done?", "Darf das getan werden?"),
     ("accept", "Accept", "Zustimmen"),
@@ -70,8 +71,14 @@ const TEXTS: &[(&str, &str, &str)] = &[
     ("help.send", "Send", "Senden"),
     (
         "help.sent",
-        "Your message is on its way to the maintenance team.",
-        "Ihre Nachricht ist auf dem Weg zum Wartungsteam.",
+        "Sent: the maintenance team finds it on a ticket of this machine.",
+        "Gesendet: Das Wartungsteam findet sie auf einem Ticket dieser Maschine.",
+    ),
+    (
+        "help.queued",
+        "Your message is kept on this machine and goes out as soon as the platform is reached.",
+        "Ihre Nachricht ist auf dieser Maschine gespeichert und geht hinaus, sobald die Plattform \
+         erreicht wird.",
     ),
     ("log", "What happened here", "Was hier geschehen ist"),
     ("log.none", "Nothing yet.", "Noch nichts."),

@@ -3,6 +3,7 @@
 use std::process::{Command, Output};
 
 use millwright_agent::config::LocalConfig;
+use millwright_agent::drivers::DriverCommands;
 use millwright_agent::local::{self, LocalServer};
 use millwright_agent::operator::Decision;
 use serde_json::{Value, json};
@@ -12,7 +13,8 @@ use super::{Place, asked, order};
 impl Place {
     fn listen(&self) {
         let socket = local::bind(self.folder.path(), &LocalConfig::default()).unwrap();
-        tokio::spawn(LocalServer { source: self.source() }.run(socket));
+        let drivers = DriverCommands::default();
+        tokio::spawn(LocalServer { source: self.source(), drivers }.run(socket));
     }
 
     /// Runs a command to its end.

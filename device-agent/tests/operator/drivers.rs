@@ -5,7 +5,7 @@ use std::time::Duration;
 use millwright_agent::collector::FromDriver;
 use millwright_agent::driver::{FaultChange, Reading};
 use millwright_agent::drivers::simulator::{Model, Simulation};
-use millwright_agent::drivers::{DriverCommands, DriverConfig, DriverOrders, create};
+use millwright_agent::drivers::{DriverCommands, DriverConfig, DriverOrders, Simulated, create};
 use millwright_agent::outbox::{Delivery, Readings};
 use millwright_agent::status::{Status, StatusBoard};
 use millwright_agent::supervise::Supervisor;
@@ -269,6 +269,32 @@ async fn a_recording_has_no_sampling_and_no_commands() {
     let args = object(json!({ "interval_ms": 500 }));
     let error = commands.run("set_sampling", args).await.unwrap_err();
     assert_eq!(error, "no driver offers \"set_sampling\"");
+}
+
+#[tokio::test]
+async fn only_simulated_machines_are_told_to_fail_and_never_by_the_platform() {
+    let (commands, _orders) = DriverCommands::of(&configs("[[drivers]]\nkind = 'host'\n"));
+    let error = commands.simulate(None, Simulated::Fail).await.unwrap_err();
+    assert!(error.starts_with("no driver is a simulator"), "{error}");
+    let several = Machines::start(simulators(&["a", "b"]), Place::new());
+    let error = several.commands.simulate(None, Simulated::Fail).await.unwrap_err();
+    assert!(error.contains("say which: a, b"), "{error}");
+
+    let mut one = Machines::start(simulators(&["press"]), Place::new());
+    assert!(one.commands.catalogue().iter().all(|entry| !entry.name.contains("simulate")));
+    let error = one.run_command("simulate_fail", json!({})).await.unwrap_err();
+    assert_eq!(error, "no driver offers \"simulate_fail\"");
+    let error = one.commands.simulate(None, Simulated::Wear { percent: 101.0 }).await.unwrap_err();
+    assert_eq!(error, "wear 101 % is not between 0 and 100 %");
+    one.commands.simulate(Some("press".to_owned()), Simulated::Fail).await.unwrap();
+    loop {
+        let (_, reading) = one.next().await;
+        if matches!(reading.faults.as_slice(), [FaultChange::Raised(..)]) {
+            break;
+        }
+    }
+    let again = one.commands.simulate(None, Simulated::Fail).await.unwrap_err();
+    assert_eq!(again, "a fault is active already");
 }
 
 #[tokio::test]

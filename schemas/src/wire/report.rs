@@ -252,7 +252,7 @@ mod tests {
                 "data.signals[1]",
             ),
             (none.clone(), serde_json::json!([{"signal": ""}]), "data: a signal name must not be"),
-            (none.clone(), many.into(), "data.signals: 2001 signals, more than 2000"),
+            (none, many.into(), "data.signals: 2001 signals, more than 2000"),
         ] {
             let told = decoded("agent.capabilities", &told(remedies, signals)).unwrap_err();
             assert!(told.starts_with(error), "{told}");

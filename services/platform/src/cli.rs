@@ -120,4 +120,12 @@ pub(crate) struct DemoArgs {
     /// Stop by itself after this many seconds.
     #[arg(long, value_name = "S")]
     pub(crate) for_s: Option<u64>,
+    /// Seconds between two troubles, 20 to 86400. The first machine fails after a minute.
+    #[arg(
+        long,
+        value_name = "S",
+        default_value_t = 600,
+        value_parser = clap::value_parser!(u64).range(20..=86_400)
+    )]
+    pub(crate) trouble_every_s: u64,
 }

@@ -10,7 +10,8 @@ export function AlarmDetails({ alarm }: { alarm: Alarm }) {
   const { t } = useTranslation('alarms')
   const format = useFormat()
   const values = Object.entries(alarm.context).map(
-    ([name, value]) => [name, format.measured(value)] as const,
+    ([name, value]) =>
+      [name, isMoment(value) ? format.dateTime(value) : format.measured(value)] as const,
   )
   const times = [
     [t('details.raised'), format.dateTime(alarm.raised_at)],
@@ -51,4 +52,9 @@ export function AlarmDetails({ alarm }: { alarm: Alarm }) {
       </Box>
     </div>
   )
+}
+
+/** Values that are moments are told as RFC 3339. */
+function isMoment(value: unknown): value is string {
+  return typeof value === 'string' && /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/.test(value)
 }

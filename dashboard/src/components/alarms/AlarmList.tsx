@@ -17,7 +17,13 @@ export function AlarmList({
   const list = useAlarms(filter, { limit })
   return (
     <ListFrame list={list} empty={filter.state === 'open' ? t('noneOpen') : t('none')}>
-      {(alarms) => <AlarmRows alarms={alarms} showMachine={showMachine} />}
+      {(alarms) => (
+        <AlarmRows
+          alarms={alarms}
+          showMachine={showMachine}
+          showTicket={filter.ticket_id === undefined}
+        />
+      )}
     </ListFrame>
   )
 }

@@ -12,18 +12,31 @@ import { AlarmSubject } from './AlarmSubject'
 import { useAlarmWords } from './words'
 import classes from './alarms.module.css'
 
-export function AlarmRows({ alarms, showMachine }: { alarms: Alarm[]; showMachine: boolean }) {
+interface AlarmRowsProps {
+  alarms: Alarm[]
+  showMachine: boolean
+  /** False on a ticket's own page. */
+  showTicket?: boolean
+}
+
+export function AlarmRows({ alarms, showMachine, showTicket = true }: AlarmRowsProps) {
   const { t } = useTranslation('alarms')
   return (
     <ul className={classes.list} aria-label={t('list')}>
       {alarms.map((alarm) => (
-        <AlarmRow key={alarm.id} alarm={alarm} showMachine={showMachine} />
+        <AlarmRow key={alarm.id} {...{ alarm, showMachine, showTicket }} />
       ))}
     </ul>
   )
 }
 
-function AlarmRow({ alarm, showMachine }: { alarm: Alarm; showMachine: boolean }) {
+interface AlarmRowProps {
+  alarm: Alarm
+  showMachine: boolean
+  showTicket: boolean
+}
+
+function AlarmRow({ alarm, showMachine, showTicket }: AlarmRowProps) {
   const { t } = useTranslation('alarms')
   const words = useAlarmWords()
   const [opened, details] = useDisclosure(false)
@@ -34,7 +47,7 @@ function AlarmRow({ alarm, showMachine }: { alarm: Alarm; showMachine: boolean }
         <span className={classes.severity}>
           <SeverityBadge severity={alarm.severity} />
         </span>
-        <AlarmSubject alarm={alarm} />
+        <AlarmSubject alarm={alarm} showTicket={showTicket} />
         {showMachine && (
           <span className={classes.machine}>
             <MachineLink id={alarm.machine_id} name={alarm.machine_name} />

@@ -6,20 +6,22 @@ import { useFormat, useNow } from '../../format/use'
 import { isShelved, useAlarmWords } from './words'
 
 /** What is wrong, where it comes from, and what was done with it. */
-export function AlarmSubject({ alarm }: { alarm: Alarm }) {
+export function AlarmSubject({ alarm, showTicket }: { alarm: Alarm; showTicket: boolean }) {
   const { t } = useTranslation('alarms')
   const words = useAlarmWords()
   const flags = useFlags(alarm)
   return (
     <div>
-      <Text fw={550}>{words(alarm)}</Text>
+      <Text fw={550} size="sm">
+        {words(alarm)}
+      </Text>
       <Group gap="4px 12px" c="dimmed" fz="sm">
         <Origin alarm={alarm} />
         {alarm.count > 1 && <span>{t('count', { count: alarm.count })}</span>}
         {flags.map((flag) => (
           <span key={flag}>{flag}</span>
         ))}
-        {alarm.ticket_id && (
+        {showTicket && alarm.ticket_id && (
           <Anchor component={Link} to={`/tickets/${alarm.ticket_id}`} size="sm">
             {alarm.ticket_number ? t('ticketNumber', { number: alarm.ticket_number }) : t('ticket')}
           </Anchor>

@@ -8,7 +8,7 @@ import { Cell, type FleetListProps } from './cells'
 import { COLUMNS, comparer, sortKey } from './view'
 import classes from './FleetCards.module.css'
 
-const CARD_PX = 132
+const CARD_PX = 108
 
 /** The machines on a small screen: a card each, in the page's own scrolling. */
 export function FleetCards({ machines, siteNames, view, onChange, isFilling }: FleetListProps) {
@@ -89,20 +89,17 @@ function Card({ machine, site }: { machine: Machine; site: string | undefined })
       <Text size="sm" c="dimmed" truncate>
         {about}
       </Text>
-      <Group gap="xs" wrap="nowrap">
-        <Text size="sm">
-          <Cell machine={machine} column="state" site={site} />
+      <Group gap="xs" wrap="nowrap" justify="space-between">
+        <Text size="sm" truncate>
+          {machine.maintenance_until ? (
+            t('inMaintenance')
+          ) : (
+            <Cell machine={machine} column="state" site={site} />
+          )}
           {' · '}
-          {t('column.contact')}: <Cell machine={machine} column="contact" site={site} />
+          {t('contact')} <Cell machine={machine} column="contact" site={site} />
         </Text>
-      </Group>
-      <Group gap="xs" wrap="nowrap">
         <Cell machine={machine} column="alarms" site={site} />
-        {machine.maintenance_until && (
-          <Text size="sm" truncate>
-            {t('column.maintenance')}: <Cell machine={machine} column="maintenance" site={site} />
-          </Text>
-        )}
       </Group>
     </>
   )

@@ -45,6 +45,9 @@ pub struct Machine {
     /// Seconds for which a worn machine holds after a reset.
     grace_s: f64,
     faulted: bool,
+    /// It is to fail as soon as it can, whatever its wear.
+    #[serde(default)]
+    failing: bool,
     /// A reset whose clear is not delivered yet.
     cleared: bool,
 }
@@ -73,6 +76,12 @@ pub enum OperationError {
     /// There is nothing to reset.
     #[error("no fault is active")]
     NoFault,
+    /// It stands still already.
+    #[error("a fault is active already")]
+    Faulted,
+    /// More than worn out, or less than new.
+    #[error("wear {0} % is not between 0 and 100 %")]
+    WearOutOfRange(f64),
     /// Beyond what the drive can do.
     #[error("speed {0} % is not between {start} and {end} %", start = SPEED_PERCENT.start(), end = SPEED_PERCENT.end())]
     SpeedOutOfRange(f64),
@@ -93,6 +102,7 @@ impl Machine {
             on_s: 0.0,
             grace_s: 0.0,
             faulted: false,
+            failing: false,
             cleared: false,
         }
     }
@@ -149,6 +159,32 @@ impl Machine {
         Ok(())
     }
 
+    /// Has its fault come as soon as it can, whatever its wear: a lift first reaches a floor. A
+    /// reset is then all that it needs.
+    ///
+    /// # Errors
+    /// [`OperationError::Faulted`] when its fault is active already.
+    pub const fn fail(&mut self) -> Result<(), OperationError> {
+        if self.faulted {
+            return Err(OperationError::Faulted);
+        }
+        self.failing = true;
+        Ok(())
+    }
+
+    /// Makes it as worn as this, in percent: at 100 the fault comes, and comes back after a reset
+    /// until it is lubricated.
+    ///
+    /// # Errors
+    /// [`OperationError::WearOutOfRange`] outside of 0 to 100 %.
+    pub fn set_wear(&mut self, percent: f64) -> Result<(), OperationError> {
+        if !(0.0..=100.0).contains(&percent) {
+            return Err(OperationError::WearOutOfRange(percent));
+        }
+        self.wear = percent / 100.0;
+        Ok(())
+    }
+
     /// Changes how fast it wears from now on.
     pub const fn set_wear_per_s(&mut self, wear_per_s: f64) {
         self.wear_per_s = wear_per_s;
@@ -187,13 +223,11 @@ impl Machine {
             self.grace_s = (self.grace_s - dt_s).max(0.0);
         }
         self.plant.step(&self.conditions(dt_s), rng);
-        let fails = !self.faulted
-            && self.wear >= self.fault_wear()
-            && self.grace_s <= 0.0
-            && self.plant.may_fail();
-        if !fails {
+        let worn_out = self.wear >= self.fault_wear() && self.grace_s <= 0.0;
+        if self.faulted || !(worn_out || self.failing) || !self.plant.may_fail() {
             return None;
         }
+        self.failing = false;
         // What goes with the fault is measured before the machine stops.
         let values = self.plant.measure(&self.conditions(dt_s), rng);
         self.faulted = true;
@@ -223,7 +257,7 @@ impl Machine {
             failed: self.faulted,
             ambient: self.hall + 2.0 * day.sin(),
             roughness: self.roughness,
-            holds_s: worn_in_s.max(self.grace_s),
+            holds_s: if self.failing { 0.0 } else { worn_in_s.max(self.grace_s) },
         }
     }
 

@@ -19,6 +19,7 @@ pub use config::SimulatorConfig;
 pub use driver::SimulatorDriver;
 pub use machine::{Change, Machine, OperationError, Step};
 pub use operations::commands;
+pub(crate) use operations::{SIMULATE_FAIL, SIMULATE_WEAR};
 pub use plant::Model;
 pub use simulation::Simulation;
 

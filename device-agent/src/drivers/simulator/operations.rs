@@ -9,6 +9,11 @@ use super::machine::{Machine, SPEED_PERCENT};
 use super::plant::Model;
 use crate::driver::OperateError;
 
+/// Has the machine fail: for this computer's own user, in no catalogue.
+pub(crate) const SIMULATE_FAIL: &str = "simulate_fail";
+/// Sets the machine's wear: likewise.
+pub(crate) const SIMULATE_WEAR: &str = "simulate_wear";
+
 /// How long an operation may take, in seconds. It is done between two readings.
 const DEADLINE_S: i64 = 30;
 
@@ -97,14 +102,26 @@ pub(super) fn operate(
             Ok(Value::Null)
         }
         "set_speed" => {
-            let value = args.get("percent").unwrap_or(&Value::Null);
-            let percent = value.as_f64().ok_or_else(|| OperateError::Argument {
-                argument: "percent",
-                rule: format!("{value} is not a number"),
-            })?;
+            let percent = percent(args)?;
             machine.set_speed(percent).map_err(refused)?;
             Ok(json!({ "percent": percent }))
         }
+        SIMULATE_FAIL => {
+            machine.fail().map_err(refused)?;
+            Ok(Value::Null)
+        }
+        SIMULATE_WEAR => {
+            machine.set_wear(percent(args)?).map_err(refused)?;
+            Ok(Value::Null)
+        }
         _ => Err(OperateError::Unknown { driver: driver.to_owned(), operation: name.to_owned() }),
     }
+}
+
+fn percent(args: &Map<String, Value>) -> Result<f64, OperateError> {
+    let value = args.get("percent").unwrap_or(&Value::Null);
+    value.as_f64().ok_or_else(|| OperateError::Argument {
+        argument: "percent",
+        rule: format!("{value} is not a number"),
+    })
 }

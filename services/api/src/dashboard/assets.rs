@@ -7,7 +7,7 @@ use rust_embed::RustEmbed;
 
 /// Empty when the program was built without the dashboard.
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../dashboard/dist"]
+#[folder = "../../dashboard/dist"]
 #[allow_missing = true]
 struct Files;
 

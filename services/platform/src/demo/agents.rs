@@ -32,6 +32,8 @@ pub(super) fn find_program(given: Option<&Path>) -> anyhow::Result<PathBuf> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AgentState {
     Running,
+    /// It is held back.
+    Held,
     /// It ended by itself and is started again after this time.
     Waiting(Duration),
 }
@@ -49,6 +51,7 @@ struct Agent {
     started: Instant,
     pause: Duration,
     next_start: Instant,
+    held: bool,
 }
 
 impl Agents {
@@ -64,8 +67,27 @@ impl Agents {
             started: now,
             pause: AGENT_RESTART.0,
             next_start: now,
+            held: false,
         });
         Ok(())
+    }
+
+    /// Stops one, which isn't started again until it is released.
+    pub(super) async fn hold(&mut self, index: usize) {
+        let Some(agent) = self.0.get_mut(index) else { return };
+        agent.held = true;
+        if let Some(child) = &mut agent.child {
+            child.stop().await;
+        }
+        agent.child = None;
+    }
+
+    /// Lets one that was held be started at the next look.
+    pub(super) fn release(&mut self, index: usize) {
+        if let Some(agent) = self.0.get_mut(index) {
+            agent.held = false;
+            agent.next_start = Instant::now();
+        }
     }
 
     /// Starts agents again that have ended and waited. Gives the state of each, in the order
@@ -83,6 +105,9 @@ impl Agents {
 
 impl Agent {
     fn look_after(&mut self) -> anyhow::Result<AgentState> {
+        if self.held {
+            return Ok(AgentState::Held);
+        }
         let now = Instant::now();
         if let Some(child) = &mut self.child {
             let Some(status) = child.ended()? else { return Ok(AgentState::Running) };

@@ -10,6 +10,7 @@ use millwright_schemas::api::enrollment::EnrollmentCodeCreated;
 use millwright_schemas::api::machines::{CreateMachine, Machine};
 use millwright_schemas::api::page::Page;
 use millwright_schemas::api::problem::Problem;
+use millwright_schemas::api::rules::{Rule, RuleInput};
 use millwright_schemas::api::sites::{CreateSite, Site};
 use millwright_schemas::secret::Secret;
 use reqwest::{Method, StatusCode};
@@ -106,6 +107,15 @@ impl Api {
     /// All sites.
     pub(super) async fn sites(&mut self) -> anyhow::Result<Vec<Site>> {
         self.all("/sites").await
+    }
+
+    /// All rules.
+    pub(super) async fn rules(&mut self) -> anyhow::Result<Vec<Rule>> {
+        self.all("/rules").await
+    }
+
+    pub(super) async fn create_rule(&mut self, rule: &RuleInput) -> anyhow::Result<Rule> {
+        self.post("/rules", rule).await
     }
 
     async fn all<T: DeserializeOwned>(&mut self, path: &str) -> anyhow::Result<Vec<T>> {

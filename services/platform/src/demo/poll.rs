@@ -1,11 +1,14 @@
 //! What the API says of the machines, as rows of the table.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use millwright_schemas::api::alarms::{Alarm, AlarmOrigin};
+use millwright_schemas::api::commands::{Catalogue, Command};
 use millwright_schemas::api::machines::{Machine, MachineConnection};
 use millwright_schemas::api::page::Page;
 use millwright_schemas::api::tickets::Ticket;
+use millwright_schemas::wire::command::CatalogueEntry;
 use millwright_schemas::{MachineId, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,6 +17,7 @@ use super::agents::AgentState;
 use super::api::Api;
 use super::fleet::Telling;
 use super::setup::Registered;
+use super::story::{Seen, Story, is_over};
 use super::table::{Contact, Row};
 
 /// A signal's newest value.
@@ -23,15 +27,38 @@ struct Latest {
     value: Value,
 }
 
-/// Asks for all machines. `states` are those of their agents, in the same order.
-pub(super) async fn rows(
+/// What one look has found.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub(super) rows: Vec<Row>,
+    pub(super) seen: Seen,
+}
+
+impl Look {
+    /// Serial numbers of machines with an open fault or ticket. The mere warning of a rule is no
+    /// trouble.
+    pub(super) fn troubled(&self, fleet: &[Registered]) -> BTreeSet<&'static str> {
+        let faults = self.seen.alarms.iter().filter(|alarm| alarm.origin != AlarmOrigin::Rule);
+        let alarms = faults.map(|alarm| alarm.machine_id);
+        let open = self.seen.tickets.iter().filter(|ticket| !is_over(ticket));
+        let troubled: BTreeSet<MachineId> =
+            alarms.chain(open.map(|ticket| ticket.machine_id)).collect();
+        let machines = fleet.iter().filter(|machine| troubled.contains(&machine.id));
+        machines.map(|machine| machine.machine.serial_number).collect()
+    }
+}
+
+/// Asks for all machines, and for what the story waits for. `states` are those of their agents, in
+/// the same order.
+pub(super) async fn look(
     api: &mut Api,
     fleet: &[Registered],
     states: &[AgentState],
+    story: &Story,
     now: Timestamp,
-) -> anyhow::Result<Vec<Row>> {
+) -> anyhow::Result<Look> {
     let machines = api.machines().await?;
-    let tickets: Page<Ticket> = api.get("/tickets?state=open&limit=500").await?;
+    let mut seen = seen(api, story).await?;
     let mut rows = Vec::with_capacity(fleet.len());
     for (index, registered) in fleet.iter().enumerate() {
         let machine = machines.iter().find(|machine| machine.id == registered.id);
@@ -40,10 +67,44 @@ pub(super) async fn rows(
             name: name(machine, registered),
             contact: contact(machine.map(|machine| &machine.connection), state, now),
             values: values(api, registered).await?,
-            alarms: alarms(api, registered.id, &tickets.items).await?,
+            alarms: alarms(registered.id, &seen),
         });
     }
-    Ok(rows)
+    seen.tickets.sort_by_key(|ticket| ticket.id);
+    Ok(Look { rows, seen })
+}
+
+/// What is open, and how that is which was.
+async fn seen(api: &mut Api, story: &Story) -> anyhow::Result<Seen> {
+    // Alarms first: a ticket is never seen before its alarm.
+    let alarms: Page<Alarm> = api.get("/alarms?state=open&limit=500").await?;
+    let tickets: Page<Ticket> = api.get("/tickets?state=open&limit=500").await?;
+    let commands: Page<Command> = api.get("/commands?state=open&limit=500").await?;
+    let (mut tickets, mut commands) = (tickets.items, commands.items);
+    for id in story.tickets() {
+        if tickets.iter().all(|ticket| ticket.id != *id) {
+            tickets.push(api.get(&format!("/tickets/{id}")).await?);
+        }
+    }
+    for id in story.asked() {
+        if commands.iter().all(|command| command.id != *id) {
+            commands.push(api.get(&format!("/commands/{id}")).await?);
+        }
+    }
+    Ok(Seen { tickets, alarms: alarms.items, commands })
+}
+
+/// Codes of faults with the commands that remedy them, from a machine's catalogue.
+pub(super) async fn remedies(
+    api: &mut Api,
+    machine: MachineId,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let catalogue: Catalogue = api.get(&format!("/machines/{machine}/catalogue")).await?;
+    let of = |entry: CatalogueEntry| {
+        let name = entry.name;
+        entry.remedy_for.into_iter().map(move |code| (code, name.clone()))
+    };
+    Ok(catalogue.commands.into_iter().flat_map(of).collect())
 }
 
 /// It may have been renamed.
@@ -98,13 +159,9 @@ fn format_number(number: f64) -> String {
 }
 
 /// What is wrong with the machine: the alarms that are active, each with its ticket.
-async fn alarms(
-    api: &mut Api,
-    machine: MachineId,
-    tickets: &[Ticket],
-) -> anyhow::Result<Vec<String>> {
-    let page: Page<Alarm> = api.get(&format!("/alarms?machine_id={machine}&state=open")).await?;
-    Ok(page.items.iter().map(|alarm| describe_alarm(alarm, tickets)).collect())
+fn alarms(machine: MachineId, seen: &Seen) -> Vec<String> {
+    let own = seen.alarms.iter().filter(|alarm| alarm.machine_id == machine);
+    own.map(|alarm| describe_alarm(alarm, &seen.tickets)).collect()
 }
 
 fn describe_alarm(alarm: &Alarm, tickets: &[Ticket]) -> String {

@@ -1,21 +1,26 @@
 //! The demo from start to end.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use millwright_schemas::Timestamp;
+use millwright_schemas::{MachineId, Timestamp};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
 use super::agents::{self, Agents};
 use super::api::Api;
+use super::calls;
 use super::folder::Folder;
 use super::limits::{POLL_INTERVAL, PRINT_INTERVAL};
 use super::platform::{Platform, Reachable};
-use super::poll;
+use super::poll::{self, Look};
+use super::rules;
+use super::scenes::Scenes;
 use super::screen::Screen;
 use super::setup::{self, Registered};
+use super::story::{Place, Story};
 use super::table::{self, Row, Span, Tone};
 use super::welcome::{self, Welcome};
 use crate::cli::DemoArgs;
@@ -81,11 +86,43 @@ async fn work(args: &DemoArgs, running: &mut Running, screen: &mut Screen) -> an
         }
         running.agents.start(&program, registered.folder.clone())?;
     }
-    greet(screen, reachable, &password, &folder, &program, &fleet)?;
+    let panels = panels(&program, &fleet).await?;
+    greet(screen, reachable, &password, &folder, &program, &fleet, &panels)?;
+    let show = Show {
+        scenes: Scenes::new(program.clone(), Duration::from_secs(args.trouble_every_s)),
+        story: Story::new(
+            format!("http://{}", reachable.http),
+            program.to_string_lossy().into_owned(),
+        ),
+        places: places(&fleet, panels),
+        rules_made: false,
+    };
     tokio::select! {
-        outcome = show(&mut api, running, screen, &fleet) => outcome,
+        outcome = show.run(&mut api, running, screen, &fleet) => outcome,
         () = time_is_over(args.for_s) => Ok(()),
     }
+}
+
+/// Addresses of the machines' panels, in the fleet's order.
+async fn panels(program: &Path, fleet: &[Registered]) -> anyhow::Result<Vec<Option<String>>> {
+    let mut panels = Vec::with_capacity(fleet.len());
+    for registered in fleet {
+        panels.push(calls::panel(program, &registered.folder).await?);
+    }
+    Ok(panels)
+}
+
+fn places(fleet: &[Registered], panels: Vec<Option<String>>) -> BTreeMap<MachineId, Place> {
+    let place = |(registered, panel): (&Registered, Option<String>)| {
+        let place = Place {
+            name: registered.machine.name.to_owned(),
+            panel,
+            data: registered.folder.data().display().to_string(),
+            remedies: BTreeMap::new(),
+        };
+        (registered.id, place)
+    };
+    fleet.iter().zip(panels).map(place).collect()
 }
 
 fn greet(
@@ -95,15 +132,18 @@ fn greet(
     folder: &Folder,
     program: &Path,
     fleet: &[Registered],
+    panels: &[Option<String>],
 ) -> anyhow::Result<()> {
     let host = fleet.first().context("the fleet has machines")?;
+    let names = fleet.iter().map(|registered| registered.machine.name);
     let lines = welcome::lines(&Welcome {
         http: reachable.http,
         mqtt: reachable.mqtt,
         password,
         folder,
-        host: (host.id, host.folder.clone()),
+        host: &host.folder,
         agent_program: &program.to_string_lossy(),
+        panels: &names.zip(panels.iter().map(Option::as_deref)).collect::<Vec<_>>(),
     });
     for line in lines {
         screen.line(&line);
@@ -112,36 +152,80 @@ fn greet(
     Ok(())
 }
 
-/// Shows the table until the platform fails.
-async fn show(
-    api: &mut Api,
-    running: &mut Running,
-    screen: &mut Screen,
-    fleet: &[Registered],
-) -> anyhow::Result<()> {
-    let mut resized = signal(SignalKind::window_change())?;
-    let mut ticks = tokio::time::interval(POLL_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let started = tokio::time::Instant::now();
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = resized.recv() => screen.resized(),
-        }
-        if let Some(platform) = &mut running.platform {
-            platform.check()?;
-        }
-        let states = running.agents.look_after()?;
-        // A request that fails once is no reason to end: the next look shows more.
-        match poll::rows(api, fleet, &states, now()).await {
-            Ok(rows) => {
-                let lines = lines(&rows, screen.width());
-                screen.table(&lines, table::complete(&rows) == rows.len());
-                if started.elapsed() >= PRINT_INTERVAL {
-                    screen.print_incomplete(&lines);
-                }
+/// What goes on once everything runs.
+#[derive(Debug)]
+struct Show {
+    scenes: Scenes,
+    story: Story,
+    places: BTreeMap<MachineId, Place>,
+    rules_made: bool,
+}
+
+impl Show {
+    /// Shows the table, makes troubles and tells the story, until the platform fails.
+    async fn run(
+        mut self,
+        api: &mut Api,
+        running: &mut Running,
+        screen: &mut Screen,
+        fleet: &[Registered],
+    ) -> anyhow::Result<()> {
+        let mut resized = signal(SignalKind::window_change())?;
+        let mut ticks = tokio::time::interval(POLL_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let started = tokio::time::Instant::now();
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                _ = resized.recv() => screen.resized(),
             }
-            Err(error) => tracing::debug!(error = format!("{error:#}"), "poll"),
+            if let Some(platform) = &mut running.platform {
+                platform.check()?;
+            }
+            let states = running.agents.look_after()?;
+            // A request that fails once is no reason to end: the next look shows more.
+            match poll::look(api, fleet, &states, &self.story, now()).await {
+                Ok(look) => {
+                    self.go_on(api, running, screen, fleet, &look).await;
+                    let lines = lines(&look.rows, screen.width());
+                    screen.table(&lines, table::complete(&look.rows) == look.rows.len());
+                    if started.elapsed() >= PRINT_INTERVAL {
+                        screen.print_incomplete(&lines);
+                    }
+                }
+                Err(error) => tracing::debug!(error = format!("{error:#}"), "poll"),
+            }
+        }
+    }
+
+    async fn go_on(
+        &mut self,
+        api: &mut Api,
+        running: &mut Running,
+        screen: &mut Screen,
+        fleet: &[Registered],
+        look: &Look,
+    ) {
+        if !self.rules_made {
+            match rules::make(api).await {
+                Ok(()) => self.rules_made = true,
+                Err(error) => tracing::debug!(error = format!("{error:#}"), "rules"),
+            }
+        }
+        let troubled = look.troubled(fleet);
+        for error in self.scenes.go_on(&troubled, fleet, &mut running.agents).await {
+            screen.tell(&format!("A trouble can't be made: {error:#}"));
+        }
+        for machine in look.seen.alarms.iter().map(|alarm| alarm.machine_id) {
+            let Some(place) = self.places.get_mut(&machine) else { continue };
+            if place.remedies.is_empty()
+                && let Ok(remedies) = poll::remedies(api, machine).await
+            {
+                place.remedies = remedies;
+            }
+        }
+        for line in self.story.go_on(&look.seen, &self.places, self.scenes.wait()) {
+            screen.tell(&line);
         }
     }
 }

@@ -48,6 +48,18 @@ impl Screen {
         self.write(&format!("{text}\n"));
     }
 
+    /// Writes a line for good where the table stands; the next table stands below it.
+    pub(super) fn tell(&mut self, text: &str) {
+        let over = match self.drawn {
+            0 => String::new(),
+            drawn => format!("\x1b[{drawn}A\r\x1b[J"),
+        };
+        self.drawn = 0;
+        let text =
+            if self.colours { format!("\x1b[1m» {text}\x1b[0m") } else { format!("» {text}") };
+        self.write(&format!("{over}{text}\n\n"));
+    }
+
     /// Shows the table: in place, or now and then where that isn't possible.
     pub(super) fn table(&mut self, lines: &[Vec<Span>], complete: bool) {
         if self.terminal {

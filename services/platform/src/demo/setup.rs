@@ -1,19 +1,16 @@
 //! Site, machines and identities: made at the first start, found again at later ones.
 
 use std::path::Path;
-use std::process::Stdio;
 
 use anyhow::{Context, ensure};
 use millwright_schemas::api::machines::{CreateMachine, Machine};
 use millwright_schemas::api::sites::CreateSite;
 use millwright_schemas::{MachineId, SiteId};
-use serde::Deserialize;
 
 use super::api::Api;
-use super::child;
+use super::calls::{self, AgentIdentity};
 use super::fleet::{self, DemoMachine, MACHINES};
 use super::folder::{AgentFolder, Folder};
-use super::limits::AGENT_CALL;
 use super::platform::Reachable;
 use super::screen::Screen;
 
@@ -93,8 +90,8 @@ pub(super) async fn enrol(
     let file = folder.configuration();
     std::fs::write(&file, machine.configuration())
         .with_context(|| format!("{} can't be written", file.display()))?;
-    let known = identity(program, folder).await?;
-    if known.as_ref().is_some_and(|known| known.fits(*id, reachable)) {
+    let known = calls::identity(program, folder).await?;
+    if known.as_ref().is_some_and(|known| fits(known, *id, reachable)) {
         return Ok(false);
     }
     let code = api.enrollment_code(*id).await?;
@@ -103,7 +100,7 @@ pub(super) async fn enrol(
     if known.is_some() {
         arguments.push("--force");
     }
-    let output = call(program, &arguments, folder)
+    let output = calls::call(program, &arguments, folder)
         .await
         .with_context(|| format!("{} can't enrol", machine.name))?;
     ensure!(
@@ -115,46 +112,8 @@ pub(super) async fn enrol(
     Ok(true)
 }
 
-/// Who an agent is, as it says itself.
-#[derive(Debug, Deserialize)]
-struct AgentIdentity {
-    id: MachineId,
-    server_url: String,
-    /// Host and port.
-    mqtt: String,
-}
-
-impl AgentIdentity {
-    fn fits(&self, id: MachineId, reachable: Reachable) -> bool {
-        self.id == id
-            && self.server_url == format!("http://{}", reachable.http)
-            && self.mqtt.ends_with(&format!(":{}", reachable.mqtt.port()))
-    }
-}
-
-#[derive(Debug, Deserialize)]
-struct AgentStatus {
-    machine: Option<AgentIdentity>,
-}
-
-async fn identity(program: &Path, folder: &AgentFolder) -> anyhow::Result<Option<AgentIdentity>> {
-    // It says by its exit code that it doesn't run, which is known.
-    let output = call(program, &["status", "--json"], folder).await?;
-    let status: AgentStatus = serde_json::from_slice(&output.stdout)
-        .with_context(|| format!("{} status: unexpected answer", program.display()))?;
-    Ok(status.machine)
-}
-
-async fn call(
-    program: &Path,
-    arguments: &[&str],
-    folder: &AgentFolder,
-) -> anyhow::Result<std::process::Output> {
-    let mut command = child::command(program);
-    command.args(arguments).arg("--data-dir").arg(folder.data());
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(AGENT_CALL, command.output()).await;
-    output
-        .with_context(|| format!("{} {} takes too long", program.display(), arguments[0]))?
-        .with_context(|| format!("{} can't be started", program.display()))
+fn fits(known: &AgentIdentity, id: MachineId, reachable: Reachable) -> bool {
+    known.id == id
+        && known.server_url == format!("http://{}", reachable.http)
+        && known.mqtt.ends_with(&format!(":{}", reachable.mqtt.port()))
 }

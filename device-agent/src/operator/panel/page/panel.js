@@ -3,6 +3,8 @@
 
 const POLL_MS = 1000;
 const POLL_HIDDEN_MS = 3000;
+// An agent that answers nothing in this time counts as gone.
+const PATIENCE_MS = 5000;
 // A card that has just come may have moved under a finger that meant another button.
 const SETTLE_MS = 800;
 
@@ -17,6 +19,7 @@ const text = (key) => texts[key] ?? key;
 const word = (group, name) => texts[`${group}.${name}`] ?? name;
 
 let startedAt = null;
+let connected = false;
 let logShown = null;
 
 function element(tag, attributes, ...children) {
@@ -44,7 +47,8 @@ function say(target, words) {
 // ---- The agent
 
 async function ask(path, body) {
-  const options = { cache: "no-store", credentials: "same-origin" };
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const options = { cache: "no-store", credentials: "same-origin", signal };
   if (body !== undefined) {
     options.method = "POST";
     options.headers = { "Content-Type": "application/json", "X-Panel-Token": token };
@@ -70,18 +74,26 @@ function announce(words, bad) {
 async function act(pressed, path, body) {
   const buttons = [pressed, ...(pressed.closest(".card")?.querySelectorAll("button") ?? [])];
   const rest = (yes) => buttons.forEach((button) => { button.disabled = yes; });
+  const focused = document.activeElement === pressed;
   rest(true);
   try {
     await ask(path, body);
     return true;
   } catch (error) {
-    const gone = error.status === 409;
-    announce(gone ? text("error.gone") : `${text("error.failed")}: ${error.message}`, true);
+    announce(failure(error), true);
     rest(false);
     return false;
   } finally {
-    refresh();
+    await refresh();
+    // Whoever works with the keyboard must not begin at the top of the page again.
+    if (focused) (pressed.isConnected && !pressed.disabled ? pressed : byId("content")).focus();
   }
+}
+
+/** What went wrong: the agent's word, or that it gives none. */
+function failure(error) {
+  if (error.status === undefined) return `${text("error.failed")}. ${text("offline")}`;
+  return error.status === 409 ? text("error.gone") : `${text("error.failed")}: ${error.message}`;
 }
 
 // ---- Questions and what is being done
@@ -221,6 +233,7 @@ function showState(state) {
   const connection = byId("connection");
   connection.className = `connection ${state.connection.state}`;
   say(connection, word("connection", state.connection.state));
+  connected = state.connection.state === "connected";
 
   const now = new Date(state.now);
   const questions = byId("questions");
@@ -263,6 +276,11 @@ async function refresh() {
 function online(yes) {
   show(byId("offline"), !yes);
   document.body.classList.toggle("stale", !yes);
+  if (yes) return;
+  connected = false;
+  const connection = byId("connection");
+  connection.className = "connection unknown";
+  say(connection, word("connection", "unknown"));
 }
 
 async function loop() {
@@ -283,8 +301,9 @@ byId("help").addEventListener("submit", async (event) => {
   if (await act(send, "/api/help", { message: message.value })) {
     message.value = "";
     sessionStorage.removeItem("message");
-    announce(text("help.sent"), false);
+    announce(connected ? text("help.sent") : text("help.queued"), false);
     send.disabled = false;
+    message.focus();
   }
 });
 

@@ -1,0 +1,116 @@
+/** The form of a rule: to and from what the API takes. Pure. */
+import type { Rule, RuleInput } from '../../api/types'
+
+export type Direction = 'above' | 'below'
+/** `''`: a number that isn't given. */
+export type Entered = number | string
+
+export interface RuleForm {
+  name: string
+  scope: 'machine' | 'model'
+  machine_id: string | null
+  model: string
+  organization_id: string | null
+  signal: string
+  direction: Direction
+  limit: Entered
+  clear_at: Entered
+  hold_s: Entered
+  clear_hold_s: Entered
+  severity: RuleInput['severity']
+  message: string
+  enabled: boolean
+}
+
+export const EMPTY: RuleForm = {
+  name: '',
+  scope: 'machine',
+  machine_id: null,
+  model: '',
+  organization_id: null,
+  signal: '',
+  direction: 'above',
+  limit: '',
+  clear_at: '',
+  hold_s: 10,
+  clear_hold_s: 10,
+  severity: 'major',
+  message: '',
+  enabled: true,
+}
+
+export function fromRule(rule: Rule): RuleForm {
+  const { condition } = rule
+  const isAbove = typeof condition.above === 'number'
+  return {
+    name: rule.name,
+    scope: rule.machine_id ? 'machine' : 'model',
+    machine_id: rule.machine_id ?? null,
+    model: rule.model ?? '',
+    organization_id: rule.organization_id,
+    signal: condition.signal,
+    direction: isAbove ? 'above' : 'below',
+    limit: (isAbove ? condition.above : condition.below) ?? '',
+    clear_at: condition.clear_at ?? '',
+    hold_s: condition.hold_s ?? 0,
+    clear_hold_s: condition.clear_hold_s ?? 0,
+    severity: rule.severity,
+    message: rule.message ?? '',
+    enabled: rule.enabled,
+  }
+}
+
+/** A number that was given. */
+export function given(entered: Entered): number | undefined {
+  if (typeof entered === 'number') return Number.isFinite(entered) ? entered : undefined
+  return entered.trim() === '' || !Number.isFinite(Number(entered)) ? undefined : Number(entered)
+}
+
+export function toInput(form: RuleForm): RuleInput {
+  return {
+    name: form.name.trim(),
+    machine_id: form.scope === 'machine' ? form.machine_id : undefined,
+    model: form.scope === 'model' ? form.model.trim() : undefined,
+    organization_id: form.organization_id ?? undefined,
+    condition: {
+      kind: 'threshold',
+      signal: form.signal.trim(),
+      [form.direction]: given(form.limit),
+      clear_at: given(form.clear_at),
+      hold_s: given(form.hold_s) ?? 0,
+      clear_hold_s: given(form.clear_hold_s) ?? 0,
+    },
+    severity: form.severity,
+    message: form.message.trim() || undefined,
+    enabled: form.enabled,
+  }
+}
+
+/** The same rule, on or off. */
+export function switched(rule: Rule, enabled: boolean): RuleInput {
+  return toInput({ ...fromRule(rule), enabled })
+}
+
+const FIELDS: Record<string, keyof RuleForm> = {
+  'condition.above': 'limit',
+  'condition.below': 'limit',
+  'condition.signal': 'signal',
+  'condition.clear_at': 'clear_at',
+  'condition.hold_s': 'hold_s',
+  'condition.clear_hold_s': 'clear_hold_s',
+}
+
+/** The platform's objections at the form's fields, and those that have none. */
+export function errorsOf(fields: Record<string, string>): {
+  errors: Partial<Record<keyof RuleForm, string>>
+  others: string[]
+} {
+  const errors: Partial<Record<keyof RuleForm, string>> = {}
+  const others: string[] = []
+  for (const [name, text] of Object.entries(fields)) {
+    const field = FIELDS[name] ?? (name in EMPTY ? (name as keyof RuleForm) : undefined)
+    if (field) errors[field] = text
+    else others.push(`${name}: ${text}`)
+  }
+  return { errors, others }
+}
