@@ -97,7 +97,10 @@ function scales(current: () => Model): uPlot.Scales {
             high = Math.max(high, value)
           }
         }
-        return low > high ? [0, 1] : uPlot.rangeNum(low, high, 0.1, false)
+        if (low > high) return [0, 1]
+        // A line that doesn't move stands in the middle.
+        if (low === high) return [low - (Math.abs(low) || 1) / 10, low + (Math.abs(low) || 1) / 10]
+        return uPlot.rangeNum(low, high, 0.1, false)
       },
     }
   })
