@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { texts } from '.'
+import { texts as german } from './de'
+import { texts as english } from './en'
 
 /** Dotted key → text. */
 function flat(tree: unknown, path = ''): Map<string, unknown> {
@@ -16,7 +17,8 @@ function places(text: string): string[] {
   return [...new Set(found)].sort()
 }
 
-const { en = {}, de = {} } = texts
+const en: Record<string, object> = english
+const de: Record<string, object> = german
 
 it('has the same pages in both languages', () => {
   expect(Object.keys(de).sort()).toEqual(Object.keys(en).sort())

@@ -170,6 +170,8 @@ function yAxes(model: Model): uPlot.Axis[] {
       gap: 3,
       space: 36,
       ...(axis === 'right' && { grid: { show: false } }),
-      values: (_, splits) => splits.map((value) => model.words.number(value)),
+      // As many decimals as the steps between the lines have, so that no two say the same.
+      values: (_, splits, __, ___, step) =>
+        splits.map((value) => model.words.number(value, Math.max(0, Math.ceil(-Math.log10(step))))),
     }))
 }
