@@ -14,7 +14,6 @@ import { useAlarmWords } from '../../components/alarms/words'
 import { useFormat } from '../../format/use'
 import { descriptionOf } from './guide'
 import type { TicketGuide } from './useGuide'
-import classes from './ticket.module.css'
 
 const COMMAND_CLASSES = ['read', 'configure', 'motion', 'software'] as const
 
@@ -47,7 +46,6 @@ export function WhatToDo({ ticket, guide, onCommand }: WhatToDoProps) {
       role="region"
       aria-label={t('todo.title')}
       title={t('todo.title')}
-      classNames={{ label: classes.heading }}
       data-testid="what-to-do"
       data-state={alarm ? 'active' : 'quiet'}
     >
