@@ -61,5 +61,7 @@ function Maintenance({ until }: { until: Machine['maintenance_until'] }) {
   const { t } = useTranslation('fleet')
   const format = useFormat()
   if (!until) return null
-  return <span title={format.dateTime(until)}>{t('until', { when: format.dateTime(until) })}</span>
+  const isToday = format.date(until) === format.date(Date.now())
+  const when = isToday ? format.timeOfDay(until) : format.date(until)
+  return <span title={format.dateTime(until)}>{t('until', { when })}</span>
 }
