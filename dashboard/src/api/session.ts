@@ -100,3 +100,8 @@ function end(): void {
   localStorage.removeItem(HINT)
   listeners.forEach((listener) => listener())
 }
+
+// Signed out in one tab is signed out in all of them.
+window.addEventListener('storage', ({ key, newValue }) => {
+  if (key === HINT && newValue === null && token) end()
+})
