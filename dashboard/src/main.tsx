@@ -1,5 +1,4 @@
-import '@mantine/core/styles.css'
-import '@mantine/notifications/styles.css'
+import './app/styles'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app/App'
@@ -9,12 +8,14 @@ import { startTexts } from './texts'
 // Dialogs keep what is behind them from scrolling with a style of their own (get-nonce reads this).
 Object.assign(globalThis, { __webpack_nonce__: styleNonce() })
 
-startTexts()
-const root = document.getElementById('root')
-if (root) {
+async function start(root: HTMLElement): Promise<void> {
+  await startTexts()
   createRoot(root).render(
     <StrictMode>
       <App />
     </StrictMode>,
   )
 }
+
+const root = document.getElementById('root')
+if (root) void start(root)

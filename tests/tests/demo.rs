@@ -97,6 +97,14 @@ async fn eight_machines_report_and_a_second_start_goes_on() {
     for words in ["/docs", "curl", "Ctrl-C"] {
         assert!(output.contains(words), "no word of {words:?}:\n{output}");
     }
+    let welcome: Vec<&str> = output.lines().skip_while(|line| !line.contains("Open ")).collect();
+    let end = welcome.iter().position(|line| line.starts_with("Ctrl-C")).expect("its end");
+    assert!(end < 40, "the welcome fits on a screen:\n{output}");
+    let panels = welcome[..end].iter().filter_map(|line| line.trim().split(' ').next());
+    let panels: Vec<&str> = panels.filter(|word| word.starts_with("http://")).collect();
+    assert_eq!(panels.len(), MACHINES, "a panel each:\n{output}");
+    let page = reqwest::get(panels[0]).await.expect("a panel's page").text().await.unwrap();
+    assert!(page.contains("panel-token"), "{page}");
     let machines_first = machines(&first).await.expect("eight machines");
     let certificates_first = certificates(&first, &machines_first).await;
     assert_eq!(certificates_first.len(), MACHINES);
@@ -166,6 +174,11 @@ async fn it_stops_by_itself_and_names_a_taken_port() {
     let output = demo.output();
     assert!(output.contains("8 of 8"), "eight machines were connected:\n{output}");
     assert_eq!(left_behind(folder.path()), Vec::<String>::new());
+
+    let arguments = ["--trouble-every-s", "19"];
+    let mut demo = start(folder.path(), "often.log", &arguments);
+    assert!(!demo.end(STOPPED).await.success(), "too often");
+    assert!(demo.output().contains("20..=86400"), "{}", demo.output());
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

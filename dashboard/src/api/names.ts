@@ -18,11 +18,13 @@ export function useMachineName(id: string, known?: string | null): string | unde
   return known ?? data
 }
 
-/** Names of people by id, as far as the person who is signed in may know them. */
-export function usePersonName(): (id: string | null | undefined) => string | undefined {
+/** Names of people by id, as far as the person who is signed in may know them; none while not wanted. */
+export function usePersonName(
+  wanted = true,
+): (id: string | null | undefined) => string | undefined {
   const may = useMay()
   const { data: me } = useMe()
-  const { items } = useColleagues(may('users.read'))
+  const { items } = useColleagues(wanted && may('users.read'))
   return (id) => {
     if (!id) return undefined
     if (me?.id === id) return me.name ?? me.email ?? undefined

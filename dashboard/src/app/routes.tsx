@@ -2,7 +2,6 @@
 import { createBrowserRouter } from 'react-router'
 import { ErrorPage } from './ErrorPage'
 import { NotFoundPage } from './NotFoundPage'
-import { SignedIn } from './SignedIn'
 
 export const router = createBrowserRouter([
   {
@@ -13,7 +12,7 @@ export const router = createBrowserRouter([
   },
   {
     path: '/',
-    element: <SignedIn />,
+    lazy: async () => ({ Component: (await import('./SignedIn')).SignedIn }),
     errorElement: <ErrorPage />,
     HydrateFallback: () => null,
     children: [

@@ -18,6 +18,7 @@ export function useTroubleText(): (error: unknown) => string {
 export function useNotify() {
   const { t } = useTranslation()
   const text = useTroubleText()
+  const closeButtonProps = { 'aria-label': t('action.close') }
   return {
     failed: (error: unknown) =>
       notifications.show({
@@ -25,7 +26,8 @@ export function useNotify() {
         title: t('action.failed'),
         message: text(error),
         autoClose: 10_000,
+        closeButtonProps,
       }),
-    done: (message: string) => notifications.show({ color: 'green', message }),
+    done: (message: string) => notifications.show({ color: 'green', message, closeButtonProps }),
   }
 }

@@ -1,36 +1,41 @@
 /**
  * All texts that people read, by language and page. A page's texts are in `en/<page>.json` and
- * `de/<page>.json`; TypeScript knows the English keys, a test compares the German ones.
+ * `de/<page>.json`; TypeScript knows the English keys, a test compares the German ones. Only the
+ * language that is spoken is loaded.
  */
 import i18next from 'i18next'
 import { initReactI18next } from 'react-i18next'
-import { firstLanguage } from '../format/language'
+import { type Language, firstLanguage, rememberLanguage } from '../format/language'
 
-const files = import.meta.glob<Record<string, unknown>>('./{en,de}/*.json', {
-  eager: true,
-  import: 'default',
-})
+/** Page → texts. */
+type Texts = Record<string, object>
 
-type Texts = Record<string, Record<string, Record<string, unknown>>>
-
-/** Language → page → texts. */
-export const texts: Texts = {}
-for (const [path, content] of Object.entries(files)) {
-  const [, language = '', page = ''] = /\.\/(\w+)\/([\w-]+)\.json/.exec(path) ?? []
-  texts[language] = { ...texts[language], [page]: content }
+const load: Record<Language, () => Promise<{ texts: Texts }>> = {
+  en: () => import('./en'),
+  de: () => import('./de'),
 }
 
-export function startTexts(): void {
+export async function startTexts(): Promise<void> {
   const language = firstLanguage()
   document.documentElement.lang = language
   i18next.on('languageChanged', (now) => (document.documentElement.lang = now))
-  void i18next.use(initReactI18next).init({
+  const { texts } = await load[language]()
+  await i18next.use(initReactI18next).init({
     lng: language,
-    fallbackLng: 'en',
     defaultNS: 'common',
-    resources: texts,
+    resources: { [language]: texts },
     // React escapes.
     interpolation: { escapeValue: false },
     initAsync: false,
   })
+}
+
+/** Speaks another language from now on, in later visits too. */
+export async function speak(language: Language): Promise<void> {
+  const { texts } = await load[language]()
+  for (const [page, words] of Object.entries(texts)) {
+    i18next.addResourceBundle(language, page, words)
+  }
+  rememberLanguage(language)
+  await i18next.changeLanguage(language)
 }

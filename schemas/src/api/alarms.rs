@@ -116,6 +116,16 @@ pub struct Alarm {
     pub ticket_id: Option<TicketId>,
     /// Counts its changes; the `ETag`.
     pub version: i64,
+    /// The machine's name now; left out when the caller may not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_name: Option<String>,
+    /// The number of the ticket that it is on; left out when there is none or the caller may not see
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket_number: Option<String>,
+    /// The name of the rule that raised it; left out when none did or the caller may not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule_name: Option<String>,
 }
 
 /// Which alarms are wanted; all conditions hold. Newest first.

@@ -132,6 +132,13 @@ pub struct Command {
     pub started_at: Option<Timestamp>,
     /// When it ended; by the machine's clock when the machine said so.
     pub ended_at: Option<Timestamp>,
+    /// The machine's name now; left out when the caller may not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_name: Option<String>,
+    /// The number of the ticket that it belongs to; left out when there is none or the caller may not see
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket_number: Option<String>,
 }
 
 /// Issues a command.

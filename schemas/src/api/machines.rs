@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::page::PageQuery;
 use crate::ids::{MachineId, OrganizationId, SiteId};
 use crate::time::Timestamp;
+use crate::wire::events::Severity;
 use crate::words::words;
 
 words! {
@@ -110,6 +111,22 @@ pub struct Machine {
     pub decommissioned_at: Option<Timestamp>,
     /// Its connection; not a part of what `version` counts.
     pub connection: MachineConnection,
+    /// Its alarms now; left out when the caller may not see alarms. Not a part of what `version`
+    /// counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarms: Option<MachineAlarms>,
+}
+
+/// How many alarms of a machine want attention: active, and neither suppressed nor shelved nor out
+/// of service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MachineAlarms {
+    /// All of them.
+    pub active: u32,
+    /// Those that nobody has acknowledged.
+    pub unacknowledged: u32,
+    /// The worst severity among them; null when there are none.
+    pub worst: Option<Severity>,
 }
 
 /// A machine's MQTT connection and clock.

@@ -147,6 +147,12 @@ pub struct Ticket {
     pub resolved_at: Option<Timestamp>,
     /// When it was closed or canceled.
     pub closed_at: Option<Timestamp>,
+    /// The machine's name now; left out when the caller may not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_name: Option<String>,
+    /// The name of who works on it; left out when nobody does or it isn't known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee_name: Option<String>,
 }
 
 /// Opens a ticket by hand.
@@ -223,8 +229,8 @@ pub struct TicketQuery {
     pub machine_id: Option<MachineId>,
     /// `open`: not resolved, closed or canceled; or one state.
     pub state: Option<TicketStateFilter>,
-    /// Of this person.
-    pub assignee_id: Option<UserId>,
+    /// Of the person with this id; `me`: of the person who asks.
+    pub assignee_id: Option<String>,
     /// Of this priority.
     pub priority: Option<Priority>,
     /// By its number, such as `T-1042`.

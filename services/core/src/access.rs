@@ -235,7 +235,7 @@ impl From<Actor> for ActorRef {
             Actor::Machine(id) => ("machine", Some(id.uuid())),
             Actor::Platform => ("platform", None),
         };
-        Self { kind: kind.to_owned(), id }
+        Self { kind: kind.to_owned(), id, name: None }
     }
 }
 

@@ -124,6 +124,8 @@ pub(crate) async fn insert(
         sent_at: None,
         started_at: None,
         ended_at: None,
+        machine_name: None,
+        ticket_number: None,
     };
     let stored = StoredCommand {
         command,

@@ -44,7 +44,7 @@ async fn the_administrator_gets_a_new_password_and_the_old_one_ends() {
     assert!(matches!(ended, Err(SignInError::SessionEnded)), "{ended:?}");
     log_in(&people, &store, ADMIN_EMAIL, Secret::new(new), None, now).await.unwrap();
     let page = PageRequest::parse("audit", &PageQuery::default()).unwrap();
-    let records = audit::list(&store, Scope::Platform, &page).await.unwrap();
+    let records = audit::list(&store, Scope::Platform, &Default::default(), &page).await.unwrap();
     let record = records.iter().find(|(_, record)| record.action == "user.updated").unwrap();
     assert_eq!(record.1.details["changed"], serde_json::json!(["password"]));
 }

@@ -12,6 +12,8 @@ pub const SEARCH_MAX: usize = 100;
 pub const CHILDREN_MAX: u64 = 1_000;
 /// Types that one request for events may name.
 pub const EVENT_TYPES_MAX: usize = 50;
+/// Longest id of what an audit record is about, in characters.
+pub const SUBJECT_ID_MAX: usize = 200;
 /// What the caller sent, as it stands in an error, in characters; what is beyond isn't shown.
 pub const SHOWN_MAX: usize = 64;
 /// How long after it was resolved a ticket may be reopened by an alarm, in seconds: up to 30 days.

@@ -3,8 +3,10 @@
 use millwright_core::access::Actor;
 use millwright_core::audit::{AuditRecord, RECORD_VERSION, Subject};
 use millwright_schemas::{EventId, OrganizationId, Timestamp};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LikeExpr};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -46,8 +48,7 @@ pub async fn append(tx: impl Into<Conn<'_>>, new: NewRecord) -> Result<(), Store
         details: new.details,
     };
     let canonical = record.canonical().map_err(|error| StoreError::corrupt("audit", error))?;
-    let actor = serde_json::to_string(&record.actor)
-        .map_err(|error| StoreError::corrupt("audit", error))?;
+    let actor = actor_text(&record.actor)?;
     let row = ActiveModel {
         id: Set(record.id.uuid()),
         organization_id: Set(record.organization.uuid()),
@@ -63,6 +64,46 @@ pub async fn append(tx: impl Into<Conn<'_>>, new: NewRecord) -> Result<(), Store
     Ok(())
 }
 
+/// Which records are wanted; all conditions hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Done by the person, API token or machine with this id.
+    pub actor: Option<Uuid>,
+    /// The action begins so.
+    pub action: Option<String>,
+    /// Done to what has this id.
+    pub subject: Option<String>,
+    /// From this time on.
+    pub from: Option<Timestamp>,
+    /// Before this time.
+    pub to: Option<Timestamp>,
+}
+
+impl Filter {
+    fn condition(&self) -> Result<Condition, StoreError> {
+        let actors = self.actor.map(|id| {
+            let kinds =
+                [Actor::User(id.into()), Actor::ApiToken(id.into()), Actor::Machine(id.into())];
+            kinds.iter().map(actor_text).collect::<Result<Vec<_>, _>>()
+        });
+        // An underscore stands for itself.
+        let action = self.action.as_ref().map(|start| start.replace('_', "\\_") + "%");
+        Ok(Condition::all()
+            .add_option(actors.transpose()?.map(|actors| Column::Actor.is_in(actors)))
+            .add_option(
+                action
+                    .map(|start| Expr::col(Column::Action).like(LikeExpr::new(start).escape('\\'))),
+            )
+            .add_option(self.subject.as_ref().map(|id| Column::SubjectId.eq(id.as_str())))
+            .add_option(self.from.map(|from| Column::At.gte(from.micros())))
+            .add_option(self.to.map(|to| Column::At.lt(to.micros()))))
+    }
+}
+
+fn actor_text(actor: &Actor) -> Result<String, StoreError> {
+    serde_json::to_string(actor).map_err(|error| StoreError::corrupt("audit", error))
+}
+
 /// Records, newest first, with the number of their row.
 ///
 /// # Errors
@@ -70,10 +111,12 @@ pub async fn append(tx: impl Into<Conn<'_>>, new: NewRecord) -> Result<(), Store
 pub async fn list(
     store: &Store,
     scope: Scope,
+    filter: &Filter,
     page: &PageRequest<i64>,
 ) -> Result<Vec<(i64, AuditRecord)>, StoreError> {
     let mut query = Entity::find()
         .filter(scope.covers(Column::OrganizationId))
+        .filter(filter.condition()?)
         .order_by_desc(Column::Seq)
         .limit(page.rows());
     if let Some(before) = page.after {
@@ -121,11 +164,12 @@ mod tests {
         tx.commit().await.unwrap();
 
         let page = PageRequest::parse("audit", &PageQuery::default()).unwrap();
-        let records = list(&store, Scope::Organization(organization), &page).await.unwrap();
+        let all = Filter::default();
+        let records = list(&store, Scope::Organization(organization), &all, &page).await.unwrap();
         assert_eq!(records.len(), 1);
         assert_eq!(records[0].1.action, "machine.created");
         let other = Scope::Organization(OrganizationId(Uuid::nil()));
-        assert!(list(&store, other, &page).await.unwrap().is_empty());
+        assert!(list(&store, other, &all, &page).await.unwrap().is_empty());
     }
 
     #[tokio::test]

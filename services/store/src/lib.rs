@@ -12,6 +12,7 @@ pub mod jobs;
 mod lock;
 pub mod machines;
 mod migrations;
+pub mod names;
 pub mod page;
 pub mod people;
 pub mod policies;

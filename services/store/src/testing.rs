@@ -1,7 +1,8 @@
 //! What this crate's tests share: a real database in a folder of its own.
 
 use millwright_schemas::{MachineId, OrganizationId, Timestamp};
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::sea_query::{SelectStatement, SqliteQueryBuilder};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, EntityTrait, Statement};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -66,4 +67,14 @@ pub(crate) async fn machine(store: &Store, organization: OrganizationId) -> Mach
     machine::Entity::insert(row).exec_without_returning(tx.conn()).await.unwrap();
     tx.commit().await.unwrap();
     MachineId(id)
+}
+
+/// How the database goes about a query: which indexes it uses.
+pub(crate) async fn plan(store: &Store, query: &SelectStatement) -> String {
+    let (sql, values) = query.build(SqliteQueryBuilder);
+    let explain = format!("EXPLAIN QUERY PLAN {sql}");
+    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, explain, values);
+    let rows = store.readers().query_all_raw(statement).await.unwrap();
+    let lines: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
+    lines.join("\n")
 }

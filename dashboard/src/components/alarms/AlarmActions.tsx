@@ -92,7 +92,7 @@ function More({ alarm, run, ask }: MoreProps) {
   const kept = keptBy(alarm)
   if (!alarm.active && !shelved && !alarm.out_of_service) return null
   return (
-    <Menu position="bottom-end">
+    <Menu position="bottom-end" withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <ActionIcon variant="subtle" aria-label={`${t('action.more')}: ${words(alarm)}`}>
           <IconDots size={18} />

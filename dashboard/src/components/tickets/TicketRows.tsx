@@ -21,7 +21,7 @@ export function TicketRows({ tickets, showMachine }: { tickets: Ticket[]; showMa
 
 function TicketRow({ ticket, showMachine }: { ticket: Ticket; showMachine: boolean }) {
   const { t } = useTranslation('tickets')
-  const personName = usePersonName()
+  const personName = usePersonName(!!ticket.assignee_id && !ticket.assignee_name)
   const assignee = ticket.assignee_name ?? personName(ticket.assignee_id)
   return (
     <li className={classes.row} data-state={ticket.state} data-machine={showMachine || undefined}>

@@ -30,9 +30,9 @@ export function NowPage() {
           </Alert>
         )}
         <Counts situation={now} />
-        {now.alarms && <OpenAlarms list={now.alarms} />}
-        {now.tickets && <OpenTickets list={now.tickets} />}
-        {now.commands && <WaitingCommands list={now.commands} />}
+        {!now.isAllWell && now.alarms && <OpenAlarms list={now.alarms} />}
+        {!now.isAllWell && now.tickets && <OpenTickets list={now.tickets} />}
+        {!now.isAllWell && now.commands && <WaitingCommands list={now.commands} />}
       </Stack>
     </>
   )

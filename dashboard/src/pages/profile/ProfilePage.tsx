@@ -11,7 +11,8 @@ import type { Me } from '../../api/types'
 import { Loaded } from '../../components/Loaded'
 import { PageHead } from '../../components/PageHead'
 import { NOTHING } from '../../format/format'
-import { isLanguage, LANGUAGES, rememberLanguage } from '../../format/language'
+import { isLanguage, LANGUAGES } from '../../format/language'
+import { speak } from '../../texts'
 import { PasswordForm } from './PasswordForm'
 
 export function ProfilePage() {
@@ -113,11 +114,6 @@ const LOOKS: MantineColorScheme[] = ['auto', 'light', 'dark']
 function Look() {
   const { t, i18n } = useTranslation()
   const { colorScheme, setColorScheme } = useMantineColorScheme()
-  const speak = (language: string | null) => {
-    if (!isLanguage(language)) return
-    rememberLanguage(language)
-    void i18n.changeLanguage(language)
-  }
   return (
     <Group grow={false}>
       <SimpleGrid cols={{ base: 1, xs: 2 }} w="100%">
@@ -125,7 +121,7 @@ function Look() {
           label={t('language.title')}
           allowDeselect={false}
           value={i18n.language}
-          onChange={speak}
+          onChange={(language) => isLanguage(language) && void speak(language)}
           data={LANGUAGES.map((value) => ({ value, label: t(`language.${value}`) }))}
         />
         <Select

@@ -5,13 +5,16 @@ import type { Evidence } from '../../api/types'
 import { useFormat } from '../../format/use'
 import classes from './ticket.module.css'
 
+const VERSIONS = ['agent', 'model', 'rule_version'] as const
+
 /** What else was so when the alarm was raised: other alarms, events, versions. */
 export function EvidenceContext({ evidence }: { evidence: Evidence }) {
   const { t } = useTranslation('tickets')
   const format = useFormat()
   const alarms = evidence.active_alarms.map(record).filter(({ id }) => id !== evidence.alarm_id)
   const events = evidence.events.map(record)
-  const versions = Object.entries(evidence.versions).filter(([, value]) => value !== null)
+  const told: Record<string, unknown> = evidence.versions
+  const versions = VERSIONS.filter((name) => told[name] !== undefined && told[name] !== null)
   return (
     <Stack gap="xs">
       {alarms.length > 0 && (
@@ -35,7 +38,7 @@ export function EvidenceContext({ evidence }: { evidence: Evidence }) {
       )}
       <Text size="sm" c="dimmed">
         {t('evidence.taken', { when: format.dateTime(evidence.taken_at) })}
-        {versions.map(([name, value]) => ` · ${name.replaceAll('_', ' ')} ${String(value)}`)}
+        {versions.map((name) => ` · ${t(`evidence.version.${name}`)} ${String(told[name])}`)}
       </Text>
     </Stack>
   )

@@ -45,7 +45,7 @@ function Assignee({ ticket }: { ticket: Ticket }) {
   const may = useMay()
   const notify = useNotify()
   const { data: me } = useMe()
-  const personName = usePersonName()
+  const personName = usePersonName(!!ticket.assignee_id && !ticket.assignee_name)
   const { mutate, isPending } = useUpdateTicket()
   const name = ticket.assignee_name ?? personName(ticket.assignee_id) ?? t('somebody')
   const canTake =

@@ -15,6 +15,8 @@ import { useFormat } from '../../format/use'
 import { descriptionOf } from './guide'
 import type { TicketGuide } from './useGuide'
 
+const COMMAND_CLASSES = ['read', 'configure', 'motion', 'software'] as const
+
 interface WhatToDoProps {
   ticket: Ticket
   guide: TicketGuide
@@ -118,8 +120,7 @@ function CommandButton({ ticket, remedy, again, onCommand }: CommandButtonProps)
   const { t } = useTranslation('tickets')
   const { data: machine } = useMachine(ticket.machine_id)
   const may = useMay()
-  const classes = ['read', 'configure', 'motion', 'software'] as const
-  const wanted = remedy ? [remedy.class] : classes
+  const wanted = remedy ? [remedy.class] : COMMAND_CLASSES
   const allowed = wanted.some((one) => may(`commands.issue.${one}`))
   return (
     <>

@@ -37,11 +37,11 @@ export function chartSeries(series: Series, unit: string | null | undefined): Ch
   return { kind, signal, unit, points }
 }
 
-/** Numbers first, of these what moves, of these what belongs to the part that the alarm names. */
+/** Numbers first, of these what goes up and down, of these what belongs to the part that the alarm names. */
 export function ordered(evidence: Evidence, source: string | undefined): Series[] {
   const rank = (series: Series) =>
     (kindOf(series) === 'number' ? 0 : 4) +
-    (moves(series) ? 0 : 2) +
+    (moves(series) && !counts(series) ? 0 : 2) +
     (source && series.signal.startsWith(source) ? 0 : 1)
   return evidence.series
     .map((series) => ({ series, rank: rank(series) }))
@@ -57,6 +57,15 @@ export function firstShown(series: readonly Series[]): string[] {
 function moves(series: Series): boolean {
   const points = pointsOf(series)
   return points.some(([, value]) => value !== points[0]?.[1])
+}
+
+/** Whole numbers that never fall, such as a count of parts: they say little about a fault. */
+function counts(series: Series): boolean {
+  const values = pointsOf(series).map(([, value]) => value)
+  return values.every((value, index) => {
+    const before = values[index - 1]
+    return Number.isInteger(value) && (typeof before !== 'number' || Number(value) >= before)
+  })
 }
 
 /** The time that the samples cover, within what the evidence is about. */

@@ -76,20 +76,35 @@ describe('evidence', () => {
     series: [
       series('program', 'O1', 'O2'),
       series('constant', 5, 5),
-      series('load', null, 10, 20),
-      series('axis.x.vibration', 1, 2),
+      series('load', null, 20, 10),
+      series('parts_made', 1, 2, 2),
+      series('axis.x.vibration', 1, 2.5),
       series('door.open', false, true),
     ],
   } as unknown as Evidence
 
-  it('puts numbers that move first, of these what the alarm is about', () => {
+  it('puts numbers that go up and down first, of these what the alarm is about', () => {
     const signals = ordered(evidence, 'axis.x').map(({ signal }) => signal)
-    expect(signals).toEqual(['axis.x.vibration', 'load', 'constant', 'program', 'door.open'])
+    expect(signals).toEqual([
+      'axis.x.vibration',
+      'load',
+      'constant',
+      'parts_made',
+      'program',
+      'door.open',
+    ])
     expect(firstShown(ordered(evidence, 'axis.x'))).toEqual(['axis.x.vibration', 'load'])
   })
 
   it('knows the kind of a signal by its values', () => {
-    expect(evidence.series.map(kindOf)).toEqual(['text', 'number', 'number', 'number', 'boolean'])
+    expect(evidence.series.map(kindOf)).toEqual([
+      'text',
+      'number',
+      'number',
+      'number',
+      'number',
+      'boolean',
+    ])
   })
 
   it('gives points as a chart wants them', () => {
@@ -102,8 +117,8 @@ describe('evidence', () => {
       resolution: 0,
       points: [
         [0, null, null, null],
-        [1000, 10, 10, 10],
-        [2000, 20, 20, 20],
+        [1000, 20, 20, 20],
+        [2000, 10, 10, 10],
       ],
     })
   })

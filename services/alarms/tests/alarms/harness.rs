@@ -73,6 +73,7 @@ impl Plant {
             commissioned_at: None,
             decommissioned_at: None,
             connection: Default::default(),
+            alarms: None,
         };
         let tx = self.store.begin().await.unwrap();
         machines::fleet::insert(&tx, &machine).await.unwrap();

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, get, post, web};
 use millwright_alarms::{AlarmError, manage};
+use millwright_core::access::Caller;
 use millwright_schemas::AlarmId;
 use millwright_schemas::api::alarms::{Alarm, AlarmQuery, AlarmReason, ShelveAlarm};
 use millwright_schemas::api::page::Page;
@@ -10,6 +11,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::error::ApiError;
 use crate::etag::etag;
 use crate::extract::Authenticated;
+use crate::names;
 use crate::state::AppState;
 
 /// Registers the handlers.
@@ -25,7 +27,8 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(clear_alarm);
 }
 
-fn answer(alarm: &Alarm) -> HttpResponse {
+async fn answer(state: &AppState, caller: &Caller, alarm: Alarm) -> HttpResponse {
+    let alarm = names::one(&state.store, caller, alarm).await;
     HttpResponse::Ok().insert_header(etag(alarm.version)).json(alarm)
 }
 
@@ -41,7 +44,9 @@ async fn list_alarms(
     Authenticated(caller): Authenticated,
     wanted: web::Query<AlarmQuery>,
 ) -> Result<web::Json<Page<Alarm>>, ApiError> {
-    Ok(web::Json(manage::list(&state.store, &caller, &wanted).await?))
+    let mut page = manage::list(&state.store, &caller, &wanted).await?;
+    names::all(&state.store, &caller, &mut page.items).await;
+    Ok(web::Json(page))
 }
 
 /// One alarm.
@@ -56,7 +61,8 @@ async fn get_alarm(
     Authenticated(caller): Authenticated,
     id: web::Path<AlarmId>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&manage::get(&state.store, &caller, *id).await?))
+    let alarm = manage::get(&state.store, &caller, *id).await?;
+    Ok(answer(&state, &caller, alarm).await)
 }
 
 /// Tells that somebody has seen an alarm. Doing it again changes nothing.
@@ -71,7 +77,8 @@ async fn acknowledge_alarm(
     Authenticated(caller): Authenticated,
     id: web::Path<AlarmId>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&manage::acknowledge(&state.store, &caller, *id, state.now()).await?))
+    let alarm = manage::acknowledge(&state.store, &caller, *id, state.now()).await?;
+    Ok(answer(&state, &caller, alarm).await)
 }
 
 /// Puts an active alarm aside for a while; it opens no ticket meanwhile. It holds for the alarms
@@ -92,7 +99,8 @@ async fn shelve_alarm(
     body: web::Json<ShelveAlarm>,
 ) -> Result<HttpResponse, ApiError> {
     let input = body.into_inner();
-    Ok(answer(&manage::shelve(&state.store, &caller, *id, input, state.now()).await?))
+    let alarm = manage::shelve(&state.store, &caller, *id, input, state.now()).await?;
+    Ok(answer(&state, &caller, alarm).await)
 }
 
 /// Takes a shelved alarm back.
@@ -107,7 +115,8 @@ async fn unshelve_alarm(
     Authenticated(caller): Authenticated,
     id: web::Path<AlarmId>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&manage::unshelve(&state.store, &caller, *id, state.now()).await?))
+    let alarm = manage::unshelve(&state.store, &caller, *id, state.now()).await?;
+    Ok(answer(&state, &caller, alarm).await)
 }
 
 /// Takes an active alarm out of service: it isn't told until somebody returns it. It holds for the
@@ -128,7 +137,8 @@ async fn take_alarm_out_of_service(
     body: web::Json<AlarmReason>,
 ) -> Result<HttpResponse, ApiError> {
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
-    Ok(answer(&manage::take_out_of_service(store, &caller, *id, input, now).await?))
+    let alarm = manage::take_out_of_service(store, &caller, *id, input, now).await?;
+    Ok(answer(&state, &caller, alarm).await)
 }
 
 /// Returns an alarm to service.
@@ -143,7 +153,8 @@ async fn return_alarm_to_service(
     Authenticated(caller): Authenticated,
     id: web::Path<AlarmId>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&manage::return_to_service(&state.store, &caller, *id, state.now()).await?))
+    let alarm = manage::return_to_service(&state.store, &caller, *id, state.now()).await?;
+    Ok(answer(&state, &caller, alarm).await)
 }
 
 /// Clears an active alarm by hand. If what raised it is still so, the next raise is a new alarm.
@@ -163,7 +174,8 @@ async fn clear_alarm(
     body: web::Json<AlarmReason>,
 ) -> Result<HttpResponse, ApiError> {
     let input = body.into_inner();
-    Ok(answer(&manage::clear(&state.store, &caller, *id, input, state.now()).await?))
+    let alarm = manage::clear(&state.store, &caller, *id, input, state.now()).await?;
+    Ok(answer(&state, &caller, alarm).await)
 }
 
 impl From<AlarmError> for ApiError {

@@ -1,6 +1,7 @@
 //! Commands to machines.
 
 use actix_web::{HttpResponse, get, post, web};
+use millwright_core::access::Caller;
 use millwright_dispatch::{self as dispatch, DispatchError};
 use millwright_schemas::api::commands::{
     Catalogue, Command, CommandQuery, DecideCommand, IssueCommand,
@@ -12,6 +13,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::error::ApiError;
 use crate::etag::etag;
 use crate::extract::Authenticated;
+use crate::names;
 use crate::openapi::BASE_PATH;
 use crate::state::AppState;
 
@@ -25,6 +27,11 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(get_command)
         .service(cancel_command)
         .service(decide_command);
+}
+
+async fn answer(state: &AppState, caller: &Caller, command: Command) -> HttpResponse {
+    let command = names::one(&state.store, caller, command).await;
+    HttpResponse::Ok().insert_header(etag(command.version)).json(command)
 }
 
 /// Issues a command to a machine. It goes out as soon as the machine can be reached and its
@@ -49,6 +56,7 @@ async fn issue_command(
 ) -> Result<HttpResponse, ApiError> {
     let (store, now) = (&state.store, state.now());
     let issued = dispatch::issue(store, &caller, *id, body.into_inner(), now).await?;
+    let issued = names::one(store, &caller, issued).await;
     Ok(HttpResponse::Accepted()
         .insert_header(("Location", format!("{BASE_PATH}/commands/{}", issued.id)))
         .insert_header(etag(issued.version))
@@ -69,7 +77,9 @@ async fn list_machine_commands(
     wanted: web::Query<CommandQuery>,
 ) -> Result<web::Json<Page<Command>>, ApiError> {
     let wanted = wanted.into_inner();
-    Ok(web::Json(dispatch::list_of_machine(&state.store, &caller, *id, wanted).await?))
+    let mut page = dispatch::list_of_machine(&state.store, &caller, *id, wanted).await?;
+    names::all(&state.store, &caller, &mut page.items).await;
+    Ok(web::Json(page))
 }
 
 /// What a machine can be told to do, as its agent has told.
@@ -99,7 +109,9 @@ async fn list_commands(
     Authenticated(caller): Authenticated,
     wanted: web::Query<CommandQuery>,
 ) -> Result<web::Json<Page<Command>>, ApiError> {
-    Ok(web::Json(dispatch::list(&state.store, &caller, &wanted).await?))
+    let mut page = dispatch::list(&state.store, &caller, &wanted).await?;
+    names::all(&state.store, &caller, &mut page.items).await;
+    Ok(web::Json(page))
 }
 
 /// One command.
@@ -115,7 +127,7 @@ async fn get_command(
     id: web::Path<CommandId>,
 ) -> Result<HttpResponse, ApiError> {
     let found = dispatch::get(&state.store, &caller, *id).await?;
-    Ok(HttpResponse::Ok().insert_header(etag(found.version)).json(found))
+    Ok(answer(&state, &caller, found).await)
 }
 
 /// Cancels a command: at once when it was never handed over; else the machine is asked to, until
@@ -136,7 +148,7 @@ async fn cancel_command(
 ) -> Result<HttpResponse, ApiError> {
     let (store, now) = (&state.store, state.now());
     let canceled = dispatch::cancel(store, &state.commands, &caller, *id, now).await?;
-    Ok(HttpResponse::Ok().insert_header(etag(canceled.version)).json(canceled))
+    Ok(answer(&state, &caller, canceled).await)
 }
 
 /// Approves a command that waits for it, or refuses to. Another person than the one who issued it
@@ -159,7 +171,7 @@ async fn decide_command(
 ) -> Result<HttpResponse, ApiError> {
     let (store, input, now) = (&state.store, body.into_inner(), state.now());
     let decided = dispatch::decide(store, &state.commands, &caller, *id, input, now).await?;
-    Ok(HttpResponse::Ok().insert_header(etag(decided.version)).json(decided))
+    Ok(answer(&state, &caller, decided).await)
 }
 
 impl From<DispatchError> for ApiError {

@@ -2,14 +2,14 @@
 
 use actix_web::{get, web};
 use millwright_registry::readings::{self, EventPage};
-use millwright_schemas::api::audit::{ActorRef, SubjectRef};
+use millwright_schemas::api::audit::SubjectRef;
 use millwright_schemas::api::events::{DomainEvent, DomainEventQuery, DomainEvents};
 use millwright_store::events::DomainEvent as Stored;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::audit::actor;
 use crate::error::ApiError;
 use crate::extract::Authenticated;
+use crate::names;
 use crate::state::AppState;
 
 /// Registers the handlers.
@@ -32,19 +32,19 @@ async fn list_events(
     let found = readings::domain_events(&state.store, &caller, &query).await?;
     let EventPage { events, next_after, more } = found;
     let next_cursor = more.then(|| next_after.to_string());
-    let items = events.into_iter().map(view).collect();
+    let mut items: Vec<_> = events.into_iter().map(view).collect();
+    names::all(&state.store, &caller, &mut items).await;
     Ok(web::Json(DomainEvents { items, next_after, next_cursor }))
 }
 
 pub(crate) fn view(event: Stored) -> DomainEvent {
-    let (kind, id) = actor(event.actor);
     DomainEvent {
         position: event.position,
         id: event.id,
         event_type: event.event_type,
         subject: SubjectRef { kind: event.subject.kind, id: event.subject.id },
         version: event.version,
-        actor: ActorRef { kind: kind.to_owned(), id },
+        actor: event.actor.into(),
         origin: event.origin,
         data: event.data,
         occurred_at: event.occurred_at,

@@ -1,6 +1,7 @@
 //! Machines.
 
 use actix_web::{HttpResponse, get, patch, post, web};
+use millwright_core::access::Caller;
 use millwright_registry::machines;
 use millwright_schemas::MachineId;
 use millwright_schemas::api::machines::{CreateMachine, Machine, MachineQuery, UpdateMachine};
@@ -23,6 +24,21 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(decommission_machine);
 }
 
+async fn answer(state: &AppState, caller: &Caller, machine: Machine) -> HttpResponse {
+    let machine = with_alarms(state, caller, machine).await;
+    HttpResponse::Ok().insert_header(etag(machine.version)).json(machine)
+}
+
+/// What the answer tells has happened already: without the database the alarms are left out.
+async fn with_alarms(state: &AppState, caller: &Caller, mut machine: Machine) -> Machine {
+    let one = std::slice::from_mut(&mut machine);
+    if let Err(error) = machines::count_alarms(&state.store, caller, one, state.now()).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "a machine is told without its alarms");
+    }
+    machine
+}
+
 /// Machines of the caller's organization and all below it, oldest first.
 #[utoipa::path(
     tag = "machines",
@@ -36,7 +52,10 @@ async fn list_machines(
     wanted: web::Query<MachineQuery>,
 ) -> Result<web::Json<Page<Machine>>, ApiError> {
     let page = wanted.page();
-    Ok(web::Json(machines::list(&state.store, &caller, wanted.into_inner(), &page).await?))
+    let wanted = wanted.into_inner();
+    let mut page = machines::list(&state.store, &caller, wanted, &page).await?;
+    machines::count_alarms(&state.store, &caller, &mut page.items, state.now()).await?;
+    Ok(web::Json(page))
 }
 
 /// Registers a machine.
@@ -54,6 +73,7 @@ async fn create_machine(
     body: web::Json<CreateMachine>,
 ) -> Result<HttpResponse, ApiError> {
     let created = machines::create(&state.store, &caller, body.into_inner(), state.now()).await?;
+    let created = with_alarms(&state, &caller, created).await;
     Ok(HttpResponse::Created()
         .insert_header(("Location", format!("{BASE_PATH}/machines/{}", created.id)))
         .insert_header(etag(created.version))
@@ -73,7 +93,7 @@ async fn get_machine(
     id: web::Path<MachineId>,
 ) -> Result<HttpResponse, ApiError> {
     let found = machines::get(&state.store, &caller, *id).await?;
-    Ok(HttpResponse::Ok().insert_header(etag(found.version)).json(found))
+    Ok(answer(&state, &caller, found).await)
 }
 
 /// Changes a machine.
@@ -95,7 +115,7 @@ async fn update_machine(
 ) -> Result<HttpResponse, ApiError> {
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
     let changed = machines::update(store, &caller, *id, version, input, now).await?;
-    Ok(HttpResponse::Ok().insert_header(etag(changed.version)).json(changed))
+    Ok(answer(&state, &caller, changed).await)
 }
 
 /// Takes a machine out of use, for good: its credentials end at once.
@@ -111,5 +131,5 @@ async fn decommission_machine(
     id: web::Path<MachineId>,
 ) -> Result<HttpResponse, ApiError> {
     let changed = machines::decommission(&state.store, &caller, *id, state.now()).await?;
-    Ok(HttpResponse::Ok().insert_header(etag(changed.version)).json(changed))
+    Ok(answer(&state, &caller, changed).await)
 }

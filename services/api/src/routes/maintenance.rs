@@ -8,6 +8,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
 use crate::extract::Authenticated;
+use crate::names;
 use crate::state::AppState;
 
 /// Registers the handlers.
@@ -27,7 +28,8 @@ async fn get_maintenance(
     Authenticated(caller): Authenticated,
     id: web::Path<MachineId>,
 ) -> Result<web::Json<Maintenance>, ApiError> {
-    Ok(web::Json(maintenance::get(&state.store, &caller, *id, state.now()).await?))
+    let found = maintenance::get(&state.store, &caller, *id, state.now()).await?;
+    Ok(web::Json(names::one(&state.store, &caller, found).await))
 }
 
 /// Switches maintenance mode on, or gives it another end and reason: the machine's alarms are kept
@@ -48,7 +50,8 @@ async fn start_maintenance(
     body: web::Json<StartMaintenance>,
 ) -> Result<web::Json<Maintenance>, ApiError> {
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
-    Ok(web::Json(maintenance::start(store, &caller, *id, input, now).await?))
+    let started = maintenance::start(store, &caller, *id, input, now).await?;
+    Ok(web::Json(names::one(store, &caller, started).await))
 }
 
 /// Switches maintenance mode off. Alarms that are still active open their tickets now.

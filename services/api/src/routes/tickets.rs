@@ -1,6 +1,7 @@
 //! Tickets.
 
 use actix_web::{HttpResponse, get, patch, post, web};
+use millwright_core::access::Caller;
 use millwright_schemas::TicketId;
 use millwright_schemas::api::page::{Page, PageQuery};
 use millwright_schemas::api::tickets::{
@@ -13,6 +14,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::error::ApiError;
 use crate::etag::{IfMatch, etag};
 use crate::extract::Authenticated;
+use crate::names;
 use crate::openapi::BASE_PATH;
 use crate::state::AppState;
 
@@ -29,7 +31,8 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(get_evidence);
 }
 
-fn answer(ticket: &Ticket) -> HttpResponse {
+async fn answer(state: &AppState, caller: &Caller, ticket: Ticket) -> HttpResponse {
+    let ticket = names::one(&state.store, caller, ticket).await;
     HttpResponse::Ok().insert_header(etag(ticket.version)).json(ticket)
 }
 
@@ -45,7 +48,9 @@ async fn list_tickets(
     Authenticated(caller): Authenticated,
     wanted: web::Query<TicketQuery>,
 ) -> Result<web::Json<Page<Ticket>>, ApiError> {
-    Ok(web::Json(desk::list(&state.store, &caller, &wanted).await?))
+    let mut page = desk::list(&state.store, &caller, &wanted).await?;
+    names::all(&state.store, &caller, &mut page.items).await;
+    Ok(web::Json(page))
 }
 
 /// Opens a ticket by hand.
@@ -60,6 +65,7 @@ async fn create_ticket(
     body: web::Json<CreateTicket>,
 ) -> Result<HttpResponse, ApiError> {
     let created = desk::create(&state.store, &caller, body.into_inner(), state.now()).await?;
+    let created = names::one(&state.store, &caller, created).await;
     Ok(HttpResponse::Created()
         .insert_header(("Location", format!("{BASE_PATH}/tickets/{}", created.id)))
         .insert_header(etag(created.version))
@@ -78,7 +84,8 @@ async fn get_ticket(
     Authenticated(caller): Authenticated,
     id: web::Path<TicketId>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&desk::get(&state.store, &caller, *id).await?))
+    let ticket = desk::get(&state.store, &caller, *id).await?;
+    Ok(answer(&state, &caller, ticket).await)
 }
 
 /// Changes a ticket: its words, priority, who works on it.
@@ -96,7 +103,8 @@ async fn update_ticket(
     body: web::Json<UpdateTicket>,
 ) -> Result<HttpResponse, ApiError> {
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
-    Ok(answer(&desk::update(store, &caller, *id, version, input, now).await?))
+    let ticket = desk::update(store, &caller, *id, version, input, now).await?;
+    Ok(answer(&state, &caller, ticket).await)
 }
 
 /// Moves a ticket to another state.
@@ -117,7 +125,8 @@ async fn move_ticket(
     body: web::Json<MoveTicket>,
 ) -> Result<HttpResponse, ApiError> {
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
-    Ok(answer(&desk::move_to(store, &caller, *id, version, input, now).await?))
+    let ticket = desk::move_to(store, &caller, *id, version, input, now).await?;
+    Ok(answer(&state, &caller, ticket).await)
 }
 
 /// Comments on a ticket and notes of what happened to it, oldest first.
@@ -133,7 +142,9 @@ async fn list_comments(
     id: web::Path<TicketId>,
     page: web::Query<PageQuery>,
 ) -> Result<web::Json<Page<TicketComment>>, ApiError> {
-    Ok(web::Json(desk::comments(&state.store, &caller, *id, &page).await?))
+    let mut page = desk::comments(&state.store, &caller, *id, &page).await?;
+    names::all(&state.store, &caller, &mut page.items).await;
+    Ok(web::Json(page))
 }
 
 /// Writes a comment on a ticket.
@@ -150,7 +161,8 @@ async fn write_comment(
     body: web::Json<WriteComment>,
 ) -> Result<HttpResponse, ApiError> {
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
-    Ok(HttpResponse::Created().json(desk::comment(store, &caller, *id, input, now).await?))
+    let written = desk::comment(store, &caller, *id, input, now).await?;
+    Ok(HttpResponse::Created().json(names::one(store, &caller, written).await))
 }
 
 /// What was known when alarms opened or reopened a ticket: samples around, active alarms, events,

@@ -9,6 +9,7 @@ use super::places::Place;
 use super::right::Right;
 use super::sse::{self, Gone, Out};
 use crate::limits::{STREAM_BATCH, STREAM_CHECK};
+use crate::names;
 use crate::routes::events::view;
 use crate::state::AppState;
 
@@ -73,8 +74,9 @@ impl Follower {
                 Gone
             })?;
             let all = (found.len() as u64) < STREAM_BATCH;
+            let mut found: Vec<_> = found.into_iter().map(view).collect();
+            names::all(&self.store, self.right.caller(), &mut found).await;
             for event in found {
-                let event = view(event);
                 self.position = event.position;
                 self.out.event(Some(event.position), &event.event_type, &event).await?;
             }

@@ -15,7 +15,7 @@ pub struct Right {
     state: web::Data<AppState>,
     token: String,
     needs: Permission,
-    scope: Scope,
+    caller: Caller,
 }
 
 impl Right {
@@ -30,13 +30,19 @@ impl Right {
         needs: Permission,
     ) -> Result<Self, ApiError> {
         let (state, token) = (state.clone(), bearer(request)?.to_owned());
-        Ok(Self { state, token, needs, scope: Scope::Organization(caller.organization) })
+        Ok(Self { state, token, needs, caller: caller.clone() })
     }
 
     /// What may be read.
     #[must_use]
     pub const fn scope(&self) -> Scope {
-        self.scope
+        Scope::Organization(self.caller.organization)
+    }
+
+    /// Who reads, as of the last check.
+    #[must_use]
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// Whether the token still holds, with the permission. A database that doesn't answer now
@@ -45,7 +51,7 @@ impl Right {
         let (state, now) = (&self.state, self.state.now());
         let identity = callers::authenticate(&state.people, &state.store, &self.token, now).await;
         let Ok(identity) = identity else { return false };
-        self.scope = Scope::Organization(identity.caller.organization);
-        identity.caller.require(self.needs).is_ok()
+        self.caller = identity.caller;
+        self.caller.require(self.needs).is_ok()
     }
 }

@@ -142,6 +142,8 @@ async fn a_command_is_issued_and_read() {
     assert_eq!((&issued["state"], &issued["class"]), (&json!("queued"), &json!("motion")));
     assert_eq!((&issued["deadline_s"], &issued["ord"]), (&json!(30), &json!(1)));
     assert_eq!(issued["issued_by"]["kind"], "user");
+    assert_eq!(issued["issued_by"]["name"], "Administrator");
+    assert_eq!(issued["machine_name"], "Mill");
     let found = api.call(admin, "GET", &path, None).await;
     assert_eq!(found.json(200), issued);
     assert_eq!(found.header("etag"), "\"1\"");

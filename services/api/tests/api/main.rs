@@ -20,6 +20,7 @@ mod idempotency;
 mod logs;
 mod machines;
 mod matrix;
+mod names;
 mod plant;
 mod policies;
 mod problems;

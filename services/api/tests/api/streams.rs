@@ -80,6 +80,8 @@ async fn domain_events_come_as_they_happen_and_can_be_resumed() {
     assert_eq!(first.name, "machine.fault_raised");
     assert_eq!(first.data["data"]["code"], "E-1");
     assert_eq!(first.data["position"].to_string(), first.id);
+    assert_eq!(first.data["actor"]["kind"], "machine");
+    assert!(first.data["actor"]["name"].is_string(), "{}", first.data);
     assert_eq!(stream.expect().await.data["data"]["code"], "E-2");
     drop(stream);
 

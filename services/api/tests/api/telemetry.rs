@@ -183,7 +183,7 @@ async fn charts_have_no_more_points_than_asked_for() {
     let unknown = plant.get(&format!("telemetry?signal=x&{range}")).await;
     assert_eq!(
         unknown["series"][0],
-        json!({"signal": "x", "kind": null, "resolution": 0.0,
+        json!({"signal": "x", "unit": null, "kind": null, "resolution": 0.0,
         "truncated": false, "points": []})
     );
     // A time zone whose plus wasn't escaped.

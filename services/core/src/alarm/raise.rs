@@ -62,6 +62,9 @@ pub fn open(last: Option<&Alarm>, raise: &Raise, silence: Silence, id: AlarmId) 
         received_at: now,
         ticket_id: None,
         version: 1,
+        machine_name: None,
+        ticket_number: None,
+        rule_name: None,
     };
     let tickets = is_annunciated(&alarm, now);
     Some(Step { alarm, told: Some(Told { action: "alarm.raised", audited: true }), tickets })

@@ -26,7 +26,7 @@ fn record(state: TicketState) -> TicketRecord {
         resolution: None,
         priority: Priority::P2,
         assignee_id: None,
-        opened_by: ActorRef { kind: "platform".to_owned(), id: None },
+        opened_by: ActorRef { kind: "platform".to_owned(), id: None, name: None },
         reopened: 0,
         active_alarms: 0,
         alarms: 1,
@@ -37,6 +37,8 @@ fn record(state: TicketState) -> TicketRecord {
         updated_at: at(0),
         resolved_at: None,
         closed_at: None,
+        machine_name: None,
+        assignee_name: None,
     };
     let close_at = (state == TicketState::Resolved).then(|| at(100));
     TicketRecord { ticket, cause: None, worst: Some(Severity::Major), close_at }

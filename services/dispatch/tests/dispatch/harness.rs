@@ -345,7 +345,9 @@ impl Plant {
     /// Audit records about a command, oldest first.
     pub async fn audited(&self, id: CommandId) -> Vec<AuditRecord> {
         let page = PageRequest::parse("audit", &PageQuery { limit: Some(500), cursor: None });
-        let rows = audit::list(&self.store, Scope::Platform, &page.unwrap()).await.unwrap();
+        let rows = audit::list(&self.store, Scope::Platform, &Default::default(), &page.unwrap())
+            .await
+            .unwrap();
         let own = rows.into_iter().map(|(_, record)| record);
         let mut own: Vec<_> = own.filter(|record| record.subject.id == id.to_string()).collect();
         own.reverse();
@@ -454,6 +456,7 @@ pub async fn machine(store: &Store, organization: OrganizationId) -> MachineId {
         commissioned_at: None,
         decommissioned_at: None,
         connection: MachineConnection::default(),
+        alarms: None,
     };
     let tx = store.begin().await.unwrap();
     fleet::insert(&tx, &machine).await.unwrap();

@@ -39,6 +39,8 @@ async fn ticket(plant: &Plant, machine_id: MachineId, number: i64, state: Ticket
         updated_at: plant.now(),
         resolved_at: None,
         closed_at: None,
+        machine_name: None,
+        assignee_name: None,
     };
     let id = ticket.id;
     let record = TicketRecord { ticket, cause: None, worst: None, close_at: None };

@@ -195,6 +195,7 @@ impl Site {
             commissioned_at: Some(now()),
             decommissioned_at: None,
             connection: MachineConnection::default(),
+            alarms: None,
         };
         fleet::insert(&tx, &machine).await.unwrap();
         tx.commit().await.unwrap();

@@ -96,6 +96,7 @@ impl Platform {
             commissioned_at: None,
             decommissioned_at: None,
             connection: MachineConnection::default(),
+            alarms: None,
         };
         let tx = self.store.begin().await.unwrap();
         fleet::insert(&tx, &machine).await.unwrap();
@@ -137,7 +138,8 @@ impl Platform {
     /// Audit records of this action, newest first.
     pub async fn audited(&self, action: &str) -> Vec<AuditRecord> {
         let page = PageRequest::parse("audit", &PageQuery::default()).unwrap();
-        let rows = audit::list(&self.store, Scope::Platform, &page).await.unwrap();
+        let rows =
+            audit::list(&self.store, Scope::Platform, &Default::default(), &page).await.unwrap();
         rows.into_iter().map(|(_, record)| record).filter(|r| r.action == action).collect()
     }
 }

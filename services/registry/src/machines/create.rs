@@ -47,6 +47,7 @@ pub async fn create(
         commissioned_at: None,
         decommissioned_at: None,
         connection: MachineConnection::default(),
+        alarms: None,
     };
     let tx = store.begin().await?;
     organizations::load(&tx, scope, organization).await?;

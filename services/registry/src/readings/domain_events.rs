@@ -7,7 +7,7 @@ use millwright_store::events::{self, DomainEvent};
 use millwright_store::page::InvalidPage;
 use millwright_store::{Scope, Store};
 
-use super::parameters::shown;
+use super::parameters::{is_word, shown};
 use crate::RegistryError;
 use crate::limits::EVENT_TYPES_MAX;
 
@@ -84,13 +84,7 @@ pub fn event_types(list: Option<&str>) -> Result<Vec<String>, RegistryError> {
         let message = format!("{} types, more than {EVENT_TYPES_MAX}", types.len());
         return Err(RegistryError::field("types", message));
     }
-    let known = |word: &str| {
-        let word = word.strip_suffix(".*").unwrap_or(word);
-        !word.is_empty()
-            && word
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._".contains(&b))
-    };
+    let known = |word: &str| is_word(word.strip_suffix(".*").unwrap_or(word));
     if let Some(wrong) = types.iter().find(|word| !known(word)) {
         let message =
             format!("{:?} is not a type such as machine.created or machine.*", shown(wrong));

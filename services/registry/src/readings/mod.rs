@@ -1,5 +1,6 @@
-//! What machines have sent and what has changed, as it is read.
+//! What machines have sent and what has changed, as it is read; and by whom.
 
+mod audit;
 mod chart;
 mod domain_events;
 mod loss;
@@ -8,6 +9,7 @@ mod parameters;
 mod quarantine;
 mod signals;
 
+pub use audit::audit;
 pub use chart::{ChartInput, chart};
 pub use domain_events::{EventPage, domain_events, event_position, event_types};
 pub use loss::loss;

@@ -43,3 +43,9 @@ pub(super) fn time(field: &str, text: &str) -> Result<Timestamp, RegistryError> 
 pub(super) fn shown(text: &str) -> String {
     text.chars().take(SHOWN_MAX).collect()
 }
+
+/// Whether a text can be a type of an event or an action, or the start of one.
+pub(super) fn is_word(text: &str) -> bool {
+    let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._".contains(&b);
+    !text.is_empty() && text.bytes().all(known)
+}

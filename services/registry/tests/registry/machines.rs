@@ -21,7 +21,8 @@ async fn a_machine_is_registered_with_its_traces() {
 
     let scope = Scope::Organization(caller.organization);
     let page = millwright_store::page::PageRequest::parse("audit", &all()).unwrap();
-    let (_, record) = audit::list(store, scope, &page).await.unwrap().remove(0);
+    let (_, record) =
+        audit::list(store, scope, &Default::default(), &page).await.unwrap().remove(0);
     assert_eq!(record.action, "machine.created");
     assert_eq!(record.actor, caller.actor);
     assert_eq!(record.details["serial_number"], "S-1");

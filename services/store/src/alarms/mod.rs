@@ -1,11 +1,13 @@
 //! Alarms: rows, and the trace that every change of one leaves.
 
+mod attention;
 mod clearing;
 mod reads;
 mod row;
 mod transition;
 mod wanted;
 
+pub use attention::wanting_attention;
 pub use clearing::{clear_machine, clear_rule};
 pub use reads::{Filter, any_shelving_over, any_suppressed_by_parent, count_active, get, list};
 pub use transition::{carry_out, carry_out_for, hand_over, insert};

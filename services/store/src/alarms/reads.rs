@@ -5,7 +5,7 @@ use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{AlarmId, MachineId, TicketId, Timestamp};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
 use uuid::Uuid;
 
@@ -29,10 +29,14 @@ pub struct Filter {
 
 impl Filter {
     fn condition(&self) -> Condition {
-        let active = self.state.map(|state| state == AlarmStateFilter::Open);
+        // As a literal, so that the partial index is used.
+        let active = self.state.map(|state| match state {
+            AlarmStateFilter::Open => Expr::cust("active = 1"),
+            AlarmStateFilter::Cleared => Expr::cust("active = 0"),
+        });
         Condition::all()
             .add_option(self.machine.map(|machine| Column::MachineId.eq(machine.uuid())))
-            .add_option(active.map(|active| Column::Active.eq(active)))
+            .add_option(active)
             .add_option(self.severity.map(|severity| Column::Severity.eq(severity.as_str())))
             .add_option(self.ticket.map(|ticket| Column::TicketId.eq(ticket.uuid())))
     }
@@ -79,15 +83,20 @@ pub async fn list(
     filter: &Filter,
     page: &PageRequest<Uuid>,
 ) -> Result<Vec<Alarm>, StoreError> {
-    let mut query = Entity::find()
+    let rows = query(scope, filter, page).all(store.readers()).await?;
+    rows.into_iter().map(from_row).collect()
+}
+
+fn query(scope: Scope, filter: &Filter, page: &PageRequest<Uuid>) -> Select<Entity> {
+    let query = Entity::find()
         .filter(scope.covers(Column::OrganizationId))
         .filter(filter.condition())
         .order_by_desc(Column::Id)
         .limit(page.rows());
-    if let Some(before) = page.after {
-        query = query.filter(Column::Id.lt(before));
+    match page.after {
+        Some(before) => query.filter(Column::Id.lt(before)),
+        None => query,
     }
-    query.all(store.readers()).await?.into_iter().map(from_row).collect()
 }
 
 /// Whether the shelving of any alarm is over; asking costs no turn at the writer.
@@ -119,4 +128,23 @@ async fn any(store: &Store, condition: Condition) -> Result<bool, StoreError> {
         .one(store.readers())
         .await?;
     Ok(id.is_some())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use millwright_schemas::api::page::PageQuery;
+
+    use super::*;
+    use crate::testing::{organization, plan, store};
+
+    #[tokio::test]
+    async fn a_list_of_open_alarms_reads_no_others() {
+        let (store, _folder) = store().await;
+        let scope = Scope::Organization(organization(&store, None).await);
+        let filter = Filter { state: Some(AlarmStateFilter::Open), ..Filter::default() };
+        let page = PageRequest::parse("alarms", &PageQuery::default()).unwrap();
+        let plan = plan(&store, &query(scope, &filter, &page).into_query()).await;
+        assert!(plan.contains("USING INDEX alarms_open "), "{plan}");
+    }
 }

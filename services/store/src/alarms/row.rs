@@ -75,5 +75,8 @@ pub(super) fn from_row(row: Model) -> Result<Alarm, StoreError> {
         received_at: Timestamp::from_micros(row.received_at),
         ticket_id: row.ticket_id.map(TicketId),
         version: row.version,
+        machine_name: None,
+        ticket_number: None,
+        rule_name: None,
     })
 }

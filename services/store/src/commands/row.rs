@@ -112,6 +112,8 @@ pub(super) fn from_row(row: Model) -> Result<StoredCommand, StoreError> {
         sent_at: row.sent_at.map(Timestamp::from_micros),
         started_at: row.started_at.map(Timestamp::from_micros),
         ended_at: row.ended_at.map(Timestamp::from_micros),
+        machine_name: None,
+        ticket_number: None,
     };
     Ok(StoredCommand {
         command,

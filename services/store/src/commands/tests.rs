@@ -46,6 +46,8 @@ fn stored(organization: OrganizationId, machine: MachineId, ord: i64) -> StoredC
         sent_at: None,
         started_at: None,
         ended_at: None,
+        machine_name: None,
+        ticket_number: None,
     };
     StoredCommand {
         command,

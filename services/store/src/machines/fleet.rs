@@ -262,5 +262,6 @@ fn from_row(row: Model) -> Result<Machine, StoreError> {
         commissioned_at: row.commissioned_at.map(Timestamp::from_micros),
         decommissioned_at: row.decommissioned_at.map(Timestamp::from_micros),
         connection: Default::default(),
+        alarms: None,
     })
 }

@@ -25,6 +25,10 @@ impl MigratorTrait for Migrator {
                 name: "m0003_signal_units",
                 sqlite: include_str!("0003_signal_units.sqlite.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0004_open_lists",
+                sqlite: include_str!("0004_open_lists.sqlite.sql"),
+            }),
         ]
     }
 }

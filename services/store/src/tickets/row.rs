@@ -121,6 +121,8 @@ fn from_row(row: Model, alarms: i64, active_alarms: i64) -> Result<TicketRecord,
         updated_at: Timestamp::from_micros(row.updated_at),
         resolved_at: row.resolved_at.map(Timestamp::from_micros),
         closed_at: row.closed_at.map(Timestamp::from_micros),
+        machine_name: None,
+        assignee_name: None,
     };
     Ok(TicketRecord {
         ticket,

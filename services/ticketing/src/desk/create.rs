@@ -58,6 +58,8 @@ pub async fn create(
         updated_at: now,
         resolved_at: None,
         closed_at: None,
+        machine_name: None,
+        assignee_name: None,
     };
     let opened = TicketRecord { ticket, cause: None, worst: None, close_at: None };
     tickets::insert(&tx, &opened).await?;

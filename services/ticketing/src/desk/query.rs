@@ -1,10 +1,11 @@
 //! Finding tickets.
 
-use millwright_core::access::{Caller, Permission};
+use millwright_core::access::{Actor, Caller, Permission};
 use millwright_core::ticket::parse_number;
-use millwright_schemas::TicketId;
 use millwright_schemas::api::page::Page;
 use millwright_schemas::api::tickets::{EvidenceList, Ticket, TicketQuery};
+use millwright_schemas::ids::InvalidId;
+use millwright_schemas::{TicketId, UserId};
 use millwright_store::page::PageRequest;
 use millwright_store::tickets::{self, Filter};
 use millwright_store::{Scope, Store};
@@ -40,7 +41,7 @@ pub async fn list(
     let filter = Filter {
         machine: wanted.machine_id,
         state: wanted.state,
-        assignee: wanted.assignee_id,
+        assignee: wanted.assignee_id.as_deref().map(|text| person(caller, text)).transpose()?,
         priority: wanted.priority,
         number: number.transpose()?,
     };
@@ -48,6 +49,16 @@ pub async fn list(
     let records = tickets::list(store, scope, &filter, &page).await?;
     let items = records.into_iter().map(|record| record.ticket).collect();
     Ok(page.page(items, |item: &Ticket| item.id.uuid()))
+}
+
+/// A person by id or, as `me`, the one who asks.
+fn person(caller: &Caller, text: &str) -> Result<UserId, TicketError> {
+    let field = |message: String| TicketError::field("assignee_id", message);
+    match (text, caller.actor) {
+        ("me", Actor::User(id)) => Ok(id),
+        ("me", _) => Err(field("me is for people; name a person by id".to_owned())),
+        (id, _) => id.parse().map_err(|error: InvalidId| field(error.to_string())),
+    }
 }
 
 /// The evidence of a ticket that the caller sees.

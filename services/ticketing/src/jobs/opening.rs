@@ -57,6 +57,8 @@ pub(crate) async fn open(
         updated_at: now,
         resolved_at: None,
         closed_at: None,
+        machine_name: None,
+        assignee_name: None,
     };
     let (cause, worst) = (Some(opening.cause), opening.worst);
     let record = TicketRecord { ticket, cause, worst, close_at: None };

@@ -1,0 +1,24 @@
+/** The German texts. */
+import alarms from './alarms.json'
+import audit from './audit.json'
+import commissioning from './commissioning.json'
+import common from './common.json'
+import fleet from './fleet.json'
+import machine from './machine.json'
+import now from './now.json'
+import profile from './profile.json'
+import rules from './rules.json'
+import tickets from './tickets.json'
+
+export const texts = {
+  alarms,
+  audit,
+  commissioning,
+  common,
+  fleet,
+  machine,
+  now,
+  profile,
+  rules,
+  tickets,
+}
