@@ -147,7 +147,7 @@ function UnderWay({ command }: { command: Command }) {
     <Text data-testid="under-way" data-state={command.state}>
       <IconHourglass size={16} aria-hidden /> {t(`todo.${key}`, { command: command.name })}{' '}
       {key === 'approval' && (
-        <Anchor component={Link} to={`/machines/${command.machine_id}/commands`}>
+        <Anchor component={Link} underline="always" to={`/machines/${command.machine_id}/commands`}>
           {t('todo.toCommands')}
         </Anchor>
       )}

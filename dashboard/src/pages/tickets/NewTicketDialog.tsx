@@ -68,6 +68,8 @@ function NewTicketForm({ onClose }: { onClose: () => void }) {
           description={t('new.machineHint')}
           required
           data-autofocus
+          // Else it covers the rest of the form as soon as the dialog opens.
+          openOnFocus={false}
           value={form.values.machine_id || null}
           onChange={(id) => form.setFieldValue('machine_id', id ?? '')}
           error={form.errors.machine_id}
