@@ -30,18 +30,24 @@ function focused(page: Visit): Promise<Focused> {
     if (!(element instanceof HTMLElement)) return { role: '', name: '', visible: false }
     const label = (element as HTMLInputElement).labels?.[0]?.innerText
     const name = element.getAttribute('aria-label') ?? label ?? element.innerText
-    // How it looks with the focus and without, itself and what stands around a field.
+    // How it looks with the focus and without: itself and what stands around a field.
+    const around = [element]
+    for (let one = element.parentElement; one && around.length < 3; one = one.parentElement) {
+      around.push(one)
+    }
     const looks = () =>
-      [element, element.parentElement ?? element].map((one) => {
-        const { outline, boxShadow, borderColor, backgroundColor } = getComputedStyle(one)
-        return [outline, boxShadow, borderColor, backgroundColor].join()
-      })
-    element.style.transition = 'none'
+      around.flatMap((one) =>
+        [undefined, '::after'].map((part) => {
+          const { outline, boxShadow, borderColor, backgroundColor } = getComputedStyle(one, part)
+          return [outline, boxShadow, borderColor, backgroundColor].join()
+        }),
+      )
+    around.forEach((one) => (one.style.transition = 'none'))
     const withFocus = looks().join()
     element.blur()
     const drawn = looks().join() !== withFocus
     element.focus()
-    element.style.transition = ''
+    around.forEach((one) => (one.style.transition = ''))
     const { width, height } = element.getBoundingClientRect()
     return {
       role: element.getAttribute('role') ?? element.tagName.toLowerCase(),
