@@ -101,7 +101,9 @@ function end(): void {
   listeners.forEach((listener) => listener())
 }
 
-// Signed out in one tab is signed out in all of them.
-window.addEventListener('storage', ({ key, newValue }) => {
-  if (key === HINT && newValue === null && token) end()
-})
+/** Signed out in one tab is signed out in all of them. Called once. */
+export function followOtherTabs(): void {
+  window.addEventListener('storage', ({ key, newValue }) => {
+    if (key === HINT && newValue === null && token) end()
+  })
+}
