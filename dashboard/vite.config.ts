@@ -9,5 +9,5 @@ export default defineConfig({
   plugins: [react(), entryBudget()],
   build: { target: 'es2022', sourcemap: false, assetsInlineLimit: 0 },
   server: { proxy: { '/api': platform, '/docs': platform, '/openapi.json': platform } },
-  test: { environment: 'jsdom', include: ['src/**/*.test.{ts,tsx}'] },
+  test: { environment: 'node', include: ['src/**/*.test.{ts,tsx}'] },
 })

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vitest/config'
 
 const here = fileURLToPath(new URL('../tests/browser/', import.meta.url))
+
 const dashboard = fileURLToPath(new URL('package.json', import.meta.url))
 
 /** The tests have no packages of their own: they take the dashboard's. */

@@ -1,10 +1,16 @@
 import './app/styles'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { followOtherTabs } from './api/session'
 import { App } from './app/App'
+import { styleNonce } from './app/theme'
 import { startTexts } from './texts'
 
+// Dialogs keep what is behind them from scrolling with a style of their own (get-nonce reads this).
+Object.assign(globalThis, { __webpack_nonce__: styleNonce() })
+
 async function start(root: HTMLElement): Promise<void> {
+  followOtherTabs()
   await startTexts()
   createRoot(root).render(
     <StrictMode>

@@ -30,6 +30,7 @@ export function startEvents(queries: QueryClient): () => void {
   const stop = new AbortController()
   const refresh = gather(queries)
   let wasLost = false
+  let position: number | undefined
   let silence: ReturnType<typeof setTimeout> | undefined
   const hear = (note: Note) => {
     clearTimeout(silence)
@@ -44,17 +45,27 @@ export function startEvents(queries: QueryClient): () => void {
     if (wasLost) void queries.invalidateQueries()
     wasLost = false
     if (note.kind === 'event') {
+      position = note.event.position
       refresh(note.event)
       listeners.forEach((listener) => listener(note.event))
     }
   }
-  channel.onmessage = (message: MessageEvent<Note>) => hear(message.data)
+  let heardOthers = false
+  channel.onmessage = (message: MessageEvent<Note>) => {
+    heardOthers = true
+    hear(message.data)
+  }
   const tell = (note: Note) => {
     if (stop.signal.aborted) return
     hear(note)
     channel.postMessage(note)
   }
-  void lead(stop.signal, tell)
+  const takeOver = () => {
+    // Another tab led until now, and may have gone some time ago.
+    wasLost ||= heardOthers
+    return position
+  }
+  void lead(stop.signal, takeOver, tell)
   return () => {
     stop.abort()
     channel.close()
@@ -64,11 +75,16 @@ export function startEvents(queries: QueryClient): () => void {
 }
 
 /** Becomes the leading tab when no other is, and reads the stream until stopped. */
-async function lead(stop: AbortSignal, tell: (note: Note) => void): Promise<void> {
+async function lead(
+  stop: AbortSignal,
+  takeOver: () => number | undefined,
+  tell: (note: Note) => void,
+): Promise<void> {
   const work = () =>
     new Promise<void>((resolve) => {
+      const after = takeOver()
       const end = follow({
-        url: () => '/api/v1/events/stream',
+        url: () => `/api/v1/events/stream${after === undefined ? '' : `?after=${after}`}`,
         onSign: () => tell({ kind: 'sign' }),
         onLost: () => tell({ kind: 'lost' }),
         onMessage: (message) => {

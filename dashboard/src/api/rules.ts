@@ -40,6 +40,7 @@ export function useDeleteRule() {
   return useMutation({
     mutationFn: (rule: Rule) =>
       take(client.DELETE('/api/v1/rules/{id}', { params: { path: { id: rule.id } } })),
-    onSettled: () => queries.invalidateQueries({ queryKey: ['rules'] }),
+    // Not the rule itself, which is still shown and would be missing.
+    onSettled: () => queries.invalidateQueries({ queryKey: ['rules', 'list'] }),
   })
 }

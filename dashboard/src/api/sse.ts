@@ -62,8 +62,12 @@ export function createParser(onMessage: (message: Message) => void): (text: stri
     if (field === 'event') event = value
     if (field === 'data') data.push(value)
   }
+  let endedWithCr = false
   return (text) => {
-    const lines = (rest + text).split(/\r\n|\n|\r/)
+    // The other half of a CR LF that came in two pieces.
+    const piece = endedWithCr && text.startsWith('\n') ? text.slice(1) : text
+    endedWithCr = text.endsWith('\r')
+    const lines = (rest + piece).split(/\r\n|\n|\r/)
     rest = lines.pop() ?? ''
     lines.forEach(line)
   }

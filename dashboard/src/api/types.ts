@@ -2,19 +2,12 @@
 import type { components } from './schema'
 
 type Schemas = components['schemas']
-export type ActorRef = Schemas['ActorRef'] & { name?: string | null }
-export type Alarm = Schemas['Alarm'] & {
-  machine_name?: string | null
-  ticket_number?: string | null
-  rule_name?: string | null
-}
+export type ActorRef = Schemas['ActorRef']
+export type Alarm = Schemas['Alarm']
 export type AuditItem = Schemas['AuditItem']
 export type Catalogue = Schemas['Catalogue']
 export type CatalogueEntry = Schemas['CatalogueEntry']
-export type Command = Schemas['Command'] & {
-  machine_name?: string | null
-  ticket_number?: string | null
-}
+export type Command = Schemas['Command']
 export type CommandClass = Schemas['CommandClass']
 export type CommandState = Schemas['CommandState']
 export type CreateMachine = Schemas['CreateMachine']
@@ -25,9 +18,7 @@ export type HoldReason = Schemas['HoldReason']
 export type IssueCommand = Schemas['IssueCommand']
 export type LiveSample = Schemas['LiveSample']
 export type Loss = Schemas['Loss']
-export type Machine = Schemas['Machine'] & {
-  alarms?: { active: number; unacknowledged: number; worst?: Severity | null }
-}
+export type Machine = Schemas['Machine']
 export type MachineCertificate = Schemas['MachineCertificate']
 export type MachineEvent = Schemas['MachineEvent']
 export type Maintenance = Schemas['Maintenance']
@@ -44,10 +35,7 @@ export type Severity = Schemas['Severity']
 export type Signal = Schemas['Signal']
 export type Site = Schemas['Site']
 export type TelemetrySeries = Schemas['TelemetrySeries']
-export type Ticket = Schemas['Ticket'] & {
-  machine_name?: string | null
-  assignee_name?: string | null
-}
+export type Ticket = Schemas['Ticket']
 export type TicketComment = Schemas['TicketComment']
 export type TicketState = Schemas['TicketState']
 export type UpdateTicket = Schemas['UpdateTicket']

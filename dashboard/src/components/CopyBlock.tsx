@@ -19,6 +19,7 @@ export function CopyBlock({ label, text }: { label: string; text: string }) {
         </Text>
         <Button
           size="compact-sm"
+          flex="none"
           variant="default"
           leftSection={done ? <IconCheck size={14} /> : <IconCopy size={14} />}
           onClick={() => clipboard.copy(text)}

@@ -37,14 +37,15 @@ interface Status {
 
 export class Agent {
   readonly folder = mkdtempSync(join(tmpdir(), 'millwright-browser-agent-'))
-  readonly dataFolder = join(this.folder, 'data')
+  readonly dataFolder: string
   readonly machine: string
   readonly #log: string
   readonly #config: string
   #process: Process | undefined
 
-  private constructor(machine: string, name: string, config: string) {
+  private constructor(machine: string, name: string, config: string, dataFolder?: string) {
     this.machine = machine
+    this.dataFolder = dataFolder ?? join(this.folder, 'data')
     this.#log = join(outputFolder('logs'), `${fileName(name)}-agent.log`)
     rmSync(this.#log, { force: true })
     mkdirSync(this.dataFolder, { recursive: true })
@@ -52,9 +53,9 @@ export class Agent {
     writeFileSync(this.#config, `${ALWAYS}\n${config}`)
   }
 
-  /** With a configuration, but without an identity. */
-  static prepare(name: string, config: string, machine = ''): Agent {
-    return new Agent(machine, name, config)
+  /** One that somebody else has enrolled in this folder. */
+  static enrolled(name: string, config: string, dataFolder: string): Agent {
+    return new Agent('', name, config, dataFolder)
   }
 
   /** Registers a machine and enrols its agent; doesn't run it. */
@@ -83,6 +84,11 @@ export class Agent {
       const { connection } = await this.status()
       if (connection.state !== 'connected') throw new Error(connection.state)
     })
+  }
+
+  /** Has the simulated machine fail. */
+  async fail(): Promise<void> {
+    await call('millwright-agent', ['simulate', 'fail', '--data-dir', this.dataFolder])
   }
 
   /** The operator's panel, as a browser on the machine takes it. */

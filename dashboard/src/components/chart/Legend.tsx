@@ -2,12 +2,16 @@ import { Group, Text } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import { useFormat } from '../../format/use'
 import { lineColor, lineDash } from './colors'
+import { colorIndex, valuesOf } from './lanes'
 import type { Model } from './model'
 import { scaleKey } from './scales'
 import type { ChartSeries } from './series'
 import { useValueText } from './useValueText'
 import { valueAt } from './values'
 import classes from './chart.module.css'
+
+/** Values of a state that are named. */
+const KEYS_MAX = 6
 
 /** The lines with their values under the cursor, else the newest. */
 export function Legend({
@@ -35,7 +39,7 @@ export function Legend({
       {series.map((each) => {
         const axis = axisOf(each)
         return (
-          <Group key={each.signal} gap={6} wrap="nowrap">
+          <Group key={each.signal} gap={6} wrap={each.kind === 'number' ? 'nowrap' : 'wrap'}>
             {each.kind === 'number' && <Swatch model={model} signal={each.signal} />}
             <Text size="sm" span>
               {each.signal}
@@ -44,6 +48,7 @@ export function Legend({
             <Text size="sm" span fw={600} className={classes.value}>
               {text(valueAt(each, at), each.unit)}
             </Text>
+            {each.kind !== 'number' && <StateKeys model={model} signal={each.signal} />}
           </Group>
         )
       })}
@@ -66,4 +71,19 @@ function Swatch({ model, signal }: { model: Model; signal: string }) {
       />
     </svg>
   )
+}
+
+/** Values of a state whose bands may be too narrow for their names. */
+function StateKeys({ model, signal }: { model: Model; signal: string }) {
+  const text = useValueText()
+  const lane = model.lanes.find((each) => each.signal === signal)
+  if (!lane) return null
+  return valuesOf(lane, KEYS_MAX).map((value) => {
+    const [background, color] = model.colors.states[colorIndex(value)] ?? []
+    return (
+      <span key={String(value)} className={classes.state} style={{ background, color }}>
+        {text(value)}
+      </span>
+    )
+  })
 }

@@ -6,6 +6,8 @@ import { useFormat } from '../../format/use'
 import type { NumberedMark } from './marks'
 
 const FIRST = 5
+/** What is over sooner has one time, not two. */
+const MOMENT_MS = 1_000
 
 /** The marks as text, under the numbers that they have in the chart; newest first. */
 export function MarkList({ marks, cut }: { marks: readonly NumberedMark[]; cut: boolean }) {
@@ -40,7 +42,8 @@ export function MarkList({ marks, cut }: { marks: readonly NumberedMark[]; cut: 
 function MarkText({ mark }: { mark: NumberedMark }) {
   const { t } = useTranslation()
   const format = useFormat()
-  const until = mark.until ? ` – ${format.dateTime(mark.until)}` : ''
+  const lasted = mark.until ? mark.until - mark.at : 0
+  const until = lasted >= MOMENT_MS ? ` – ${format.dateTime(mark.until)}` : ''
   const severity = mark.severity ? ` (${t(`severity.${mark.severity}`)})` : ''
   const text = `${t(`chart.${mark.kind}`)}${severity}: ${mark.label}`
   return (
@@ -48,7 +51,7 @@ function MarkText({ mark }: { mark: NumberedMark }) {
       {mark.number}. {format.dateTime(mark.at)}
       {until} ·{' '}
       {mark.to ? (
-        <Anchor component={Link} to={mark.to} size="sm">
+        <Anchor component={Link} to={mark.to} size="sm" underline="always">
           {text}
         </Anchor>
       ) : (

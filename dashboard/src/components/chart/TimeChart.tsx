@@ -137,7 +137,8 @@ function useZoom(from: number, to: number, onZoom: TimeChartProps['onZoom']) {
   return {
     from: own?.from ?? from,
     to: own?.to ?? to,
-    isZoomed: part !== undefined,
+    // The page may have gone on to another time since.
+    isZoomed: part !== undefined && (!onZoom || (part.from === from && part.to === to)),
     select: (range: Range | undefined) => {
       setPart(range)
       onZoom?.(range)

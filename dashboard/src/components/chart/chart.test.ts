@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { align } from './align'
 import { commonGaps, gapsOf, gapThreshold, medianDistance } from './gaps'
-import { colorIndex, laneOf, STATE_COLORS } from './lanes'
+import { colorIndex, laneOf, STATE_COLORS, valuesOf } from './lanes'
 import { MARKS_MAX, visibleMarks } from './marks'
 import { scalesOf } from './scales'
 import type { ChartMark, NumberSeries, StateSeries } from './series'
@@ -114,6 +114,12 @@ describe('lanes', () => {
       { from: 2_000, to: 5_000, value: 'cutting' },
       { from: 7_000, to: 9_000, value: 'idle' },
     ])
+  })
+
+  it('names the values that it has', () => {
+    const lane = laneOf(series, 500, 9_000)
+    expect(valuesOf(lane, 6)).toEqual(['idle', 'cutting'])
+    expect(valuesOf(lane, 1)).toEqual(['idle'])
   })
 
   it('gives a value one colour, and "no" the faint one', () => {

@@ -49,3 +49,13 @@ export function colorIndex(value: StateValue): number {
   for (let i = 0; i < value.length; i += 1) hash = (hash * 31 + value.charCodeAt(i)) >>> 0
   return hash % STATE_COLORS
 }
+
+/** Which values a lane has, in the order of their first appearance; at most so many. */
+export function valuesOf({ segments }: Lane, most: number): StateValue[] {
+  const values = new Set<StateValue>()
+  for (const { value } of segments) {
+    if (values.size === most) break
+    values.add(value)
+  }
+  return [...values]
+}

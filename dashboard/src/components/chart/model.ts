@@ -11,7 +11,7 @@ import type { ChartLimit, ChartMark, ChartSeries, NumberSeries } from './series'
 export interface Words {
   clock: (at: number, seconds: boolean) => string
   day: (at: number) => string
-  number: (value: number) => string
+  number: (value: number, decimals?: number) => string
   state: (value: string | boolean) => string
   gap: string
 }

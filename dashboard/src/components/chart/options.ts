@@ -97,7 +97,10 @@ function scales(current: () => Model): uPlot.Scales {
             high = Math.max(high, value)
           }
         }
-        return low > high ? [0, 1] : uPlot.rangeNum(low, high, 0.1, false)
+        if (low > high) return [0, 1]
+        // A line that doesn't move stands in the middle.
+        if (low === high) return [low - (Math.abs(low) || 1) / 10, low + (Math.abs(low) || 1) / 10]
+        return uPlot.rangeNum(low, high, 0.1, false)
       },
     }
   })
@@ -167,6 +170,8 @@ function yAxes(model: Model): uPlot.Axis[] {
       gap: 3,
       space: 36,
       ...(axis === 'right' && { grid: { show: false } }),
-      values: (_, splits) => splits.map((value) => model.words.number(value)),
+      // As many decimals as the steps between the lines have, so that no two say the same.
+      values: (_, splits, __, ___, step) =>
+        splits.map((value) => model.words.number(value, Math.max(0, Math.ceil(-Math.log10(step))))),
     }))
 }

@@ -1,9 +1,9 @@
 import { Alert, Button, Group, NativeSelect, Stack, Text, TextInput, Title } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { newKey } from '../../api/client'
 import { useIssueCommand } from '../../api/commands'
 import { ProblemError } from '../../api/problem'
+import { useSendKey } from '../../api/sendKey'
 import type { CatalogueEntry, Command, IssueCommand } from '../../api/types'
 import { useFormat } from '../../format/use'
 import { useTroubleText } from '../trouble'
@@ -28,6 +28,7 @@ export function CommandForm({ machineId, ticketId, entry, onBack, onIssued }: Co
   const { i18n } = useTranslation()
   const { t } = useTranslation('machine')
   const issue = useIssueCommand()
+  const keyFor = useSendKey()
   const fields = fieldsOf(entry.arguments)
   const errorText = useFieldErrorText()
   const [values, setValues] = useState<Record<string, FieldValue>>(() => initialValues(fields))
@@ -50,7 +51,7 @@ export function CommandForm({ machineId, ticketId, entry, onBack, onIssued }: Co
       purpose: purpose.trim() || undefined,
       ticket_id: ticketId,
     }
-    issue.mutate({ machineId, body, key: newKey() }, { onSuccess: onIssued })
+    issue.mutate({ machineId, body, key: keyFor(body, issue.error) }, { onSuccess: onIssued })
   }
   const refused = refusedFields(issue.error)
   const errorOf = (name: string) => errors[name] ?? refused[name]

@@ -74,7 +74,12 @@ function Row({ command, showMachine }: { command: Command; showMachine?: boolean
         {showMachine && (
           <>
             {' · '}
-            <Anchor component={Link} to={`/machines/${command.machine_id}/commands`} size="sm">
+            <Anchor
+              component={Link}
+              to={`/machines/${command.machine_id}/commands`}
+              size="sm"
+              underline="always"
+            >
               {command.machine_name ?? t('command.toMachine')}
             </Anchor>
           </>
@@ -82,7 +87,12 @@ function Row({ command, showMachine }: { command: Command; showMachine?: boolean
         {command.ticket_id && (
           <>
             {' · '}
-            <Anchor component={Link} to={`/tickets/${command.ticket_id}`} size="sm">
+            <Anchor
+              component={Link}
+              to={`/tickets/${command.ticket_id}`}
+              size="sm"
+              underline="always"
+            >
               {command.ticket_number ?? t('command.toTicket')}
             </Anchor>
           </>

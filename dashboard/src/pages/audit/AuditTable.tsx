@@ -1,4 +1,4 @@
-import { Button, Code, Group, Table, Text } from '@mantine/core'
+import { Anchor, Button, Code, Group, Table, Text } from '@mantine/core'
 import { IconChevronDown, IconChevronRight } from '@tabler/icons-react'
 import { Fragment, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -106,7 +106,13 @@ function Subject({ item, onSubject }: { item: AuditItem; onSubject: (id: string)
   const page = pageOf(item.subject)
   return (
     <Group gap="xs" wrap="nowrap">
-      {page ? <Link to={page}>{text}</Link> : <span title={id}>{text}</span>}
+      {page ? (
+        <Anchor component={Link} inherit to={page}>
+          {text}
+        </Anchor>
+      ) : (
+        <span title={id}>{text}</span>
+      )}
       <Button
         size="compact-xs"
         variant="subtle"

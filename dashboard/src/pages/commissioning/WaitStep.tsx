@@ -1,4 +1,4 @@
-import { Alert, Button, Group, List, Stack, Table, Text, Title } from '@mantine/core'
+import { Anchor, Alert, Button, Group, List, Stack, Table, Text, Title } from '@mantine/core'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
@@ -108,7 +108,9 @@ function Waiting({ progress, way, since, codeEndsAt, machineId }: WaitingProps) 
                 <List.Item key={hint}>
                   {t(`hint.${hint}`, texts)}{' '}
                   {hint === 'refused' && (
-                    <Link to={`/machines/${machineId}`}>{t('wait.toMachine')}</Link>
+                    <Anchor component={Link} inherit to={`/machines/${machineId}`}>
+                      {t('wait.toMachine')}
+                    </Anchor>
                   )}
                 </List.Item>
               ))}

@@ -65,12 +65,14 @@ export function FleetTable(props: FleetListProps) {
   const { rows } = table.getRowModel()
   const scroller = useRef<HTMLDivElement>(null)
   const [active, setActive] = useState<number>()
+  const goal = useRef<number>(0)
   // eslint-disable-next-line react-hooks/incompatible-library -- no React compiler here
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_PX,
-    overscan: 10,
+    overscan: 6,
+    useFlushSync: false,
     scrollPaddingStart: ROW_PX,
     // The row that has the focus stays, however far it is scrolled away.
     rangeExtractor: (range) => {
@@ -80,10 +82,12 @@ export function FleetTable(props: FleetListProps) {
     },
   })
   const onKey = useCallback(
-    (event: KeyboardEvent, from: number) => {
-      const to = stepTo(event.key, from, virtual.options.count)
+    (event: KeyboardEvent) => {
+      // Keys that come faster than rows are drawn go on from the last one's goal.
+      const to = stepTo(event.key, goal.current, virtual.options.count)
       if (to === undefined) return
       event.preventDefault()
+      goal.current = to
       setActive(to)
       virtual.scrollToIndex(to)
       requestAnimationFrame(() => {
@@ -92,6 +96,10 @@ export function FleetTable(props: FleetListProps) {
     },
     [virtual],
   )
+  const onActive = useCallback((index: number) => {
+    goal.current = index
+    setActive(index)
+  }, [])
   return (
     <div
       ref={scroller}
@@ -125,7 +133,7 @@ export function FleetTable(props: FleetListProps) {
                 site={props.siteNames.get(machine.site_id ?? '')}
                 index={index}
                 start={start}
-                onActive={setActive}
+                onActive={onActive}
                 onKey={onKey}
               />
             )
@@ -169,7 +177,7 @@ interface MachineRowProps {
   index: number
   start: number
   onActive: (index: number) => void
-  onKey: (event: KeyboardEvent, index: number) => void
+  onKey: (event: KeyboardEvent) => void
 }
 
 const MachineRow = memo(function MachineRow(props: MachineRowProps) {
@@ -187,7 +195,7 @@ const MachineRow = memo(function MachineRow(props: MachineRowProps) {
           to={`/machines/${machine.id}`}
           className={classes.link}
           onFocus={() => onActive(index)}
-          onKeyDown={(event) => onKey(event, index)}
+          onKeyDown={onKey}
         >
           {machine.name}
         </Link>

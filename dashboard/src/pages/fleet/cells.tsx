@@ -4,7 +4,7 @@ import type { Machine } from '../../api/types'
 import { ConnectionBadge, SeverityBadge } from '../../components/badges'
 import { TimeAgo } from '../../components/TimeAgo'
 import { NOTHING } from '../../format/format'
-import { useFormat } from '../../format/use'
+import { useFormat, useNow } from '../../format/use'
 import type { Column, View } from './view'
 
 export interface FleetListProps {
@@ -39,7 +39,7 @@ export function Cell(props: {
     case 'alarms':
       return <Alarms machine={machine} />
     case 'maintenance':
-      return <Maintenance until={machine.maintenance_until} />
+      return machine.maintenance_until ? <Maintenance until={machine.maintenance_until} /> : null
   }
 }
 
@@ -57,9 +57,11 @@ function Alarms({ machine }: { machine: Machine }) {
   )
 }
 
-function Maintenance({ until }: { until: Machine['maintenance_until'] }) {
+function Maintenance({ until }: { until: string }) {
   const { t } = useTranslation('fleet')
   const format = useFormat()
-  if (!until) return null
-  return <span title={format.dateTime(until)}>{t('until', { when: format.dateTime(until) })}</span>
+  const now = useNow()
+  const isToday = format.date(until) === format.date(now)
+  const when = isToday ? format.timeOfDay(until) : format.date(until)
+  return <span title={format.dateTime(until)}>{t('until', { when })}</span>
 }

@@ -95,7 +95,7 @@ export function sortKey(machine: Machine, column: Column, site: string): string 
 
 /** Compares texts as people sort them: `Mill 2` before `Mill 10`. */
 export function comparer(language: string) {
-  const { compare } = new Intl.Collator(language, { numeric: true, sensitivity: 'base' })
+  const { compare } = new Intl.Collator(language, { numeric: true, sensitivity: 'accent' })
   return (a: string | number, b: string | number): number =>
     typeof a === 'number' && typeof b === 'number' ? a - b : compare(String(a), String(b))
 }

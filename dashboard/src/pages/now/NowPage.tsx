@@ -8,7 +8,6 @@ import { OpenTickets } from './OpenTickets'
 import { WaitingCommands } from './WaitingCommands'
 import { Welcome } from './Welcome'
 import { useSituation } from './useSituation'
-import classes from './now.module.css'
 
 /** What needs somebody now. */
 export function NowPage() {
@@ -25,7 +24,6 @@ export function NowPage() {
             variant="outline"
             icon={<IconCircleCheck />}
             title={t('allWell')}
-            classNames={{ label: classes.heading }}
             data-testid="all-well"
           >
             {t('allWellHint')}

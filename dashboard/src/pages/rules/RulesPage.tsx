@@ -1,4 +1,4 @@
-import { Button, Stack, Switch, Table } from '@mantine/core'
+import { Anchor, Button, Stack, Switch, Table } from '@mantine/core'
 import { IconPlus } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -81,7 +81,9 @@ function RuleRow({ rule, onSwitch }: { rule: Rule; onSwitch: () => void }) {
   return (
     <Table.Tr>
       <Table.Td>
-        <Link to={`/rules/${rule.id}`}>{rule.name}</Link>
+        <Anchor component={Link} inherit to={`/rules/${rule.id}`}>
+          {rule.name}
+        </Anchor>
       </Table.Td>
       <Table.Td>{words.condition(fromRule(rule))}</Table.Td>
       <Table.Td>
@@ -109,7 +111,11 @@ function Whose({ rule }: { rule: Rule }) {
   const { t } = useTranslation('rules')
   const name = useMachineName(rule.machine_id)
   if (!rule.machine_id) return <>{t('allOfModel', { model: rule.model })}</>
-  return <Link to={`/machines/${rule.machine_id}`}>{name ?? t('oneMachine')}</Link>
+  return (
+    <Anchor component={Link} inherit to={`/machines/${rule.machine_id}`}>
+      {name ?? t('oneMachine')}
+    </Anchor>
+  )
 }
 
 function SwitchDialog({ rule, onClose }: { rule: Rule; onClose: () => void }) {

@@ -14,7 +14,6 @@ import { useAlarmWords } from '../../components/alarms/words'
 import { useFormat } from '../../format/use'
 import { descriptionOf } from './guide'
 import type { TicketGuide } from './useGuide'
-import classes from './ticket.module.css'
 
 const COMMAND_CLASSES = ['read', 'configure', 'motion', 'software'] as const
 
@@ -47,7 +46,6 @@ export function WhatToDo({ ticket, guide, onCommand }: WhatToDoProps) {
       role="region"
       aria-label={t('todo.title')}
       title={t('todo.title')}
-      classNames={{ label: classes.heading }}
       data-testid="what-to-do"
       data-state={alarm ? 'active' : 'quiet'}
     >
@@ -149,7 +147,7 @@ function UnderWay({ command }: { command: Command }) {
     <Text data-testid="under-way" data-state={command.state}>
       <IconHourglass size={16} aria-hidden /> {t(`todo.${key}`, { command: command.name })}{' '}
       {key === 'approval' && (
-        <Anchor component={Link} to={`/machines/${command.machine_id}/commands`}>
+        <Anchor component={Link} underline="always" to={`/machines/${command.machine_id}/commands`}>
           {t('todo.toCommands')}
         </Anchor>
       )}

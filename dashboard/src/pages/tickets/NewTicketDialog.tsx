@@ -1,13 +1,12 @@
 import { Button, Group, Modal, NativeSelect, Stack, Textarea, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
-import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
-import { newKey } from '../../api/client'
-import { OfflineError, ProblemError } from '../../api/problem'
+import { ProblemError } from '../../api/problem'
+import { useSubmitKey } from '../../api/submit-key'
 import { useCreateTicket } from '../../api/tickets'
 import type { Priority } from '../../api/types'
-import { MachineSelect } from '../../components/tickets/MachineSelect'
+import { MachineSelect } from '../../components/MachineSelect'
 import { useNotify } from '../../components/trouble'
 
 const TITLE_MAX = 200
@@ -36,7 +35,7 @@ function NewTicketForm({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate()
   const notify = useNotify()
   const create = useCreateTicket()
-  const [key, setKey] = useState(newKey)
+  const { key, onRefused } = useSubmitKey()
   const form = useForm({
     initialValues: { machine_id: '', title: '', description: '', priority: 'P3' as Priority },
     validate: {
@@ -53,8 +52,7 @@ function NewTicketForm({ onClose }: { onClose: () => void }) {
           void navigate(`/tickets/${ticket.id}`)
         },
         onError: (error) => {
-          // What wasn't reached may have been done: only that is repeated with the same key.
-          if (!(error instanceof OfflineError)) setKey(newKey())
+          onRefused(error)
           const fields = error instanceof ProblemError ? error.fields : {}
           form.setErrors(fields)
           if (Object.keys(fields).length === 0) notify.failed(error)
@@ -66,9 +64,15 @@ function NewTicketForm({ onClose }: { onClose: () => void }) {
     <form onSubmit={submit} noValidate>
       <Stack>
         <MachineSelect
-          value={form.values.machine_id}
-          onChange={(id) => form.setFieldValue('machine_id', id)}
-          error={form.errors.machine_id as string | undefined}
+          label={t('machine')}
+          description={t('new.machineHint')}
+          required
+          data-autofocus
+          // Else it covers the rest of the form as soon as the dialog opens.
+          openOnFocus={false}
+          value={form.values.machine_id || null}
+          onChange={(id) => form.setFieldValue('machine_id', id ?? '')}
+          error={form.errors.machine_id}
         />
         <TextInput
           label={t('edit.title')}

@@ -1,7 +1,5 @@
 -- Lists of what is open don't walk through all that is over.
 CREATE INDEX alarms_open ON alarms (organization_id, id) WHERE active = 1;
--- A machine's active alarms are counted by severity.
-CREATE INDEX alarms_counted ON alarms (machine_id, severity) WHERE active = 1;
 CREATE INDEX tickets_open ON tickets (organization_id, id)
     WHERE state IN ('new', 'in_progress', 'on_hold');
 

@@ -2,7 +2,7 @@ import { NativeSelect, Textarea, TextInput } from '@mantine/core'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
-import { newKey } from '../../../api/client'
+import { useSendKey } from '../../../api/sendKey'
 import { useCreateTicket } from '../../../api/tickets'
 import type { Priority } from '../../../api/types'
 import { useNotify } from '../../../components/trouble'
@@ -27,13 +27,14 @@ function Form({ machine, onClose }: MachineDialogProps) {
   const navigate = useNavigate()
   const notify = useNotify()
   const create = useCreateTicket()
+  const keyFor = useSendKey()
   const [title, setTitle] = useState('')
   const [description, setDescription] = useState('')
   const [priority, setPriority] = useState<Priority>('P3')
   const submit = () => {
     const body = { machine_id: machine.id, title: title.trim(), description, priority }
     create.mutate(
-      { body, key: newKey() },
+      { body, key: keyFor(body, create.error) },
       {
         onSuccess: (ticket) => {
           notify.done(t('ticket.opened', { number: ticket.number }))

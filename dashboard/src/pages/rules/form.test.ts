@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest'
+import type { Rule } from '../../api/types'
+import { EMPTY, errorsOf, fromRule, given, switched, toInput } from './form'
+
+const RULE: Rule = {
+  id: '01a21295-12ad-769f-a190-9dfb85f46d9f',
+  organization_id: '01a21295-1202-721a-937e-525408288abc',
+  name: 'Spindle too hot',
+  machine_id: '01a21295-12b3-73d9-a5f7-27ce54bb0597',
+  condition: {
+    kind: 'threshold',
+    signal: 'spindle.temperature',
+    above: 80,
+    clear_at: 75,
+    hold_s: 30,
+    clear_hold_s: 0,
+  },
+  severity: 'major',
+  enabled: true,
+  version: 3,
+  created_at: '2026-11-25T12:00:00Z',
+  updated_at: '2026-11-25T12:00:00Z',
+}
+
+describe('a rule', () => {
+  it('comes back from its form as it was', () => {
+    const { organization_id, name, machine_id, condition, severity, enabled } = RULE
+    expect(toInput(fromRule(RULE))).toEqual({
+      organization_id,
+      name,
+      machine_id,
+      condition,
+      severity,
+      enabled,
+    })
+    expect(switched(RULE, false)).toMatchObject({ name, condition, enabled: false })
+  })
+
+  it('below a limit of zero is not lost', () => {
+    const condition = { kind: 'threshold' as const, signal: 'oil.pressure', below: 0 }
+    const form = fromRule({ ...RULE, condition })
+    expect(form).toMatchObject({ direction: 'below', limit: 0, clear_at: '', hold_s: 0 })
+    expect(toInput(form).condition).toMatchObject({ below: 0 })
+  })
+
+  it('watches a machine or a model, never both', () => {
+    const both = { ...EMPTY, machine_id: RULE.id, model: ' CNC mill ' }
+    expect(toInput({ ...both, scope: 'model' })).toMatchObject({
+      machine_id: undefined,
+      model: 'CNC mill',
+    })
+    expect(toInput({ ...both, scope: 'machine' })).toMatchObject({
+      machine_id: RULE.id,
+      model: undefined,
+    })
+  })
+})
+
+describe('given', () => {
+  it.each([
+    ['', undefined],
+    [' ', undefined],
+    ['-', undefined],
+    [NaN, undefined],
+    [0, 0],
+    ['-1.5', -1.5],
+  ])('%o is %o', (entered, number) => {
+    expect(given(entered)).toBe(number)
+  })
+})
+
+describe('errorsOf', () => {
+  it('puts the platform’s objections at the fields', () => {
+    const fields = {
+      name: 'is empty',
+      'condition.above': 'is not a number',
+      'condition.clear_at': 'is above the limit',
+      kind: 'is missing',
+    }
+    expect(errorsOf(fields)).toEqual({
+      errors: { name: 'is empty', limit: 'is not a number', clear_at: 'is above the limit' },
+      others: ['kind: is missing'],
+    })
+  })
+})
