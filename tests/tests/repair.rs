@@ -140,7 +140,7 @@ async fn a_machine_fails_and_is_repaired_from_afar() {
         Ok(ticket)
     })
     .await;
-    assert_eq!(ticket["resolution_code"], "self_cleared");
+    assert_eq!(ticket["resolution_code"], "remote");
     what_happened_is_told(&api, &machine, &ticket_id).await;
 }
 

@@ -1,6 +1,6 @@
 /** Requests to the platform: one client, which adds the token and turns refusals into errors. */
 import createClient, { type Middleware } from 'openapi-fetch'
-import { OfflineError, problemOf } from './problem'
+import { OfflineError, ProblemError, problemOf } from './problem'
 import type { paths } from './schema'
 import { accessToken, renew } from './session'
 
@@ -22,7 +22,7 @@ async function send(request: Request): Promise<Response> {
     return await fetch(again)
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
-    throw new OfflineError(error)
+    throw error instanceof ProblemError ? error : new OfflineError(error)
   }
 }
 
@@ -51,4 +51,12 @@ export function ifMatch(of: { version: number }): { 'If-Match': string } {
 export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** Whether the platform answers. */
+export async function isReached(): Promise<boolean> {
+  return fetch('/healthz', { cache: 'no-store' }).then(
+    (response) => response.ok,
+    () => false,
+  )
 }

@@ -2,9 +2,12 @@
  * Who is signed in. The access token lives in memory only; the refresh cookie is the browser's and
  * no script can read it.
  */
-import { OfflineError, problemOf } from './problem'
+import { OfflineError, ProblemError, problemOf } from './problem'
 
-/** Remembers that there may be a refresh cookie, so that a first visit asks for nothing. */
+/**
+ * Remembers that there may be a refresh cookie, so that a first visit asks for nothing. Its value is
+ * new with each sign-in, by which other tabs see that somebody else has signed in.
+ */
 const HINT = 'millwright.session'
 /** Renewed so long before its end. */
 const EARLY_MS = 60_000
@@ -30,16 +33,15 @@ export function mayResume(): boolean {
 
 export async function signIn(email: string, password: string): Promise<void> {
   const body = JSON.stringify({ email, password })
-  accept(await post('/auth/login', body))
+  const answer = await post('/auth/login', body)
+  localStorage.setItem(HINT, crypto.getRandomValues(new Uint32Array(2)).join('-'))
+  accept(answer)
 }
 
-/** Ends the session here and on the platform. */
+/** Ends the session on the platform and here; when the platform isn't reached, neither. */
 export async function signOut(): Promise<void> {
-  try {
-    await post('/auth/logout')
-  } finally {
-    end()
-  }
+  await post('/auth/logout')
+  end()
 }
 
 /** A token that still holds; undefined when nobody is signed in any more. */
@@ -56,12 +58,17 @@ export function renew(): Promise<boolean> {
 }
 
 async function refresh(): Promise<boolean> {
-  if (!mayResume()) return false
+  if (!mayResume()) {
+    if (token) end()
+    return false
+  }
   try {
     accept(await post('/auth/refresh'))
     return true
   } catch (error) {
-    if (error instanceof OfflineError) throw error
+    // Only a refusal ends the session; a platform that is busy or restarts is asked again.
+    const isRefused = error instanceof ProblemError && [401, 403].includes(error.status)
+    if (!isRefused) throw error
     end()
     return false
   }
@@ -91,7 +98,6 @@ function accept(answer: unknown): void {
   const { access_token, expires_in } = answer as { access_token: string; expires_in: number }
   const wasSignedIn = token !== undefined
   token = { value: access_token, endsAt: Date.now() + expires_in * 1000 }
-  localStorage.setItem(HINT, '1')
   if (!wasSignedIn) listeners.forEach((listener) => listener())
 }
 
@@ -101,9 +107,11 @@ function end(): void {
   listeners.forEach((listener) => listener())
 }
 
-/** Signed out in one tab is signed out in all of them. Called once. */
+/** Signed out in one tab is signed out in all; after another sign-in all begin anew. Called once. */
 export function followOtherTabs(): void {
   window.addEventListener('storage', ({ key, newValue }) => {
-    if (key === HINT && newValue === null && token) end()
+    if (key !== HINT || !token) return
+    if (newValue === null) end()
+    else window.location.reload()
   })
 }

@@ -1,6 +1,6 @@
 /** Server-sent events over `fetch`, so that the request can carry the token. */
 import { OfflineError, problemOf } from './problem'
-import { accessToken } from './session'
+import { accessToken, renew } from './session'
 
 export interface Message {
   id?: string
@@ -28,6 +28,8 @@ export async function readStream(
       throw new OfflineError(error)
     },
   )
+  // Whoever follows comes back, then with a new token, or the session has ended.
+  if (response.status === 401) await renew()
   if (!response.ok || !response.body) {
     throw problemOf(response, await response.json().catch(() => undefined))
   }

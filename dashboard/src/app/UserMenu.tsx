@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { Link, useNavigate } from 'react-router'
 import { useContact } from '../api/contact'
 import { useMe } from '../api/people'
+import { useNotify } from '../components/trouble'
 import { signOut } from '../api/session'
 import { ToneBadge } from '../components/badges'
 import { LookSwitch } from '../components/LookSwitch'
@@ -16,7 +17,9 @@ export function UserMenu() {
   const name = me?.name ?? me?.email
   const { state } = useContact()
   const navigate = useNavigate()
-  const leave = () => void signOut().then(() => navigate('/sign-in', { replace: true }))
+  const notify = useNotify()
+  const leave = () =>
+    void signOut().then(() => navigate('/sign-in', { replace: true }), notify.failed)
   return (
     <Group gap="xs" wrap="nowrap">
       <Box role="status" visibleFrom="sm" data-contact={state}>

@@ -18,8 +18,8 @@ export function PageHead({
   }, [title, t])
   return (
     <Group justify="space-between" mb="md" gap="sm">
-      <Group gap="sm">
-        <Title order={1} size="h2">
+      <Group gap="sm" miw={0}>
+        <Title order={1} size="h2" miw={0} style={{ overflowWrap: 'anywhere' }}>
           {title}
         </Title>
         {beside}

@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
 import { useOrganizations } from '../../api/machines'
 import { useMay, useMe } from '../../api/people'
+import { useNotify } from '../../components/trouble'
 import { signOut } from '../../api/session'
 import type { Me } from '../../api/types'
 import { Loaded } from '../../components/Loaded'
@@ -20,7 +21,9 @@ export function ProfilePage() {
   const { t: common } = useTranslation()
   const me = useMe()
   const navigate = useNavigate()
-  const leave = () => void signOut().then(() => navigate('/sign-in', { replace: true }))
+  const notify = useNotify()
+  const leave = () =>
+    void signOut().then(() => navigate('/sign-in', { replace: true }), notify.failed)
   return (
     <>
       <PageHead

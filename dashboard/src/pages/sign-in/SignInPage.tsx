@@ -20,6 +20,11 @@ import { LanguageSwitch } from '../../components/LanguageSwitch'
 import { LookSwitch } from '../../components/LookSwitch'
 import { useTroubleText } from '../../components/trouble'
 
+/** Only a page of this dashboard: two slashes would be another host. */
+function here(from: string | undefined): string {
+  return from && /^\/(?![/\\])/.test(from) ? from : '/'
+}
+
 export function SignInPage() {
   const { t } = useTranslation()
   const navigate = useNavigate()
@@ -41,7 +46,7 @@ export function SignInPage() {
     setProblem(undefined)
     try {
       await signIn(email.trim(), password)
-      await navigate(state?.from ?? '/', { replace: true })
+      await navigate(here(state?.from), { replace: true })
     } catch (error) {
       const status = error instanceof ProblemError ? error.status : undefined
       if (status === 401 || status === 422) setProblem(t('signIn.wrong'))

@@ -1,7 +1,8 @@
 import { Button, Group, Modal, NativeSelect, Stack, Textarea, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { ProblemError } from '../../api/problem'
+import { ProblemError, troubleOf } from '../../api/problem'
 import { useUpdateTicket } from '../../api/tickets'
 import type { Priority, Ticket, UpdateTicket } from '../../api/types'
 import { useNotify } from '../../components/trouble'
@@ -38,6 +39,9 @@ function EditForm({ ticket, onClose }: Omit<EditDialogProps, 'opened'>) {
   const notify = useNotify()
   const assignees = useAssignees(ticket)
   const { mutate, isPending } = useUpdateTicket()
+  // The version that was read here, not what others made of it meanwhile.
+  const [read, setOpened] = useState<Ticket | undefined>(ticket)
+  const opened = read ?? ticket
   const form = useForm({
     initialValues: {
       title: ticket.title,
@@ -56,7 +60,7 @@ function EditForm({ ticket, onClose }: Omit<EditDialogProps, 'opened'>) {
     if (form.isDirty('assignee_id')) change.assignee_id = values.assignee_id || null
     if (Object.keys(change).length === 0) return onClose()
     mutate(
-      { ticket, change },
+      { ticket: opened, change },
       {
         onSuccess: () => {
           notify.done(t('edit.done'))
@@ -65,8 +69,10 @@ function EditForm({ ticket, onClose }: Omit<EditDialogProps, 'opened'>) {
         onError: (error) => {
           const fields = error instanceof ProblemError ? error.fields : {}
           form.setErrors(fields)
-          // It is loaded again behind the dialog; what was written stays to be saved once more.
-          if (Object.keys(fields).length === 0) notify.failed(error)
+          if (Object.keys(fields).length > 0) return
+          notify.failed(error)
+          // Who has read that others changed it may save what was written over it.
+          if (troubleOf(error) === 'changed') setOpened(undefined)
         },
       },
     )

@@ -1,5 +1,6 @@
 import { Button, Group, Modal, NativeSelect, Stack, Textarea } from '@mantine/core'
 import { useForm } from '@mantine/form'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ProblemError } from '../../api/problem'
 import { useMoveTicket } from '../../api/tickets'
@@ -47,6 +48,8 @@ function MoveForm({ ticket, to, onClose }: MoveDialogProps & { to: TicketState }
   const { t: common } = useTranslation()
   const notify = useNotify()
   const { mutate, isPending } = useMoveTicket()
+  // The version that was read here, not what others made of it meanwhile.
+  const [opened] = useState(ticket)
   const form = useForm({
     initialValues: {
       hold_reason: 'customer' as HoldReason,
@@ -59,7 +62,7 @@ function MoveForm({ ticket, to, onClose }: MoveDialogProps & { to: TicketState }
     if (to === 'on_hold') move.hold_reason = values.hold_reason
     if (to === 'resolved') move.resolution_code = values.resolution_code
     mutate(
-      { ticket, move },
+      { ticket: opened, move },
       {
         onSuccess: () => {
           notify.done(t('moved', { state: common(`ticketState.${to}`) }))
@@ -71,7 +74,7 @@ function MoveForm({ ticket, to, onClose }: MoveDialogProps & { to: TicketState }
           if (Object.keys(fields).length > 0) return
           notify.failed(error)
           // What was meant for the old state isn't repeated unseen.
-          if (error instanceof ProblemError && error.status === 412) onClose()
+          if (error instanceof ProblemError && [409, 412].includes(error.status)) onClose()
         },
       },
     )

@@ -38,7 +38,11 @@ pub(super) fn choose(
     {
         return Some(Choice::File { asset, immutable: name.starts_with(HASHED) });
     }
-    if OTHERS.iter().any(|other| path.starts_with(other)) || !wants_page(accept) {
+    // Two slashes name a host, for a browser.
+    if path.starts_with("//")
+        || OTHERS.iter().any(|other| path.starts_with(other))
+        || !wants_page(accept)
+    {
         return None;
     }
     let page = find(INDEX).map(|asset| String::from_utf8_lossy(&asset.data).into_owned());
@@ -90,6 +94,7 @@ mod tests {
             ("/icon.svg", Some("image/*"), "file"),
             ("/assets/index-1a2b.js", Some("*/*"), "for ever"),
             ("/assets/index-old.js", BROWSER, "nothing"),
+            ("//elsewhere.example/", BROWSER, "nothing"),
             ("/api/v1/nothing", BROWSER, "nothing"),
             ("/metrics/1", BROWSER, "nothing"),
             ("/", Some("*/*"), "nothing"),

@@ -13,7 +13,7 @@ mod write;
 
 pub use due::{with_expired, with_out_of_use, with_work};
 pub use list::{Filter, get, list};
-pub use open::{count_open, load_open, open_of};
+pub use open::{count_open, has_acted, load_open, open_of};
 pub use row::StoredCommand;
 pub use write::{insert, load, next_ord, save};
 

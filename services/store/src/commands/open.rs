@@ -1,7 +1,7 @@
 //! A machine's open commands, as the decision needs them what it is sent next.
 
 use millwright_core::command::{Standing, State};
-use millwright_schemas::{CommandId, LedgerId, MachineId, Timestamp};
+use millwright_schemas::{CommandId, LedgerId, MachineId, TicketId, Timestamp};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 use uuid::Uuid;
 
@@ -23,6 +23,18 @@ pub async fn open_of(store: &Store, machine: MachineId) -> Result<Vec<Standing>,
 /// When the database can't be used or a row isn't understood.
 pub async fn load_open(tx: &Tx, machine: MachineId) -> Result<Vec<Standing>, StoreError> {
     find(tx.conn(), machine).await
+}
+
+/// Whether a command that does more than look was begun for the ticket, and runs or went well.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn has_acted(tx: &Tx, ticket: TicketId) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM commands WHERE ticket_id = ?1 \
+               AND class <> 'read' AND state IN ('running', 'succeeded'))";
+    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, [ticket.uuid().into()]);
+    let row = tx.conn().query_one_raw(statement).await?;
+    Ok(row.map_or(Ok(false), |row| row.try_get_by_index(0))?)
 }
 
 /// How many commands of a machine are open.

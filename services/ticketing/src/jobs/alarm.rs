@@ -13,7 +13,7 @@ use millwright_schemas::{CommandId, Timestamp};
 use millwright_store::machines::fleet;
 use millwright_store::tickets::{comments, evidence};
 use millwright_store::work::{self, AlarmChanged, CommandWanted};
-use millwright_store::{Scope, Store, StoreError, Tx, alarms, policies, tickets};
+use millwright_store::{Scope, Store, StoreError, Tx, alarms, commands, policies, tickets};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -195,7 +195,10 @@ impl Case<'_> {
     }
 
     async fn resolve(self, before: &TicketRecord) -> Result<(), StoreError> {
-        let (code, reason) = (ResolutionCode::SelfCleared, self.reason());
+        // What was done from afar for this ticket is why it is over.
+        let acted = commands::has_acted(self.tx, before.ticket.id).await?;
+        let code = if acted { ResolutionCode::Remote } else { ResolutionCode::SelfCleared };
+        let reason = self.reason();
         let within = self.policy.tickets.reopen_within_s;
         let resolved = resolve(before, code, None, within, self.now);
         tickets::save(self.tx, Scope::Platform, &resolved, before.ticket.version).await?;

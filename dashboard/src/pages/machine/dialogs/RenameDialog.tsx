@@ -2,6 +2,8 @@ import { TextInput } from '@mantine/core'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useRenameMachine } from '../../../api/machines'
+import { troubleOf } from '../../../api/problem'
+import type { Machine } from '../../../api/types'
 import { useNotify } from '../../../components/trouble'
 import { DialogForm, fieldError, FormDialog, type MachineDialogProps } from './FormDialog'
 
@@ -22,14 +24,17 @@ function Form({ machine, onClose }: MachineDialogProps) {
   const notify = useNotify()
   const rename = useRenameMachine()
   const [name, setName] = useState(machine.name)
+  // The version that was read here, not what others made of it meanwhile.
+  const [read, setRead] = useState<Machine | undefined>(machine)
   const submit = () =>
     rename.mutate(
-      { machine, name: name.trim() },
+      { machine: read ?? machine, name: name.trim() },
       {
         onSuccess: () => {
           notify.done(t('rename.done'))
           onClose()
         },
+        onError: (error) => troubleOf(error) === 'changed' && setRead(undefined),
       },
     )
   return (
