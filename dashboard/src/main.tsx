@@ -1,6 +1,7 @@
 import './app/styles'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { followOtherTabs } from './api/session'
 import { App } from './app/App'
 import { styleNonce } from './app/theme'
 import { startTexts } from './texts'
@@ -9,6 +10,7 @@ import { startTexts } from './texts'
 Object.assign(globalThis, { __webpack_nonce__: styleNonce() })
 
 async function start(root: HTMLElement): Promise<void> {
+  followOtherTabs()
   await startTexts()
   createRoot(root).render(
     <StrictMode>

@@ -100,3 +100,10 @@ function end(): void {
   localStorage.removeItem(HINT)
   listeners.forEach((listener) => listener())
 }
+
+/** Signed out in one tab is signed out in all of them. Called once. */
+export function followOtherTabs(): void {
+  window.addEventListener('storage', ({ key, newValue }) => {
+    if (key === HINT && newValue === null && token) end()
+  })
+}

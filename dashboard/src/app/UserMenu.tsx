@@ -26,7 +26,7 @@ export function UserMenu() {
       </Box>
       <LanguageSwitch />
       <LookSwitch />
-      <Menu position="bottom-end">
+      <Menu position="bottom-end" withInitialFocusPlaceholder={false}>
         <Menu.Target>
           <Button
             variant="subtle"

@@ -57,7 +57,7 @@ function ConfirmForm({
             value={reason}
             onChange={(event) => setReason(event.currentTarget.value)}
             required
-            maxLength={2000}
+            maxLength={500}
             autosize
             minRows={2}
             data-autofocus

@@ -362,7 +362,7 @@ async fn domain_events_by_position() {
     let found = tokio::time::timeout(Duration::from_secs(30), find).await.unwrap();
     let event = &found["items"][0];
     assert_eq!(event["type"], "machine.fault_raised");
-    assert_eq!(event["actor"], json!({"kind": "machine", "id": plant.machine}));
+    assert_eq!(event["actor"], json!({"kind": "machine", "id": plant.machine, "name": "Mill"}));
     assert_eq!(event["subject"], json!({"kind": "machine", "id": plant.machine.to_string()}));
     assert_eq!(event["data"]["code"], "E-1");
     assert_eq!(event["occurred_at"], "2026-01-01T00:00:00Z");

@@ -77,7 +77,7 @@ mod tests {
         let (store, _folder) = store().await;
         let machines = [MachineId(Uuid::now_v7()), MachineId(Uuid::now_v7())];
         let plan = plan(&store, &query(&machines, now()).into_query()).await;
-        assert!(plan.contains("USING INDEX alarms_active "), "{plan}");
+        assert!(plan.contains("USING INDEX alarms_counted "), "{plan}");
         assert!(wanting_attention(&store, &machines, now()).await.unwrap().is_empty());
         assert!(wanting_attention(&store, &[], now()).await.unwrap().is_empty());
     }

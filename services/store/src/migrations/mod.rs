@@ -29,6 +29,10 @@ impl MigratorTrait for Migrator {
                 name: "m0004_open_lists",
                 sqlite: include_str!("0004_open_lists.sqlite.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0005_alarms_counted",
+                sqlite: include_str!("0005_alarms_counted.sqlite.sql"),
+            }),
         ]
     }
 }
