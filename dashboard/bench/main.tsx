@@ -26,7 +26,7 @@ function series(index: number): ChartSeries {
 }
 
 const all = Array.from({ length: SERIES }, (_, index) => series(index))
-startTexts()
+await startTexts()
 const root = document.getElementById('root')
 if (root) {
   const started = performance.now()

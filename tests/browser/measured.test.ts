@@ -2,11 +2,12 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, inject } from 'vitest'
 import { Agent, simulator } from './harness/agent'
+import { Api } from './harness/api'
 import { DESK, test, type Visit } from './harness/browser'
 import { serveFiles } from './harness/files'
-import { isLoaded, open } from './harness/look'
+import { isLoaded } from './harness/look'
 import { keepMeasured, outputFolder } from './harness/output'
 import { Platform } from './harness/platform'
 
@@ -19,22 +20,37 @@ const MINUTE_MS = 60_000
 const LOOKS = [1, 5, 15, 30, 60]
 const liveMinutes = Number(process.env.MILLWRIGHT_LIVE_MINUTES ?? 1)
 
+const shared = inject('platform')
+
 let platform: Platform
 let agent: Agent
+/** Goes on while other things are measured, on a platform of its own. */
+let registered: Promise<unknown>
 beforeAll(async () => {
   platform = await Platform.start('measured')
-  agent = await Agent.enroll(
-    await platform.api(),
-    platform.url,
-    'Mill that is looked at',
-    simulator('cnc_mill'),
-  )
+  const api = await Api.signedIn(shared)
+  agent = await Agent.enroll(api, shared, 'Mill that is looked at', simulator('cnc_mill'))
   await agent.connect()
+  registered = registerFleet(await platform.api())
+  // Told where it is waited for.
+  registered.catch(() => undefined)
 })
 afterAll(async () => {
   await agent.stop()
   await platform.stop()
 })
+
+async function registerFleet(api: Api): Promise<void> {
+  let next = 0
+  const register = async () => {
+    while (next < MACHINES) {
+      next += 1
+      const name = `Machine ${String(next).padStart(4, '0')}`
+      await api.createMachine(name, { model: `Model ${next % 7}` })
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, register))
+}
 
 /** Bytes of script and style that came over the wire so far, and of the page itself. */
 function loaded(page: Visit): Promise<number> {
@@ -56,13 +72,13 @@ async function heap(page: Visit): Promise<number> {
 }
 
 test('what the first page loads', async ({ people }) => {
-  const page = await people.signedIn(platform.url, 'technician')
+  const page = await people.signedIn(shared, 'technician')
   await isLoaded(page)
   keepMeasured('entry to Now, on the wire', Math.round((await loaded(page)) / 1_000), 'kB')
 })
 
 test('memory over live data', { timeout: liveMinutes * MINUTE_MS + 60_000 }, async ({ people }) => {
-  const page = await people.signedIn(platform.url, 'technician', `/machines/${agent.machine}`)
+  const page = await people.signedIn(shared, 'technician', `/machines/${agent.machine}`)
   await isLoaded(page)
   const started = Date.now()
   const told = (minutes: number) => `JS heap after ${minutes} min of live data`
@@ -74,17 +90,7 @@ test('memory over live data', { timeout: liveMinutes * MINUTE_MS + 60_000 }, asy
 })
 
 test('a fleet of 5,000 machines', { timeout: 180_000 }, async ({ people }) => {
-  const api = await platform.api()
-  let next = 0
-  const register = async () => {
-    while (next < MACHINES) {
-      next += 1
-      const name = `Machine ${String(next).padStart(4, '0')}`
-      await api.createMachine(name, { model: `Model ${next % 7}` })
-    }
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, register))
-
+  await registered
   const page = await people.signedIn(platform.url, 'technician')
   await isLoaded(page)
   const started = Date.now()
@@ -94,10 +100,9 @@ test('a fleet of 5,000 machines', { timeout: 180_000 }, async ({ people }) => {
     .first()
     .waitFor()
   keepMeasured('first row of 5,000 machines', Date.now() - started, 'ms')
-  await page.getByText('5,001 machines', { exact: true }).waitFor({ timeout: 30_000 })
+  await page.getByText('5,000 machines', { exact: true }).waitFor({ timeout: 30_000 })
   keepMeasured('all of 5,000 machines', Date.now() - started, 'ms')
   await people.look(page, 'loaded')
-  await open(page, platform.url)
 })
 
 /** The dashboard's chart on a page of its own: the API gives at most 5,000 points a signal. */

@@ -91,7 +91,7 @@ test(
     const page = await people.signedIn(platform, 'admin')
     await isLoaded(page)
     await page.getByRole('button', { name: 'DE', exact: true }).click()
-    await page.getByRole('link', { name: 'Maschinen' }).waitFor()
+    await page.getByRole('link', { name: 'Maschinen', exact: true }).waitFor()
     const english = onlyEnglish()
     for (const [name, path] of Object.entries(pages)) {
       await open(page, platform + path)

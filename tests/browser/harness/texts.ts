@@ -10,7 +10,7 @@ function leaves(value: unknown): string[] {
 }
 
 function texts(language: string): Set<string> {
-  const files = readdirSync(folder + language)
+  const files = readdirSync(folder + language).filter((file) => file.endsWith('.json'))
   const read = (file: string) => readFileSync(`${folder}${language}/${file}`, 'utf8')
   return new Set(files.flatMap((file) => leaves(JSON.parse(read(file)))))
 }
