@@ -1,32 +1,19 @@
 /** Shows parts of the dashboard in tests, in jsdom, with everything that stands around them. */
 import { MantineProvider } from '@mantine/core'
-import { Notifications } from '@mantine/notifications'
+import { Notifications, notifications } from '@mantine/notifications'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { cleanup, render, type RenderResult } from '@testing-library/react'
 import i18next from 'i18next'
 import type { ReactNode } from 'react'
 import { createMemoryRouter, RouterProvider } from 'react-router'
-import { afterEach, vi } from 'vitest'
+import { afterEach } from 'vitest'
 import type { Language } from '../format/language'
 import { speak, startTexts } from '../texts'
 
-// What a browser has and jsdom hasn't.
-vi.stubGlobal('matchMedia', (media: string) => ({
-  media,
-  matches: false,
-  addEventListener: () => undefined,
-  removeEventListener: () => undefined,
-}))
-vi.stubGlobal(
-  'ResizeObserver',
-  class {
-    observe() {}
-    unobserve() {}
-    disconnect() {}
-  },
-)
-
-afterEach(cleanup)
+afterEach(() => {
+  cleanup()
+  notifications.clean()
+})
 
 interface Shown extends RenderResult {
   /** Shows something else in its place. */
@@ -47,8 +34,8 @@ export async function show(children: ReactNode, language: Language = 'en'): Prom
   return { ...result, again: (shown) => result.rerender(around(shown)) }
 }
 
-/** The same at an address, for parts with links. */
-export function atAddress(children: ReactNode): ReactNode {
-  const router = createMemoryRouter([{ path: '*', element: children }])
+/** Something at an address, for what has links or reads its address. */
+export function atAddress(children: ReactNode, address = '/', path = '*'): ReactNode {
+  const router = createMemoryRouter([{ path, element: children }], { initialEntries: [address] })
   return <RouterProvider router={router} />
 }
