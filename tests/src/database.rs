@@ -93,6 +93,12 @@ impl Database {
         );
         Ok(count.bind(blob(machine)?).fetch_one(&self.pool).await?)
     }
+
+    /// The canonical records of the audit log, in their order.
+    pub async fn audit_records(&self) -> anyhow::Result<Vec<Vec<u8>>> {
+        let records = sqlx::query_scalar("SELECT record FROM audit ORDER BY seq");
+        Ok(records.fetch_all(&self.pool).await?)
+    }
 }
 
 fn blob(machine: &str) -> anyhow::Result<Vec<u8>> {

@@ -1,6 +1,7 @@
 //! The platform's one binary: configuration, roles, command line.
 
 mod admin;
+mod backup;
 mod cli;
 mod config;
 mod contact;
@@ -26,6 +27,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve(&args),
         Command::Demo(args) => demo(args),
+        Command::Backup(args) => runtime().and_then(|rt| rt.block_on(backup::run(args))),
+        Command::Restore(args) => runtime().and_then(|rt| rt.block_on(backup::restore(args))),
         Command::Admin(AdminCommand::ResetPassword { data_dir }) => reset_password(&data_dir),
         Command::Broker => millwright_bus::run_broker(std::io::BufReader::new(std::io::stdin()))
             .context("the bus's broker"),
@@ -34,7 +37,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell(&error);
-            ExitCode::FAILURE
+            ExitCode::from(backup::exit_code(&error))
         }
     }
 }
