@@ -2,6 +2,8 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use millwright_schemas::Timestamp;
@@ -19,6 +21,9 @@ use crate::DATABASE_FILE;
 
 /// How long the copy waits for a moment in which it may begin to read.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Steps of SQLite's between two looks at whether the copy is called off: some milliseconds.
+const STEPS: i32 = 10_000;
 
 /// A backup to be made.
 #[derive(Debug, Clone)]
@@ -244,17 +249,26 @@ async fn vacuum_into(
         let error = std::io::Error::new(std::io::ErrorKind::InvalidInput, "its name isn't UTF-8");
         io(target, "written")(error)
     })?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    let failed = || database(target, "the database can't be copied");
+    let mut handle = connection.lock_handle().await.map_err(failed())?;
+    handle.set_progress_handler(STEPS, move || !asked.load(Ordering::Relaxed));
+    drop(handle);
     let copying = sqlx::query("VACUUM INTO ?1").bind(name).execute(connection);
     let mut copying = std::pin::pin!(copying);
     let mut looks = tokio::time::interval(LOOK_EVERY);
+    let mut stopped = None;
     loop {
         tokio::select! {
             done = &mut copying => {
-                return done.map(drop).map_err(database(target, "the database can't be copied"));
+                // Called off: only now nothing more is written.
+                return stopped.map_or_else(|| done.map(drop).map_err(failed()), Err);
             }
-            _ = looks.tick() => {
+            _ = looks.tick(), if stopped.is_none() => {
                 let done = std::fs::metadata(target).map_or(0, |file| file.len());
-                watch.tell("copying the database", done, all, target)?;
+                stopped = watch.tell("copying the database", done, all, target).err();
+                stop.store(stopped.is_some(), Ordering::Relaxed);
             }
         }
     }

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::super::container::{Archive, Writer};
 use super::*;
 use crate::backup::mark::RESTORED;
-use crate::backup::{BackupError, DatabaseKind, Manifest, Watch};
+use crate::backup::{BackupError, DatabaseKind, Manifest, Restored, Watch};
 use crate::changes::{self, Change};
 use crate::testing::{machine, now, organization};
 use crate::{DATABASE_FILE, DataFolderLock, Scope, Store, events};
@@ -166,7 +166,7 @@ async fn what_was_open_is_ended() {
         "INSERT INTO enrollment_codes (code_hash, machine_id, organization_id, created_at, \
          expires_at) VALUES (x'01', ?1, ?2, 1, 9223372036854775807)",
         "INSERT INTO machine_capabilities (machine_id, agent_version, ledger, last_ord, commands, \
-         reported_at) VALUES (?1, '1', x'01', 3, '[]', 1)",
+         reported_at) VALUES (?1, '1', randomblob(16), 3, '[]', 1)",
         "INSERT INTO commands (id, organization_id, machine_id, ord, name, args, state, issued_by, \
          issued_by_name, expires_at, deadline_s, version, created_at, updated_at) VALUES \
          (x'02', ?2, ?1, 1, 'a', '{}', 'running', '{}', 'A', 1, 1, 1, 1, 1), \
