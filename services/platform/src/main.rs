@@ -10,6 +10,7 @@ mod ended;
 mod jobs;
 mod logging;
 mod serve;
+mod upkeep;
 mod worker;
 
 use std::path::Path;
@@ -29,7 +30,9 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo(args),
         Command::Backup(args) => runtime().and_then(|rt| rt.block_on(backup::run(args))),
         Command::Restore(args) => runtime().and_then(|rt| rt.block_on(backup::restore(args))),
-        Command::Admin(AdminCommand::ResetPassword { data_dir }) => reset_password(&data_dir),
+        Command::Admin(AdminCommand::ResetPassword { data_dir, database }) => {
+            reset_password(&data_dir, database.as_deref())
+        }
         Command::Broker => millwright_bus::run_broker(std::io::BufReader::new(std::io::stdin()))
             .context("the bus's broker"),
     };
@@ -57,8 +60,8 @@ fn demo(args: DemoArgs) -> anyhow::Result<()> {
     runtime()?.block_on(demo::run(args))
 }
 
-fn reset_password(data_dir: &Path) -> anyhow::Result<()> {
-    runtime()?.block_on(admin::reset_password(data_dir))
+fn reset_password(data_dir: &Path, database: Option<&str>) -> anyhow::Result<()> {
+    runtime()?.block_on(admin::reset_password(config::location(data_dir, database)?))
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

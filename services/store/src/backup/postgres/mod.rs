@@ -8,6 +8,9 @@
 mod restore;
 mod save;
 mod schema;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;
 
 use std::path::Path;
 use std::str::FromStr;

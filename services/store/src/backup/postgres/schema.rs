@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::postgres::PgConnection;
 
-/// Tables that can be made again from others, and aren't copied. Rollups belong here.
-const REBUILT: [&str; 0] = [];
+/// Rollups: tables, or continuous aggregates with TimescaleDB, which aren't copied. Tables are, since
+/// they outlive the points that they were made of.
+pub(super) const ROLLUPS: [&str; 2] = ["rollups_1m", "rollups_1h"];
+/// How far each series is in the rollups. Without a row it is made from all its points.
+pub(super) const ROLLUP_CURSORS: &str = "rollup_cursors";
 /// What migrations there were stands in the manifest; the table is filled by running them.
 const MIGRATIONS: &str = "seaql_migrations";
 
@@ -58,7 +61,7 @@ pub(super) async fn tables(connection: &mut PgConnection) -> Result<Vec<Table>, 
     .await?;
     let tables = rows
         .into_iter()
-        .filter(|(name, ..)| name != MIGRATIONS && !REBUILT.contains(&name.as_str()))
+        .filter(|(name, ..)| name != MIGRATIONS)
         .map(|(name, columns, about)| Table { name, columns, about: about as u64 })
         .collect();
     Ok(in_order(tables, &references))
