@@ -18,6 +18,8 @@ then
     fi
 fi
 
+scripts/test-clients.sh
+
 # The tests start the real programs.
 "$cargo" build --workspace --bins --locked
 

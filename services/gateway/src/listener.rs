@@ -18,7 +18,6 @@ use crate::tls::{self, TlsSetting};
 
 /// Accepts until the gateway stops. A failed accept doesn't end it.
 pub(crate) async fn run(gateway: Arc<Gateway>, socket: TcpListener, tls: TlsSetting) {
-    let room = Arc::new(Semaphore::new(gateway.settings().connections_max));
     let handshakes = Arc::new(Semaphore::new(gateway.settings().handshakes_max));
     loop {
         let accepted = tokio::select! {
@@ -34,7 +33,7 @@ pub(crate) async fn run(gateway: Arc<Gateway>, socket: TcpListener, tls: TlsSett
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+        let Some(place) = gateway.take_place() else {
             gateway.metrics().handshakes.with_label_values(&["over_limit"]).inc();
             continue;
         };

@@ -26,4 +26,5 @@ mod rules;
 mod stream;
 mod write;
 
+pub use decode::decode_only;
 pub use ingest::{Ingest, IngestOptions};

@@ -3,6 +3,7 @@
 mod addresses;
 mod bridge;
 mod bus;
+mod door;
 mod files;
 mod orders;
 mod parts;

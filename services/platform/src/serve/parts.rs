@@ -35,7 +35,7 @@ use tokio_util::task::TaskTracker;
 
 use super::bus::RunningBus;
 use super::orders::{Orders, follow_presence};
-use super::{bridge, files, tls};
+use super::{bridge, door, files, tls};
 use crate::config::Config;
 use crate::contact;
 use crate::ended;
@@ -83,7 +83,8 @@ impl Parts {
         first_start(&people, &store, config).await?;
         let trust = Trust::open(store.clone(), &config.data_dir, now()).await?;
         let bus = RunningBus::start(config.bus.as_deref())?;
-        let directory = Arc::new(StoreDirectory::open(store.clone(), GATEWAY_NAME).await?);
+        let directory = StoreDirectory::open(store.clone(), GATEWAY_NAME).await?;
+        let directory = Arc::new(directory.with_hosts(door::hosts(config)));
         let wake = AccessWake::new(Arc::clone(&directory), bus.bus.clone());
 
         let metrics = prometheus::Registry::new();
@@ -116,6 +117,7 @@ impl Parts {
             store: store.clone(),
             people,
             enrollment,
+            machines: door::machines(&gateway),
             live: live.clone(),
             positions,
             commands,
