@@ -8,7 +8,9 @@ use std::process::Command;
 pub fn mosquitto(program: &str) -> Option<Command> {
     let found = Command::new(program).arg("--help").output().is_ok();
     if !found {
-        eprintln!("*** SKIPPED: {program} is not installed (Debian: apt install mosquitto-clients)");
+        eprintln!(
+            "*** SKIPPED: {program} is not installed (Debian: apt install mosquitto-clients)"
+        );
     }
     found.then(|| Command::new(program))
 }

@@ -210,6 +210,12 @@ impl RawMqtt {
         Ok(())
     }
 
+    /// Sends any bytes.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        self.stream.write_all(bytes).await?;
+        Ok(self.stream.flush().await?)
+    }
+
     /// The next packet; an error when the server closes or says nothing for long.
     pub async fn packet(&mut self) -> anyhow::Result<Packet> {
         tokio::time::timeout(ANSWER, self.read_packet()).await.context("no answer in time")?

@@ -146,9 +146,10 @@ impl WebSocket {
         tokio::spawn(async move {
             while let Ok(frame) = read_frame(&mut from_server).await {
                 if frame.kind == CLOSE || to_client.write_all(&frame.payload).await.is_err() {
-                    return;
+                    break;
                 }
             }
+            let _ = to_client.shutdown().await;
         });
         RawMqtt::over(Box::new(client), version)
     }
@@ -175,6 +176,23 @@ pub fn frame(is_last: bool, kind: u8, payload: &[u8]) -> Vec<u8> {
     bytes.extend(MASK);
     bytes.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
     bytes
+}
+
+/// CONNECT of a machine with a token, MQTT 5.
+#[must_use]
+pub fn connect_bytes(machine: &str, token: &str) -> Vec<u8> {
+    let text = |text: &str| {
+        let length = u16::try_from(text.len()).expect("a short text");
+        [&length.to_be_bytes()[..], text.as_bytes()].concat()
+    };
+    let head = [&text("MQTT")[..], &[5, 0xC2, 0, 60, 0]].concat();
+    let body = [head, text(machine), text(machine), text(token)].concat();
+    // Its length needs two digits.
+    let length = u16::try_from(body.len()).expect("short");
+    assert!((128..16_384).contains(&length), "{length}");
+    let digits = [length % 128 | 0x80, length / 128];
+    let digits = digits.map(|digit| u8::try_from(digit).expect("seven bits and one"));
+    [&[0x10][..], &digits[..], &body].concat()
 }
 
 async fn read_frame(stream: &mut (impl AsyncReadExt + Unpin)) -> anyhow::Result<Frame> {

@@ -13,7 +13,7 @@ const SOON: Duration = Duration::from_secs(60);
 
 /// Looks every second whether the better way is open again.
 const CONFIG: &str = "mqtt_retry_s = 1\n\n[commands.policy]\nread = { consent = \"none\" }\n\n\
-    [[drivers]]\nkind = \"host\"\ninterval_ms = 200\n";
+    [[drivers]]\nkind = \"host\"\ninterval_ms = 500\n";
 
 struct Scene {
     platform: Platform,
@@ -74,7 +74,7 @@ async fn goes_by(agent: &Agent, way: &str) {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_mqtt_port_closed_all_goes_by_websocket_until_it_opens() {
     let mut scene = Scene::start().await;
     let mut agent = Agent::enroll(&scene.platform, &scene.api, "walled", CONFIG).await;
@@ -101,7 +101,7 @@ async fn with_the_mqtt_port_closed_all_goes_by_websocket_until_it_opens() {
     assert_eq!(tries(&agent) - before, 1, "{}", agent.log());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn behind_a_proxy_at_which_tls_ends() {
     let port = ports::free();
     let public = format!("localhost:{}", port.port());
@@ -136,7 +136,7 @@ async fn behind_a_proxy_at_which_tls_ends() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forced_way_is_kept() {
     let scene = Scene::start().await;
     let config = format!("transport = \"mqtt\"\n{CONFIG}");

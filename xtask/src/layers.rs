@@ -31,6 +31,7 @@ const BESIDE: &[(&str, &[&str])] = &[
             "millwright-identity",
             "millwright-ingest",
             "millwright-gateway",
+            "millwright-api",
             "millwright-agent",
         ],
     ),

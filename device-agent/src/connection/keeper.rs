@@ -74,10 +74,9 @@ impl Connection {
                 status.machine = Some(MachineStatus::from(identity.as_ref()));
             });
             self.show(ConnectionState::Connecting);
-            let (ended, connected) = self.connect(identity, &ways).await;
+            let (ended, connected) = self.connect(identity, &ways, &mut memory).await;
             if connected.is_some() {
                 ways.worked();
-                memory.remember(ways.next());
             }
             if connected.is_some_and(|since| since.elapsed() >= STABLE_AFTER) {
                 backoff.reset();
@@ -122,6 +121,7 @@ impl Connection {
         &mut self,
         identity: Arc<Identity>,
         ways: &Ways,
+        memory: &mut WayMemory,
     ) -> (Result<SessionEnd, SessionError>, Option<Instant>) {
         let link = match self.open(&identity, ways.next()).await {
             Ok(link) => link,
@@ -133,7 +133,7 @@ impl Connection {
             if may_improve {
                 probe::mqtt_is_open(&current, &time, interval).await;
             } else {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         });
         let mut session = Session {
@@ -144,6 +144,7 @@ impl Connection {
             drain: &self.drain,
             link,
             way: ways.next(),
+            memory,
             better,
             orders: &mut self.orders,
             window: InFlight::default(),

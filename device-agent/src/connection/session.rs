@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::in_flight::InFlight;
 use super::link::{Link, LinkClosed};
+use super::way_memory::WayMemory;
 use super::ways::Way;
 use super::websocket::WebSocketError;
 use crate::clock;
@@ -74,6 +75,8 @@ pub(super) struct Session<'a> {
     pub(super) link: Link,
     /// By which way it goes.
     pub(super) way: Way,
+    /// Where that is remembered, once it works.
+    pub(super) memory: &'a mut WayMemory,
     /// Ends when a better way is open again.
     pub(super) better: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
     /// Takes orders, and has more to tell than the outbox.
@@ -100,6 +103,7 @@ impl Session<'_> {
             other => tracing::debug!(?other, "before CONNACK"),
         }
         self.connected = Some(Instant::now());
+        self.memory.remember(self.way);
         tracing::info!(way = ?self.way, "connected");
         self.board.update(|status| {
             status.connection.state = ConnectionState::Connected;

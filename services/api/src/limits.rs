@@ -34,12 +34,6 @@ pub const TCP_KEEPALIVE: Duration = Duration::from_secs(120);
 pub const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// What a machine that finds no room is told to wait, in seconds.
 pub const MACHINE_RETRY_AFTER_S: u32 = 30;
-/// Largest frame of a machine's WebSocket before the gateway has answered its CONNECT; beyond it the
-/// connection is closed (code 1009).
-pub const FIRST_FRAMES_MAX_BYTES: usize = 16 * 1024;
-/// Largest frame of a machine's WebSocket after that: a whole MQTT packet and what a client sends
-/// along with it. Beyond it the connection is closed (code 1009).
-pub const FRAME_MAX_BYTES: usize = 512 * 1024;
 /// Largest frame that is sent to a machine. At most 32 of them wait for a slow reader, and as many
 /// again in the connection's own buffer; beyond that the gateway has to wait, and then ends the
 /// connection.

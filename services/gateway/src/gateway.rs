@@ -155,7 +155,7 @@ impl Gateway {
             gateway.metrics.connections.inc();
             let quick_ack = |_: &DuplexStream| {};
             let transport = Transport { stream, peer: Peer::Anonymous, remote, quick_ack };
-            connection::run(Arc::clone(&gateway), transport).await;
+            Box::pin(connection::run(Arc::clone(&gateway), transport)).await;
             gateway.metrics.connections.dec();
             drop(place);
         });

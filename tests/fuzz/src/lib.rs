@@ -21,6 +21,7 @@ pub struct Target {
 /// All of them.
 pub const TARGETS: &[Target] = &[
     Target { name: "mqtt_session", run: targets::mqtt_session::target },
+    Target { name: "websocket", run: targets::websocket::target },
     Target { name: "topics", run: targets::topics::target },
     Target { name: "telemetry", run: targets::telemetry::target },
     Target { name: "events", run: targets::events::target },

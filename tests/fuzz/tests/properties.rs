@@ -35,19 +35,68 @@ fn any_json() -> impl Strategy<Value = Value> {
         ];
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            prop::collection::vec((key, inner), 0..6).prop_map(|pairs| pairs.into_iter().collect()),
+            prop::collection::vec((key, inner), 0..6)
+                .prop_map(|pairs: Vec<(String, Value)>| pairs.into_iter().collect::<Value>()),
         ]
     })
 }
 
 const WORDS: &[&str] = &[
-    "samples", "values", "ts", "ts_us", "outbox", "seq", "through_ts", "quality", "good", "id",
-    "type", "data", "code", "source", "severity", "message", "context", "faults", "major",
-    "fault.raised", "fault.cleared", "fault.snapshot", "command.rejected", "command.succeeded",
-    "agent.capabilities", "time.requested", "help.requested", "command_id", "reason", "commands",
-    "ledger", "ord", "nonce", "request", "status", "fault_raise", "fault", "decide", "decision",
-    "stop", "simulate", "help", "sub", "aud", "iat", "exp", "jti", "name", "args", "deadline_s",
-    "certificate", "0198b2c4-7c1e-7000-8000-0123456789ab", "version", "command_keys", "keys",
+    "samples",
+    "values",
+    "ts",
+    "ts_us",
+    "outbox",
+    "seq",
+    "through_ts",
+    "quality",
+    "good",
+    "id",
+    "type",
+    "data",
+    "code",
+    "source",
+    "severity",
+    "message",
+    "context",
+    "faults",
+    "major",
+    "fault.raised",
+    "fault.cleared",
+    "fault.snapshot",
+    "command.rejected",
+    "command.succeeded",
+    "agent.capabilities",
+    "time.requested",
+    "help.requested",
+    "command_id",
+    "reason",
+    "commands",
+    "ledger",
+    "ord",
+    "nonce",
+    "request",
+    "status",
+    "fault_raise",
+    "fault",
+    "decide",
+    "decision",
+    "stop",
+    "simulate",
+    "help",
+    "sub",
+    "aud",
+    "iat",
+    "exp",
+    "jti",
+    "name",
+    "args",
+    "deadline_s",
+    "certificate",
+    "0198b2c4-7c1e-7000-8000-0123456789ab",
+    "version",
+    "command_keys",
+    "keys",
     "ca_certificates",
 ];
 
@@ -64,7 +113,7 @@ proptest! {
         let text = json.to_string();
         run(text.as_bytes());
         // Some targets take their first byte as a choice.
-        run(&[&[first], text.as_bytes()].concat());
+        run(&[&[first][..], text.as_bytes()].concat());
     }
 
     #[test]
@@ -84,7 +133,7 @@ proptest! {
             bytes[index] = byte;
         }
         targets::telemetry::target(&bytes);
-        targets::ingest::target(&[&[1], &*bytes].concat());
+        targets::ingest::target(&[&[1][..], &*bytes].concat());
     }
 
     #[test]
@@ -99,10 +148,10 @@ proptest! {
             prop_assert_eq!((read.machine, read.channel), (machine, channel));
         }
         for channel in DownChannel::ALL {
-            let written = topics::down(machine, *channel);
-            prop_assert_eq!(topics::parse_down(&written), Ok((machine, *channel)));
+            let written = topics::down(machine, channel);
+            prop_assert_eq!(topics::parse_down(&written), Ok((machine, channel)));
             let filter = topics::parse_down_filter(&written, other).unwrap();
-            prop_assert!(filter.covers(machine, *channel) && !filter.covers(other, *channel));
+            prop_assert!(filter.covers(machine, channel) && !filter.covers(other, channel));
         }
         let all = topics::parse_down_filter(&topics::down_filter(machine), machine).unwrap();
         prop_assert!(DownChannel::ALL.iter().all(|channel| all.covers(machine, *channel)));

@@ -1,6 +1,6 @@
 //! Frames that carry nothing. Pure.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::limits::{EMPTY_FRAMES_MAX, EMPTY_FRAMES_WINDOW};
 
@@ -19,8 +19,7 @@ impl Chatter {
 
     /// One more; whether that is still fine.
     pub(super) fn is_fine(&mut self, now: Instant) -> bool {
-        const WINDOW: Duration = EMPTY_FRAMES_WINDOW;
-        if now.saturating_duration_since(self.since) >= WINDOW {
+        if now.saturating_duration_since(self.since) >= EMPTY_FRAMES_WINDOW {
             *self = Self::new(now);
         }
         self.frames = self.frames.saturating_add(1);

@@ -6,13 +6,15 @@
 
 mod carry;
 mod chatter;
+pub mod frames;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use actix_web::dev::Payload;
 use actix_web::http::header::{SEC_WEBSOCKET_PROTOCOL, UPGRADE};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest as _, HttpRequest, HttpResponse, web};
 use tokio::io::DuplexStream;
 
 use crate::error::ApiError;
@@ -60,12 +62,15 @@ pub(crate) fn open(
     let none = || ApiError::NotFound("gateway in this process".to_owned());
     let door = machines.0.as_ref().ok_or_else(none)?;
     let remote = request.peer_addr().ok_or_else(none)?;
-    let (response, session, frames) =
-        actix_ws::handle_with_protocols(request, body, &[PROTOCOL])
-            .map_err(|error| ApiError::Malformed(format!("no WebSocket: {error}")))?;
+    // Only its handshake and its writing half are actix-ws's: see `frames`.
+    let nothing = web::Payload::from_request(request, &mut Payload::None).into_inner();
+    let nothing = nothing.map_err(|error| ApiError::internal(error.to_string()))?;
+    let opened = actix_ws::handle_with_protocols(request, nothing, &[PROTOCOL]);
+    let (response, session, _) =
+        opened.map_err(|error| ApiError::Malformed(format!("no WebSocket: {error}")))?;
     let full = ApiError::TooMany { retry_after_s: MACHINE_RETRY_AFTER_S };
     let machine = door.enter(remote).ok_or(full)?;
-    actix_web::rt::spawn(carry::carry(session, frames, machine));
+    actix_web::rt::spawn(carry::carry(session, body.into_inner(), machine));
     Ok(response)
 }
 

@@ -135,7 +135,7 @@ async fn what_is_forged_altered_or_of_another_kind_is_refused() {
 
     let good = machine.proof(&claims);
     let mut parts: Vec<&str> = good.split('.').collect();
-    let later = ConnectClaims { iat: claims.iat - 1, ..claims.clone() };
+    let later = ConnectClaims { iat: claims.iat + 1, ..claims.clone() };
     let altered = URL_SAFE_NO_PAD.encode(serde_json::to_string(&later).unwrap());
     parts[1] = &altered;
     let refused = result(&platform, machine.id, &parts.join(".")).await.unwrap_err();

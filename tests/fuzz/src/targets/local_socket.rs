@@ -1,6 +1,6 @@
 //! Requests of local programs to the agent.
 
-use millwright_agent::local::protocol::{Answer, Request};
+use millwright_agent::local::{Answer, Request};
 
 /// Parses a line as a request, and as the answer that a local program reads.
 pub fn target(data: &[u8]) {

@@ -10,6 +10,7 @@ pub mod orders;
 pub mod telemetry;
 pub mod topics;
 pub mod trust;
+pub mod websocket;
 
 use millwright_schemas::MachineId;
 

@@ -84,7 +84,9 @@ impl Client {
     fn act(&mut self, step: u8) {
         match step % 8 {
             0 => self.commit(self.taken),
-            1 => self.commit(self.taken - self.waiting.len() as u64 + u64::from(!self.waiting.is_empty())),
+            1 => self.commit(
+                self.taken - self.waiting.len() as u64 + u64::from(!self.waiting.is_empty()),
+            ),
             2 => {
                 self.now += Duration::from_millis(100 * u64::from(step));
                 self.session.expire(self.now);
