@@ -160,7 +160,8 @@ async fn who_does_not_read_is_cut_and_others_are_served() {
         why_disconnected(&api, &device.machine).await
     })
     .await;
-    assert_eq!(why, "write_stall");
+    // By the session's own time limit, or by that of TCP, as much as the system has buffered.
+    assert!(["write_stall", "lost"].contains(&&*why), "{why}");
     pings.abort();
     asks.abort();
 }
@@ -190,7 +191,8 @@ async fn who_does_not_read_a_websocket_is_cut_and_its_socket_ends() {
         why_disconnected(&api, &machine).await
     })
     .await;
-    assert_eq!(why, "write_stall");
+    // By the session's own time limit, or by that of TCP, as much as the system has buffered.
+    assert!(["write_stall", "lost"].contains(&&*why), "{why}");
     let ended = stream.ready(tokio::io::Interest::ERROR);
     tokio::time::timeout(CUT_OFF, ended).await.expect("TCP ends what isn't read").unwrap();
     publish(&mut good).await;

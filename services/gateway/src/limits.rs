@@ -99,6 +99,9 @@ pub const REVIEW_INTERVAL: Duration = Duration::from_secs(3);
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle time after which TCP asks whether the peer is still there: for clients with keep-alive 0.
 pub const TCP_KEEPALIVE: Duration = Duration::from_secs(120);
+/// How long what was sent may stay unread or unacknowledged; then TCP ends the connection. The system
+/// can buffer megabytes, for which a peer that doesn't read would else be kept for long.
+pub const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause after a failed accept, e.g. when there are no more file descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Presence notices that wait for their reader; beyond it they are dropped, as the database has

@@ -13,7 +13,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::connection::{self, Transport};
 use crate::gateway::Gateway;
-use crate::limits::{ACCEPT_PAUSE, TCP_KEEPALIVE};
+use crate::limits::{ACCEPT_PAUSE, TCP_KEEPALIVE, UNREAD_TIMEOUT};
 use crate::tls::{self, TlsSetting};
 
 /// Accepts until the gateway stops. A failed accept doesn't end it.
@@ -89,7 +89,10 @@ async fn handshake(
     tls: TlsSetting,
 ) -> io::Result<Box<TlsStream<TcpStream>>> {
     stream.set_nodelay(true)?;
-    SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(TCP_KEEPALIVE))?;
+    let socket = SockRef::from(&stream);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(TCP_KEEPALIVE))?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_user_timeout(Some(UNREAD_TIMEOUT))?;
     let started = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
     let _permit = handshakes.acquire().await.map_err(io::Error::other)?;
     Ok(Box::new(started.into_stream(tls.current()).await?))

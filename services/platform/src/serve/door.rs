@@ -37,7 +37,9 @@ pub(crate) fn hosts(config: &Config) -> Vec<String> {
         None => {
             let own = reqwest::Url::parse(&format!("http://{}", config.http)).ok();
             let own = own.and_then(|url| url.host_str().map(str::to_owned));
-            LOOPBACK.iter().map(|name| (*name).to_owned()).chain(own).collect()
+            let mut hosts: Vec<_> = LOOPBACK.iter().map(|name| (*name).to_owned()).collect();
+            hosts.extend(own.filter(|own| !LOOPBACK.contains(&&**own)));
+            hosts
         }
     }
 }
