@@ -190,7 +190,7 @@ pub fn connect_bytes(machine: &str, token: &str) -> Vec<u8> {
     // Its length needs two digits.
     let length = u16::try_from(body.len()).expect("short");
     assert!((128..16_384).contains(&length), "{length}");
-    let digits = [length % 128 | 0x80, length / 128];
+    let digits = [(length % 128) | 0x80, length / 128];
     let digits = digits.map(|digit| u8::try_from(digit).expect("seven bits and one"));
     [&[0x10][..], &digits[..], &body].concat()
 }
