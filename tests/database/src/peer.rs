@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Row as _, TypeInfo as _,
+    ValueRef as _,
 };
 
 /// SQLite's functions of these names, for PostgreSQL.
@@ -143,6 +144,11 @@ fn joined(columns: usize, cell: impl Fn(usize) -> Option<String>) -> String {
 }
 
 fn sqlite_cell(row: &SqliteRow, place: usize) -> Option<String> {
+    let raw = row.try_get_raw(place).expect("a column");
+    // As text it would have 15 digits only.
+    if !raw.is_null() && raw.type_info().name() == "REAL" {
+        return Some(format!("{:?}", row.try_get_unchecked::<f64, _>(place).expect("a number")));
+    }
     row.try_get_unchecked(place).expect("a text")
 }
 
