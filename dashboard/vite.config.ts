@@ -8,6 +8,19 @@ const platform = process.env.MILLWRIGHT_URL ?? 'http://127.0.0.1:8080'
 export default defineConfig({
   plugins: [react(), entryBudget()],
   build: { target: 'es2022', sourcemap: false, assetsInlineLimit: 0 },
-  server: { proxy: { '/api': platform, '/docs': platform, '/openapi.json': platform } },
-  test: { environment: 'node', include: ['src/**/*.test.{ts,tsx}'] },
+  server: {
+    proxy: {
+      '/api': platform,
+      '/docs': platform,
+      '/openapi.json': platform,
+      '/healthz': platform,
+      '/readyz': platform,
+    },
+  },
+  test: {
+    environment: 'node',
+    include: ['src/**/*.test.{ts,tsx}'],
+    setupFiles: ['src/testing/setup.ts'],
+    testTimeout: 30_000,
+  },
 })

@@ -1,6 +1,7 @@
 import './app/styles'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { followReadiness } from './api/readiness'
 import { followOtherTabs } from './api/session'
 import { App } from './app/App'
 import { styleNonce } from './app/theme'
@@ -11,6 +12,7 @@ Object.assign(globalThis, { __webpack_nonce__: styleNonce() })
 
 async function start(root: HTMLElement): Promise<void> {
   followOtherTabs()
+  followReadiness()
   await startTexts()
   createRoot(root).render(
     <StrictMode>

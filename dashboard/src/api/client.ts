@@ -1,6 +1,7 @@
 /** Requests to the platform: one client, which adds the token and turns refusals into errors. */
 import createClient, { type Middleware } from 'openapi-fetch'
 import { OfflineError, ProblemError, problemOf } from './problem'
+import { noteStatus } from './readiness'
 import type { paths } from './schema'
 import { accessToken, renew } from './session'
 
@@ -17,6 +18,7 @@ async function send(request: Request): Promise<Response> {
   const again = request.clone()
   try {
     const response = await fetch(request)
+    noteStatus(response.status)
     if (response.status !== 401 || !(await renew())) return response
     again.headers.set('authorization', `Bearer ${(await accessToken()) ?? ''}`)
     return await fetch(again)

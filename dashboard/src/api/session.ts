@@ -3,6 +3,7 @@
  * no script can read it.
  */
 import { OfflineError, ProblemError, problemOf } from './problem'
+import { noteStatus } from './readiness'
 
 /**
  * Remembers that there may be a refresh cookie, so that a first visit asks for nothing. Its value is
@@ -88,6 +89,7 @@ async function post(path: string, body?: string): Promise<unknown> {
   } catch (error) {
     throw new OfflineError(error)
   }
+  noteStatus(response.status)
   if (response.status === 204) return undefined
   const answer: unknown = await response.json().catch(() => undefined)
   if (!response.ok) throw problemOf(response, answer)

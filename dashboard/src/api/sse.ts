@@ -1,5 +1,6 @@
 /** Server-sent events over `fetch`, so that the request can carry the token. */
 import { OfflineError, problemOf } from './problem'
+import { noteStatus } from './readiness'
 import { accessToken, renew } from './session'
 
 export interface Message {
@@ -28,6 +29,7 @@ export async function readStream(
       throw new OfflineError(error)
     },
   )
+  noteStatus(response.status)
   // Whoever follows comes back, then with a new token, or the session has ended.
   if (response.status === 401) await renew()
   if (!response.ok || !response.body) {

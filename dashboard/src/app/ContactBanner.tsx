@@ -2,12 +2,15 @@ import { Alert } from '@mantine/core'
 import { IconPlugConnectedX } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
 import { useContact } from '../api/contact'
+import { useOutage } from '../api/readiness'
 import { useFormat, useNow } from '../format/use'
 
 /** Says that what is shown may be old, for as long as the platform isn't heard. */
 export function ContactBanner() {
   const { state } = useContact()
-  return <div aria-live="polite">{state === 'lost' && <Lost />}</div>
+  // A platform that says what is wrong with it is reached; then another notice tells.
+  const outage = useOutage()
+  return <div aria-live="polite">{state === 'lost' && !outage && <Lost />}</div>
 }
 
 function Lost() {

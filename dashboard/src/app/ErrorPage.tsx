@@ -1,10 +1,14 @@
-import { Alert, Button, Container, Group, Stack } from '@mantine/core'
+import { Alert, Button, Container, Group, Stack, Text } from '@mantine/core'
 import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useRouteError } from 'react-router'
 import { isReached } from '../api/client'
+import { OutageNotice } from '../components/OutageNotice'
 
 const AGAIN_MS = 5_000
+/** By itself the page reloads no more often: code may be missing for good. */
+const RELOAD_MS = 60_000
+const RELOADED = 'millwright.reloaded'
 
 /** Code of a page that couldn't be fetched: the platform is away, or was replaced by a newer one. */
 function isLoadError(error: unknown): boolean {
@@ -14,35 +18,45 @@ function isLoadError(error: unknown): boolean {
   )
 }
 
-async function reloadWhenReached(): Promise<void> {
-  if (await isReached()) window.location.reload()
+async function reloadWhenReached(reload: () => void): Promise<void> {
+  const last = Number(sessionStorage.getItem(RELOADED) ?? 0)
+  if (Date.now() - last < RELOAD_MS || !(await isReached())) return
+  sessionStorage.setItem(RELOADED, String(Date.now()))
+  reload()
+}
+
+function reloadPage(): void {
+  window.location.reload()
 }
 
 /** A page that failed in its own code, or whose code couldn't be loaded. */
-export function ErrorPage() {
+export function ErrorPage({ reload = reloadPage }: { reload?: () => void }) {
   const { t } = useTranslation()
   const error = useRouteError()
-  const isUnreached = isLoadError(error)
+  const isUnloaded = isLoadError(error)
   useEffect(() => {
-    if (!isUnreached) return
-    const timer = setInterval(() => void reloadWhenReached(), AGAIN_MS)
+    if (!isUnloaded) return
+    const timer = setInterval(() => void reloadWhenReached(reload), AGAIN_MS)
     return () => clearInterval(timer)
-  }, [isUnreached])
+  }, [isUnloaded, reload])
   return (
-    <Container size="sm" py="xl" role="alert">
+    <Container size="sm" py="xl">
       <Alert
         color="red"
         variant="outline"
-        title={t(isUnreached ? 'state.offline' : 'state.broken')}
+        title={t(isUnloaded ? 'state.notLoaded' : 'state.broken')}
       >
         <Stack>
-          {isUnreached
-            ? t('state.offlineHint')
-            : error instanceof Error
-              ? error.message
-              : String(error)}
+          <Text size="sm">
+            {isUnloaded
+              ? t('state.notLoadedHint')
+              : error instanceof Error
+                ? error.message
+                : String(error)}
+          </Text>
+          <OutageNotice />
           <Group>
-            <Button onClick={() => window.location.reload()}>{t('state.retry')}</Button>
+            <Button onClick={reload}>{t('state.reload')}</Button>
             <Button variant="default" component={Link} to="/" reloadDocument>
               {t('state.toNow')}
             </Button>

@@ -3,6 +3,7 @@ import { useDisclosure } from '@mantine/hooks'
 import { useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, Outlet, useLocation } from 'react-router'
+import { OutageNotice } from '../components/OutageNotice'
 import { ContactBanner } from './ContactBanner'
 import { Navigation } from './Navigation'
 import { UserMenu } from './UserMenu'
@@ -56,6 +57,7 @@ export function Shell() {
         <Navigation />
       </AppShell.Navbar>
       <AppShell.Main id="content" ref={main} tabIndex={-1} className={classes.main}>
+        <OutageNotice mb="md" />
         <ContactBanner />
         <Outlet />
       </AppShell.Main>

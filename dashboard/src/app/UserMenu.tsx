@@ -4,29 +4,26 @@ import { useTranslation } from 'react-i18next'
 import { Link, useNavigate } from 'react-router'
 import { useContact } from '../api/contact'
 import { useMe } from '../api/people'
+import { useOutage } from '../api/readiness'
 import { useNotify } from '../components/trouble'
 import { signOut } from '../api/session'
 import { ToneBadge } from '../components/badges'
 import { LookSwitch } from '../components/LookSwitch'
 import { LanguageSwitch } from '../components/LanguageSwitch'
+import { Said } from '../components/Said'
 
 /** Whether data is live, language, look, and who is signed in. */
 export function UserMenu() {
   const { t } = useTranslation()
   const { data: me } = useMe()
   const name = me?.name ?? me?.email
-  const { state } = useContact()
   const navigate = useNavigate()
   const notify = useNotify()
   const leave = () =>
     void signOut().then(() => navigate('/sign-in', { replace: true }), notify.failed)
   return (
     <Group gap="xs" wrap="nowrap">
-      <Box role="status" visibleFrom="sm" data-contact={state}>
-        <ToneBadge tone={state === 'live' ? 'good' : 'plain'}>
-          {state === 'live' ? t('contact.live') : t('contact.connecting')}
-        </ToneBadge>
-      </Box>
+      <ContactBadge />
       <LanguageSwitch />
       <LookSwitch />
       <Menu position="bottom-end" withInitialFocusPlaceholder={false}>
@@ -39,7 +36,7 @@ export function UserMenu() {
             leftSection={<IconUser size={16} />}
           >
             <Text span inherit truncate visibleFrom="sm">
-              {name ?? '…'}
+              <Said>{name ?? '…'}</Said>
             </Text>
           </Button>
         </Menu.Target>
@@ -53,5 +50,23 @@ export function UserMenu() {
         </Menu.Dropdown>
       </Menu>
     </Group>
+  )
+}
+
+function ContactBadge() {
+  const { t } = useTranslation()
+  const { state } = useContact()
+  const outage = useOutage()
+  const isLive = state === 'live'
+  return (
+    <Box role="status" visibleFrom="sm" data-contact={state}>
+      {outage ? (
+        <ToneBadge tone="critical">{t(`outage.${outage.part}.badge`)}</ToneBadge>
+      ) : (
+        <ToneBadge tone={isLive ? 'good' : 'plain'}>
+          {isLive ? t('contact.live') : t('contact.connecting')}
+        </ToneBadge>
+      )}
+    </Box>
   )
 }

@@ -1,5 +1,6 @@
 import { QueryClient } from '@tanstack/react-query'
 import { OfflineError, ProblemError } from '../api/problem'
+import { onRecovery } from '../api/readiness'
 import { onSessionChange } from '../api/session'
 
 const RETRIES = 3
@@ -21,6 +22,8 @@ export const queries = new QueryClient({
 
 // Nothing of one person's is shown to the next.
 onSessionChange(() => queries.clear())
+// What couldn't be had during an outage is asked for again.
+onRecovery(() => void queries.invalidateQueries())
 
 function isPassing(error: unknown): boolean {
   if (error instanceof ProblemError) return error.status === 429 || error.status >= 500

@@ -2,6 +2,7 @@ import { Anchor } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import { useMachineName } from '../api/names'
+import { Said } from './Said'
 
 /** The way to a machine, by its name. */
 export function MachineLink({ id, name }: { id: string; name?: string | null }) {
@@ -9,7 +10,7 @@ export function MachineLink({ id, name }: { id: string; name?: string | null }) 
   const found = useMachineName(id, name)
   return (
     <Anchor component={Link} to={`/machines/${id}`} size="sm">
-      {found ?? t('machine')}
+      <Said>{found ?? t('machine')}</Said>
     </Anchor>
   )
 }

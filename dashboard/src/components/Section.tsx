@@ -1,5 +1,6 @@
 import { Group, Paper, Title } from '@mantine/core'
 import { type ReactNode, useId } from 'react'
+import { Said } from './Said'
 
 interface SectionProps {
   title: string
@@ -15,7 +16,7 @@ export function Section({ title, actions, children }: SectionProps) {
     <Paper component="section" withBorder p="md" aria-labelledby={id}>
       <Group justify="space-between" mb="sm" gap="xs">
         <Title order={2} size="h4" id={id}>
-          {title}
+          <Said>{title}</Said>
         </Title>
         {actions}
       </Group>

@@ -1,12 +1,16 @@
 import { notifications } from '@mantine/notifications'
 import { useTranslation } from 'react-i18next'
 import { ProblemError, troubleOf } from '../api/problem'
+import { useOutage } from '../api/readiness'
 
 /** An error in the reader's words; what the platform refuses says why itself. */
 export function useTroubleText(): (error: unknown) => string {
   const { t } = useTranslation()
+  const outage = useOutage()
   return (error) => {
     const trouble = troubleOf(error)
+    const isAway = error instanceof ProblemError && error.status === 503
+    if (isAway && outage) return t(`outage.${outage.part}.short`)
     if (trouble !== 'refused') return t(`state.${trouble}`)
     if (!(error instanceof ProblemError)) return t('state.broken')
     const fields = Object.entries(error.fields).map(([field, text]) => `${field}: ${text}`)

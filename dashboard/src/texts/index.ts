@@ -5,6 +5,7 @@
  */
 import i18next from 'i18next'
 import { initReactI18next } from 'react-i18next'
+import { isolated } from '../format/bidi'
 import { type Language, firstLanguage, rememberLanguage } from '../format/language'
 
 /** Page → texts. */
@@ -24,8 +25,8 @@ export async function startTexts(): Promise<void> {
     lng: language,
     defaultNS: 'common',
     resources: { [language]: texts },
-    // React escapes.
-    interpolation: { escapeValue: false },
+    // React escapes HTML; what is filled in must not turn the sentence around it.
+    interpolation: { escape: isolated },
     initAsync: false,
   })
 }

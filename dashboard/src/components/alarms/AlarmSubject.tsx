@@ -4,6 +4,7 @@ import { Link } from 'react-router'
 import type { ActorRef, Alarm } from '../../api/types'
 import { useFormat, useNow } from '../../format/use'
 import { isShelved, useAlarmWords } from './words'
+import { Said } from '../Said'
 
 /** What is wrong, where it comes from, and what was done with it. */
 export function AlarmSubject({ alarm, showTicket }: { alarm: Alarm; showTicket: boolean }) {
@@ -13,7 +14,7 @@ export function AlarmSubject({ alarm, showTicket }: { alarm: Alarm; showTicket: 
   return (
     <div>
       <Text fw={550} size="sm">
-        {words(alarm)}
+        <Said>{words(alarm)}</Said>
       </Text>
       <Group gap="4px 12px" c="dimmed" fz="sm">
         <Origin alarm={alarm} />
@@ -37,8 +38,15 @@ function Origin({ alarm }: { alarm: Alarm }) {
   if (alarm.origin === 'fault') {
     return (
       <span>
-        {alarm.source && `${alarm.source} · `}
-        <Code>{alarm.code}</Code>
+        {alarm.source && (
+          <>
+            <Said>{alarm.source}</Said>
+            {' · '}
+          </>
+        )}
+        <Code>
+          <Said>{alarm.code ?? ''}</Said>
+        </Code>
       </span>
     )
   }

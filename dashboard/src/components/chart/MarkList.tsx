@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import { useFormat } from '../../format/use'
 import type { NumberedMark } from './marks'
+import { Said } from '../Said'
 
 const FIRST = 5
 /** What is over sooner has one time, not two. */
@@ -52,10 +53,10 @@ function MarkText({ mark }: { mark: NumberedMark }) {
       {until} ·{' '}
       {mark.to ? (
         <Anchor component={Link} to={mark.to} size="sm" underline="always">
-          {text}
+          <Said>{text}</Said>
         </Anchor>
       ) : (
-        text
+        <Said>{text}</Said>
       )}
     </>
   )

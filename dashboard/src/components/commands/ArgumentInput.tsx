@@ -1,7 +1,10 @@
 import { Checkbox, NativeSelect, Textarea, TextInput } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
+import { enteredText } from '../../format/entered'
 import { useFormat } from '../../format/use'
-import type { Field, FieldError, FieldValue } from './arguments'
+import { NumberField } from '../NumberField'
+import { useNumberText } from '../number'
+import { type Field, type FieldError, type FieldValue, rulesOf } from './arguments'
 
 interface ArgumentInputProps {
   field: Field
@@ -14,7 +17,7 @@ interface ArgumentInputProps {
 /** The control that suits a field. */
 export function ArgumentInput({ field, value, error, isFirst, onChange }: ArgumentInputProps) {
   const bounds = useBounds(field)
-  const { t } = useTranslation('machine')
+  const { t, i18n } = useTranslation('machine')
   const hints = [field.description, bounds, field.kind === 'json' ? t('command.json') : undefined]
   const common = {
     label: field.name,
@@ -31,6 +34,16 @@ export function ArgumentInput({ field, value, error, isFirst, onChange }: Argume
       />
     )
   }
+  if (field.kind === 'number' || field.kind === 'integer') {
+    return (
+      <NumberField
+        {...common}
+        rules={rulesOf(field)}
+        value={String(value)}
+        onChange={(entered) => onChange(enteredText(entered, i18n.language))}
+      />
+    )
+  }
   const text = {
     ...common,
     required: field.required,
@@ -42,10 +55,8 @@ export function ArgumentInput({ field, value, error, isFirst, onChange }: Argume
       return <NativeSelect {...text} data={['', ...field.options]} />
     case 'json':
       return <Textarea {...text} autosize minRows={2} ff="monospace" />
-    case 'text':
-      return <TextInput {...text} maxLength={field.max} />
     default:
-      return <TextInput {...text} inputMode={field.kind === 'integer' ? 'numeric' : 'decimal'} />
+      return <TextInput {...text} maxLength={field.max} />
   }
 }
 
@@ -61,18 +72,25 @@ function useBounds({ kind, min, max }: Field): string | undefined {
 }
 
 /** What is wrong with a field, in words. */
-export function useFieldErrorText(): (error: FieldError, field: Field) => string {
+export function useFieldErrorText(): (
+  error: FieldError,
+  field: Field,
+  value: FieldValue | undefined,
+) => string {
   const { t } = useTranslation('machine')
   const format = useFormat()
-  return (error, { kind, min, max }) => {
-    const what = kind === 'text' ? 'Text' : 'Number'
+  const numberText = useNumberText()
+  return (error, field, value) => {
     switch (error) {
-      case 'tooSmall':
-        return t(`command.error.tooSmall${what}`, { min: format.number(min ?? 0) })
-      case 'tooLarge':
-        return t(`command.error.tooLarge${what}`, { max: format.number(max ?? 0) })
-      default:
+      case 'tooShort':
+        return t('command.error.tooShort', { min: format.number(field.min ?? 0) })
+      case 'tooLong':
+        return t('command.error.tooLong', { max: format.number(field.max ?? 0) })
+      case 'json':
+      case 'required':
         return t(`command.error.${error}`)
+      default:
+        return numberText(error, String(value), rulesOf(field))
     }
   }
 }

@@ -37,10 +37,10 @@ export function CommandForm({ machineId, ticketId, entry, onBack, onIssued }: Co
   const [expiry, setExpiry] = useState(300)
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    const { args, errors: found } = argumentsOf(fields, values)
+    const { args, errors: found } = argumentsOf(fields, values, i18n.language)
     const texts = fields.flatMap((field) => {
       const error = found[field.name]
-      return error ? [[field.name, errorText(error, field)] as const] : []
+      return error ? [[field.name, errorText(error, field, values[field.name])] as const] : []
     })
     setErrors(Object.fromEntries(texts))
     if (texts.length > 0) return

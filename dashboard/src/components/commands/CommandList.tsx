@@ -11,6 +11,7 @@ import { Empty, Failed, Loaded } from '../Loaded'
 import { TimeAgo } from '../TimeAgo'
 import { CommandDetails } from './CommandDetails'
 import classes from './commands.module.css'
+import { Said } from '../Said'
 
 interface CommandListProps {
   filter: CommandFilter
@@ -70,7 +71,12 @@ function Row({ command, showMachine }: { command: Command; showMachine?: boolean
       </Group>
       <Text size="sm" c="dimmed">
         <TimeAgo at={command.created_at} /> · <Actor actor={command.issued_by} />
-        {command.purpose && ` · ${command.purpose}`}
+        {command.purpose && (
+          <>
+            {' · '}
+            <Said>{command.purpose}</Said>
+          </>
+        )}
         {showMachine && (
           <>
             {' · '}
@@ -80,7 +86,7 @@ function Row({ command, showMachine }: { command: Command; showMachine?: boolean
               size="sm"
               underline="always"
             >
-              {command.machine_name ?? t('command.toMachine')}
+              <Said>{command.machine_name ?? t('command.toMachine')}</Said>
             </Anchor>
           </>
         )}

@@ -1,4 +1,5 @@
 /** A form's fields from the JSON Schema of a command's arguments, and the arguments from the form. Pure. */
+import { type NumberProblem, type NumberRules, readNumber } from '../../format/entered'
 
 export interface Field {
   name: string
@@ -13,7 +14,7 @@ export interface Field {
 }
 
 export type FieldValue = string | boolean
-export type FieldError = 'required' | 'number' | 'integer' | 'tooSmall' | 'tooLarge' | 'json'
+export type FieldError = NumberProblem | 'tooShort' | 'tooLong' | 'json'
 
 interface Properties {
   [name: string]: unknown
@@ -83,14 +84,18 @@ export interface Checked {
   errors: Record<string, FieldError>
 }
 
-/** The arguments as they are sent; what is left empty and isn't required is left out. */
+/**
+ * The arguments as they are sent; what is left empty and isn't required is left out. Numbers are
+ * read as the language writes them.
+ */
 export function argumentsOf(
   fields: readonly Field[],
   values: Readonly<Record<string, FieldValue>>,
+  language: string,
 ): Checked {
   const checked: Checked = { args: {}, errors: {} }
   for (const field of fields) {
-    const result = valueOf(field, values[field.name] ?? field.initial)
+    const result = valueOf(field, values[field.name] ?? field.initial, language)
     if ('error' in result) checked.errors[field.name] = result.error
     else if (result.value !== undefined) checked.args[field.name] = result.value
   }
@@ -99,14 +104,14 @@ export function argumentsOf(
 
 type Result = { value: unknown } | { error: FieldError }
 
-function valueOf(field: Field, raw: FieldValue): Result {
+function valueOf(field: Field, raw: FieldValue, language: string): Result {
   if (typeof raw === 'boolean') return { value: raw }
   const text = field.kind === 'text' ? raw : raw.trim()
   if (text === '') return field.required ? { error: 'required' } : { value: undefined }
   switch (field.kind) {
     case 'number':
     case 'integer':
-      return numeric(field, text)
+      return numeric(field, text, language)
     case 'json':
       return json(text)
     case 'boolean':
@@ -116,17 +121,19 @@ function valueOf(field: Field, raw: FieldValue): Result {
   }
 }
 
-/** Accepts a decimal comma too. */
-function numeric(field: Field, text: string): Result {
-  const value = Number(text.replace(',', '.'))
-  if (!Number.isFinite(value)) return { error: 'number' }
-  if (field.kind === 'integer' && !Number.isInteger(value)) return { error: 'integer' }
-  return bounded(field, value, value)
+function numeric(field: Field, text: string, language: string): Result {
+  const read = readNumber(text, language, rulesOf(field))
+  return 'problem' in read ? { error: read.problem } : read
+}
+
+/** What a number in the field must keep to. */
+export function rulesOf({ kind, required, min, max }: Field): NumberRules {
+  return { required, isInteger: kind === 'integer', min, max }
 }
 
 function bounded({ min, max }: Field, size: number, value: unknown): Result {
-  if (min !== undefined && size < min) return { error: 'tooSmall' }
-  if (max !== undefined && size > max) return { error: 'tooLarge' }
+  if (min !== undefined && size < min) return { error: 'tooShort' }
+  if (max !== undefined && size > max) return { error: 'tooLong' }
   return { value }
 }
 

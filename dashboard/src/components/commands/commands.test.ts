@@ -52,7 +52,7 @@ describe('argumentsOf', () => {
 
   it('gives typed arguments and leaves out what is empty', () => {
     const values = { percent: '50,5', times: '', force: false, points: '[1, 2]' }
-    expect(argumentsOf(fields, values)).toEqual({
+    expect(argumentsOf(fields, values, 'en')).toEqual({
       args: { percent: 50.5, force: false, points: [1, 2] },
       errors: {},
     })
@@ -61,14 +61,15 @@ describe('argumentsOf', () => {
   it.each([
     [{ percent: '' }, 'percent', 'required'],
     [{ percent: 'fast' }, 'percent', 'number'],
+    [{ percent: '1,000.5' }, 'percent', 'separators'],
     [{ percent: '10' }, 'percent', 'tooSmall'],
     [{ percent: '111' }, 'percent', 'tooLarge'],
     [{ percent: '50', times: '1.5' }, 'times', 'integer'],
-    [{ percent: '50', note: 'x' }, 'note', 'tooSmall'],
-    [{ percent: '50', note: 'xxxxx' }, 'note', 'tooLarge'],
+    [{ percent: '50', note: 'x' }, 'note', 'tooShort'],
+    [{ percent: '50', note: 'xxxxx' }, 'note', 'tooLong'],
     [{ percent: '50', points: '[1,' }, 'points', 'json'],
   ])('says what is wrong with %o', (values, field, error) => {
-    expect(argumentsOf(fields, values).errors).toEqual({ [field]: error })
+    expect(argumentsOf(fields, values, 'en').errors).toEqual({ [field]: error })
   })
 })
 

@@ -7,6 +7,7 @@ import { MachineLink } from '../MachineLink'
 import { TimeAgo } from '../TimeAgo'
 import { PriorityBadge, TicketStateBadge } from '../badges'
 import classes from './tickets.module.css'
+import { Said } from '../Said'
 
 export function TicketRows({ tickets, showMachine }: { tickets: Ticket[]; showMachine: boolean }) {
   const { t } = useTranslation('tickets')
@@ -33,7 +34,7 @@ function TicketRow({ ticket, showMachine }: { ticket: Ticket; showMachine: boole
           <Text component="span" c="dimmed" size="sm" mr={8}>
             {ticket.number}
           </Text>
-          {ticket.title}
+          <Said>{ticket.title}</Said>
         </Link>
         <Group gap="2px 12px" c="dimmed" fz="sm">
           {ticket.active_alarms > 0 && (
@@ -52,7 +53,7 @@ function TicketRow({ ticket, showMachine }: { ticket: Ticket; showMachine: boole
         <TicketStateBadge state={ticket.state} />
       </span>
       <Text component="span" size="sm" className={classes.assignee}>
-        {ticket.assignee_id ? (assignee ?? t('somebody')) : t('nobody')}
+        <Said>{ticket.assignee_id ? (assignee ?? t('somebody')) : t('nobody')}</Said>
       </Text>
       <span className={classes.age}>
         <TimeAgo at={ticket.created_at} />

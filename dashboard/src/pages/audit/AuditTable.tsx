@@ -7,6 +7,7 @@ import type { AuditItem } from '../../api/types'
 import { Actor } from '../../components/Actor'
 import { useFormat } from '../../format/use'
 import { pageOf, RESOURCES } from './filter'
+import { isolated } from '../../format/bidi'
 import classes from './AuditTable.module.css'
 
 interface AuditTableProps {
@@ -102,7 +103,7 @@ function Subject({ item, onSubject }: { item: AuditItem; onSubject: (id: string)
   const known = RESOURCES.find((resource) => resource === kind)
   const word = known ? t(`kind.${known}`) : kind
   const name = nameOf(item.details)
-  const text = name ? `${word} ${name}` : word
+  const text = name ? `${word} ${isolated(name)}` : word
   const page = pageOf(item.subject)
   return (
     <Group gap="xs" wrap="nowrap">

@@ -7,6 +7,8 @@ import type { Machine } from '../../api/types'
 import { Cell, type FleetListProps } from './cells'
 import { COLUMNS, comparer, sortKey } from './view'
 import classes from './FleetCards.module.css'
+import { isolated } from '../../format/bidi'
+import { Said } from '../../components/Said'
 
 const CARD_PX = 108
 
@@ -77,12 +79,15 @@ export function FleetCards({ machines, siteNames, view, onChange, isFilling }: F
 
 function Card({ machine, site }: { machine: Machine; site: string | undefined }) {
   const { t } = useTranslation('fleet')
-  const about = [machine.model, site, machine.serial_number].filter(Boolean).join(' · ')
+  const about = [machine.model, site, machine.serial_number]
+    .filter((each) => !!each)
+    .map((each) => isolated(each ?? ''))
+    .join(' · ')
   return (
     <>
       <Group justify="space-between" wrap="nowrap" gap="xs">
         <Link to={`/machines/${machine.id}`} className={classes.link}>
-          {machine.name}
+          <Said>{machine.name}</Said>
         </Link>
         <Cell machine={machine} column="connection" site={site} />
       </Group>

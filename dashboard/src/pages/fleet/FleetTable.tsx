@@ -15,6 +15,7 @@ import type { Machine } from '../../api/types'
 import { Cell, type FleetListProps } from './cells'
 import { type Column, COLUMNS, comparer, sortKey } from './view'
 import classes from './FleetTable.module.css'
+import { Said } from '../../components/Said'
 
 const ROW_PX = 46
 const HEADER_ROWS = 1
@@ -197,7 +198,7 @@ const MachineRow = memo(function MachineRow(props: MachineRowProps) {
           onFocus={() => onActive(index)}
           onKeyDown={onKey}
         >
-          {machine.name}
+          <Said>{machine.name}</Said>
         </Link>
         <Text size="xs" c="dimmed" truncate>
           {machine.serial_number}

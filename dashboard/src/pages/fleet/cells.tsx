@@ -6,6 +6,7 @@ import { TimeAgo } from '../../components/TimeAgo'
 import { NOTHING } from '../../format/format'
 import { useFormat, useNow } from '../../format/use'
 import type { Column, View } from './view'
+import { Said } from '../../components/Said'
 
 export interface FleetListProps {
   machines: readonly Machine[]
@@ -27,7 +28,7 @@ export function Cell(props: {
   const { t } = useTranslation()
   switch (column) {
     case 'model':
-      return <>{machine.model ?? NOTHING}</>
+      return <Said>{machine.model ?? NOTHING}</Said>
     case 'site':
       return <>{site ?? NOTHING}</>
     case 'state':

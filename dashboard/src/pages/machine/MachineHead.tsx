@@ -8,6 +8,7 @@ import { ConnectionBadge, SeverityBadge } from '../../components/badges'
 import { PageHead } from '../../components/PageHead'
 import { TimeAgo } from '../../components/TimeAgo'
 import { MachineActions } from './MachineActions'
+import { Said } from '../../components/Said'
 
 /** Who it is, how it is, and what can be done. */
 export function MachineHead({ machine }: { machine: Machine }) {
@@ -23,7 +24,11 @@ export function MachineHead({ machine }: { machine: Machine }) {
       />
       <Group gap="md">
         <Text size="sm">{t(`machineState.${machine.state}`)}</Text>
-        {machine.model && <Text size="sm">{machine.model}</Text>}
+        {machine.model && (
+          <Text size="sm">
+            <Said>{machine.model}</Said>
+          </Text>
+        )}
         <Text size="sm" c="dimmed">
           {own('lastSeen')} <TimeAgo at={machine.connection.last_seen_at} />
         </Text>

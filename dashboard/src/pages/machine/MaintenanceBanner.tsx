@@ -8,6 +8,7 @@ import { Actor } from '../../components/Actor'
 import { useNotify } from '../../components/trouble'
 import { useFormat, useNow } from '../../format/use'
 import { millis } from '../../format/format'
+import { Said } from '../../components/Said'
 
 /** Says that the machine is being worked on: it raises no alarms and tickets meanwhile. */
 export function MaintenanceBanner({ machine }: { machine: Machine }) {
@@ -42,7 +43,12 @@ function Banner({ machine }: { machine: Machine }) {
     >
       <Group justify="space-between" gap="xs">
         <Text size="sm">
-          {data?.reason && `${data.reason} · `}
+          {data?.reason && (
+            <>
+              <Said>{data.reason}</Said>
+              {' · '}
+            </>
+          )}
           <Actor actor={data?.by} /> · {t('maintenance.effect')}
         </Text>
         {may('machines.maintain') && (

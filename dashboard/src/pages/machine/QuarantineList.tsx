@@ -6,6 +6,7 @@ import type { Quarantined } from '../../api/types'
 import { useFormat } from '../../format/use'
 import { ListStates } from './ListStates'
 import classes from './machine.module.css'
+import { Said } from '../../components/Said'
 
 /** Messages that couldn't be used, with the reason. */
 export function QuarantineList({ machineId }: { machineId: string }) {
@@ -42,8 +43,8 @@ function Entry({ item }: { item: Quarantined }) {
   return (
     <li>
       <Text size="sm">
-        {format.dateTime(item.received_at)} · <strong>{item.reason}</strong> · {item.topic} (
-        {item.code})
+        {format.dateTime(item.received_at)} · <strong>{item.reason}</strong> ·{' '}
+        <Said>{item.topic}</Said> ({item.code})
       </Text>
       <details onToggle={({ currentTarget }) => setOpened(currentTarget.open)}>
         <summary>

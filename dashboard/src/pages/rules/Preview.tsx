@@ -7,9 +7,10 @@ import type { TelemetrySeries } from '../../api/types'
 import type { ChartLimit, NumberSeries } from '../../components/chart/series'
 import { TimeChart } from '../../components/chart/TimeChart'
 import { Empty, Loaded } from '../../components/Loaded'
+import { given } from '../../format/entered'
 import { useFormat } from '../../format/use'
 import { beyond, lastsMs } from './beyond'
-import { given, type RuleForm } from './form'
+import type { RuleForm } from './form'
 
 const SHOWN_MS = 6 * 3_600_000
 const POINTS = 720
@@ -76,9 +77,9 @@ function numbersOf(series: Received): NumberSeries | undefined {
 }
 
 function useLimits({ limit, clear_at }: RuleForm): ChartLimit[] {
-  const { t } = useTranslation('rules')
-  const value = given(limit)
-  const back = given(clear_at)
+  const { t, i18n } = useTranslation('rules')
+  const value = given(limit, i18n.language)
+  const back = given(clear_at, i18n.language)
   return useMemo(() => {
     const limits: ChartLimit[] = []
     if (value !== undefined) limits.push({ value, label: t('field.limit') })
@@ -92,10 +93,10 @@ function useLimits({ limit, clear_at }: RuleForm): ChartLimit[] {
 function Estimate({ series, form }: { series: NumberSeries; form: RuleForm }) {
   const { t } = useTranslation('rules')
   const format = useFormat()
-  const limit = given(form.limit)
+  const limit = given(form.limit, format.language)
   if (limit === undefined) return null
-  const clearAt = given(form.clear_at)
-  const holdMs = (given(form.hold_s) ?? 0) * 1000
+  const clearAt = given(form.clear_at, format.language)
+  const holdMs = (given(form.hold_s, format.language) ?? 0) * 1000
   const { direction } = form
   const found = beyond(series.points, { direction, limit, clearAt, holdMs }, lastsMs(series.points))
   const texts = {

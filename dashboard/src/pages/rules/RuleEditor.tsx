@@ -9,8 +9,9 @@ import { ProblemError, troubleOf } from '../../api/problem'
 import { useSaveRule } from '../../api/rules'
 import { useSubmitKey } from '../../api/submit-key'
 import type { Rule } from '../../api/types'
+import { useNumberCheck } from '../../components/number'
 import { useNotify, useTroubleText } from '../../components/trouble'
-import { EMPTY, errorsOf, fromRule, given, type RuleForm, toInput } from './form'
+import { EMPTY, errorsOf, fromRule, NUMBERS, type RuleForm, toInput } from './form'
 import { Preview } from './Preview'
 import { RuleFields } from './RuleFields'
 import { useRuleWords } from './words'
@@ -81,8 +82,9 @@ function Sentence({ values }: { values: RuleForm }) {
 }
 
 function useRuleForm(rule: Rule | undefined, onSaved: ((rule: Rule) => void) | undefined) {
-  const { t } = useTranslation('rules')
+  const { t, i18n } = useTranslation('rules')
   const { t: common } = useTranslation()
+  const check = useNumberCheck()
   const navigate = useNavigate()
   const notify = useNotify()
   const troubleText = useTroubleText()
@@ -98,13 +100,16 @@ function useRuleForm(rule: Rule | undefined, onSaved: ((rule: Rule) => void) | u
         scope === 'machine' && !id ? t('field.machineMissing') : null,
       model: (model, { scope }) => (scope === 'model' && !model.trim() ? needed : null),
       signal: (signal) => (signal.trim() ? null : needed),
-      limit: (limit) => (given(limit) === undefined ? needed : null),
+      limit: (entered) => check(entered, NUMBERS.limit),
+      clear_at: (entered) => check(entered, NUMBERS.clear_at),
+      hold_s: (entered) => check(entered, NUMBERS.hold_s),
+      clear_hold_s: (entered) => check(entered, NUMBERS.clear_hold_s),
     },
   })
   const submit = form.onSubmit(async (values) => {
     setProblem(undefined)
     try {
-      const saved = await save.mutateAsync({ rule, body: toInput(values), key })
+      const saved = await save.mutateAsync({ rule, body: toInput(values, i18n.language), key })
       notify.done(t('saved', { name: saved.name }))
       onSaved?.(saved)
       if (!rule) await navigate('/rules')

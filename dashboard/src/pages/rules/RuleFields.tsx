@@ -1,7 +1,6 @@
 import {
   Autocomplete,
   Fieldset,
-  NumberInput,
   SegmentedControl,
   Select,
   SimpleGrid,
@@ -10,10 +9,12 @@ import {
   TextInput,
 } from '@mantine/core'
 import type { UseFormReturnType } from '@mantine/form'
+import type { ComponentProps } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useMachines, useSignals } from '../../api/machines'
 import { MachineSelect } from '../../components/MachineSelect'
-import type { RuleForm } from './form'
+import { NumberField } from '../../components/NumberField'
+import { NUMBERS, type RuleForm } from './form'
 
 type Form = Pick<UseFormReturnType<RuleForm>, 'getInputProps' | 'values' | 'setFieldValue'>
 
@@ -26,8 +27,6 @@ interface RuleFieldsProps {
   isNew: boolean
   disabled: boolean
 }
-
-const HOLD_MAX_S = 604_800
 
 export function RuleFields({ form, machineId, onTry, isNew, disabled }: RuleFieldsProps) {
   const { t } = useTranslation('rules')
@@ -143,9 +142,13 @@ function OfferedSignal({ form, machineId }: { form: Form; machineId: string }) {
 }
 
 function Limits({ form }: { form: Form }) {
-  const { t, i18n } = useTranslation('rules')
-  const decimal = { decimalSeparator: i18n.language === 'de' ? ',' : '.', hideControls: true }
-  const hold = { ...decimal, min: 0, max: HOLD_MAX_S, clampBehavior: 'none' as const }
+  const { t } = useTranslation('rules')
+  const number = (name: keyof typeof NUMBERS) => {
+    const { value, onChange, error } = form.getInputProps(name) as ComponentProps<
+      typeof NumberField
+    >
+    return { value, onChange, error, rules: NUMBERS[name] }
+  }
   return (
     <>
       <SegmentedControl
@@ -155,30 +158,14 @@ function Limits({ form }: { form: Form }) {
         data={(['above', 'below'] as const).map((value) => ({ value, label: t(`field.${value}`) }))}
       />
       <SimpleGrid cols={{ base: 1, xs: 2 }}>
-        <NumberInput
-          label={t('field.limit')}
-          required
-          {...decimal}
-          {...form.getInputProps('limit')}
-        />
-        <NumberInput
-          label={t('field.hold')}
-          suffix=" s"
-          {...hold}
-          {...form.getInputProps('hold_s')}
-        />
-        <NumberInput
+        <NumberField label={t('field.limit')} {...number('limit')} />
+        <NumberField label={t('field.hold')} unit="s" {...number('hold_s')} />
+        <NumberField
           label={t('field.clearAt')}
           placeholder={t('field.clearAtNone')}
-          {...decimal}
-          {...form.getInputProps('clear_at')}
+          {...number('clear_at')}
         />
-        <NumberInput
-          label={t('field.clearHold')}
-          suffix=" s"
-          {...hold}
-          {...form.getInputProps('clear_hold_s')}
-        />
+        <NumberField label={t('field.clearHold')} unit="s" {...number('clear_hold_s')} />
       </SimpleGrid>
     </>
   )

@@ -14,6 +14,7 @@ import { PageHead } from '../../components/PageHead'
 import { useNotify } from '../../components/trouble'
 import { fromRule, switched } from './form'
 import { useRuleWords } from './words'
+import { Said } from '../../components/Said'
 
 export function RulesPage() {
   const { t } = useTranslation('rules')
@@ -82,7 +83,7 @@ function RuleRow({ rule, onSwitch }: { rule: Rule; onSwitch: () => void }) {
     <Table.Tr>
       <Table.Td>
         <Anchor component={Link} inherit to={`/rules/${rule.id}`}>
-          {rule.name}
+          <Said>{rule.name}</Said>
         </Anchor>
       </Table.Td>
       <Table.Td>{words.condition(fromRule(rule))}</Table.Td>

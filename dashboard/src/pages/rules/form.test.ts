@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Rule } from '../../api/types'
-import { EMPTY, errorsOf, fromRule, given, switched, toInput } from './form'
+import { EMPTY, errorsOf, fromRule, switched, toInput } from './form'
 
 const RULE: Rule = {
   id: '01a21295-12ad-769f-a190-9dfb85f46d9f',
@@ -25,7 +25,7 @@ const RULE: Rule = {
 describe('a rule', () => {
   it('comes back from its form as it was', () => {
     const { organization_id, name, machine_id, condition, severity, enabled } = RULE
-    expect(toInput(fromRule(RULE))).toEqual({
+    expect(toInput(fromRule(RULE), 'de')).toEqual({
       organization_id,
       name,
       machine_id,
@@ -40,32 +40,29 @@ describe('a rule', () => {
     const condition = { kind: 'threshold' as const, signal: 'oil.pressure', below: 0 }
     const form = fromRule({ ...RULE, condition })
     expect(form).toMatchObject({ direction: 'below', limit: 0, clear_at: '', hold_s: 0 })
-    expect(toInput(form).condition).toMatchObject({ below: 0 })
+    expect(toInput(form, 'en').condition).toMatchObject({ below: 0 })
   })
 
   it('watches a machine or a model, never both', () => {
     const both = { ...EMPTY, machine_id: RULE.id, model: ' CNC mill ' }
-    expect(toInput({ ...both, scope: 'model' })).toMatchObject({
+    expect(toInput({ ...both, scope: 'model' }, 'en')).toMatchObject({
       machine_id: undefined,
       model: 'CNC mill',
     })
-    expect(toInput({ ...both, scope: 'machine' })).toMatchObject({
+    expect(toInput({ ...both, scope: 'machine' }, 'en')).toMatchObject({
       machine_id: RULE.id,
       model: undefined,
     })
   })
 })
 
-describe('given', () => {
-  it.each([
-    ['', undefined],
-    [' ', undefined],
-    ['-', undefined],
-    [NaN, undefined],
-    [0, 0],
-    ['-1.5', -1.5],
-  ])('%o is %o', (entered, number) => {
-    expect(given(entered)).toBe(number)
+it('takes numbers as they were typed, in the language', () => {
+  const typed = { ...EMPTY, limit: '1e5', clear_at: '80,5', hold_s: '0,25', clear_hold_s: '' }
+  expect(toInput(typed, 'de').condition).toMatchObject({
+    above: 100_000,
+    clear_at: 80.5,
+    hold_s: 0.25,
+    clear_hold_s: 0,
   })
 })
 

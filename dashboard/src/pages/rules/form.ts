@@ -1,9 +1,8 @@
 /** The form of a rule: to and from what the API takes. Pure. */
 import type { Rule, RuleInput } from '../../api/types'
+import { type Entered, given, type NumberRules } from '../../format/entered'
 
 export type Direction = 'above' | 'below'
-/** `''`: a number that isn't given. */
-export type Entered = number | string
 
 export interface RuleForm {
   name: string
@@ -60,13 +59,17 @@ export function fromRule(rule: Rule): RuleForm {
   }
 }
 
-/** A number that was given. */
-export function given(entered: Entered): number | undefined {
-  if (typeof entered === 'number') return Number.isFinite(entered) ? entered : undefined
-  return entered.trim() === '' || !Number.isFinite(Number(entered)) ? undefined : Number(entered)
-}
+/** What the numbers must keep to. Hold times are in seconds. */
+const HOLD: NumberRules = { min: 0, max: 604_800 }
+export const NUMBERS = {
+  limit: { required: true },
+  clear_at: {},
+  hold_s: HOLD,
+  clear_hold_s: HOLD,
+} satisfies Partial<Record<keyof RuleForm, NumberRules>>
 
-export function toInput(form: RuleForm): RuleInput {
+/** Numbers are read as the language writes them; those that can't be are found by the form's check. */
+export function toInput(form: RuleForm, language: string): RuleInput {
   return {
     name: form.name.trim(),
     machine_id: form.scope === 'machine' ? form.machine_id : undefined,
@@ -75,10 +78,10 @@ export function toInput(form: RuleForm): RuleInput {
     condition: {
       kind: 'threshold',
       signal: form.signal.trim(),
-      [form.direction]: given(form.limit),
-      clear_at: given(form.clear_at),
-      hold_s: given(form.hold_s) ?? 0,
-      clear_hold_s: given(form.clear_hold_s) ?? 0,
+      [form.direction]: given(form.limit, language),
+      clear_at: given(form.clear_at, language),
+      hold_s: given(form.hold_s, language) ?? 0,
+      clear_hold_s: given(form.clear_hold_s, language) ?? 0,
     },
     severity: form.severity,
     message: form.message.trim() || undefined,
@@ -88,7 +91,7 @@ export function toInput(form: RuleForm): RuleInput {
 
 /** The same rule, on or off. */
 export function switched(rule: Rule, enabled: boolean): RuleInput {
-  return toInput({ ...fromRule(rule), enabled })
+  return toInput({ ...fromRule(rule), enabled }, 'en')
 }
 
 const FIELDS: Record<string, keyof RuleForm> = {

@@ -1,6 +1,7 @@
 import { useTranslation } from 'react-i18next'
+import { given } from '../../format/entered'
 import { useFormat } from '../../format/use'
-import { given, type RuleForm } from './form'
+import type { RuleForm } from './form'
 
 type Watched = Pick<
   RuleForm,
@@ -15,16 +16,16 @@ export function useRuleWords() {
   const time = (seconds: number) => format.duration(seconds * 1000)
   const value = (number: number) => format.number(number)
   const raises = ({ signal, direction, limit, hold_s }: Watched): string | undefined => {
-    const number = given(limit)
+    const number = given(limit, format.language)
     if (!signal.trim() || number === undefined) return undefined
-    const hold = given(hold_s) ?? 0
+    const hold = given(hold_s, format.language) ?? 0
     const texts = { signal: signal.trim(), limit: value(number), hold: time(hold) }
     if (hold > 0) return t(direction === 'above' ? 'words.aboveFor' : 'words.belowFor', texts)
     return t(direction === 'above' ? 'words.above' : 'words.below', texts)
   }
   const clears = ({ direction, limit, clear_at, clear_hold_s }: Watched): string => {
-    const back = given(clear_at) ?? given(limit) ?? 0
-    const hold = given(clear_hold_s) ?? 0
+    const back = given(clear_at, format.language) ?? given(limit, format.language) ?? 0
+    const hold = given(clear_hold_s, format.language) ?? 0
     const texts = { limit: value(back), hold: time(hold) }
     if (hold > 0)
       return t(direction === 'above' ? 'words.backBelowFor' : 'words.backAboveFor', texts)

@@ -18,6 +18,7 @@ import { ProblemError } from '../../api/problem'
 import { signIn } from '../../api/session'
 import { LanguageSwitch } from '../../components/LanguageSwitch'
 import { LookSwitch } from '../../components/LookSwitch'
+import { OutageNotice } from '../../components/OutageNotice'
 import { useTroubleText } from '../../components/trouble'
 
 /** Only a page of this dashboard: two slashes would be another host. */
@@ -77,6 +78,7 @@ export function SignInPage() {
                 <LookSwitch />
               </Group>
             </Group>
+            <OutageNotice />
             <div aria-live="assertive">
               {problem && (
                 <Alert color="red" variant="outline">

@@ -11,6 +11,7 @@ import { Section } from '../../components/Section'
 import { useNotify } from '../../components/trouble'
 import { useFormat } from '../../format/use'
 import classes from './ticket.module.css'
+import { Said } from '../../components/Said'
 
 /** Who works on it, what it is about, when it was what. */
 export function TicketFacts({ ticket }: { ticket: Ticket }) {
@@ -25,14 +26,17 @@ export function TicketFacts({ ticket }: { ticket: Ticket }) {
   if (ticket.resolution_code) {
     facts.push([t('howResolved'), t(`resolution.${ticket.resolution_code}`)])
   }
-  if (ticket.resolution) facts.push([t('resolutionWords'), ticket.resolution])
+  if (ticket.resolution)
+    facts.push([t('resolutionWords'), <Said key="words">{ticket.resolution}</Said>])
   if (ticket.closed_at) facts.push([t('closedAt'), format.dateTime(ticket.closed_at)])
-  for (const [system, id] of Object.entries(ticket.external_ids)) facts.push([system, id])
+  for (const [system, id] of Object.entries(ticket.external_ids)) {
+    facts.push([system, <Said key={system}>{id}</Said>])
+  }
   return (
     <Section title={t('section.facts')}>
       {ticket.description && (
         <Text size="sm" mb="sm" className={classes.words}>
-          {ticket.description}
+          <Said>{ticket.description}</Said>
         </Text>
       )}
       <Facts items={facts} />
@@ -61,7 +65,7 @@ function Assignee({ ticket }: { ticket: Ticket }) {
     )
   return (
     <Group gap="xs">
-      <span>{ticket.assignee_id ? name : t('nobody')}</span>
+      <Said>{ticket.assignee_id ? name : t('nobody')}</Said>
       {canTake && (
         <Button size="compact-xs" variant="default" onClick={take} loading={isPending}>
           {t('takeIt')}

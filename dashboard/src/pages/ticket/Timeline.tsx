@@ -10,6 +10,7 @@ import { TimeAgo } from '../../components/TimeAgo'
 import { CommentForm } from './CommentForm'
 import { useNoteWords } from './useNoteWords'
 import classes from './ticket.module.css'
+import { Said } from '../../components/Said'
 
 /** What was said and done, oldest first, and the place to say more. */
 export function Timeline({ ticket }: { ticket: Ticket }) {
@@ -53,7 +54,11 @@ function Entry({ comment }: { comment: TicketComment }) {
           {detail}
         </Text>
       ))}
-      {comment.text && <div className={classes.said}>{comment.text}</div>}
+      {comment.text && (
+        <div className={classes.said}>
+          <Said>{comment.text}</Said>
+        </div>
+      )}
     </li>
   )
 }

@@ -20,9 +20,11 @@ impl MachineDoor for Door {
     }
 }
 
-/// The way to this gateway.
-pub(crate) fn machines(gateway: &Arc<Gateway>) -> Machines {
-    Machines::through(Arc::new(Door(Arc::clone(gateway))))
+/// The way to the gateway of this process, where it runs one.
+pub(crate) fn machines(gateway: Option<&Arc<Gateway>>) -> Machines {
+    gateway.map_or_else(Machines::default, |gateway| {
+        Machines::through(Arc::new(Door(Arc::clone(gateway))))
+    })
 }
 
 /// By which hosts machines know this platform: they enrolled with the public URL. Without one, only
