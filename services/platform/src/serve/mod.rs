@@ -5,11 +5,11 @@ mod bridge;
 mod bus;
 mod doors;
 mod files;
+mod machine_door;
 mod orders;
 mod parts;
 mod presence;
 mod tls;
-mod websocket;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -37,7 +37,7 @@ use tokio_util::task::TaskTracker;
 use super::bus::RunningBus;
 use super::orders::{Orders, follow_presence};
 use super::presence::Presence;
-use super::{bridge, doors, files, tls, websocket};
+use super::{bridge, doors, files, machine_door, tls};
 use crate::config::{Config, Role};
 use crate::contact;
 use crate::ended;
@@ -124,7 +124,7 @@ impl Parts {
         let (mut directory, mut machines, mut notices) = (None, None, None);
         if let Some(socket) = socket {
             let opened = StoreDirectory::open(store.clone(), gateway_name).await?;
-            let opened = Arc::new(opened.with_hosts(websocket::hosts(config)));
+            let opened = Arc::new(opened.with_hosts(machine_door::hosts(config)));
             let (started, presence) = common.start_gateway(Arc::clone(&opened), socket)?;
             (directory, machines, notices) = (Some(opened), Some(started), Some(presence));
         }
@@ -136,9 +136,8 @@ impl Parts {
             common.tasks.spawn(follow_presence(dispatch.clone(), notices, stop));
         }
         let positions = common.sequencer().await?;
-        let api = http
-            .map(|door| common.start_api(door, people, positions, machines.as_ref()))
-            .transpose()?;
+        let here = machines.as_ref();
+        let api = http.map(|door| common.start_api(door, people, positions, here)).transpose()?;
         if has(Role::Worker) {
             common.start_work(wake.clone(), dispatch)?;
         }
@@ -239,7 +238,7 @@ impl Common<'_> {
             store: self.store.clone(),
             people,
             enrollment: Enrollment::new(self.store.clone(), self.trust.clone(), settings),
-            machines: websocket::machines(machines.map(|machines| &machines.gateway)),
+            machines: machine_door::machines(machines.map(|machines| &machines.gateway)),
             live: self.live.clone(),
             positions,
             commands: self.commands.clone(),

@@ -4,11 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::postgres::PgConnection;
 
-/// Rollups: tables, or continuous aggregates with TimescaleDB, which aren't copied. Tables are, since
-/// they outlive the points that they were made of.
-pub(super) const ROLLUPS: [&str; 2] = ["rollups_1m", "rollups_1h"];
-/// How far each series is in the rollups. Without a row it is made from all its points.
-pub(super) const ROLLUP_CURSORS: &str = "rollup_cursors";
 /// What migrations there were stands in the manifest; the table is filled by running them.
 const MIGRATIONS: &str = "seaql_migrations";
 

@@ -20,7 +20,7 @@ impl MachineDoor for Door {
     }
 }
 
-/// The way to this process's gateway, if it has one.
+/// The way to the gateway of this process, where it runs one.
 pub(crate) fn machines(gateway: Option<&Arc<Gateway>>) -> Machines {
     gateway.map_or_else(Machines::default, |gateway| {
         Machines::through(Arc::new(Door(Arc::clone(gateway))))
