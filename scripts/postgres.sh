@@ -1,6 +1,8 @@
 #!/bin/sh
 # A PostgreSQL server for tests: the system's programs, a private port and data folder.
 #   scripts/postgres.sh start FOLDER    starts it; prints its URL
+#   scripts/postgres.sh crash FOLDER    ends it without any order, as a crash would
+#   scripts/postgres.sh again FOLDER    starts it again after a crash, at the same URL
 #   scripts/postgres.sh stop FOLDER     stops it and removes the folder
 #   scripts/postgres.sh find            prints the folder of the programs
 # Durability is off: what is tested is what we do, not whether the disk keeps it.
@@ -49,8 +51,8 @@ start)
     # A port of those that nobody is given by chance; the next one when it is taken.
     port=${MILLWRIGHT_POSTGRES_PORT:-$((20000 + $$ % 9000))}
     tries=0
-    until as_user "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w -t 60 -o \
-        "-p $port -k $folder -c listen_addresses=127.0.0.1 -c max_connections=400 -c fsync=off -c full_page_writes=off -c synchronous_commit=off $preload" \
+    options="-k $folder -c listen_addresses=127.0.0.1 -c max_connections=400 -c fsync=off -c full_page_writes=off -c synchronous_commit=off $preload"
+    until as_user "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w -t 60 -o "-p $port $options" \
         start >/dev/null 2>&1; do
         tries=$((tries + 1))
         if [ "$tries" -ge 20 ]; then
@@ -59,7 +61,16 @@ start)
         fi
         port=$((port + 1))
     done
+    echo "-p $port $options" >"$folder/options"
     echo "postgres://postgres@127.0.0.1:$port/postgres"
+    ;;
+crash)
+    cd /
+    as_user "$bin/pg_ctl" -D "$2/data" -m immediate -w -t 60 stop >/dev/null
+    ;;
+again)
+    cd "$2"
+    as_user "$bin/pg_ctl" -D "$2/data" -l "$2/log" -w -t 60 -o "$(cat "$2/options")" start >/dev/null
     ;;
 stop)
     folder=$2
@@ -68,7 +79,7 @@ stop)
     rm -rf "$folder"
     ;;
 *)
-    sed -n '2,6p' "$0"
+    sed -n '2,8p' "$0"
     exit 2
     ;;
 esac
