@@ -22,6 +22,7 @@ const BESIDE: &[(&str, &[&str])] = &[
     // Outside: they see what a stranger sees.
     ("millwright-tests", &["millwright-schemas"]),
     ("millwright-bench", &["millwright-schemas"]),
+    ("millwright-chaos", &["millwright-tests", "millwright-test-database"]),
     // Plays both sides' rules against each other.
     ("millwright-simulation", &["millwright-schemas", "millwright-core", "millwright-agent"]),
     ("xtask", &["millwright-schemas", "millwright-core", "millwright-api"]),

@@ -111,8 +111,7 @@ fn report(reporter: &Reporter, seed: u64, phase: &watch::Receiver<Phase>) -> Vec
     while *phase.borrow() == Phase::Trouble && phase.has_changed().is_ok() {
         let code = format!("E-{}", reported.len());
         let raise = answer(reporter.raise(&code, "chaos"));
-        let clear =
-            random.random_bool(CLEARED).then(|| answer(reporter.clear(&code, "chaos")));
+        let clear = random.random_bool(CLEARED).then(|| answer(reporter.clear(&code, "chaos")));
         reported.push(Reported { code, raise, clear });
         std::thread::sleep(Duration::from_millis(random.random_range(PAUSE_MS)));
     }

@@ -73,7 +73,8 @@ async fn platform(world: &World, peer: &mut Peer, outcome: &mut Outcome) -> anyh
         ("jobs not done", "SELECT COUNT(*) FROM jobs WHERE state <> 'dead'".to_owned()),
         (
             "holes in the events' positions",
-            "SELECT COALESCE(MAX(position) - MIN(position) + 1 - COUNT(*), 0) FROM events".to_owned(),
+            "SELECT COALESCE(MAX(position) - MIN(position) + 1 - COUNT(*), 0) FROM events"
+                .to_owned(),
         ),
     ] {
         outcome.zeros.push((what, peer.value(&sql).await.parse()?));

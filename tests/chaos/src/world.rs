@@ -212,7 +212,10 @@ async fn knows_catalogue(api: &Api, machine: &str) -> anyhow::Result<()> {
     .await
 }
 
-async fn within(what: &str, mut probe: impl AsyncFnMut() -> anyhow::Result<()>) -> anyhow::Result<()> {
+async fn within(
+    what: &str,
+    mut probe: impl AsyncFnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let started = Instant::now();
     loop {
         let Err(error) = probe().await else { return Ok(()) };
@@ -241,7 +244,12 @@ async fn register(api: &Api, count: u32) -> anyhow::Result<Vec<Identity>> {
             let id = api.create_machine(&format!("machine-{number}")).await;
             let token = api.device_token(&id).await;
             let machine: Uuid = id.parse()?;
-            anyhow::Ok(Identity { root: root(machine), machine, tls: anonymous, token: Some(token) })
+            anyhow::Ok(Identity {
+                root: root(machine),
+                machine,
+                tls: anonymous,
+                token: Some(token),
+            })
         });
     }
     while let Some(machine) = registering.join_next().await {

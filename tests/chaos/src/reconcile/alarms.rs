@@ -48,7 +48,9 @@ pub(super) async fn machines(
                 Some([(found, code)]) if found == kind && *code == event.code => events.stored += 1,
                 Some(found) => {
                     events.wrong += 1;
-                    outcome.findings.push(format!("machine {id}: {event:?} is stored as {found:?}"));
+                    outcome
+                        .findings
+                        .push(format!("machine {id}: {event:?} is stored as {found:?}"));
                 }
             }
         }
@@ -91,7 +93,8 @@ fn compare(
     count: &mut Count,
     outcome: &mut Outcome,
 ) {
-    let total = |of: &BTreeMap<String, Alarms>| of.values().map(|alarms| alarms.alarms).sum();
+    let total =
+        |of: &BTreeMap<String, Alarms>| -> usize { of.values().map(|alarms| alarms.alarms).sum() };
     count.made += total(wanted);
     count.promised += total(wanted);
     count.stored += total(there);
@@ -123,8 +126,7 @@ pub(super) async fn agents(
             let same = |event: &&(String, String)| event.0 == kind && event.1 == code;
             stored.values().flatten().filter(same).count()
         };
-        let last =
-            Reported { code: LAST.to_owned(), raise: Answer::Taken, clear: None };
+        let last = Reported { code: LAST.to_owned(), raise: Answer::Taken, clear: None };
         for Reported { code, raise, clear } in reported.iter().chain([&last]) {
             let whose = format!("agent {number}, fault {code}");
             once(&whose, times("fault.raised", code), *raise, &mut count, outcome);
@@ -200,7 +202,8 @@ async fn stored_alarms(peer: &mut Peer, machine: Uuid) -> anyhow::Result<BTreeMa
     for row in peer.rows(&sql).await {
         let cells: Vec<&str> = row.split('|').collect();
         let [code, number, raised, active] = cells[..] else { anyhow::bail!("columns: {row}") };
-        let of = Alarms { alarms: number.parse()?, raised: raised.parse()?, active: active.parse()? };
+        let of =
+            Alarms { alarms: number.parse()?, raised: raised.parse()?, active: active.parse()? };
         alarms.insert(code.to_owned(), of);
     }
     Ok(alarms)

@@ -28,7 +28,14 @@ pub(super) async fn machines(
         let loads: Made = samples.iter().map(|sample| (sample.ts, sample.load)).collect();
         for (signal, made) in [("count", counts), ("load", loads)] {
             let stored = points.get(signal).map_or(&[][..], Vec::as_slice);
-            compare(&format!("machine {id}, {signal}"), &made, acknowledged, stored, &mut count, outcome);
+            compare(
+                &format!("machine {id}, {signal}"),
+                &made,
+                acknowledged,
+                stored,
+                &mut count,
+                outcome,
+            );
         }
     }
     outcome.counts.push(("values of simulated machines", count));
@@ -49,7 +56,14 @@ pub(super) async fn agents(
         let waving: Made = rows.iter().map(|(ts, _, waving)| (*ts, *waving)).collect();
         for (signal, made) in [("rising", rising), ("waving", waving)] {
             let stored = points.get(signal).map_or(&[][..], Vec::as_slice);
-            compare(&format!("agent {number}, {signal}"), &made, made.len(), stored, &mut count, outcome);
+            compare(
+                &format!("agent {number}, {signal}"),
+                &made,
+                made.len(),
+                stored,
+                &mut count,
+                outcome,
+            );
         }
     }
     outcome.counts.push(("values of agents", count));
