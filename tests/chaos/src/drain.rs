@@ -83,6 +83,13 @@ async fn open_commands(world: &World) -> Vec<String> {
     if open > 0 { vec![format!("{open} commands")] } else { Vec::new() }
 }
 
+/// How many jobs should have been done by now. Some are for later, as what completes a ticket's
+/// evidence.
+pub(crate) fn due_jobs() -> String {
+    let now = chrono::Utc::now().timestamp_micros();
+    format!("SELECT COUNT(*) FROM jobs WHERE state <> 'dead' AND run_at <= {now}")
+}
+
 struct Look {
     database: Database,
     peer: Peer,
@@ -113,10 +120,13 @@ impl Look {
             }
         }
         for (what, sql) in [
-            ("events without a position", "SELECT COUNT(*) FROM events WHERE position IS NULL"),
-            ("jobs", "SELECT COUNT(*) FROM jobs WHERE state <> 'dead'"),
+            (
+                "events without a position",
+                "SELECT COUNT(*) FROM events WHERE position IS NULL".to_owned(),
+            ),
+            ("jobs", due_jobs()),
         ] {
-            let count = self.peer.value(sql).await;
+            let count = self.peer.value(&sql).await;
             if count != "0" {
                 left.push(format!("{count} {what}"));
             }

@@ -9,6 +9,7 @@ use millwright_tests::Database;
 use serde_json::json;
 
 use crate::agents::Reported;
+use crate::drain;
 use crate::machine::Machine;
 use crate::orders::Order;
 use crate::outcome::Outcome;
@@ -70,7 +71,7 @@ async fn platform(world: &World, peer: &mut Peer, outcome: &mut Outcome) -> anyh
         ("conflicts", COUNTER.to_owned()),
         ("quarantined", COUNTER.replace("conflicts", "quarantined")),
         ("dead jobs", "SELECT COUNT(*) FROM jobs WHERE state = 'dead'".to_owned()),
-        ("jobs not done", "SELECT COUNT(*) FROM jobs WHERE state <> 'dead'".to_owned()),
+        ("jobs overdue", drain::due_jobs()),
         (
             "holes in the events' positions",
             "SELECT COALESCE(MAX(position) - MIN(position) + 1 - COUNT(*), 0) FROM events"

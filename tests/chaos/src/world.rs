@@ -1,6 +1,5 @@
 //! All that takes part in a run.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,7 +49,8 @@ pub(crate) struct World {
     agents: Vec<RealAgent>,
     machines: Vec<Identity>,
     api: Api,
-    folder: TempDir,
+    /// Removed with the run.
+    _folder: TempDir,
     args: Args,
     seed: u64,
 }
@@ -95,7 +95,7 @@ impl World {
         for agent in &agents {
             knows_catalogue(&api, &agent.machine).await?;
         }
-        Ok(Self { victims, agents, machines, api, folder, args: args.clone(), seed })
+        Ok(Self { victims, agents, machines, api, _folder: folder, args: args.clone(), seed })
     }
 
     /// Trouble, then quiet, then the count.
@@ -169,10 +169,6 @@ impl World {
 
     pub(crate) const fn told(&self) -> &Told {
         &self.victims.told
-    }
-
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     pub(crate) const fn args(&self) -> &Args {

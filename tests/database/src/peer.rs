@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Row as _, TypeInfo as _,
+    ValueRef as _,
 };
 
 /// SQLite's functions of these names, for PostgreSQL.
@@ -143,6 +144,12 @@ fn joined(columns: usize, cell: impl Fn(usize) -> Option<String>) -> String {
 }
 
 fn sqlite_cell(row: &SqliteRow, place: usize) -> Option<String> {
+    let value = row.try_get_raw(place).expect("a value");
+    if value.type_info().name() == "REAL" {
+        // SQLite's own text has 15 digits, which isn't enough to tell every number.
+        let number: f64 = row.try_get_unchecked(place).expect("a number");
+        return Some(format!("{number:?}"));
+    }
     row.try_get_unchecked(place).expect("a text")
 }
 
