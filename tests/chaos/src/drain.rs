@@ -36,6 +36,11 @@ pub(crate) async fn wait(
         if made > acknowledged {
             left.push(format!("{} of {made} messages of machines", made - acknowledged));
         }
+        // An answer that doesn't come is no promise: nobody waits for it for ever.
+        let unanswered = progress.unanswered.load(Ordering::Relaxed);
+        if unanswered > 0 && started.elapsed() < Duration::from_secs(trouble_s) {
+            left.push(format!("the answers to {unanswered} commands"));
+        }
         left.extend(open_commands(world).await);
         // Once the platform answers and machines are done: counting costs.
         if left.is_empty() {

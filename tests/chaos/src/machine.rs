@@ -100,6 +100,8 @@ pub(crate) struct Record {
 pub(crate) struct Progress {
     pub(crate) made: AtomicU64,
     pub(crate) acknowledged: AtomicU64,
+    /// Commands that somebody still waits for an answer to.
+    pub(crate) unanswered: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -108,7 +110,10 @@ pub(crate) struct Machine {
     pub(crate) record: Record,
     network: SocketAddr,
     version: Version,
+    /// For what it measures: the same in each run of a seed.
     random: StdRng,
+    /// For how it behaves, which also follows from what happens to it.
+    whim: StdRng,
     outbox: Uuid,
     /// All that was ever made: what isn't acknowledged yet, and what may be sent again.
     messages: Vec<Message>,
@@ -141,6 +146,7 @@ impl Machine {
             network,
             version: if number.is_multiple_of(2) { Version::V3 } else { Version::V5 },
             due: started.0 + every.mul_f64(random.random_range(0.0..1.0)),
+            whim: StdRng::from_rng(&mut random),
             random,
             outbox: Uuid::new_v4(),
             messages: Vec::new(),
@@ -173,7 +179,7 @@ impl Machine {
                     self.record.last_error = format!("{error:#}");
                 }
             }
-            let wait = Duration::from_millis(self.random.random_range(BACKOFF_MS));
+            let wait = Duration::from_millis(self.whim.random_range(BACKOFF_MS));
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 _ = &mut over => return self,
@@ -196,7 +202,7 @@ impl Machine {
                 continue;
             }
             self.send_window(&mut connection).await?;
-            if !draining && self.random.random_bool(VANISHES) {
+            if !draining && self.whim.random_bool(VANISHES) {
                 return Ok(Left::Vanished);
             }
         }
@@ -224,8 +230,8 @@ impl Machine {
     }
 
     async fn send_window(&mut self, connection: &mut RawMqtt) -> anyhow::Result<()> {
-        if self.acknowledged > 0 && self.random.random_bool(AGAIN) {
-            let old = &self.messages[self.random.random_range(0..self.acknowledged)];
+        if self.acknowledged > 0 && self.whim.random_bool(AGAIN) {
+            let old = &self.messages[self.whim.random_range(0..self.acknowledged)];
             connection.publish(&old.topic, &old.payload).await?;
             self.record.again += 1;
         }

@@ -1,5 +1,7 @@
 //! Somebody who gives commands all the time, and repeats a request until it is answered.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,6 +12,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::machine::Progress;
 use crate::world::Phase;
 
 /// Between two commands for one machine, in milliseconds.
@@ -40,6 +43,7 @@ pub(crate) async fn give(
     machine: String,
     seed: u64,
     mut phase: watch::Receiver<Phase>,
+    progress: Arc<Progress>,
 ) -> Vec<Order> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut orders = Vec::new();
@@ -51,7 +55,9 @@ pub(crate) async fn give(
             "name": "mark", "args": { "token": token, "seconds": seconds },
             "expires_in_s": expires_in_s,
         });
+        progress.unanswered.fetch_add(1, Ordering::Relaxed);
         orders.push(issue(&api, &machine, token, &command, &phase).await);
+        progress.unanswered.fetch_sub(1, Ordering::Relaxed);
         let pause = Duration::from_millis(random.random_range(PAUSE_MS));
         let _ = tokio::time::timeout(pause, phase.wait_for(|phase| *phase != Phase::Trouble)).await;
     }

@@ -117,7 +117,9 @@ impl World {
             let seed = self.seed ^ number;
             reports.push(agent.report(seed, watched.clone()));
             let (api, machine) = (self.api.clone(), agent.machine.clone());
-            given.push(tokio::spawn(orders::give(api, machine, seed, watched.clone())));
+            let progress = Arc::clone(&progress);
+            let giving = orders::give(api, machine, seed, watched.clone(), progress);
+            given.push(tokio::spawn(giving));
         }
         let (end, ends) = watch::channel(false);
         let keeper = tokio::spawn(self.victims.clone().look_after(ends));
