@@ -1,9 +1,9 @@
 #!/bin/sh
 # A PostgreSQL server for tests: the system's programs, a private port and data folder.
 #   scripts/postgres.sh start FOLDER    starts it; prints its URL
-#   scripts/postgres.sh crash FOLDER    ends it without any order, as a crash would
-#   scripts/postgres.sh again FOLDER    starts it again after a crash, at the same URL
 #   scripts/postgres.sh stop FOLDER     stops it and removes the folder
+#   scripts/postgres.sh halt FOLDER     ends it at once, as a crash does; its data stay
+#   scripts/postgres.sh resume FOLDER   starts it again on its port
 #   scripts/postgres.sh find            prints the folder of the programs
 # Durability is off: what is tested is what we do, not whether the disk keeps it.
 set -eu
@@ -30,6 +30,13 @@ as_user() {
         "$@"
     fi
 }
+# Uses $folder and $port.
+run_server() {
+    as_user "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w -t 60 -o \
+        "-p $port -k $folder -c listen_addresses=127.0.0.1 -c max_connections=400 -c fsync=off -c full_page_writes=off -c synchronous_commit=off $(cat "$folder/options")" \
+        start >/dev/null 2>&1
+}
+
 owner=postgres
 id "$owner" >/dev/null 2>&1 || owner=nobody
 
@@ -44,16 +51,14 @@ start)
     cd "$folder"
     as_user "$bin/initdb" -D "$folder/data" -A trust -U postgres -E UTF8 --locale=C --no-sync \
         >"$folder/initdb.log" 2>&1 || { cat "$folder/initdb.log" >&2; exit 1; }
-    preload=""
-    if [ -e "$("$bin/pg_config" --pkglibdir 2>/dev/null)/timescaledb.so" ]; then
-        preload="-c shared_preload_libraries=timescaledb -c timescaledb.telemetry_level=off"
+    : >"$folder/options"
+    if [ -e "$bin/../lib/timescaledb.so" ] || [ -e "$("$bin/pg_config" --pkglibdir 2>/dev/null)/timescaledb.so" ]; then
+        echo '-c shared_preload_libraries=timescaledb -c timescaledb.telemetry_level=off' >"$folder/options"
     fi
     # A port of those that nobody is given by chance; the next one when it is taken.
     port=${MILLWRIGHT_POSTGRES_PORT:-$((20000 + $$ % 9000))}
     tries=0
-    options="-k $folder -c listen_addresses=127.0.0.1 -c max_connections=400 -c fsync=off -c full_page_writes=off -c synchronous_commit=off $preload"
-    until as_user "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w -t 60 -o "-p $port $options" \
-        start >/dev/null 2>&1; do
+    until run_server; do
         tries=$((tries + 1))
         if [ "$tries" -ge 20 ]; then
             cat "$folder/log" >&2
@@ -61,16 +66,17 @@ start)
         fi
         port=$((port + 1))
     done
-    echo "-p $port $options" >"$folder/options"
+    echo "$port" >"$folder/port"
     echo "postgres://postgres@127.0.0.1:$port/postgres"
     ;;
-crash)
-    cd /
-    as_user "$bin/pg_ctl" -D "$2/data" -m immediate -w -t 60 stop >/dev/null
+halt)
+    as_user "$bin/pg_ctl" -D "$2/data" -m immediate -w stop >/dev/null
     ;;
-again)
-    cd "$2"
-    as_user "$bin/pg_ctl" -D "$2/data" -l "$2/log" -w -t 60 -o "$(cat "$2/options")" start >/dev/null
+resume)
+    folder=$2
+    port=$(cat "$folder/port")
+    cd "$folder"
+    run_server
     ;;
 stop)
     folder=$2

@@ -99,4 +99,10 @@ impl Database {
         let sql = "SELECT COALESCE(SUM(conflicts), 0) FROM machine_counters WHERE machine_id = ?";
         self.number(sql, machine).await
     }
+
+    /// The audit log in its order: action and canonical record, in hexadecimal.
+    pub async fn audit_records(&self) -> Vec<String> {
+        let mut peer = self.peer.lock().await;
+        peer.rows("SELECT action, hex(record) FROM audit ORDER BY seq").await
+    }
 }

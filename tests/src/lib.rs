@@ -15,6 +15,7 @@ pub mod marks;
 pub mod orders;
 pub mod platform;
 pub mod ports;
+pub mod postgres;
 pub mod process;
 pub mod programs;
 pub mod raw_mqtt;
@@ -31,6 +32,7 @@ pub use device::Device;
 pub use marks::Marks;
 pub use orders::Signer;
 pub use platform::Platform;
+pub use postgres::Postgres;
 pub use raw_mqtt::{RawMqtt, Version};
 pub use wait::eventually;
 

@@ -28,6 +28,8 @@ pub struct Platform {
     http: SocketAddr,
     mqtt: SocketAddr,
     arguments: Vec<String>,
+    /// Another one's database, in place of its own.
+    database: Option<String>,
     folder: TestDatabase,
 }
 
@@ -47,6 +49,19 @@ impl Platform {
         platform
     }
 
+    /// Another database and more arguments, for the next start.
+    #[must_use]
+    pub fn with(mut self, database: &str, arguments: &[&str]) -> Self {
+        self.database = Some(database.to_owned());
+        self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self
+    }
+
+    /// Sends the process a signal.
+    pub fn signal(&mut self, signal: Signal) {
+        self.process.as_mut().expect("the platform runs").signal(signal);
+    }
+
     /// A platform without data that doesn't run yet.
     #[must_use]
     pub fn prepare() -> Self {
@@ -57,6 +72,7 @@ impl Platform {
             http: ports::free(),
             mqtt: ports::free(),
             arguments: Vec::new(),
+            database: None,
             folder,
         }
     }
@@ -105,12 +121,12 @@ impl Platform {
 
     /// The database, to read.
     pub async fn database(&self) -> Database {
-        Database::open(&self.data_dir(), self.folder.url()).await
+        Database::open(&self.data_dir(), self.database_url()).await
     }
 
     /// Another program's connection to the database.
     pub async fn peer(&self) -> Peer {
-        match self.folder.url() {
+        match self.database_url() {
             None => Peer::sqlite(&self.data_dir()).await,
             Some(url) => Peer::postgres(url).await,
         }
@@ -119,7 +135,7 @@ impl Platform {
     /// The database's URL, if it is a server's.
     #[must_use]
     pub fn database_url(&self) -> Option<&str> {
-        self.folder.url()
+        self.database.as_deref().or_else(|| self.folder.url())
     }
 
     /// What it has logged.
@@ -143,7 +159,7 @@ impl Platform {
             .args(["--mqtt", &self.mqtt.to_string(), "--data-dir"])
             .arg(self.data_dir())
             .args(&self.arguments)
-            .args(self.folder.url().map(|url| ["--database", url]).into_iter().flatten())
+            .args(self.database_url().map(|url| ["--database", url]).into_iter().flatten())
             .env("MILLWRIGHT_ADMIN_PASSWORD", ADMIN_PASSWORD)
             .env("MILLWRIGHT_LOG", "info");
         command
@@ -161,7 +177,7 @@ impl Platform {
             read_addresses(&file, process.id())
         })
         .await;
-        (self.http, self.mqtt) = ready;
+        (self.http, self.mqtt) = (ready.0.unwrap_or(self.http), ready.1.unwrap_or(self.mqtt));
         self.process = Some(process);
     }
 
@@ -186,12 +202,16 @@ impl Platform {
 }
 
 /// The bound addresses, once this very process has written them.
-fn read_addresses(file: &Path, process: u32) -> anyhow::Result<(SocketAddr, SocketAddr)> {
+/// One that its roles don't open is missing.
+fn read_addresses(
+    file: &Path,
+    process: u32,
+) -> anyhow::Result<(Option<SocketAddr>, Option<SocketAddr>)> {
     let text = std::fs::read_to_string(file).context("no addresses.json yet")?;
     let addresses: Value = serde_json::from_str(&text).context("half written")?;
     ensure!(addresses["pid"] == process, "addresses.json is of an earlier run");
-    let address = |name: &str| -> anyhow::Result<SocketAddr> {
-        Ok(addresses[name].as_str().context("an address")?.parse()?)
+    let address = |name: &str| -> anyhow::Result<Option<SocketAddr>> {
+        Ok(addresses[name].as_str().map(str::parse).transpose()?)
     };
     Ok((address("http")?, address("mqtt")?))
 }

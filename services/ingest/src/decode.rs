@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::clock::ReceiveClock;
 use crate::intake::{Held, Uplink};
+use crate::text::without_nul;
 
 /// A message, decoded. Holds its share of the intake until it is dropped.
 #[derive(Debug)]
@@ -104,11 +105,11 @@ impl Decoded {
 
 fn decode_body(uplink: &Uplink, clock: &mut ReceiveClock) -> Decoded {
     match &uplink.channel {
-        UpChannel::Telemetry => match telemetry::decode(&uplink.payload) {
+        UpChannel::Telemetry => match telemetry::decode(&without_nul(&uplink.payload)) {
             Ok(samples) => decode_samples(uplink, samples, clock),
             Err(error) => Decoded::unusable(error.code(), error.to_string()),
         },
-        UpChannel::Events => match events::decode(&uplink.payload) {
+        UpChannel::Events => match events::decode(&without_nul(&uplink.payload)) {
             Ok(event) => decode_event(uplink, event, clock),
             Err(error) => Decoded::unusable(error.code(), error.to_string()),
         },

@@ -24,6 +24,7 @@ pub mod metrics;
 mod plan;
 mod rules;
 mod stream;
+mod text;
 mod write;
 
 pub use ingest::{Ingest, IngestOptions};

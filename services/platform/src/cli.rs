@@ -20,6 +20,15 @@ pub(crate) enum Command {
     Serve(Box<ServeArgs>),
     /// Run the platform with a fleet of real agents on this computer, to see it work.
     Demo(DemoArgs),
+    /// Copy the database into one file, while the platform runs or not; or check such a file.
+    ///
+    /// The file holds everything but the keys: personal data, password hashes, what machines said.
+    /// Ends with 0 when the backup is written and checked, 3 when the file is damaged, else 1.
+    Backup(BackupArgs),
+    /// Put a backup into a data folder; the platform must not run.
+    ///
+    /// Whole or not at all. Ends with 0 when it is in place, 3 when the file is damaged, else 1.
+    Restore(RestoreArgs),
     /// Help a platform that doesn't run.
     #[command(subcommand)]
     Admin(AdminCommand),
@@ -39,6 +48,60 @@ pub(crate) enum AdminCommand {
         #[arg(long, value_name = "URL", env = "MILLWRIGHT_DATABASE", hide_env_values = true)]
         database: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct BackupArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<BackupCommand>,
+    /// Where the platform keeps its data.
+    #[arg(long, value_name = "DIR", env = "MILLWRIGHT_DATA_DIR", default_value = "./data")]
+    pub(crate) data_dir: PathBuf,
+    /// Database; without it SQLite in the data folder.
+    #[arg(long, value_name = "URL", env = "MILLWRIGHT_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+    /// The file to be written; it must not exist. Beside it there must be room for a copy of the
+    /// database meanwhile.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) output: Option<PathBuf>,
+    /// Put the platform's private keys into the file as well. Who has the file can then speak as
+    /// the platform: sign commands, issue certificates. Without it, back up the folder `keys` apart.
+    #[arg(long)]
+    pub(crate) with_keys: bool,
+    /// Don't check the copy and the written file.
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BackupCommand {
+    /// Read all of a backup: whether it is as it was written, and its database sound.
+    Verify {
+        /// The backup.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Where the database is unpacked meanwhile. [default: beside the file]
+        #[arg(long, value_name = "DIR")]
+        temp_dir: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The backup.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Where the platform will keep its data; made if it isn't there.
+    #[arg(long, value_name = "DIR", env = "MILLWRIGHT_DATA_DIR", default_value = "./data")]
+    pub(crate) data_dir: PathBuf,
+    /// Database; without it SQLite in the data folder.
+    #[arg(long, value_name = "URL", env = "MILLWRIGHT_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+    /// Take the place of the database that is there. It is kept aside, as
+    /// millwright.db.replaced-TIME.
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 /// Every option can also be given as MILLWRIGHT_… in the environment or in the configuration

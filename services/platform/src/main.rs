@@ -1,6 +1,7 @@
 //! The platform's one binary: configuration, roles, command line.
 
 mod admin;
+mod backup;
 mod cli;
 mod config;
 mod contact;
@@ -27,6 +28,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve(&args),
         Command::Demo(args) => demo(args),
+        Command::Backup(args) => runtime().and_then(|rt| rt.block_on(backup::run(args))),
+        Command::Restore(args) => runtime().and_then(|rt| rt.block_on(backup::restore(args))),
         Command::Admin(AdminCommand::ResetPassword { data_dir, database }) => {
             reset_password(&data_dir, database.as_deref())
         }
@@ -37,7 +40,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell(&error);
-            ExitCode::FAILURE
+            ExitCode::from(backup::exit_code(&error))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A simulated machine: measures, has faults, keeps all of it until it is acknowledged, and writes
 //! down what it made.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,8 +92,8 @@ pub(crate) struct Record {
     pub(crate) broken: usize,
     /// Answers that refused a message.
     pub(crate) refused: Vec<String>,
-    /// Why the last connection ended.
-    pub(crate) last_error: String,
+    /// Why, and how often.
+    pub(crate) errors: BTreeMap<String, usize>,
 }
 
 /// What all machines have made and had acknowledged, as it goes on.
@@ -167,6 +168,8 @@ impl Machine {
         let over = async move { phase.wait_for(|phase| *phase == Phase::Over).await.map(drop) };
         tokio::pin!(over);
         loop {
+            // Whether it gets through or not.
+            self.make_what_is_due();
             let ended = tokio::select! {
                 ended = self.session() => ended,
                 _ = &mut over => return self,
@@ -176,7 +179,7 @@ impl Machine {
                 Ok(Left::Vanished) => {}
                 Err(error) => {
                     self.record.broken += 1;
-                    self.record.last_error = format!("{error:#}");
+                    *self.record.errors.entry(format!("{error:#}")).or_default() += 1;
                 }
             }
             let wait = Duration::from_millis(self.whim.random_range(BACKOFF_MS));

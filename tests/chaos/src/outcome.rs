@@ -38,6 +38,8 @@ pub(crate) struct Outcome {
     pub(crate) figures: Vec<(&'static str, i64)>,
     pub(crate) blows: BTreeMap<String, usize>,
     pub(crate) commands: BTreeMap<String, usize>,
+    /// Why connections of simulated machines ended, and how often.
+    pub(crate) errors: BTreeMap<String, usize>,
     /// What hadn't arrived when nobody waited any longer.
     pub(crate) undrained: Vec<String>,
     /// What is wrong, in words.
@@ -115,7 +117,7 @@ impl Outcome {
             "seed": self.seed, "settings": self.settings, "sound": self.sound(), "counts": counts,
             "must_be_0": figures(&self.zeros), "figures": figures(&self.figures),
             "blows": self.blows, "commands": self.commands, "undrained": self.undrained,
-            "findings": self.findings,
+            "findings": self.findings, "connections_ended": self.errors,
         })
     }
 

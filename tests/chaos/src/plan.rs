@@ -64,7 +64,7 @@ pub(crate) fn plan(
         }
         let kind = round.pop().expect("it was filled");
         planned.push(Planned { at, blow: dice.blow(kind) });
-        at += dice.milliseconds(if dice.short { 200..1_000 } else { 300..3_000 });
+        at += dice.milliseconds(if dice.short { 200..1_000 } else { 500..6_000 });
     }
     planned
 }

@@ -33,12 +33,12 @@ impl Postgres {
 
     /// Ends it as a crash would: what wasn't committed is gone.
     pub(crate) async fn crash(&self) -> anyhow::Result<()> {
-        script("crash", self.folder.path()).await.map(drop)
+        script("halt", self.folder.path()).await.map(drop)
     }
 
     /// Starts it again; it recovers from its log.
     pub(crate) async fn again(&self) -> anyhow::Result<()> {
-        script("again", self.folder.path()).await.map(drop)
+        script("resume", self.folder.path()).await.map(drop)
     }
 
     /// To the server and all its processes.

@@ -98,6 +98,9 @@ fn happened(recorded: &Recorded, outcome: &mut Outcome) {
     ]);
     outcome.zeros.push(("messages refused", sum(|machine| machine.record.refused.len())));
     for machine in &recorded.machines {
+        for (error, times) in &machine.record.errors {
+            *outcome.errors.entry(error.clone()).or_default() += times;
+        }
         for refused in &machine.record.refused {
             let id = machine.identity.machine;
             outcome.findings.push(format!("machine {id}: a message was refused with {refused}"));

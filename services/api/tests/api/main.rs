@@ -26,6 +26,7 @@ mod policies;
 mod problems;
 mod rules;
 mod server;
+mod storage;
 mod streams;
 mod telemetry;
 mod tickets;

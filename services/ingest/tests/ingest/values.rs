@@ -254,3 +254,15 @@ async fn what_was_accepted_is_committed_before_the_end() {
     assert!(intake.send(telemetry(1, "{}")).await.is_err());
     assert_eq!(site.rows("SELECT count(*) FROM points").await, ["3000"]);
 }
+
+#[tokio::test]
+async fn a_text_or_fault_with_a_nul_is_stored_without_it() {
+    let mut site = Site::new().await;
+    let t = T0 / 1000;
+    site.telemetry(&[&format!(r#"{{"ts":{t},"program":"a\u0000b"}}"#)]).await;
+    let fault = r#""data":{"code":"E-1","message":"x\u0000y"}"#;
+    site.events(&[&format!(r#"{{"ts":{t},"type":"fault.raised",{fault}}}"#)]).await;
+    assert_eq!(site.rows("SELECT value FROM points_text").await, ["a\u{fffd}b"]);
+    assert_eq!(site.rows("SELECT message FROM alarms").await, ["x\u{fffd}y"]);
+    assert_eq!(site.rows("SELECT count(*) FROM quarantine").await, ["0"]);
+}

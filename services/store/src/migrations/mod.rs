@@ -107,9 +107,19 @@ async fn migrate(db: &DatabaseConnection) -> Result<(), StoreError> {
     Migrator::up(db, None).await.map_err(|error| StoreError::Schema(error.to_string()))
 }
 
+/// All migrations that this program knows, in their order.
+pub(crate) fn names() -> Vec<String> {
+    Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
+}
+
+/// Makes the tables of an empty database as they were after the first so many migrations: a backup is
+/// restored into those that it was made from.
+pub(crate) async fn first(db: &DatabaseConnection, migrations: u32) -> Result<(), StoreError> {
+    Migrator::up(db, Some(migrations)).await.map_err(|error| StoreError::Schema(error.to_string()))
+}
+
 async fn refuse_newer(db: &DatabaseConnection) -> Result<(), StoreError> {
-    let known: Vec<String> =
-        Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+    let known = names();
     let table = Statement::from_string(
         db.get_database_backend(),
         Engine::of(db).choose(

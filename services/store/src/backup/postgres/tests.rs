@@ -1,0 +1,176 @@
+//! Back-up and restore of a real PostgreSQL database; where the test run has a server.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
+use millwright_core::access::Actor;
+use millwright_core::audit::Subject;
+use millwright_schemas::OrganizationId;
+use millwright_test_database::{Peer, TestDatabase};
+use serde_json::Map;
+
+use super::*;
+use crate::backup::mark::RESTORED;
+use crate::backup::{BackupError, Manifest, Restored, Watch};
+use crate::changes::{self, Change};
+use crate::testing::{machine, now, organization};
+use crate::{Location, Scope, Store, events};
+
+/// An empty database on the server; `None`: this run tests SQLite.
+async fn server() -> Option<(TestDatabase, String)> {
+    let database = TestDatabase::new().await;
+    let url = database.url()?.to_owned();
+    Some((database, url))
+}
+
+async fn change(store: &Store, organization: OrganizationId, id: usize) {
+    let tx = store.begin().await.unwrap();
+    let change = Change {
+        organization,
+        actor: Actor::Platform,
+        action: "machine.created",
+        subject: Subject::new("machine", id),
+        version: None,
+        // What COPY's text form has to escape.
+        details: Map::from_iter([("note".to_owned(), "a\tb\\c\n\"ä\" \\N".into())]),
+        at: now(),
+    };
+    changes::record(&tx, change).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn filled(url: &str) -> (Store, OrganizationId) {
+    let store = Store::open(&Location::Postgres(url.to_owned())).await.unwrap();
+    let organization = organization(&store, None).await;
+    machine(&store, organization).await;
+    for id in 0..20 {
+        change(&store, organization, id).await;
+    }
+    events::assign_positions(&store).await.unwrap();
+    let mut peer = Peer::postgres(url).await;
+    // On two days, one of them before 1970, with numbers that text must keep as they are.
+    for (day, name) in [(0, "0"), (-3, "m3")] {
+        for table in ["points", "points_text"] {
+            let (from, to) = (day * 86_400_000_000_i64, (day + 1) * 86_400_000_000_i64);
+            peer.execute(&format!(
+                "CREATE TABLE {table}_{name} PARTITION OF {table} FOR VALUES FROM ({from}) TO ({to})"
+            ))
+            .await;
+        }
+        let at = day * 86_400_000_000 + 5;
+        peer.execute(&format!(
+            "INSERT INTO points (series_id, ts, value, quality) VALUES (1, {at}, 0.1::float8 + 0.2, 0), \
+             (1, {at} + 1, NULL, 2), (1, {at} + 2, 5e-324, 0)"
+        ))
+        .await;
+    }
+    (store, organization)
+}
+
+fn order(url: &str, folder: &Path) -> Backup {
+    let (data_dir, output) = (folder.to_owned(), folder.join("b.mwb"));
+    Backup { url: url.to_owned(), data_dir, output, with_keys: false, verify: true, now: now() }
+}
+
+async fn made(url: &str, folder: &Path) -> Manifest {
+    backup(order(url, folder), &Watch::nobody()).await.unwrap()
+}
+
+async fn put(input: &Path, url: &str, replace: bool) -> Result<Restored, BackupError> {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, data_dir) = (input.to_owned(), folder.path().join("data"));
+    let order = Restore { input, url: url.to_owned(), data_dir, replace, now: now() };
+    restore(order, &Watch::nobody()).await
+}
+
+async fn dump(url: &str, table: &str) -> Vec<String> {
+    let mut rows = Peer::postgres(url).await.rows(&format!("SELECT t::text FROM {table} t")).await;
+    rows.sort();
+    rows
+}
+
+#[tokio::test]
+async fn all_tables_are_restored_as_they_were() {
+    let Some((database, url)) = server().await else { return };
+    let (store, organization) = filled(&url).await;
+    let manifest = made(&url, database.path()).await;
+    assert_eq!(manifest.days, [-3, 0]);
+    assert_eq!((manifest.last_position, manifest.tables["points"]), (20, 6));
+    let file = database.path().join("b.mwb");
+    assert_eq!(verify(&file, &Watch::nobody()).await.unwrap(), manifest);
+    change(&store, organization, 20).await;
+    let seen = events::assign_positions(&store).await.unwrap().unwrap();
+
+    let (_target, other) = server().await.unwrap();
+    let restored = put(&file, &other, false).await.unwrap();
+    for table in manifest.tables.keys() {
+        let (mut found, mut wanted) = (dump(&other, table).await, dump(&url, table).await);
+        if table == "audit" || table == "events" {
+            // One came after the backup, one with the restore.
+            assert_eq!((found.len(), wanted.len()), (21, 21), "{table}");
+            let note = |row: &String| row.contains(RESTORED);
+            found.retain(|row| !note(row));
+            wanted.retain(|row| found.contains(row));
+            assert_eq!(found.len(), 20, "{table}");
+        }
+        assert!(found == wanted, "{table}");
+    }
+    // The platform goes on: numbers and positions after those that were given.
+    let again = Store::open(&Location::Postgres(other.clone())).await.unwrap();
+    change(&again, organization, 99).await;
+    events::assign_positions(&again).await.unwrap();
+    let come = events::after(&again, Scope::Platform, seen, &[], 10).await.unwrap();
+    let come: Vec<_> = come.iter().map(|e| (e.position, e.event_type.as_str())).collect();
+    let position = restored.mark.position;
+    assert_eq!(come, [(position, RESTORED), (position + 1, "machine.created")]);
+}
+
+#[tokio::test]
+async fn what_is_in_use_or_not_empty_is_refused() {
+    let Some((database, url)) = server().await else { return };
+    let (store, organization) = filled(&url).await;
+    made(&url, database.path()).await;
+    let file = database.path().join("b.mwb");
+    change(&store, organization, 20).await;
+    let error = put(&file, &url, true).await.unwrap_err();
+    assert!(matches!(error, BackupError::DatabaseInUse { .. }), "{error}");
+    assert!(!error.to_string().contains("://"), "{error}");
+    store.close().await;
+    let error = put(&file, &url, false).await.unwrap_err().to_string();
+    assert!(error.contains("it has 1 machines and events up to position 20"), "{error}");
+    put(&file, &url, true).await.unwrap();
+    assert_eq!(dump(&url, "audit").await.len(), 20 + 1);
+}
+
+#[tokio::test]
+async fn one_that_fails_leaves_all_as_it_was() {
+    let Some((database, url)) = server().await else { return };
+    let (store, organization) = filled(&url).await;
+    made(&url, database.path()).await;
+    change(&store, organization, 20).await;
+    store.close().await;
+    let file = database.path().join("b.mwb");
+    let left = AtomicUsize::new(3);
+    let stop = Watch::new(move |step, _, _| {
+        let go_on = |left: usize| left.checked_sub(1);
+        step != "filling tables" || left.fetch_update(Relaxed, Relaxed, go_on).is_ok()
+    });
+    let order = Restore {
+        input: file.clone(),
+        url: url.clone(),
+        data_dir: database.path().join("data"),
+        replace: true,
+        now: now(),
+    };
+    let error = restore(order, &stop).await.unwrap_err();
+    assert!(matches!(error, BackupError::Stopped(_)), "{error}");
+    assert_eq!(dump(&url, "audit").await.len(), 21);
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, &bytes).unwrap();
+    assert!(put(&file, &url, true).await.unwrap_err().is_damage());
+    assert_eq!(dump(&url, "audit").await.len(), 21);
+}

@@ -1,0 +1,206 @@
+//! Several processes on one PostgreSQL: roles apart, a machine taken over by another gateway, a
+//! gateway that is gone; and a database that is away for a while.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use millwright_tests::{Agent, Api, Broker, Device, Platform, Postgres, Version, eventually};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(30);
+/// Until a process that says nothing more counts as gone, and somebody has looked.
+const GONE: Duration = Duration::from_secs(60);
+
+const HOST: &str = "[[drivers]]\nkind = \"host\"\ninterval_ms = 500\n";
+
+fn sample(counter: i64) -> Vec<u8> {
+    let ts = chrono::Utc::now().timestamp_millis();
+    json!({ "ts": ts, "values": { "counter": counter } }).to_string().into_bytes()
+}
+
+async fn connected(api: &Api, machine: &str, wanted: bool) -> anyhow::Result<()> {
+    let machine = api.get(&format!("/machines/{machine}")).await?;
+    ensure!(machine["connection"]["connected"] == wanted, "{}", machine["connection"]);
+    Ok(())
+}
+
+/// `api` and `worker` in one process, a gateway in each of two others, one bus.
+struct Cluster {
+    front: Platform,
+    gateways: [Platform; 2],
+    api: Api,
+    _broker: Broker,
+    _server: Postgres,
+}
+
+impl Cluster {
+    async fn start() -> Option<Self> {
+        let server = Postgres::start()?;
+        let broker = Broker::start().await;
+        let bus = broker.url();
+        let gateways = [Platform::prepare(), Platform::prepare()];
+        // Machines are told where one is; which one it is would be a load balancer's matter.
+        let public = format!("localhost:{}", gateways[0].mqtt().port());
+        let roles = ["--role", "api", "--role", "worker", "--bus", &bus, "--public-mqtt", &public];
+        let mut front = Platform::prepare().with(server.url(), &roles);
+        front.resume().await;
+        let keys = front.data_dir().display().to_string();
+        let roles = ["--role", "gateway", "--bus", &bus, "--keys-in", &keys];
+        let mut gateways = gateways.map(|gateway| gateway.with(server.url(), &roles));
+        for gateway in &mut gateways {
+            gateway.resume().await;
+        }
+        let api = front.api().await;
+        Some(Self { front, gateways, api, _broker: broker, _server: server })
+    }
+
+    async fn device(&self, name: &str, gateway: usize) -> Device {
+        let mut device = Device::enroll(&self.front, &self.api, name).await;
+        device.address = self.gateways[gateway].mqtt();
+        device
+    }
+}
+
+#[tokio::test]
+async fn roles_work_apart_on_one_database() {
+    let Some(mut cluster) = Cluster::start().await else { return };
+    let mut agent = Agent::enroll(&cluster.front, &cluster.api, "apart", HOST).await;
+    agent.run();
+    let api = &cluster.api;
+    eventually("a value arrives through the gateway", SOON, async || {
+        api.latest(agent.machine(), "host.cpu.load").await
+    })
+    .await;
+    // An order goes from the worker over the bus to the gateway, and its report comes back.
+    let command = api.command(agent.machine(), json!({ "name": "ping" })).await.unwrap();
+    eventually("the command is done", SOON, async || {
+        api.command_in(&command, &["succeeded"]).await
+    })
+    .await;
+    // Domain events have positions, whichever process left them.
+    let events = api.get("/events?limit=500").await.unwrap();
+    let positions: Vec<i64> = events["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["position"].as_i64().unwrap())
+        .collect();
+    assert!(!positions.is_empty());
+    let first = positions[0];
+    let expected: Vec<i64> = (first..).take(positions.len()).collect();
+    assert_eq!(positions, expected);
+
+    // A gateway that is killed says nothing: another process ends its connections.
+    let device = cluster.device("lost", 1).await;
+    let _connection = device.connect(Version::V5).await;
+    let api = &cluster.api;
+    eventually("it is connected", SOON, async || connected(api, &device.machine, true).await).await;
+    cluster.gateways[1].kill();
+    let api = &cluster.api;
+    eventually("it isn't connected any more", GONE, async || {
+        connected(api, &device.machine, false).await
+    })
+    .await;
+    eventually("the other gateway's is", SOON, async || {
+        connected(api, agent.machine(), true).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_second_gateway_takes_a_machine_over_and_the_first_commits_nothing_more() {
+    let Some(mut cluster) = Cluster::start().await else { return };
+    let device = cluster.device("wanderer", 0).await;
+    let mut first = device.connect(Version::V5).await;
+    let topic = device.topic("up/telemetry");
+    assert_eq!(first.publish(&topic, &sample(1)).await.unwrap(), 0);
+
+    // The first gateway stands still, with a message of the machine already in its hands.
+    cluster.gateways[0].signal(Signal::SIGSTOP);
+    let late = first.send_publish(&topic, &sample(-1)).await.unwrap();
+    let mut elsewhere = device.clone();
+    elsewhere.address = cluster.gateways[1].mqtt();
+    let mut second = elsewhere.connect(Version::V5).await;
+    assert_eq!(second.publish(&topic, &sample(2)).await.unwrap(), 0);
+    cluster.gateways[0].signal(Signal::SIGCONT);
+
+    let answer = tokio::time::timeout(SOON, first.acknowledged(late)).await;
+    assert!(!matches!(answer, Ok(Ok(0))), "acknowledged by a gateway that had lost it: {answer:?}");
+    // What the second one remembers is what is stored.
+    assert_eq!(second.publish(&topic, &sample(3)).await.unwrap(), 0);
+    let points = cluster.front.database().await.points(&device.machine).await.unwrap();
+    let values: Vec<f64> = points["counter"].iter().filter_map(|point| point.1).collect();
+    assert_eq!(values, [1.0, 2.0, 3.0]);
+
+    // And back again: the first one has forgotten what it knew.
+    let mut third = device.connect(Version::V5).await;
+    assert_eq!(third.publish(&topic, &sample(4)).await.unwrap(), 0);
+    let points = cluster.front.database().await.points(&device.machine).await.unwrap();
+    assert_eq!(points["counter"].len(), 4);
+    assert_eq!(cluster.front.database().await.conflicts(&device.machine).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_nothing_is_acknowledged_and_afterwards_nothing_is_missing() {
+    let Some(server) = Postgres::start() else { return };
+    let mut platform = Platform::prepare().with(server.url(), &[]);
+    platform.resume().await;
+    let api = platform.api().await;
+    let mut agent = Agent::enroll(&platform, &api, "patient", HOST).await;
+    agent.run();
+    let device = Device::enroll(&platform, &api, "plain").await;
+    let mut connection = device.connect(Version::V3).await;
+    let topic = device.topic("up/telemetry");
+    assert_eq!(connection.publish(&topic, &sample(0)).await.unwrap(), 0);
+    eventually("the agent's values arrive", SOON, async || {
+        api.latest(agent.machine(), "host.cpu.load").await
+    })
+    .await;
+
+    server.halt();
+    let mut ids = Vec::new();
+    for counter in 1..=50 {
+        ids.push(connection.send_publish(&topic, &sample(counter)).await.unwrap());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let early = tokio::time::timeout(Duration::from_secs(3), connection.acknowledged(ids[0])).await;
+    assert!(early.is_err(), "acknowledged without a database: {early:?}");
+    let url = format!("{}/readyz", platform.url());
+    eventually("the platform says that it isn't ready", SOON, async || {
+        let answer = reqwest::get(&url).await?;
+        ensure!(answer.status().as_u16() == 503, "{}", answer.status());
+        let told: Value = answer.json().await?;
+        ensure!(told["checks"]["database"]["ok"] == false, "{told}");
+        ensure!(told["checks"]["intake"]["ok"] == false, "{told}");
+        Ok(())
+    })
+    .await;
+
+    server.resume();
+    for id in ids {
+        assert_eq!(connection.acknowledged(id).await.unwrap(), 0);
+    }
+    let database = platform.database().await;
+    let points = database.points(&device.machine).await.unwrap();
+    let values: Vec<f64> = points["counter"].iter().filter_map(|point| point.1).collect();
+    assert_eq!(values, (0..=50).map(f64::from).collect::<Vec<_>>());
+    eventually("the platform is ready again", SOON, async || {
+        let status = reqwest::get(&url).await?.status();
+        ensure!(status.is_success(), "{status}");
+        Ok(())
+    })
+    .await;
+    // The agent kept what it measured meanwhile, without a gap.
+    let before = database.count_points(agent.machine()).await.unwrap();
+    eventually("the agent's values go on", SOON, async || {
+        let now = database.count_points(agent.machine()).await?;
+        ensure!(now > before, "{now} points");
+        Ok(())
+    })
+    .await;
+    assert_eq!(database.missing_messages(agent.machine()).await.unwrap(), 0);
+    assert_eq!(database.conflicts(agent.machine()).await.unwrap(), 0);
+}
