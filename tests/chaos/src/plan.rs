@@ -137,8 +137,8 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_comes_in_a_minute() {
-        let kinds: std::collections::HashSet<_> = plan(3, MINUTE, 1, DatabaseKind::Postgres)
+    fn every_kind_comes_in_two_minutes() {
+        let kinds: std::collections::HashSet<_> = plan(3, 2 * MINUTE, 1, DatabaseKind::Postgres)
             .iter()
             .map(|planned| std::mem::discriminant(&planned.blow))
             .collect();
