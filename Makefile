@@ -31,6 +31,7 @@ check: prerequisites ## Format, lints, docs, generated files, layers, licences: 
 	$(CARGO) xtask check-generated
 	$(CARGO) xtask check-layers
 	$(CARGO) xtask check-features
+	$(CARGO) run --locked --quiet --bin millwright-fuzz-replay
 	@scripts/licenses.sh
 	@scripts/dashboard-check.sh
 

@@ -19,6 +19,8 @@ then
     fi
 fi
 
+scripts/test-clients.sh
+
 # The tests start the real programs.
 "$cargo" build --workspace --bins --locked
 

@@ -1,6 +1,6 @@
 //! Reading and checking X.509 certificates.
 
-use millwright_schemas::{MachineId, Timestamp};
+use millwright_schemas::{CertificateSerial, MachineId, Timestamp};
 use rcgen::{KeyPair, PublicKeyData};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -72,6 +72,15 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
     X509Certificate::from_der(der)
         .map(|(_, certificate)| certificate)
         .map_err(|error| CertificateError::NotX509(error.to_string()))
+}
+
+/// The serial number of the first certificate of `pem`.
+///
+/// # Errors
+/// When it can't be read.
+pub fn serial(pem: &str) -> Result<CertificateSerial, CertificateError> {
+    let bundle = parse_bundle(pem, "the certificate")?;
+    Ok(CertificateSerial::from_be_bytes(parse(&bundle[0])?.raw_serial()))
 }
 
 /// From when to when the first certificate of `pem` holds.

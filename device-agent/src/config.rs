@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::commands::CommandsConfig;
-use crate::connection::ConnectionSettings;
+use crate::connection::{ConnectionSettings, TransportSetting};
 use crate::driver::DriverError;
 use crate::drivers::DriverConfig;
 use crate::drivers::host::HostConfig;
@@ -76,6 +76,11 @@ pub struct ConnectionConfig {
     pub backoff_min_ms: u64,
     /// Longest wait after failed connections, 1 to 3,600 s.
     pub backoff_max_s: u64,
+    /// Which ways to the platform may be used.
+    pub transport: TransportSetting,
+    /// While WebSocket is in use: between two looks whether MQTT over TLS is open again, 1 to
+    /// 86,400 s.
+    pub mqtt_retry_s: u64,
 }
 
 /// `[local]`
@@ -161,7 +166,13 @@ impl Default for OutboxConfig {
 
 impl Default for ConnectionConfig {
     fn default() -> Self {
-        Self { keep_alive_s: 30, backoff_min_ms: 500, backoff_max_s: 60 }
+        Self {
+            keep_alive_s: 30,
+            backoff_min_ms: 500,
+            backoff_max_s: 60,
+            transport: TransportSetting::Auto,
+            mqtt_retry_s: 3_600,
+        }
     }
 }
 
@@ -221,6 +232,7 @@ impl Config {
         range("connection.keep_alive_s", connection.keep_alive_s, 5, 3_600)?;
         range("connection.backoff_min_ms", connection.backoff_min_ms, 100, 60_000)?;
         range("connection.backoff_max_s", connection.backoff_max_s, 1, 3_600)?;
+        range("connection.mqtt_retry_s", connection.mqtt_retry_s, 1, 86_400)?;
         if connection.backoff_max_s * 1_000 < connection.backoff_min_ms {
             let rule = format!("must be at least backoff_min_ms, {} ms", connection.backoff_min_ms);
             return Err(broken("connection.backoff_max_s", &connection.backoff_max_s, rule));
@@ -256,6 +268,8 @@ impl Config {
             keep_alive: Duration::from_secs(self.connection.keep_alive_s),
             backoff_min: Duration::from_millis(self.connection.backoff_min_ms),
             backoff_max: Duration::from_secs(self.connection.backoff_max_s),
+            transport: self.connection.transport,
+            mqtt_retry: Duration::from_secs(self.connection.mqtt_retry_s),
         }
     }
 }

@@ -153,6 +153,27 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// TLS towards the platform's URL: the system's CAs and the platform's own are trusted, at the
+    /// time that `time` says. Nothing of the machine is shown.
+    ///
+    /// # Errors
+    /// When the CAs can't be read.
+    pub fn https_client(&self, time: &TimeKeeper) -> Result<Arc<ClientConfig>, IdentityError> {
+        let authorities = certificates::parse_bundle(&self.trust.ca_certificates, "the CA bundle")?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = Verifier::new(Pins::Certificates(authorities), Arc::clone(&provider));
+        let mut config = ClientConfig::builder_with_details(provider, Arc::new(time.clone()))
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        // A WebSocket begins as HTTP/1.1.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+}
+
 impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Identity")

@@ -115,6 +115,12 @@ pub const PACKET_BYTES: usize = 300 * 1024;
 pub const MQTT_EVENTS: usize = 256;
 /// From the first byte to the answer to CONNECT; longer counts as a failed attempt.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Attempts by MQTT over TLS in a row that don't reach the platform before WebSocket is tried.
+pub const FALLBACK_AFTER: u32 = 3;
+/// The same when WebSocket is known to work.
+pub const FALLBACK_AFTER_KNOWN: u32 = 1;
+/// How long looking whether MQTT over TLS is open again may take.
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for an acknowledgement before the connection is made anew.
 pub const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(120);
 /// Acknowledged messages are removed from the disk at the latest after so long…

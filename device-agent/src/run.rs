@@ -202,6 +202,7 @@ impl Shared {
         };
         background.spawn(upkeep.run());
         let connection = Connection {
+            data_dir: data_dir.to_owned(),
             outbox: self.outbox.clone(),
             identity: identity.clone(),
             settings: config.connection_settings(),

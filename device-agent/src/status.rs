@@ -7,6 +7,7 @@ use millwright_schemas::{CommandId, MachineId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::certificates;
+use crate::connection::Way;
 use crate::identity::Identity;
 use crate::operator::DeskShown;
 use crate::outbox::OutboxStatus;
@@ -105,6 +106,9 @@ pub struct ConnectionStatus {
     pub state: ConnectionState,
     /// Since when.
     pub since: Option<Timestamp>,
+    /// By which way, as far as one has worked.
+    #[serde(default)]
+    pub way: Option<Way>,
     /// Why the last one ended.
     pub last_error: Option<String>,
     /// Messages that the platform has acknowledged since the agent was started.

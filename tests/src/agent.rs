@@ -15,7 +15,8 @@ use crate::{Api, Platform, programs};
 const STOPPED: Duration = Duration::from_secs(20);
 
 /// In front of every configuration: tests don't wait a minute for the next attempt.
-const RECONNECT_SOON: &str = "[connection]\nbackoff_min_ms = 100\nbackoff_max_s = 2\n\n";
+/// Keys of the connection may follow.
+const RECONNECT_SOON: &str = "[connection]\nbackoff_min_ms = 100\nbackoff_max_s = 2\n";
 
 /// `millwright-agent` with a data folder of its own.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Agent {
     name: String,
     folder: PathBuf,
     process: Option<Process>,
+    /// The CAs of its system, when they aren't this computer's.
+    system_ca: Option<PathBuf>,
 }
 
 impl Agent {
@@ -44,7 +47,13 @@ impl Agent {
         std::fs::create_dir_all(&folder).expect("the agent's folder");
         let config = format!("{RECONNECT_SOON}{config}");
         std::fs::write(folder.join("agent.toml"), config).expect("the agent's configuration");
-        Self { machine: machine.to_owned(), name: name.to_owned(), folder, process: None }
+        Self {
+            machine: machine.to_owned(),
+            name: name.to_owned(),
+            folder,
+            process: None,
+            system_ca: None,
+        }
     }
 
     /// Tries to enrol; gives what the program said.
@@ -61,6 +70,18 @@ impl Agent {
         let mut process = Process::start("millwright-agent enroll", &mut command, self.log_file());
         tokio::time::sleep(life).await;
         process.kill();
+    }
+
+    /// From now on the CAs of its system are those of this file.
+    pub fn trust_system_ca(&mut self, file: &Path) {
+        self.system_ca = Some(file.to_owned());
+    }
+
+    /// `status` for people.
+    pub fn describe(&self) -> anyhow::Result<String> {
+        let output = self.command(&["status"]).output()?;
+        ensure!(output.status.success(), "status: {output:?}");
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// The machine's id.
@@ -88,6 +109,9 @@ impl Agent {
     fn command(&self, subcommands: &[&str]) -> Command {
         let mut command = programs::millwright_agent();
         command.args(subcommands).arg("--data-dir").arg(self.data_dir());
+        if let Some(file) = &self.system_ca {
+            command.env("SSL_CERT_FILE", file).env_remove("SSL_CERT_DIR");
+        }
         command
     }
 

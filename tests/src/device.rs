@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use millwright_schemas::CertificateSerial;
 use rcgen::{CertificateParams, KeyPair};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
@@ -71,6 +72,14 @@ impl Device {
             host: answer["mqtt"]["host"].as_str().expect("a host").to_owned(),
             address: platform.mqtt(),
         }
+    }
+
+    /// The serial number of its certificate, as the platform writes it.
+    #[must_use]
+    pub fn serial(&self) -> String {
+        let der = CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("PEM");
+        let (_, parsed) = x509_parser::parse_x509_certificate(&der).expect("a certificate");
+        CertificateSerial::from_be_bytes(parsed.raw_serial()).to_string()
     }
 
     /// A topic below its root.

@@ -7,10 +7,12 @@
 pub mod agent;
 pub mod api;
 pub mod broker;
+pub mod clients;
 pub mod clock;
 pub mod database;
 pub mod datasets;
 pub mod device;
+pub mod gate;
 pub mod marks;
 pub mod orders;
 pub mod platform;
@@ -22,6 +24,7 @@ pub mod raw_mqtt;
 pub mod replay;
 pub mod seed;
 pub mod wait;
+pub mod websocket;
 
 pub use agent::{Agent, Reporter};
 pub use api::Api;

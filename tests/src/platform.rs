@@ -108,6 +108,12 @@ impl Platform {
         format!("http://{}", self.http)
     }
 
+    /// Where the API is.
+    #[must_use]
+    pub const fn http(&self) -> SocketAddr {
+        self.http
+    }
+
     /// Where machines connect.
     #[must_use]
     pub const fn mqtt(&self) -> SocketAddr {

@@ -1,6 +1,7 @@
 //! MQTT in bytes: a client that can also do what no decent client does.
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 /// Longest wait for a packet.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -63,10 +63,15 @@ pub struct Delivered {
     pub rest: Vec<u8>,
 }
 
+/// What MQTT runs over.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Debug {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + Debug> Stream for S {}
+
 /// A connection.
 #[derive(Debug)]
 pub struct RawMqtt {
-    stream: TlsStream<TcpStream>,
+    stream: Box<dyn Stream>,
     version: Version,
     packet_id: u16,
     delivered: VecDeque<Delivered>,
@@ -84,7 +89,13 @@ impl RawMqtt {
         stream.set_nodelay(true)?;
         let name = ServerName::try_from(host.to_owned())?;
         let stream = TlsConnector::from(tls).connect(name, stream).await?;
-        Ok(Self { stream, version, packet_id: 0, delivered: VecDeque::new() })
+        Ok(Self::over(Box::new(stream), version))
+    }
+
+    /// Over a stream on which nothing was said yet.
+    #[must_use]
+    pub fn over(stream: Box<dyn Stream>, version: Version) -> Self {
+        Self { stream, version, packet_id: 0, delivered: VecDeque::new() }
     }
 
     /// Sends CONNECT and gives the code of CONNACK; an error when the server just closes.
@@ -197,6 +208,12 @@ impl RawMqtt {
         self.stream.write_all(&packet).await?;
         self.stream.flush().await?;
         Ok(())
+    }
+
+    /// Sends any bytes.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        self.stream.write_all(bytes).await?;
+        Ok(self.stream.flush().await?)
     }
 
     /// The next packet; an error when the server closes or says nothing for long.

@@ -34,7 +34,7 @@ pub(crate) fn document() -> Value {
             "license": { "name": "Apache-2.0" },
         },
         "defaultContentType": "application/json",
-        "servers": { "platform": server() },
+        "servers": { "platform": server(), "websocket": websocket() },
         "channels": channels(),
         "operations": operations(),
         "components": {
@@ -54,6 +54,12 @@ pub(crate) fn document() -> Value {
                     "type": "userPassword",
                     "description": "User name: the machine's id; password: a device token.",
                 },
+                "certificate_proof": {
+                    "type": "userPassword",
+                    "description": "User name: the machine's id; password: a JWS by the key of \
+                        its certificate, see connect-claims.schema.json. For where TLS ends at a \
+                        proxy.",
+                },
             },
         },
     })
@@ -67,6 +73,19 @@ fn server() -> Value {
         "security": [
             { "$ref": "#/components/securitySchemes/certificate" },
             { "$ref": "#/components/securitySchemes/device_token" },
+        ],
+    })
+}
+
+fn websocket() -> Value {
+    json!({
+        "host": "localhost:8080",
+        "pathname": "/mqtt",
+        "protocol": "wss",
+        "description": "The same over WebSocket, sub-protocol mqtt, on the port of the REST API.",
+        "security": [
+            { "$ref": "#/components/securitySchemes/device_token" },
+            { "$ref": "#/components/securitySchemes/certificate_proof" },
         ],
     })
 }

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use millwright_schemas::wire::command::{
     CancelClaims, Capabilities, CommandClaims, CommandReport, TimeClaims, TimeRequested,
 };
+use millwright_schemas::wire::connect::ConnectClaims;
 use millwright_schemas::wire::events::{
     EventMessage, FaultCleared, FaultRaised, FaultSnapshot, OutboxDropped,
 };
@@ -89,6 +90,7 @@ fn generate() -> anyhow::Result<Files> {
         schema::<FaultSnapshot>("fault-snapshot")?,
         schema::<OutboxDropped>("outbox-dropped")?,
         schema::<TrustBundle>("trust-bundle")?,
+        schema::<ConnectClaims>("connect-claims")?,
         schema::<CommandClaims>("command-claims")?,
         schema::<CancelClaims>("cancel-claims")?,
         schema::<TimeClaims>("time-claims")?,

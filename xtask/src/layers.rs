@@ -22,6 +22,19 @@ const BESIDE: &[(&str, &[&str])] = &[
     // Outside: they see what a stranger sees.
     ("millwright-tests", &["millwright-schemas"]),
     ("millwright-bench", &["millwright-schemas"]),
+    // Feeds nonsense to everybody's decoders.
+    (
+        "millwright-fuzz",
+        &[
+            "millwright-schemas",
+            "millwright-bus",
+            "millwright-identity",
+            "millwright-ingest",
+            "millwright-gateway",
+            "millwright-api",
+            "millwright-agent",
+        ],
+    ),
     ("millwright-chaos", &["millwright-tests", "millwright-test-database"]),
     // Plays both sides' rules against each other.
     ("millwright-simulation", &["millwright-schemas", "millwright-core", "millwright-agent"]),

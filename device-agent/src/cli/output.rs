@@ -5,6 +5,7 @@ use std::fmt::Write;
 use millwright_schemas::Timestamp;
 use serde::Serialize;
 
+use crate::connection::Way;
 use crate::operator::{DeskShown, OrderShown};
 use crate::status::{CommandsStatus, ConnectionState, DriverState, LastCommand, Status};
 use crate::trusted_time::TimeState;
@@ -149,7 +150,11 @@ fn connection(status: &Status) -> String {
         ConnectionState::Stopped => "stopped",
         ConnectionState::NotEnrolled => "waits for enrolment",
         ConnectionState::Connecting => "connecting",
-        ConnectionState::Connected => "connected",
+        ConnectionState::Connected => match connection.way {
+            Some(Way::WebSocket) => "connected by WebSocket, at the platform's address",
+            Some(Way::Mqtt) => "connected by MQTT over TLS",
+            None => "connected",
+        },
         ConnectionState::Waiting => "not connected",
     };
     let since = connection.since.map(|since| format!(" since {since}")).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Connecting again and again.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::in_flight::InFlight;
-use super::link::Link;
+use super::link::{Link, LinkClosed};
+use super::probe;
 use super::session::{Session, SessionEnd, SessionError};
+use super::way_memory::WayMemory;
+use super::ways::{TransportSetting, Way, Ways};
+use super::websocket::WebSocketLink;
 use crate::clock;
 use crate::commands::OrdersLink;
 use crate::identity::Identity;
@@ -29,10 +34,16 @@ pub struct ConnectionSettings {
     pub backoff_min: Duration,
     /// Longest wait after failures.
     pub backoff_max: Duration,
+    /// Which ways may be used.
+    pub transport: TransportSetting,
+    /// How often it is looked, while WebSocket is in use, whether MQTT over TLS is open again.
+    pub mqtt_retry: Duration,
 }
 
 /// Keeps the machine connected.
 pub struct Connection {
+    /// Where it is remembered which way worked.
+    pub data_dir: PathBuf,
     /// What is sent.
     pub outbox: OutboxHandle,
     /// As whom.
@@ -56,12 +67,17 @@ impl Connection {
     pub async fn run(mut self) {
         self.show(ConnectionState::NotEnrolled);
         let mut backoff = Backoff::new(self.settings.backoff_min, self.settings.backoff_max);
+        let mut memory = WayMemory::open(&self.data_dir);
+        let mut ways = Ways::new(self.settings.transport, memory.known());
         while let Some(identity) = self.enrolled().await {
             self.board.update(|status| {
                 status.machine = Some(MachineStatus::from(identity.as_ref()));
             });
             self.show(ConnectionState::Connecting);
-            let (ended, connected) = self.connect(identity).await;
+            let (ended, connected) = self.connect(identity, &ways, &mut memory).await;
+            if connected.is_some() {
+                ways.worked();
+            }
             if connected.is_some_and(|since| since.elapsed() >= STABLE_AFTER) {
                 backoff.reset();
             }
@@ -71,7 +87,17 @@ impl Connection {
                     tracing::info!("connecting again with the renewed identity");
                     continue;
                 }
-                Err(error) => self.failed(&error),
+                Ok(SessionEnd::BetterWay) => {
+                    tracing::info!("MQTT over TLS is open again: connecting by it");
+                    ways.improved();
+                    continue;
+                }
+                Err(error) => {
+                    self.failed(&error);
+                    if connected.is_none() {
+                        change_way(&mut ways, &error);
+                    }
+                }
             }
             if self.drain.is_cancelled() {
                 return;
@@ -94,11 +120,22 @@ impl Connection {
     async fn connect(
         &mut self,
         identity: Arc<Identity>,
+        ways: &Ways,
+        memory: &mut WayMemory,
     ) -> (Result<SessionEnd, SessionError>, Option<Instant>) {
-        let link = match Link::open(&identity, &self.time, self.settings.keep_alive) {
+        let link = match self.open(&identity, ways.next()).await {
             Ok(link) => link,
-            Err(error) => return (Err(error.into()), None),
+            Err(error) => return (Err(error), None),
         };
+        let (current, time) = (Arc::clone(&identity), self.time.clone());
+        let (may_improve, interval) = (ways.may_improve(), self.settings.mqtt_retry);
+        let better = Box::pin(async move {
+            if may_improve {
+                probe::mqtt_is_open(&current, &time, interval).await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+        });
         let mut session = Session {
             outbox: &self.outbox,
             board: &self.board,
@@ -106,6 +143,9 @@ impl Connection {
             updates: self.identity.clone(),
             drain: &self.drain,
             link,
+            way: ways.next(),
+            memory,
+            better,
             orders: &mut self.orders,
             window: InFlight::default(),
             exhausted: false,
@@ -124,6 +164,21 @@ impl Connection {
         (ended, session.connected)
     }
 
+    async fn open(&self, identity: &Identity, way: Way) -> Result<Link, SessionError> {
+        let websocket = match way {
+            Way::Mqtt => None,
+            Way::WebSocket => {
+                // Its HTTP call has a time limit, but a stopping agent doesn't wait for it.
+                let prepared = tokio::select! {
+                    prepared = WebSocketLink::prepare(identity, &self.time) => prepared,
+                    () = self.drain.cancelled() => return Err(LinkClosed.into()),
+                };
+                Some(prepared?)
+            }
+        };
+        Ok(Link::open(identity, &self.time, self.settings.keep_alive, websocket)?)
+    }
+
     fn failed(&self, error: &SessionError) {
         tracing::warn!(%error, "not connected");
         self.board.update(|status| status.connection.last_error = Some(error.to_string()));
@@ -136,5 +191,17 @@ impl Connection {
             status.connection.state = state;
             status.connection.since = Some(clock::now());
         });
+    }
+}
+
+/// After an attempt by which nobody was let in. Where the platform itself refuses by MQTT, it would
+/// by WebSocket; the other way round the certificate counts by itself.
+fn change_way(ways: &mut Ways, error: &SessionError) {
+    let before = ways.next();
+    if before == Way::WebSocket || !error.is_refusal() {
+        ways.unreachable();
+    }
+    if ways.next() != before {
+        tracing::info!(way = ?ways.next(), "the platform wasn't reached: trying another way");
     }
 }

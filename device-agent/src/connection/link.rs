@@ -14,6 +14,7 @@ use rumqttc::{
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::websocket::WebSocketLink;
 use crate::commands::Notice;
 use crate::identity::{Identity, IdentityError};
 use crate::limits::{
@@ -40,19 +41,19 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Starts connecting; the first event tells how that went.
+    /// Starts connecting, by WebSocket if one is prepared; the first event tells how that went.
     pub(super) fn open(
         identity: &Identity,
         time: &TimeKeeper,
         keep_alive: Duration,
+        websocket: Option<WebSocketLink>,
     ) -> Result<Self, IdentityError> {
         let machine = identity.machine_id;
-        let mut options =
-            MqttOptions::new(machine.to_string(), identity.mqtt.host.clone(), identity.mqtt.port);
+        let mut options = match websocket {
+            None => by_mqtt(identity, time)?,
+            Some(websocket) => by_websocket(identity, time, websocket)?,
+        };
         options
-            .set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(
-                identity.tls_client(time)?,
-            )))
             .set_clean_session(true)
             .set_keep_alive(keep_alive)
             .set_max_packet_size(PACKET_BYTES, PACKET_BYTES)
@@ -116,6 +117,32 @@ impl Link {
     pub(super) fn disconnect(&self) -> Result<(), LinkClosed> {
         self.client.try_disconnect().map_err(|_| LinkClosed)
     }
+}
+
+fn by_mqtt(identity: &Identity, time: &TimeKeeper) -> Result<MqttOptions, IdentityError> {
+    let (host, port) = (identity.mqtt.host.clone(), identity.mqtt.port);
+    let mut options = MqttOptions::new(identity.machine_id.to_string(), host, port);
+    let tls = TlsConfiguration::Rustls(identity.tls_client(time)?);
+    options.set_transport(Transport::tls_with_config(tls));
+    Ok(options)
+}
+
+fn by_websocket(
+    identity: &Identity,
+    time: &TimeKeeper,
+    websocket: WebSocketLink,
+) -> Result<MqttOptions, IdentityError> {
+    let machine = identity.machine_id.to_string();
+    let WebSocketLink { url, is_encrypted, proof } = websocket;
+    // The port counts for nothing: it is in the URL.
+    let mut options = MqttOptions::new(machine.clone(), url, 0);
+    options.set_credentials(machine, proof);
+    options.set_transport(if is_encrypted {
+        Transport::wss_with_config(TlsConfiguration::Rustls(identity.https_client(time)?))
+    } else {
+        Transport::ws()
+    });
+    Ok(options)
 }
 
 impl Drop for Link {

@@ -1,16 +1,20 @@
 //! One connection from its first to its last packet.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use millwright_schemas::limits::DOWN_MESSAGE_MAX_BYTES;
 use millwright_schemas::topics;
-use rumqttc::{Event, Outgoing, Packet, Publish, SubscribeReasonCode};
+use rumqttc::{ConnectionError, Event, Outgoing, Packet, Publish, SubscribeReasonCode};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::in_flight::InFlight;
 use super::link::{Link, LinkClosed};
+use super::way_memory::WayMemory;
+use super::ways::Way;
+use super::websocket::WebSocketError;
 use crate::clock;
 use crate::commands::{Notice, OrderMessage, OrdersLink};
 use crate::identity::{Identity, IdentityError};
@@ -29,6 +33,8 @@ pub(super) enum SessionEnd {
     Drained,
     /// The machine has another certificate or endpoint now.
     IdentityChanged,
+    /// A better way is open again.
+    BetterWay,
 }
 
 /// Why a connection failed.
@@ -36,6 +42,8 @@ pub(super) enum SessionEnd {
 pub(super) enum SessionError {
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    #[error(transparent)]
+    WebSocket(#[from] WebSocketError),
     #[error(transparent)]
     Mqtt(Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
@@ -48,6 +56,15 @@ pub(super) enum SessionError {
     UnknownPacket(u16),
 }
 
+impl SessionError {
+    /// Whether the platform itself has answered: no other way would change that.
+    pub(super) fn is_refusal(&self) -> bool {
+        let Self::Mqtt(error) = self else { return false };
+        let error = error.downcast_ref::<ConnectionError>();
+        matches!(error, Some(ConnectionError::ConnectionRefused(_)))
+    }
+}
+
 /// A running connection.
 pub(super) struct Session<'a> {
     pub(super) outbox: &'a OutboxHandle,
@@ -56,6 +73,12 @@ pub(super) struct Session<'a> {
     pub(super) updates: IdentityWatch,
     pub(super) drain: &'a CancellationToken,
     pub(super) link: Link,
+    /// By which way it goes.
+    pub(super) way: Way,
+    /// Where that is remembered, once it works.
+    pub(super) memory: &'a mut WayMemory,
+    /// Ends when a better way is open again.
+    pub(super) better: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
     /// Takes orders, and has more to tell than the outbox.
     pub(super) orders: &'a mut OrdersLink,
     pub(super) window: InFlight,
@@ -80,11 +103,13 @@ impl Session<'_> {
             other => tracing::debug!(?other, "before CONNACK"),
         }
         self.connected = Some(Instant::now());
-        tracing::info!(mqtt.host = self.identity.mqtt.host, "connected");
+        self.memory.remember(self.way);
+        tracing::info!(way = ?self.way, "connected");
         self.board.update(|status| {
             status.connection.state = ConnectionState::Connected;
             status.connection.since = Some(clock::now());
             status.connection.last_error = None;
+            status.connection.way = Some(self.way);
         });
         self.link.subscribe()?;
         self.orders.connected();
@@ -118,6 +143,7 @@ impl Session<'_> {
                 Ok(()) = self.updates.changed() => if self.identity_changed() {
                     return Ok(SessionEnd::IdentityChanged);
                 },
+                () = &mut self.better => return Ok(SessionEnd::BetterWay),
                 () = sleep_until(silence_ends), if !self.window.is_empty() => {
                     return Err(SessionError::AcknowledgeTimeout);
                 }

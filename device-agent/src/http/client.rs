@@ -77,6 +77,8 @@ impl std::fmt::Display for Refusal {
 pub struct Reply<T> {
     /// Its body.
     pub body: T,
+    /// The server's time when it answered, Unix seconds.
+    pub date: Option<i64>,
 }
 
 /// A client for one platform.
@@ -167,7 +169,7 @@ impl Client {
             return Err(HttpError::Refused(Box::new(refusal(status, &body, date))));
         }
         match serde_json::from_slice(&body) {
-            Ok(body) => Ok(Reply { body }),
+            Ok(body) => Ok(Reply { body, date }),
             Err(error) => Err(unexpected(format!("{error} ({kind})"))),
         }
     }
@@ -191,7 +193,8 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn check_url(server_url: &str, insecure_http: bool) -> Result<Url, HttpError> {
+/// The address, if it may be used: HTTPS, or HTTP to this very machine, or `insecure_http`.
+pub(crate) fn check_url(server_url: &str, insecure_http: bool) -> Result<Url, HttpError> {
     let wrong = |rule: &str| HttpError::Url { url: server_url.to_owned(), rule: rule.to_owned() };
     let url = Url::parse(server_url)
         .map_err(|error| wrong(&format!("{error}; expected such as https://platform.example")))?;

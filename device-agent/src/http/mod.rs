@@ -3,6 +3,7 @@
 mod client;
 mod verifier;
 
+pub(crate) use client::check_url;
 pub use client::{Client, HttpError, Reply};
 pub use verifier::Pins;
 pub(crate) use verifier::Verifier;

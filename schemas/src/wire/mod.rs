@@ -5,6 +5,7 @@
 //! come back as [`telemetry::RejectedValue`], so that the good ones beside them are stored.
 
 pub mod command;
+pub mod connect;
 pub mod events;
 mod fault;
 pub mod report;

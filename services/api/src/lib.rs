@@ -8,6 +8,7 @@ pub mod extract;
 pub mod health;
 pub mod idempotency;
 pub mod limits;
+pub mod machine_socket;
 mod names;
 mod observe;
 pub mod openapi;

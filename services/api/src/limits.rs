@@ -4,8 +4,10 @@ use std::time::Duration;
 
 /// Largest request body, in bytes.
 pub const BODY_MAX_BYTES: usize = 1024 * 1024;
-/// Connections at the same time, per worker thread; more wait in the listener's queue.
-pub const CONNECTIONS_PER_WORKER: usize = 4_096;
+/// Connections at the same time, per worker thread, those of machines by WebSocket included; more
+/// wait in the listener's queue. With two threads it is more than the gateway lets machines in, so
+/// that they leave room for people.
+pub const CONNECTIONS_PER_WORKER: usize = 12_288;
 /// TLS handshakes at the same time, per worker thread.
 pub const HANDSHAKES_PER_WORKER: usize = 64;
 /// How long a client may take to send the head of a request.
@@ -25,6 +27,24 @@ pub const IDEMPOTENCY_KEY_MAX_CHARS: usize = 128;
 pub const IDEMPOTENT_ANSWER_MAX_BYTES: usize = 64 * 1024;
 /// Longest text of a caller that stands in an error, in characters.
 pub const QUOTED_MAX_CHARS: usize = 200;
+/// Idle time after which TCP asks whether the peer is still there.
+pub const TCP_KEEPALIVE: Duration = Duration::from_secs(120);
+/// How long what was sent may stay unread or unacknowledged by the peer; then TCP ends the
+/// connection. The one bound on readers that don't read.
+pub const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a machine that finds no room is told to wait, in seconds.
+pub const MACHINE_RETRY_AFTER_S: u32 = 30;
+/// Largest frame that is sent to a machine. At most 32 of them wait for a slow reader, and as many
+/// again in the connection's own buffer; beyond that the gateway has to wait, and then ends the
+/// connection.
+pub const FRAME_SENT_BYTES: usize = 4 * 1024;
+/// Frames without data (ping, pong, empty ones) of a machine's WebSocket within
+/// [`EMPTY_FRAMES_WINDOW`]; beyond it the connection is closed (code 1008).
+pub const EMPTY_FRAMES_MAX: u32 = 600;
+/// See [`EMPTY_FRAMES_MAX`].
+pub const EMPTY_FRAMES_WINDOW: Duration = Duration::from_secs(60);
+/// How long a WebSocket's last frame may wait for room.
+pub const WEBSOCKET_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Streams of server-sent events at the same time, over all callers.
 pub const STREAMS_MAX: usize = 1_000;
 /// Streams of server-sent events at the same time, per caller.

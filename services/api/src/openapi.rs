@@ -62,6 +62,7 @@ pub fn openapi() -> OpenApi {
         .openapi(Description::openapi())
         .service(utoipa_actix_web::scope(BASE_PATH).configure(rest))
         .configure(routes::health::configure)
+        .configure(routes::machine_socket::configure)
         .split_for_parts();
     env!("CARGO_PKG_VERSION").clone_into(&mut description.info.version);
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use actix_web::dev::{ResourceDef, Server};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use socket2::{SockRef, TcpKeepalive};
 use utoipa_actix_web::AppExt as _;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::error::ApiError;
 use crate::limits::{
     BODY_MAX_BYTES, CONNECTIONS_PER_WORKER, HANDSHAKE_TIMEOUT, HANDSHAKES_PER_WORKER, KEEP_ALIVE,
-    REQUEST_HEAD_TIMEOUT, SHUTDOWN_S,
+    REQUEST_HEAD_TIMEOUT, SHUTDOWN_S, TCP_KEEPALIVE, UNREAD_TIMEOUT,
 };
 use crate::observe::{RequestMetrics, SignInMetrics};
 use crate::openapi::{BASE_PATH, openapi, operations, rest};
@@ -51,9 +52,22 @@ impl std::fmt::Debug for Api {
 /// # Errors
 /// When it can't be had; the text names it.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address).map_err(|error| {
+    let listener = TcpListener::bind(address).map_err(|error| {
         io::Error::new(error.kind(), format!("can't listen on {address}: {error}"))
-    })
+    })?;
+    set_up(&listener)?;
+    Ok(listener)
+}
+
+/// Connections inherit the options of their listener.
+fn set_up(listener: &TcpListener) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    // A PUBACK is small, and a machine waits for it.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(TCP_KEEPALIVE))?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_user_timeout(Some(UNREAD_TIMEOUT))?;
+    Ok(())
 }
 
 /// Starts to answer. Stop it with `server.handle().stop(true)`: running requests get five
@@ -92,6 +106,7 @@ pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
                 config.route("/openapi.json", web::get().to(get_openapi));
             }))
             .configure(routes::health::configure)
+            .configure(routes::machine_socket::configure)
             .split_for_parts();
         app.configure(documentation).default_service(web::to(fallback))
     })

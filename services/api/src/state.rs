@@ -12,6 +12,7 @@ use millwright_store::sequencer::Positions;
 
 use crate::clock::Clock;
 use crate::health::Health;
+use crate::machine_socket::Machines;
 
 /// Everything that handlers need. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct AppState {
     pub people: Arc<People>,
     /// Machines' identity: enrolment, renewal, what machines trust.
     pub enrollment: Enrollment,
+    /// Where machines' WebSockets go.
+    pub machines: Machines,
     /// Live copies of samples.
     pub live: Live,
     /// How far domain events have got.

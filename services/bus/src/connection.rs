@@ -54,7 +54,8 @@ pub(crate) async fn run(
         let started = Instant::now();
         // A name of its own for each connection: rumqttd is at its weakest when one takes over.
         let connection = Connection::new(&core, &target, format!("{name}-{number}"));
-        let end = connection.run(&mut endpoint, &mut closed).await;
+        // The client's own state is large: in an allocation that ends with the connection.
+        let end = Box::pin(connection.run(&mut endpoint, &mut closed)).await;
         core.status.send_modify(|status| (status.connected, status.subscribed) = (false, 0));
         match end {
             End::Closed => break,

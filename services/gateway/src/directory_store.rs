@@ -1,10 +1,12 @@
 //! The directory on the platform's database.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use millwright_identity::machines::admission;
 use millwright_identity::machines::connections::{self, Closing, OpenError, Opening, Review};
+use millwright_identity::machines::proof::{self, ProofError};
 use millwright_ingest::intake::Generation;
 use millwright_schemas::{MachineId, topics};
 use millwright_store::machines::connections::NewConnection;
@@ -23,6 +25,8 @@ use crate::wire::Version;
 pub struct StoreDirectory {
     store: Store,
     gateway: String,
+    /// By which hosts machines know this platform.
+    hosts: Arc<[String]>,
     changes: watch::Sender<u64>,
 }
 
@@ -34,7 +38,16 @@ impl StoreDirectory {
     pub async fn open(store: Store, gateway: impl Into<String>) -> Result<Self, StoreError> {
         let gateway = gateway.into();
         connections::reset(&store, &gateway, now()).await?;
-        Ok(Self { store, gateway, changes: watch::Sender::new(0) })
+        let hosts = Arc::from([]);
+        Ok(Self { store, gateway, hosts, changes: watch::Sender::new(0) })
+    }
+
+    /// By which hosts machines know this platform: who proves the key of a certificate says to
+    /// which of them. Without any, no such proof is accepted.
+    #[must_use]
+    pub fn with_hosts(mut self, hosts: impl IntoIterator<Item = String>) -> Self {
+        self.hosts = hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect();
+        self
     }
 
     /// Something may have changed that concerns live connections: a credential was revoked, a
@@ -62,6 +75,13 @@ impl Directory for StoreDirectory {
                 let id =
                     found.map_err(|error| unavailable(&error))?.ok_or(Refused::BadCredentials)?;
                 Ok(Credential::DeviceToken(id))
+            }
+            Presented::Proof(proof) => {
+                let (machine, proof) = (claim.machine, proof.expose());
+                match proof::check(&self.store, machine, proof, &self.hosts, now()).await {
+                    Ok(serial) => Ok(Credential::Certificate(serial)),
+                    Err(error) => Err(refused(machine, &error)),
+                }
             }
         }
     }
@@ -193,6 +213,21 @@ const fn protocol(version: Version) -> &'static str {
     match version {
         Version::V3 => "3.1.1",
         Version::V5 => "5",
+    }
+}
+
+/// The reason stands in the log only: whoever asks may be a stranger.
+fn refused(machine: MachineId, error: &ProofError) -> Refused {
+    match error {
+        ProofError::Store(error) => return unavailable(error),
+        // An operator must find this: every machine behind the proxy is refused.
+        ProofError::Audience { .. } => tracing::warn!(machine.id = %machine, %error, "refused"),
+        _ => tracing::debug!(machine.id = %machine, %error, "refused"),
+    }
+    if matches!(error, ProofError::Ended(_)) {
+        Refused::NotAuthorized
+    } else {
+        Refused::BadCredentials
     }
 }
 

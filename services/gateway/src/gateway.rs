@@ -9,20 +9,21 @@ use millwright_ingest::intake::{Generation, Intake};
 use millwright_schemas::MachineId;
 use millwright_schemas::topics::DownChannel;
 use millwright_store::machines::revocations::Credential;
+use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::connection::now;
+use crate::connection::{self, Transport, now};
 use crate::directory::{Directory, SessionKey, Unavailable};
-use crate::limits::{DIRECTORY_TIMEOUT, STOP_TIMEOUT};
+use crate::limits::{DIRECTORY_TIMEOUT, STOP_TIMEOUT, WEBSOCKET_PIPE_BYTES};
 use crate::listener;
 use crate::metrics::Metrics;
 use crate::presence::{Notice, Notices, Presence};
 use crate::registry::{NotTaken, Registry, Seat};
 use crate::review;
-use crate::session::{ChildSet, Claim, Presented, Refused, Subscription};
+use crate::session::{ChildSet, Claim, Peer, Presented, Refused, Subscription};
 use crate::settings::Settings;
 use crate::tls::TlsSetting;
 use crate::wills::Wills;
@@ -54,6 +55,7 @@ pub struct Gateway {
     attempts: ConnectAttempts,
     registry: Registry,
     wills: Wills,
+    room: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -88,6 +90,7 @@ impl Gateway {
             settings: parts.settings,
             attempts: ConnectAttempts::new(parts.settings.connects, parts.settings.refusals),
             registry,
+            room: Arc::new(Semaphore::new(parts.settings.connections_max)),
             tasks,
             stop,
         });
@@ -133,6 +136,35 @@ impl Gateway {
             Err(NotTaken::Full) => self.metrics.downlinks.with_label_values(&["full"]).inc(),
         }
         result
+    }
+
+    /// Serves a connection that came by another door, such as a WebSocket: what is written to the
+    /// stream is from the machine, what is read is for it. Dropping it ends the connection. `None`:
+    /// there are as many connections as may be, or the gateway stops.
+    #[must_use]
+    pub fn enter(self: &Arc<Self>, remote: SocketAddr) -> Option<DuplexStream> {
+        let place = self.take_place().filter(|_| !self.stop.is_cancelled());
+        let Some(place) = place else {
+            self.metrics.websockets.with_label_values(&["over_limit"]).inc();
+            return None;
+        };
+        self.metrics.websockets.with_label_values(&["ok"]).inc();
+        let (theirs, stream) = tokio::io::duplex(WEBSOCKET_PIPE_BYTES);
+        let gateway = Arc::clone(self);
+        self.spawn(async move {
+            gateway.metrics.connections.inc();
+            let quick_ack = |_: &DuplexStream| {};
+            let transport = Transport { stream, peer: Peer::Anonymous, remote, quick_ack };
+            Box::pin(connection::run(Arc::clone(&gateway), transport)).await;
+            gateway.metrics.connections.dec();
+            drop(place);
+        });
+        Some(theirs)
+    }
+
+    /// A place among the connections, until it is dropped.
+    pub(crate) fn take_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.room).try_acquire_owned().ok()
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -213,7 +245,7 @@ impl Gateway {
     async fn check(&self, claim: &Claim, remote: IpAddr) -> Result<Credential, Refused> {
         let source = match &claim.presented {
             Presented::Certificate(serial) => Source::Certificate(serial.clone()),
-            Presented::Token(_) => Source::address(remote),
+            Presented::Token(_) | Presented::Proof(_) => Source::address(remote),
         };
         if !self.attempts.may_try(&source, now()) {
             return Err(Refused::TooOften);

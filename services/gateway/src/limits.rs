@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use millwright_schemas::limits::PAYLOAD_MAX_BYTES;
+use millwright_schemas::wire::connect::PROOF_MAX_BYTES;
 
 /// Longest PUBLISH, header included. Beyond it the connection is closed before memory is
 /// reserved (0x95 in MQTT 5, which is told this limit in CONNACK).
@@ -14,8 +15,9 @@ pub const CONTROL_PACKET_MAX_BYTES: usize = 8 * 1024;
 pub const PUBLISH_PROPERTIES_MAX_BYTES: usize = 4 * 1024;
 /// Longest client identifier; beyond it CONNECT is refused.
 pub const CLIENT_ID_MAX_BYTES: usize = 128;
-/// Longest user name and longest password; beyond it CONNECT is refused.
-pub const CREDENTIAL_MAX_BYTES: usize = 512;
+/// Longest user name and longest password, which may be a proof of the certificate's key; beyond it
+/// CONNECT is refused.
+pub const CREDENTIAL_MAX_BYTES: usize = PROOF_MAX_BYTES;
 /// Messages of one connection that wait for their commit. At the limit no more are decoded.
 pub const IN_FLIGHT_MAX: usize = 100;
 /// Payload of one connection that waits for its commit. At the limit no more is decoded.
@@ -73,6 +75,9 @@ pub const ROUNDS_PER_TURN: usize = 32;
 pub const WRITE_PROGRESS_MIN_BYTES: usize = 1024;
 /// Connections at once, TLS handshakes included; beyond it new ones are closed.
 pub const CONNECTIONS_MAX: usize = 20_000;
+/// Bytes each way between a connection and the WebSocket that carries it. At the limit the
+/// WebSocket isn't read, or the session not served, as with a full socket.
+pub const WEBSOCKET_PIPE_BYTES: usize = 16 * 1024;
 /// TLS handshakes at once, after their first message; further ones wait within the time limit.
 pub const HANDSHAKES_MAX: usize = 512;
 /// Time for a TLS handshake.
@@ -94,6 +99,9 @@ pub const REVIEW_INTERVAL: Duration = Duration::from_secs(3);
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle time after which TCP asks whether the peer is still there: for clients with keep-alive 0.
 pub const TCP_KEEPALIVE: Duration = Duration::from_secs(120);
+/// How long what was sent may stay unread or unacknowledged; then TCP ends the connection. The system
+/// can buffer megabytes, for which a peer that doesn't read would else be kept for long.
+pub const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause after a failed accept, e.g. when there are no more file descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Presence notices that wait for their reader; beyond it they are dropped, as the database has

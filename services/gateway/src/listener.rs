@@ -13,12 +13,11 @@ use tokio_rustls::server::TlsStream;
 
 use crate::connection::{self, Transport};
 use crate::gateway::Gateway;
-use crate::limits::{ACCEPT_PAUSE, TCP_KEEPALIVE};
+use crate::limits::{ACCEPT_PAUSE, TCP_KEEPALIVE, UNREAD_TIMEOUT};
 use crate::tls::{self, TlsSetting};
 
 /// Accepts until the gateway stops. A failed accept doesn't end it.
 pub(crate) async fn run(gateway: Arc<Gateway>, socket: TcpListener, tls: TlsSetting) {
-    let room = Arc::new(Semaphore::new(gateway.settings().connections_max));
     let handshakes = Arc::new(Semaphore::new(gateway.settings().handshakes_max));
     loop {
         let accepted = tokio::select! {
@@ -34,7 +33,7 @@ pub(crate) async fn run(gateway: Arc<Gateway>, socket: TcpListener, tls: TlsSett
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+        let Some(place) = gateway.take_place() else {
             gateway.metrics().handshakes.with_label_values(&["over_limit"]).inc();
             continue;
         };
@@ -90,7 +89,10 @@ async fn handshake(
     tls: TlsSetting,
 ) -> io::Result<Box<TlsStream<TcpStream>>> {
     stream.set_nodelay(true)?;
-    SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(TCP_KEEPALIVE))?;
+    let socket = SockRef::from(&stream);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(TCP_KEEPALIVE))?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_user_timeout(Some(UNREAD_TIMEOUT))?;
     let started = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
     let _permit = handshakes.acquire().await.map_err(io::Error::other)?;
     Ok(Box::new(started.into_stream(tls.current()).await?))

@@ -5,12 +5,14 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 /// Counters and gauges, `millwright_gateway_*`. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    /// Open TCP connections, TLS handshakes included.
+    /// Open connections, TLS handshakes and WebSockets included.
     pub connections: IntGauge,
     /// Machines with an accepted CONNECT.
     pub machines: IntGauge,
     /// TLS handshakes by result: `ok`, `failed`, `timeout`, `over_limit`.
     pub handshakes: IntCounterVec,
+    /// Machines' WebSockets by result: `ok`, `over_limit`.
+    pub websockets: IntCounterVec,
     /// Connections refused at CONNECT, by reason.
     pub refusals: IntCounterVec,
     /// Sessions that ended, by reason.
@@ -36,6 +38,7 @@ impl Metrics {
         registry.register(Box::new(metrics.connections.clone()))?;
         registry.register(Box::new(metrics.machines.clone()))?;
         registry.register(Box::new(metrics.handshakes.clone()))?;
+        registry.register(Box::new(metrics.websockets.clone()))?;
         registry.register(Box::new(metrics.refusals.clone()))?;
         registry.register(Box::new(metrics.ends.clone()))?;
         registry.register(Box::new(metrics.messages_up.clone()))?;
@@ -53,7 +56,7 @@ impl Metrics {
         Ok(Self {
             connections: IntGauge::new(
                 "millwright_gateway_connections",
-                "Open TCP connections, TLS handshakes included",
+                "Open connections, TLS handshakes and WebSockets included",
             )?,
             machines: IntGauge::new(
                 "millwright_gateway_machines",
@@ -62,6 +65,11 @@ impl Metrics {
             handshakes: counters(
                 "millwright_gateway_handshakes_total",
                 "TLS handshakes by result",
+                "result",
+            )?,
+            websockets: counters(
+                "millwright_gateway_websockets_total",
+                "Machines' WebSockets by result",
                 "result",
             )?,
             refusals: counters(

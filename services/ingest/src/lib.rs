@@ -27,4 +27,5 @@ mod stream;
 mod text;
 mod write;
 
+pub use decode::decode_only;
 pub use ingest::{Ingest, IngestOptions};

@@ -144,11 +144,10 @@ fn joined(columns: usize, cell: impl Fn(usize) -> Option<String>) -> String {
 }
 
 fn sqlite_cell(row: &SqliteRow, place: usize) -> Option<String> {
-    let value = row.try_get_raw(place).expect("a value");
-    if value.type_info().name() == "REAL" {
-        // SQLite's own text has 15 digits, which isn't enough to tell every number.
-        let number: f64 = row.try_get_unchecked(place).expect("a number");
-        return Some(format!("{number:?}"));
+    let raw = row.try_get_raw(place).expect("a column");
+    // As text it would have 15 digits only.
+    if !raw.is_null() && raw.type_info().name() == "REAL" {
+        return Some(format!("{:?}", row.try_get_unchecked::<f64, _>(place).expect("a number")));
     }
     row.try_get_unchecked(place).expect("a text")
 }

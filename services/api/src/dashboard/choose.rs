@@ -3,8 +3,8 @@
 use super::assets::Asset;
 
 /// Not the dashboard's, whatever is asked for below them.
-const OTHERS: [&str; 7] =
-    ["/api/", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics", "/assets/"];
+const OTHERS: [&str; 8] =
+    ["/api/", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics", "/mqtt", "/assets/"];
 /// Names below it change with their content.
 const HASHED: &str = "assets/";
 const INDEX: &str = "index.html";

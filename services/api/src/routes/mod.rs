@@ -11,6 +11,7 @@ pub mod events;
 pub mod health;
 pub mod loss;
 pub mod machine_events;
+pub mod machine_socket;
 pub mod machines;
 pub mod maintenance;
 pub mod organizations;

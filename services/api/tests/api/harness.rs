@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use actix_web::dev::ServerHandle;
 use millwright_api::clock::Clock;
 use millwright_api::health::Health;
+use millwright_api::machine_socket::Machines;
 use millwright_api::server::{self, ServerConfig};
 use millwright_api::state::AppState;
 use millwright_core::access::Role;
@@ -111,6 +112,7 @@ impl TestApi {
         let metrics = prometheus::Registry::new();
         let mut state = AppState {
             store,
+            machines: Machines::default(),
             live: Live::new(),
             positions,
             enrollment,

@@ -26,6 +26,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/healthz", Nothing),
     ("GET", "/readyz", Nothing),
     ("GET", "/metrics", Nothing),
+    ("GET", "/mqtt", Nothing),
     ("POST", "/api/v1/auth/login", Nothing),
     ("POST", "/api/v1/auth/refresh", Nothing),
     ("POST", "/api/v1/auth/logout", Nothing),

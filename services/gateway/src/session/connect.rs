@@ -36,6 +36,8 @@ pub enum Presented {
     Certificate(CertificateSerial),
     /// A device token, not yet checked.
     Token(Secret),
+    /// A proof of the key of a certificate, not yet checked.
+    Proof(Secret),
 }
 
 /// Who a client says it is, and the session it asks for.
@@ -179,7 +181,12 @@ fn identify(peer: &Peer, connect: &Connect) -> Result<(MachineId, Presented), Re
             if token.is_empty() || token.len() > CREDENTIAL_MAX_BYTES {
                 return Err(bad);
             }
-            Ok((machine, Presented::Token(Secret::new(token))))
+            // No device token has a point in it, and every JWS has.
+            let secret = Secret::new(token);
+            let is_proof = token.contains('.');
+            let presented =
+                if is_proof { Presented::Proof(secret) } else { Presented::Token(secret) };
+            Ok((machine, presented))
         }
     }
 }

@@ -202,7 +202,35 @@ async fn more_connections_than_allowed_are_closed() {
     let (_, papers) = site.machine().await;
     let mut client = site.connect(&papers, &v3()).await;
     assert!(site.try_dial(site.client_tls(Some(&papers))).await.is_err());
+    assert!(site.gateway.enter(([127, 0, 0, 1], 1).into()).is_none(), "nor by another door");
     client.ping().await;
+}
+
+#[tokio::test]
+async fn what_comes_by_another_door_is_a_connection_like_others() {
+    let mut site = Site::start().await;
+    let machine = site.register(None).await;
+    let token = site.token(machine).await;
+    let id = machine.to_string();
+    let password = Some(token.expose().as_bytes());
+    let connect = Connect { user_name: Some(&id), password, ..v5() };
+    let mut stream = site.gateway.enter(([192, 0, 2, 7], 7).into()).unwrap();
+    stream.write_all(&connect.bytes()).await.unwrap();
+    let mut connack = [0; 4];
+    soon(stream.read_exact(&mut connack)).await.unwrap();
+    assert_eq!((connack[0], connack[3]), (0x20, 0), "{connack:x?}");
+    assert!(site.connection(machine).await.connected);
+
+    // Its end is an end without DISCONNECT.
+    drop(stream);
+    site.notice(machine, Presence::Disconnected("lost")).await;
+
+    // The gateway's stop is told there, too.
+    let mut silent = site.gateway.enter(([192, 0, 2, 7], 8).into()).unwrap();
+    site.gateway.stop().await;
+    let mut rest = Vec::new();
+    soon(silent.read_to_end(&mut rest)).await.unwrap();
+    assert!(site.gateway.enter(([192, 0, 2, 7], 9).into()).is_none());
 }
 
 #[tokio::test]

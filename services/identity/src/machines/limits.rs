@@ -27,3 +27,6 @@ pub const RENEWALS_PER_DAY_MAX: u64 = 24;
 pub const ADDRESS_ATTEMPTS: f64 = 30.0;
 /// Seconds for one more attempt from an address.
 pub const ADDRESS_ATTEMPT_S: f64 = 2.0;
+
+/// How far in the future a machine may have signed its proof at CONNECT, in seconds: clocks differ.
+pub const PROOF_AHEAD_MAX_S: i64 = 60;

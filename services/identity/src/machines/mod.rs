@@ -14,6 +14,8 @@ pub mod enrollment_codes;
 mod issue;
 mod keys;
 pub mod limits;
+pub mod proof;
+pub mod readers;
 mod renew;
 mod service;
 mod trust;

@@ -151,6 +151,11 @@ impl Enrollment {
     }
 }
 
+/// Whether it can be read as a machine's certificate.
+pub(super) fn is_readable(pem: &str) -> bool {
+    read(pem).is_ok()
+}
+
 fn read(pem: &str) -> Result<Presented, RenewError> {
     let wrong = || invalid("certificate", "is not a machine's certificate in PEM form");
     if pem.len() > PEM_MAX_BYTES {

@@ -13,6 +13,7 @@ mod connections;
 mod credentials;
 mod enrollment;
 mod harness;
+mod proof;
 mod renewal;
 mod tls;
 mod trust;

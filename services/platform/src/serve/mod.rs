@@ -9,6 +9,7 @@ mod orders;
 mod parts;
 mod presence;
 mod tls;
+mod websocket;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -37,7 +37,7 @@ use tokio_util::task::TaskTracker;
 use super::bus::RunningBus;
 use super::orders::{Orders, follow_presence};
 use super::presence::Presence;
-use super::{bridge, doors, files, tls};
+use super::{bridge, doors, files, tls, websocket};
 use crate::config::{Config, Role};
 use crate::contact;
 use crate::ended;
@@ -123,7 +123,8 @@ impl Parts {
 
         let (mut directory, mut machines, mut notices) = (None, None, None);
         if let Some(socket) = socket {
-            let opened = Arc::new(StoreDirectory::open(store.clone(), gateway_name).await?);
+            let opened = StoreDirectory::open(store.clone(), gateway_name).await?;
+            let opened = Arc::new(opened.with_hosts(websocket::hosts(config)));
             let (started, presence) = common.start_gateway(Arc::clone(&opened), socket)?;
             (directory, machines, notices) = (Some(opened), Some(started), Some(presence));
         }
@@ -135,8 +136,9 @@ impl Parts {
             common.tasks.spawn(follow_presence(dispatch.clone(), notices, stop));
         }
         let positions = common.sequencer().await?;
-        let ingest = machines.as_ref().map(|machines| &machines.ingest);
-        let api = http.map(|door| common.start_api(door, people, positions, ingest)).transpose()?;
+        let api = http
+            .map(|door| common.start_api(door, people, positions, machines.as_ref()))
+            .transpose()?;
         if has(Role::Worker) {
             common.start_work(wake.clone(), dispatch)?;
         }
@@ -230,20 +232,21 @@ impl Common<'_> {
         door: ServerConfig,
         people: Arc<People>,
         positions: Positions,
-        ingest: Option<&Ingest>,
+        machines: Option<&Machines>,
     ) -> anyhow::Result<(SocketAddr, Api)> {
         let settings = EnrollmentSettings::new(self.endpoint.clone());
         let state = AppState {
             store: self.store.clone(),
             people,
             enrollment: Enrollment::new(self.store.clone(), self.trust.clone(), settings),
+            machines: websocket::machines(machines.map(|machines| &machines.gateway)),
             live: self.live.clone(),
             positions,
             commands: self.commands.clone(),
             clock: Clock::system(),
             public_url: doors::public_url(self.config),
             metrics: self.metrics.clone(),
-            health: readiness(ingest, &self.bus),
+            health: readiness(machines.map(|machines| &machines.ingest), &self.bus),
         };
         let running = server::run(door, state).context("HTTP can't start")?;
         let server = running.server.handle();
