@@ -11,8 +11,11 @@ use crate::machine::Progress;
 use crate::orders;
 use crate::world::World;
 
-/// Time for it, beside as much again as the trouble lasted. Commands expire after a minute.
+/// Time in which nothing at all arrives. Commands expire after a minute.
 const PATIENCE: Duration = Duration::from_secs(150);
+/// Time for all of it, beside ten times as much as the trouble lasted: on a busy computer the work
+/// that alarms leave behind takes long.
+const LONGEST: Duration = Duration::from_secs(300);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(500);
 /// Between two lines on the terminal.
@@ -25,7 +28,8 @@ pub(crate) async fn wait(
     trouble_s: u64,
 ) -> anyhow::Result<Vec<String>> {
     let started = Instant::now();
-    let patience = PATIENCE + Duration::from_secs(trouble_s);
+    let longest = LONGEST + 10 * Duration::from_secs(trouble_s);
+    let mut last = (Vec::new(), Instant::now());
     let mut told = Instant::now();
     let mut raised = vec![false; world.agents().len()];
     let mut database = None;
@@ -50,8 +54,11 @@ pub(crate) async fn wait(
             };
             left.extend(database.left(world).await?);
         }
-        if left.is_empty() || started.elapsed() > patience {
+        if left.is_empty() || last.1.elapsed() > PATIENCE || started.elapsed() > longest {
             return Ok(left);
+        }
+        if left != last.0 {
+            last = (left.clone(), Instant::now());
         }
         if told.elapsed() > TELL {
             world.told().tell(&format!("waiting for {}", left.join("; ")));
