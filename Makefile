@@ -9,7 +9,7 @@ DASHBOARD ?= yes
 export DASHBOARD
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench generate clean dashboard prerequisites
+.PHONY: help run test check bench chaos generate clean dashboard prerequisites
 
 help: ## Explain the targets
 	@echo 'Millwright. Targets:'
@@ -38,6 +38,10 @@ check: prerequisites ## Format, lints, docs, generated files, layers, licences: 
 bench: dashboard ## Measure the platform from outside, in a release build (about 10 minutes, cold)
 	$(CARGO) build --bin millwright --bin millwright-agent --bin millwright-bench --release --locked
 	$(TARGET)/release/millwright-bench --programs $(TARGET)/release $(ARGS)
+
+chaos: dashboard ## Kill, pause and cut off everything at random, then count: nothing lost, nothing twice
+	$(CARGO) build --workspace --bins --locked
+	$(TARGET)/debug/millwright-chaos --output $(TARGET)/chaos $(ARGS)
 
 generate: prerequisites ## Write schemas/generated again from the types
 	$(CARGO) xtask generate

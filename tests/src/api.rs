@@ -45,12 +45,23 @@ impl Api {
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<(StatusCode, Value)> {
+        self.send_as(method, path, body, &uuid::Uuid::new_v4().to_string()).await
+    }
+
+    /// The same with an `Idempotency-Key` of the caller's choice, for POST.
+    pub async fn send_as(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        key: &str,
+    ) -> anyhow::Result<(StatusCode, Value)> {
         let mut request = self.client.request(method.clone(), format!("{}{path}", self.base));
         if !self.token.is_empty() {
             request = request.bearer_auth(&self.token);
         }
         if method == Method::POST {
-            request = request.header("Idempotency-Key", uuid::Uuid::new_v4().to_string());
+            request = request.header("Idempotency-Key", key);
         }
         if let Some(body) = body {
             request = request.json(body);

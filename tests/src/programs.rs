@@ -16,10 +16,13 @@ pub fn millwright_agent() -> Command {
     command(find("millwright-agent"))
 }
 
-/// The test runs as `target/<profile>/deps/<test>`; the programs are two folders above it.
+/// A test runs as `target/<profile>/deps/<test>`, a program as `target/<profile>/<program>`.
 fn find(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("the test's own path");
-    let folder = test.ancestors().nth(2).expect("a target folder");
+    let own = std::env::current_exe().expect("the own path");
+    let mut folder = own.parent().expect("a folder");
+    if folder.ends_with("deps") {
+        folder = folder.parent().expect("a target folder");
+    }
     let program = folder.join(name);
     assert!(
         program.is_file(),

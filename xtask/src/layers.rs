@@ -35,6 +35,7 @@ const BESIDE: &[(&str, &[&str])] = &[
             "millwright-agent",
         ],
     ),
+    ("millwright-chaos", &["millwright-tests", "millwright-test-database"]),
     // Plays both sides' rules against each other.
     ("millwright-simulation", &["millwright-schemas", "millwright-core", "millwright-agent"]),
     ("xtask", &["millwright-schemas", "millwright-core", "millwright-api"]),
