@@ -9,6 +9,7 @@ mod broker;
 mod connections;
 mod database;
 mod growth;
+mod history;
 mod load;
 mod machine;
 mod operations;
@@ -19,6 +20,7 @@ mod process;
 mod reference;
 mod report;
 mod stats;
+mod storage;
 mod throughput;
 
 use std::path::PathBuf;
@@ -47,13 +49,18 @@ enum Scenario {
     Connections,
     /// The same load from ever larger fleets.
     Fleet,
+    /// Charts and inserts as history grows; bytes of a point.
+    History,
+    /// Latest values of the fleet.
+    Latest,
     /// Orders and faults.
     Operations,
     /// Size and memory of the agent.
     Agent,
 }
 
-const ON_A_PLATFORM: [Scenario; 5] = [
+const ON_A_PLATFORM: [Scenario; 6] = [
+    Scenario::Latest,
     Scenario::Throughput,
     Scenario::Connections,
     Scenario::Fleet,
@@ -88,6 +95,9 @@ struct Args {
     /// Fleets that send the same together, with commas between.
     #[arg(long, value_delimiter = ',', default_value = "100,1000,10000")]
     fleets: Vec<usize>,
+    /// Seconds that a history at 1 Hz reaches back, rising, with commas between.
+    #[arg(long, value_delimiter = ',', default_value = "315360,3153600,31536000")]
+    history: Vec<i64>,
     /// Connections that stay idle.
     #[arg(long, default_value_t = 10_000)]
     idle: usize,
@@ -103,6 +113,7 @@ impl Args {
     fn shorten(&mut self) {
         self.machines.retain(|count| *count <= 100);
         self.fleets.retain(|count| *count <= 500);
+        self.history = vec![86_400];
         self.idle = self.idle.min(500);
         self.storm = self.storm.min(250);
         self.seconds = self.seconds.min(3);
@@ -138,7 +149,21 @@ async fn main() -> Result<()> {
                 let results = with_database(&args, &report, &database).await?;
                 outcomes.push((kind.name(), results));
             }
-            Err(error) => skipped(kind.name(), &format!("{error:#}")),
+            Err(error) => {
+                skipped(kind.name(), &format!("{error:#}"));
+                continue;
+            }
+        }
+        if args.wants(Scenario::History) {
+            let database = Database::start(kind, &args.scratch).await?;
+            let scenario = storage::Scenario {
+                programs: &args.programs,
+                scratch: &args.scratch,
+                database: &database,
+                lengths: &args.history,
+                length: args.length(),
+            };
+            scenario.measure(&report).await?;
         }
     }
     if args.wants(Scenario::Broker) {
@@ -192,6 +217,9 @@ async fn with_database(args: &Args, report: &Report, database: &Database) -> Res
     }
     if args.wants(Scenario::Fleet) {
         growth::measure(report, name, &platform, &machines, &args.fleets).await?;
+    }
+    if args.wants(Scenario::Latest) {
+        storage::latest_values(report, name, &platform).await?;
     }
     if args.wants(Scenario::Operations) {
         let fleet = &machines[..senders];

@@ -11,7 +11,7 @@ use crate::database::Database;
 use crate::growth::write;
 use crate::history::History;
 use crate::load::{Connected, Shape, connect, flood, paced};
-use crate::machine::Machine;
+use crate::machine::{Machine, payload};
 use crate::platform::Platform;
 use crate::plot::{Line, Plot};
 use crate::report::{Report, Section};
@@ -55,12 +55,14 @@ impl Scenario<'_> {
         let mut fleet = connect(senders).await?;
         let (mut costs, mut charts) = (Vec::new(), Vec::new());
         for &seconds in self.lengths {
+            make_room(historian, &history.days(seconds)).await?;
             let stored = self.grow(&mut section, &history, seconds).await?;
             let cost = self.insert(&mut section, &platform, &mut fleet, seconds).await?;
             costs.push((float(stored), cost));
             for (what, length) in RANGES.into_iter().filter(|(_, length)| *length <= seconds) {
                 let what = format!("{} points: chart of {what}", readable(float(stored)));
-                let p50 = chart(&mut section, &platform, historian, &what, length, &history).await?;
+                let p50 =
+                    chart(&mut section, &platform, historian, &what, length, &history).await?;
                 charts.push((length, float(stored), p50));
             }
         }
@@ -95,7 +97,10 @@ impl Scenario<'_> {
         let done = flood(fleet, &shape, self.length).await?;
         let cpu = platform.cpu_seconds()? - cpu;
         let samples = float(done.messages * SAMPLES as u64);
-        let name = format!("{} s of history: {MACHINES} × {SAMPLES}", readable(float(seconds.unsigned_abs())));
+        let name = format!(
+            "{} s of history: {MACHINES} × {SAMPLES}",
+            readable(float(seconds.unsigned_abs()))
+        );
         section.figure(format!("{name}: samples a CPU-second"), samples / cpu, "1/CPU-s");
         Ok(1e6 * cpu / samples)
     }
@@ -138,6 +143,18 @@ async fn first_value(machine: &Arc<Machine>) -> Result<()> {
     let shape = Shape { samples: 1, signal: SIGNAL.to_owned() };
     let done = paced(&mut fleet, &shape, 1.0, Duration::from_millis(500)).await?;
     ensure!(done.times.len() == 1, "one value");
+    Ok(())
+}
+
+/// Sends a value of each of these days: on PostgreSQL the platform makes the days' partitions.
+async fn make_room(machine: &Machine, days: &[i64]) -> Result<()> {
+    let mut connection = machine.connect().await?;
+    let outbox = uuid::Uuid::now_v7();
+    for (day, seq) in days.iter().zip(1..) {
+        let message = payload(outbox, seq, day * 1_000, 1, "room.temperature");
+        connection.writer.publish(&machine.topic, &message).await?;
+        connection.reader.next().await?;
+    }
     Ok(())
 }
 
@@ -190,7 +207,10 @@ pub(crate) async fn latest_values(
         }
         times.push(start.elapsed());
     }
-    section.percentiles(&format!("fleet view of {machines} machines, in pages of 500"), times.p50_p99_ms());
+    section.percentiles(
+        &format!("fleet view of {machines} machines, in pages of 500"),
+        times.p50_p99_ms(),
+    );
     section.end()
 }
 
