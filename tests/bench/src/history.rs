@@ -125,11 +125,13 @@ impl History {
     /// Tells the platform which hours have changed, and waits until it has summed them up.
     async fn roll_up(&self, from: i64, to: i64) -> Result<()> {
         let series = self.series;
-        for hour in from.div_euclid(HOUR_S)..=(to - 1).div_euclid(HOUR_S) {
-            let hour = hour * HOUR_S * SECOND_US;
+        let hours: Vec<String> = (from.div_euclid(HOUR_S)..=(to - 1).div_euclid(HOUR_S))
+            .map(|hour| format!("({series},{})", hour * HOUR_S * SECOND_US))
+            .collect();
+        for piece in hours.chunks(STATEMENT) {
+            let rows = piece.join(",");
             let text = format!(
-                "INSERT INTO rollup_dirty (series_id, hour) VALUES ({series}, {hour}) \
-                 ON CONFLICT DO NOTHING"
+                "INSERT INTO rollup_dirty (series_id, hour) VALUES {rows} ON CONFLICT DO NOTHING"
             );
             self.execute(text).await?;
         }

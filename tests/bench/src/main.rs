@@ -26,7 +26,7 @@ mod throughput;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, ensure};
 use clap::{Parser, ValueEnum};
 use serde_json::{Value, json};
 
@@ -123,6 +123,18 @@ impl Args {
         self.only.is_empty() || self.only.contains(&scenario)
     }
 
+    /// Machines that send at once, at most.
+    fn senders(&self) -> usize {
+        self.machines.iter().copied().max().unwrap_or(0)
+    }
+
+    /// Machines that are needed at all.
+    fn enrolled(&self) -> usize {
+        let idle = if self.wants(Scenario::Connections) { self.idle } else { 0 };
+        let fleet = self.fleets.iter().copied().max().filter(|_| self.wants(Scenario::Fleet));
+        self.senders().max(idle).max(fleet.unwrap_or(0))
+    }
+
     const fn length(&self) -> Duration {
         Duration::from_secs(self.seconds)
     }
@@ -142,95 +154,126 @@ async fn main() -> Result<()> {
         args.idle = most;
     }
     let report = Report::new(&args.output, about(&args)?)?;
+    let mut run = Run { args: &args, report: &report, failed: false };
     let mut outcomes = Vec::new();
     for &kind in &args.database {
         match Database::start(kind, &args.scratch).await {
-            Ok(database) => {
-                let results = with_database(&args, &report, &database).await?;
-                outcomes.push((kind.name(), results));
-            }
+            Ok(database) => outcomes.push((kind.name(), run.with_database(&database).await)),
             Err(error) => {
                 skipped(kind.name(), &format!("{error:#}"));
                 continue;
             }
         }
         if args.wants(Scenario::History) {
-            let database = Database::start(kind, &args.scratch).await?;
-            let scenario = storage::Scenario {
-                programs: &args.programs,
-                scratch: &args.scratch,
-                database: &database,
-                lengths: &args.history,
-                length: args.length(),
-            };
-            scenario.measure(&report).await?;
+            let result = run.history(kind).await;
+            run.check("history", kind.name(), result);
         }
     }
     if args.wants(Scenario::Broker) {
         match broker::Programs::prepare(report.folder()).await {
             Ok(programs) => {
-                let reference = broker::measure(
-                    &report,
-                    &programs,
-                    &args.scratch,
-                    &args.machines,
-                    args.length(),
-                )
-                .await?;
-                compare(&report, &outcomes, &reference)?;
+                let result = run.broker(&programs, &outcomes).await;
+                run.check("mosquitto and Python", "postgres", result);
             }
             Err(error) => skipped("mosquitto and Python", &format!("{error:#}")),
         }
     }
+    ensure!(!run.failed, "not everything could be measured");
     Ok(())
 }
 
-/// All scenarios that need a platform on this database.
-async fn with_database(args: &Args, report: &Report, database: &Database) -> Result<Vec<Outcome>> {
-    let name = database.name();
-    if !ON_A_PLATFORM.iter().any(|scenario| args.wants(*scenario)) {
-        return Ok(Vec::new());
+/// A run: what fails is told, and the rest still measured.
+struct Run<'a> {
+    args: &'a Args,
+    report: &'a Report,
+    failed: bool,
+}
+
+impl Run<'_> {
+    fn check<T: Default>(&mut self, what: &str, database: &str, result: Result<T>) -> T {
+        result.unwrap_or_else(|error| {
+            eprintln!("*** {what} on {database} FAILED: {error:#}");
+            self.failed = true;
+            T::default()
+        })
     }
-    let platform = Platform::start(&args.programs, &args.scratch, database)
-        .await
-        .with_context(|| format!("the platform on {name}"))?;
-    let senders = args.machines.iter().copied().max().unwrap_or(0);
-    let idle = if args.wants(Scenario::Connections) { args.idle } else { 0 };
-    let fleet = if args.wants(Scenario::Fleet) { &args.fleets[..] } else { &[] };
-    let fleet = fleet.iter().copied().max().unwrap_or(0);
-    let machines = platform.enrol(senders.max(idle).max(fleet)).await?;
-    let mut outcomes = Vec::new();
-    if args.wants(Scenario::Throughput) {
-        let scenario = throughput::Scenario {
-            platform: &platform,
-            database,
-            scratch: &args.scratch,
-            machines: &machines,
-            fleets: &args.machines,
-            length: args.length(),
+
+    /// All scenarios that share a platform on this database.
+    async fn with_database(&mut self, database: &Database) -> Vec<Outcome> {
+        let result = self.on_a_platform(database).await;
+        self.check("the platform", database.name(), result)
+    }
+
+    async fn on_a_platform(&mut self, database: &Database) -> Result<Vec<Outcome>> {
+        let (args, report, name) = (self.args, self.report, database.name());
+        if !ON_A_PLATFORM.iter().any(|scenario| args.wants(*scenario)) {
+            return Ok(Vec::new());
+        }
+        let platform = Platform::start(&args.programs, &args.scratch, database).await?;
+        let machines = platform.enrol(args.enrolled()).await?;
+        let mut outcomes = Vec::new();
+        if args.wants(Scenario::Throughput) {
+            let scenario = throughput::Scenario {
+                platform: &platform,
+                database,
+                scratch: &args.scratch,
+                machines: &machines,
+                fleets: &args.machines,
+                length: args.length(),
+            };
+            let result = scenario.measure(report).await;
+            outcomes = self.check("throughput", name, result);
+        }
+        // A connection costs the same whatever the platform stores in.
+        if args.wants(Scenario::Connections) && args.database.first() == Some(&database.kind()) {
+            let idle = &machines[..args.idle];
+            let result = connections::measure(report, name, &platform, idle, args.storm).await;
+            self.check("connections", name, result);
+        }
+        if args.wants(Scenario::Fleet) {
+            let result = growth::measure(report, name, &platform, &machines, &args.fleets).await;
+            self.check("fleet", name, result);
+        }
+        if args.wants(Scenario::Latest) {
+            let result = storage::latest_values(report, name, &platform).await;
+            self.check("latest", name, result);
+        }
+        if args.wants(Scenario::Operations) {
+            let fleet = &machines[..args.senders()];
+            let result = operations::measure(report, name, &platform, &args.programs, fleet).await;
+            self.check("operations", name, result);
+        }
+        // The agent doesn't know what the platform stores in.
+        if args.wants(Scenario::Agent) && database.kind() == Kind::Sqlite {
+            let result = agent::measure(report, &platform, &args.programs).await;
+            self.check("agent", name, result);
+        }
+        platform.stop().await?;
+        Ok(outcomes)
+    }
+
+    async fn history(&self, kind: Kind) -> Result<()> {
+        let database = Database::start(kind, &self.args.scratch).await?;
+        let scenario = storage::Scenario {
+            programs: &self.args.programs,
+            scratch: &self.args.scratch,
+            database: &database,
+            lengths: &self.args.history,
+            length: self.args.length(),
         };
-        outcomes = scenario.measure(report).await?;
+        scenario.measure(self.report).await
     }
-    if args.wants(Scenario::Connections) {
-        let idle = &machines[..args.idle];
-        connections::measure(report, name, &platform, idle, args.storm).await?;
+
+    async fn broker(
+        &self,
+        programs: &broker::Programs,
+        outcomes: &[(&'static str, Vec<Outcome>)],
+    ) -> Result<()> {
+        let Args { scratch, machines, .. } = self.args;
+        let length = self.args.length();
+        let reference = broker::measure(self.report, programs, scratch, machines, length).await?;
+        compare(self.report, outcomes, &reference)
     }
-    if args.wants(Scenario::Fleet) {
-        growth::measure(report, name, &platform, &machines, &args.fleets).await?;
-    }
-    if args.wants(Scenario::Latest) {
-        storage::latest_values(report, name, &platform).await?;
-    }
-    if args.wants(Scenario::Operations) {
-        let fleet = &machines[..senders];
-        operations::measure(report, name, &platform, &args.programs, fleet).await?;
-    }
-    // The agent doesn't know what the platform stores in.
-    if args.wants(Scenario::Agent) && database.kind() == Kind::Sqlite {
-        agent::measure(report, &platform, &args.programs).await?;
-    }
-    platform.stop().await?;
-    Ok(outcomes)
 }
 
 /// The platform's messages a CPU-second as multiples of the reference's.

@@ -54,7 +54,7 @@ pub(crate) fn readable(value: f64) -> String {
         return "–".to_owned();
     }
     let places = match value.abs() {
-        size if size >= 100.0 => 0,
+        size if size >= 100.0 || value.fract() == 0.0 => 0,
         size if size >= 1.0 => 1,
         _ => 2,
     };
@@ -96,6 +96,7 @@ mod tests {
         assert_eq!(readable(1_234_567.4), "1,234,567");
         assert_eq!(readable(999.5), "1,000");
         assert_eq!(readable(12.34), "12.3");
+        assert_eq!(readable(20.0), "20");
         assert_eq!(readable(0.126), "0.13");
         assert_eq!(readable(-1_234.0), "-1,234");
         assert_eq!(readable(-123.0), "-123");
