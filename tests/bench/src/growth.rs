@@ -1,6 +1,5 @@
 //! What a message costs as the fleet grows and the load stays the same.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +27,7 @@ pub(crate) async fn measure(
     platform: &Platform,
     machines: &[Arc<Machine>],
     fleets: &[usize],
-) -> Result<()> {
+) -> Result<Line> {
     let mut section = report.section("fleet", database);
     let mut costs = Vec::new();
     for &count in fleets.iter().filter(|count| **count <= machines.len()) {
@@ -53,21 +52,19 @@ pub(crate) async fn measure(
         section.figure(format!("{name}: resident memory"), memory, "MiB");
         costs.push((float(count as u64), cost));
     }
-    let plot = Plot {
+    section.end()?;
+    Ok(Line::new(database, costs))
+}
+
+/// All databases in one picture.
+pub(crate) fn plot(lines: Vec<Line>) -> Plot {
+    Plot {
         title: format!(
             "CPU of a message of {SAMPLES} samples, {} messages/s in all",
             readable(RATE)
         ),
         x: "machines".to_owned(),
         y: "CPU-µs".to_owned(),
-        lines: vec![Line { name: database.to_owned(), points: costs }],
-    };
-    write(report.folder(), &format!("fleet-{database}.svg"), &plot)?;
-    section.end()
-}
-
-/// Writes a plot beside the figures.
-pub(crate) fn write(folder: &Path, name: &str, plot: &Plot) -> Result<()> {
-    std::fs::write(folder.join(name), plot.svg())?;
-    Ok(())
+        lines,
+    }
 }

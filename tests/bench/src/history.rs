@@ -78,8 +78,8 @@ impl History {
         (0..=length_s / 86_400).map(|day| first + day * 86_400).collect()
     }
 
-    /// Lets it reach so far back; waits for the rollups. Returns how many values are new.
-    pub(crate) async fn reach_back(&self, length_s: i64) -> Result<u64> {
+    /// Lets it reach so far back. Returns from when to when values are new, in seconds.
+    pub(crate) async fn reach_back(&self, length_s: i64) -> Result<(i64, i64)> {
         let (from, to) = (self.end_s - length_s, self.end_s - self.length_s.get());
         let mut at = from;
         while at < to {
@@ -88,8 +88,7 @@ impl History {
             at = next;
         }
         self.length_s.set(length_s);
-        self.roll_up(from, to).await?;
-        Ok(u64::try_from(to - from)?)
+        Ok((from, to))
     }
 
     async fn insert(&self, from: i64, to: i64) -> Result<()> {
@@ -123,7 +122,7 @@ impl History {
     }
 
     /// Tells the platform which hours have changed, and waits until it has summed them up.
-    async fn roll_up(&self, from: i64, to: i64) -> Result<()> {
+    pub(crate) async fn roll_up(&self, (from, to): (i64, i64)) -> Result<()> {
         let series = self.series;
         let hours: Vec<String> = (from.div_euclid(HOUR_S)..=(to - 1).div_euclid(HOUR_S))
             .map(|hour| format!("({series},{})", hour * HOUR_S * SECOND_US))

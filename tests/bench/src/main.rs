@@ -154,7 +154,13 @@ async fn main() -> Result<()> {
         args.idle = most;
     }
     let report = Report::new(&args.output, about(&args)?)?;
-    let mut run = Run { args: &args, report: &report, failed: false };
+    let mut run = Run {
+        args: &args,
+        report: &report,
+        fleets: Vec::new(),
+        grown: storage::Grown::default(),
+        failed: false,
+    };
     let mut outcomes = Vec::new();
     for &kind in &args.database {
         match Database::start(kind, &args.scratch).await {
@@ -166,7 +172,8 @@ async fn main() -> Result<()> {
         }
         if args.wants(Scenario::History) {
             let result = run.history(kind).await;
-            run.check("history", kind.name(), result);
+            let grown = run.check("history", kind.name(), result);
+            run.grown.add(grown);
         }
     }
     if args.wants(Scenario::Broker) {
@@ -178,7 +185,12 @@ async fn main() -> Result<()> {
             Err(error) => skipped("mosquitto and Python", &format!("{error:#}")),
         }
     }
-    ensure!(!run.failed, "not everything could be measured");
+    let Run { fleets, grown, failed, .. } = run;
+    report.plot("fleet", &growth::plot(fleets))?;
+    for (name, plot) in grown.plots() {
+        report.plot(name, &plot)?;
+    }
+    ensure!(!failed, "not everything could be measured");
     Ok(())
 }
 
@@ -186,6 +198,10 @@ async fn main() -> Result<()> {
 struct Run<'a> {
     args: &'a Args,
     report: &'a Report,
+    /// Cost as the fleet grows, a line each database.
+    fleets: Vec<plot::Line>,
+    /// Cost as history grows.
+    grown: storage::Grown,
     failed: bool,
 }
 
@@ -209,7 +225,8 @@ impl Run<'_> {
         if !ON_A_PLATFORM.iter().any(|scenario| args.wants(*scenario)) {
             return Ok(Vec::new());
         }
-        let platform = Platform::start(&args.programs, &args.scratch, database).await?;
+        let platform =
+            Platform::start(&args.programs, &args.scratch, &args.output, database).await?;
         let machines = platform.enrol(args.enrolled()).await?;
         let mut outcomes = Vec::new();
         if args.wants(Scenario::Throughput) {
@@ -232,7 +249,8 @@ impl Run<'_> {
         }
         if args.wants(Scenario::Fleet) {
             let result = growth::measure(report, name, &platform, &machines, &args.fleets).await;
-            self.check("fleet", name, result);
+            let line = self.check("fleet", name, result.map(Some));
+            self.fleets.extend(line);
         }
         if args.wants(Scenario::Latest) {
             let result = storage::latest_values(report, name, &platform).await;
@@ -252,7 +270,7 @@ impl Run<'_> {
         Ok(outcomes)
     }
 
-    async fn history(&self, kind: Kind) -> Result<()> {
+    async fn history(&self, kind: Kind) -> Result<storage::Grown> {
         let database = Database::start(kind, &self.args.scratch).await?;
         let scenario = storage::Scenario {
             programs: &self.args.programs,

@@ -32,13 +32,17 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
-    /// Starts it on an empty database, with its data folder below `scratch`, and signs in.
+    /// Starts it on an empty database, with its data folder below `scratch` and its
+    /// log in `output`, and signs in.
     pub(crate) async fn start(
         programs: &Path,
         scratch: &Path,
+        output: &Path,
         database: &Database,
     ) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("platform-").tempdir_in(scratch)?;
+        let log = output.join(format!("platform-{}.log", database.name()));
+        let log = std::fs::File::options().create(true).append(true).open(log)?;
         let child = Command::new(programs.join("millwright"))
             .args(["serve", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--log", "warn"])
             .arg("--data-dir")
@@ -46,6 +50,7 @@ impl Platform {
             .args(database.arguments())
             .env("MILLWRIGHT_ADMIN_PASSWORD", PASSWORD)
             .stdout(Stdio::null())
+            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("{} can't be started", programs.display()))?;

@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 use crate::stats::readable;
 
 const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 360.0;
+const HEIGHT: f64 = 380.0;
 /// Room for what stands beside the axes.
 const LEFT: f64 = 78.0;
 const RIGHT: f64 = 20.0;
 const TOP: f64 = 44.0;
-const BOTTOM: f64 = 84.0;
+const BOTTOM: f64 = 104.0;
+/// Names in a row below.
+const NAMES: usize = 3;
 /// Told apart by people who see colours otherwise, too.
 const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 
@@ -19,6 +21,12 @@ const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, f64)>,
+}
+
+impl Line {
+    pub(crate) fn new(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
+        Self { name: name.into(), points }
+    }
 }
 
 /// What is drawn: x in powers, y from 0.
@@ -68,8 +76,9 @@ impl Plot {
         }
         let middle = LEFT + (WIDTH - LEFT - RIGHT) / 2.0;
         text(&mut out, (middle, HEIGHT - BOTTOM + 38.0), "middle", &self.x);
-        let mut legend = LEFT;
-        for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
+        let places = (0..).map(|place: usize| (place % NAMES, place / NAMES));
+        let coloured = self.lines.iter().zip(COLOURS.iter().cycle());
+        for ((line, colour), (column, row)) in coloured.zip(places) {
             let mut path = String::new();
             for (index, point) in line.points.iter().enumerate() {
                 let letter = if index == 0 { 'M' } else { 'L' };
@@ -85,15 +94,15 @@ impl Plot {
                 out,
                 "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>"
             );
-            let at = HEIGHT - 18.0;
+            #[allow(clippy::cast_precision_loss, reason = "a handful")]
+            let (column, row) = (column as f64, row as f64);
+            let left = LEFT + column * (WIDTH - LEFT) / 3.0;
+            let at = HEIGHT - 38.0 + 20.0 * row;
             let _ = writeln!(
                 out,
-                "<path d=\"M{legend:.1} {at:.1}h18\" stroke=\"{colour}\" stroke-width=\"2\"/>"
+                "<path d=\"M{left:.1} {at:.1}h18\" stroke=\"{colour}\" stroke-width=\"2\"/>"
             );
-            text(&mut out, (legend + 24.0, at + 4.0), "start", &line.name);
-            #[allow(clippy::cast_precision_loss, reason = "a name's length")]
-            let width = line.name.chars().count() as f64;
-            legend += 40.0 + 6.6 * width;
+            text(&mut out, (left + 24.0, at + 4.0), "start", &line.name);
         }
         out.push_str("</svg>\n");
         out

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use crate::plot::Plot;
 use crate::process::load_average;
 use crate::stats::readable;
 
@@ -60,6 +61,14 @@ impl Report {
 
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Writes a picture, unless there is nothing to see.
+    pub(crate) fn plot(&self, name: &str, plot: &Plot) -> Result<()> {
+        if plot.lines.iter().any(|line| line.points.len() > 1) {
+            std::fs::write(self.folder.join(format!("{name}.svg")), plot.svg())?;
+        }
+        Ok(())
     }
 
     /// Begins a scenario: notes how busy the machine is.

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::database::Database;
-use crate::growth::write;
 use crate::history::History;
 use crate::load::{Connected, Shape, connect, flood, paced};
 use crate::machine::{Machine, payload};
@@ -32,6 +31,13 @@ const RANGES: [(&str, i64); 3] =
 /// Reads of the fleet's latest values.
 const FLEET_READS: u32 = 10;
 
+/// How cost went with history.
+#[derive(Debug, Default)]
+pub(crate) struct Grown {
+    inserts: Vec<Line>,
+    charts: Vec<Line>,
+}
+
 /// What is measured.
 pub(crate) struct Scenario<'a> {
     pub(crate) programs: &'a Path,
@@ -44,10 +50,11 @@ pub(crate) struct Scenario<'a> {
 
 impl Scenario<'_> {
     /// Lets history grow on a platform of its own.
-    pub(crate) async fn measure(&self, report: &Report) -> Result<()> {
+    pub(crate) async fn measure(&self, report: &Report) -> Result<Grown> {
         let name = self.database.name();
         let mut section = report.section("history", name);
-        let platform = Platform::start(self.programs, self.scratch, self.database).await?;
+        let platform =
+            Platform::start(self.programs, self.scratch, report.folder(), self.database).await?;
         let machines = platform.enrol(MACHINES + 1).await?;
         let (historian, senders) = machines.split_first().context("a machine")?;
         first_value(historian).await?;
@@ -66,21 +73,34 @@ impl Scenario<'_> {
                 charts.push((length, float(stored), p50));
             }
         }
-        self.plot(report, costs, &charts)?;
         history.close().await;
         platform.stop().await?;
-        section.end()
+        section.end()?;
+        let line = |(what, length): (&str, i64)| {
+            let points = charts.iter().filter(|(range, ..)| *range == length);
+            let points = points.map(|(_, points, p50)| (*points, *p50)).collect();
+            Line::new(format!("{what}, {name}"), points)
+        };
+        let charts = RANGES.into_iter().map(line).collect();
+        Ok(Grown { inserts: vec![Line::new(name, costs)], charts })
     }
 
     /// Lets history reach so far back; returns how many points there are.
     async fn grow(&self, section: &mut Section, history: &History, seconds: i64) -> Result<u64> {
         let (before, start) = (history.size().await?, Instant::now());
-        let added = history.reach_back(seconds).await?;
-        let bytes = float(history.size().await?.saturating_sub(before)) / float(added);
-        let name = readable(float(added));
-        let rate = float(added) / start.elapsed().as_secs_f64();
-        section.figure(format!("{name} points more, in bulk, with rollups"), rate, "1/s");
-        section.figure(format!("{name} points more: bytes of a point, with rollups"), bytes, "B");
+        let (from, to) = history.reach_back(seconds).await?;
+        let added = float((to - from).unsigned_abs());
+        let name = readable(added);
+        let rate = added / start.elapsed().as_secs_f64();
+        section.figure(format!("{name} points more, in bulk"), rate, "1/s");
+        let raw = float(history.size().await?.saturating_sub(before)) / added;
+        section.figure(format!("{name} points more: bytes of a point"), raw, "B");
+        let start = Instant::now();
+        history.roll_up((from, to)).await?;
+        let rate = added / start.elapsed().as_secs_f64();
+        section.figure(format!("{name} points more, rolled up by the platform"), rate, "1/s");
+        let all = float(history.size().await?.saturating_sub(before)) / added;
+        section.figure(format!("{name} points more: bytes of a point with rollups"), all, "B");
         history.count().await
     }
 
@@ -104,36 +124,30 @@ impl Scenario<'_> {
         section.figure(format!("{name}: samples a CPU-second"), samples / cpu, "1/CPU-s");
         Ok(1e6 * cpu / samples)
     }
+}
 
-    fn plot(
-        &self,
-        report: &Report,
-        costs: Vec<(f64, f64)>,
-        charts: &[(i64, f64, f64)],
-    ) -> Result<()> {
-        let name = self.database.name();
-        let insert = Plot {
+impl Grown {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.inserts.extend(other.inserts);
+        self.charts.extend(other.charts);
+    }
+
+    /// Inserts and charts, all databases in one picture.
+    pub(crate) fn plots(self) -> [(&'static str, Plot); 2] {
+        let x = "points that are there".to_owned();
+        let inserts = Plot {
             title: "CPU of a sample that is stored".to_owned(),
-            x: "points that are there".to_owned(),
+            x: x.clone(),
             y: "CPU-µs".to_owned(),
-            lines: vec![Line { name: name.to_owned(), points: costs }],
+            lines: self.inserts,
         };
-        write(report.folder(), &format!("history-insert-{name}.svg"), &insert)?;
-        let line = |(what, length): (&str, i64)| Line {
-            name: what.to_owned(),
-            points: charts
-                .iter()
-                .filter(|(range, ..)| *range == length)
-                .map(|(_, points, p50)| (*points, *p50))
-                .collect(),
-        };
-        let read = Plot {
+        let charts = Plot {
             title: format!("Chart of {CHART_POINTS} points, median"),
-            x: "points that are there".to_owned(),
+            x,
             y: "ms".to_owned(),
-            lines: RANGES.into_iter().map(line).collect(),
+            lines: self.charts,
         };
-        write(report.folder(), &format!("history-charts-{name}.svg"), &read)
+        [("history-inserts", inserts), ("history-charts", charts)]
     }
 }
 
