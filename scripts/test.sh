@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs all tests: those of cargo with cargo-nextest, which runs them beside each other and names the
-# slow ones, or with cargo's own runner; then those of the dashboard, at last in a real browser.
+# slow ones, or with cargo's own runner, on SQLite and once more on PostgreSQL; then those of the
+# dashboard, at last in a real browser.
 # With arguments, which are cargo's, only its tests.
 set -eu
 cd "$(dirname "$0")/.."
@@ -21,16 +22,56 @@ fi
 # The tests start the real programs.
 "$cargo" build --workspace --bins --locked
 
+nextest=no
 if "$cargo" nextest --version >/dev/null 2>&1; then
-    "$cargo" nextest run --workspace --locked "$@"
+    nextest=yes
+    run() {
+        "$cargo" nextest run --workspace --locked "$@"
+    }
+else
+    echo 'cargo-nextest is not installed: cargo test, which is slower. https://nexte.st' >&2
+    run() {
+        "$cargo" test --workspace --locked "$@"
+    }
+fi
+
+all=no
+[ "$#" != 0 ] || all=yes
+run "$@"
+if [ "$nextest" = yes ]; then
     # nextest doesn't run the examples in the documentation. All members, although few have any:
     # another selection would build dependencies again.
     "$cargo" test --workspace --doc --locked --quiet
-else
-    echo 'cargo-nextest is not installed: cargo test, which is slower. https://nexte.st' >&2
-    "$cargo" test --workspace --locked "$@"
 fi
 
-if [ "$#" = 0 ]; then
+# Once more on PostgreSQL: those that have a database. `POSTGRES=no` leaves it out.
+if [ "${POSTGRES:-yes}" != no ]; then
+    if ! scripts/postgres.sh find >/dev/null 2>&1 && [ "$(id -u)" = 0 ] &&
+        command -v apt-get >/dev/null 2>&1; then
+        { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; } \
+            >/dev/null 2>&1 || echo '*** PostgreSQL could not be installed' >&2
+    fi
+    if scripts/postgres.sh find >/dev/null 2>&1; then
+        # Not below the project: it belongs to another user, who may not see into ours.
+        server=$(mktemp -d /tmp/millwright-postgres.XXXXXX)
+        trap 'scripts/postgres.sh stop "$server"' EXIT
+        trap 'exit 130' INT TERM
+        MILLWRIGHT_TEST_POSTGRES=$(scripts/postgres.sh start "$server")
+        export MILLWRIGHT_TEST_POSTGRES
+        echo "*** The tests that have a database, on PostgreSQL: $MILLWRIGHT_TEST_POSTGRES"
+        if [ "$all$nextest" = yesyes ]; then
+            # They mostly wait for the server.
+            set -- --test-threads 6 -E 'not (package(millwright-schemas) | package(millwright-core) |
+                package(millwright-detection) | package(millwright-bus) |
+                package(millwright-agent) | package(millwright-simulation) | package(xtask))'
+        fi
+        MILLWRIGHT_TEST_DATABASE=postgres run "$@"
+    else
+        echo '*** There is no PostgreSQL: its tests are SKIPPED.' >&2
+        echo '*** Debian, Ubuntu: apt install postgresql' >&2
+    fi
+fi
+
+if [ "$all" = yes ]; then
     scripts/test-dashboard.sh
 fi

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::Context;
-use sqlx::Row;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use anyhow::{Context, anyhow};
+use millwright_test_database::Peer;
+use serde_json::Value;
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
-/// Reads the SQLite file; writes nothing.
-#[derive(Debug, Clone)]
+/// Looks at the tables; writes nothing.
+#[derive(Debug)]
 pub struct Database {
-    pool: SqlitePool,
+    peer: Mutex<Peer>,
 }
 
 /// Stored points of a machine: by signal, microseconds and value in the order of time.
@@ -27,74 +28,75 @@ pub struct StoredFault {
 }
 
 impl Database {
-    /// Opens the file of a running platform.
-    pub async fn open(data_dir: &Path) -> Self {
-        let options = SqliteConnectOptions::new()
-            .filename(data_dir.join("millwright.db"))
-            .read_only(true)
-            .busy_timeout(std::time::Duration::from_secs(10));
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .connect_with(options)
-            .await
-            .expect("the database opens");
-        Self { pool }
+    /// Opens the database of a running platform: by URL, or in its data folder.
+    pub async fn open(data_dir: &Path, url: Option<&str>) -> Self {
+        let peer = match url {
+            None => Peer::sqlite(data_dir).await,
+            Some(url) => Peer::postgres(url).await,
+        };
+        Self { peer: Mutex::new(peer) }
+    }
+
+    async fn of_machine(&self, sql: &str, machine: &str) -> anyhow::Result<Vec<String>> {
+        let machine = Uuid::parse_str(machine).context("a machine id")?;
+        let mut peer = self.peer.lock().await;
+        let sql = sql.replace('?', &peer.id(machine));
+        Ok(peer.rows(&sql).await)
+    }
+
+    async fn number(&self, sql: &str, machine: &str) -> anyhow::Result<i64> {
+        let rows = self.of_machine(sql, machine).await?;
+        rows.first().context("a row")?.parse().context("a number")
     }
 
     /// All points of a machine's numbers and booleans.
     pub async fn points(&self, machine: &str) -> anyhow::Result<Points> {
-        let rows = sqlx::query(
-            "SELECT s.signal, p.ts, p.value FROM points p JOIN series s ON s.id = p.series_id \
-             WHERE s.machine_id = ? ORDER BY s.signal, p.ts",
-        )
-        .bind(blob(machine)?)
-        .fetch_all(&self.pool)
-        .await?;
+        let sql = "SELECT s.signal, p.ts, p.value FROM points p \
+                   JOIN series s ON s.id = p.series_id \
+                   WHERE s.machine_id = ? ORDER BY s.signal, p.ts";
         let mut points = Points::new();
-        for row in rows {
-            points.entry(row.get(0)).or_default().push((row.get(1), row.get(2)));
+        for row in self.of_machine(sql, machine).await? {
+            // A signal's name may have a bar in it.
+            let mut cells = row.rsplitn(3, '|');
+            let mut cell = || cells.next().ok_or_else(|| anyhow!("three columns: {row}"));
+            let (value, ts, signal) = (cell()?, cell()?, cell()?);
+            let value = if value == "NULL" { None } else { Some(value.parse()?) };
+            points.entry(signal.to_owned()).or_default().push((ts.parse()?, value));
         }
         Ok(points)
     }
 
     /// How many points a machine has.
     pub async fn count_points(&self, machine: &str) -> anyhow::Result<i64> {
-        let count = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM points p JOIN series s ON s.id = p.series_id \
-             WHERE s.machine_id = ?",
-        );
-        Ok(count.bind(blob(machine)?).fetch_one(&self.pool).await?)
+        let sql = "SELECT COUNT(*) FROM points p JOIN series s ON s.id = p.series_id \
+                   WHERE s.machine_id = ?";
+        self.number(sql, machine).await
     }
 
     /// All `fault.raised` of a machine, in the order of time.
     pub async fn faults(&self, machine: &str) -> anyhow::Result<Vec<StoredFault>> {
-        let rows = sqlx::query(
-            "SELECT ts, json_extract(data, '$.code') FROM machine_events \
-             WHERE machine_id = ? AND type = 'fault.raised' ORDER BY ts",
-        )
-        .bind(blob(machine)?)
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.iter().map(|row| StoredFault { ts: row.get(0), code: row.get(1) }).collect())
+        let sql = "SELECT ts, data FROM machine_events \
+                   WHERE machine_id = ? AND type = 'fault.raised' ORDER BY ts";
+        let rows = self.of_machine(sql, machine).await?;
+        rows.iter()
+            .map(|row| {
+                let (ts, data) = row.split_once('|').context("two columns")?;
+                let data: Value = serde_json::from_str(data)?;
+                let code = data["code"].as_str().context("a code")?.to_owned();
+                Ok(StoredFault { ts: ts.parse()?, code })
+            })
+            .collect()
     }
 
     /// How many messages' numbers are missing, over all outboxes and topics.
     pub async fn missing_messages(&self, machine: &str) -> anyhow::Result<i64> {
-        let sum = sqlx::query_scalar(
-            "SELECT COALESCE(SUM(to_seq - from_seq + 1), 0) FROM gaps WHERE machine_id = ?",
-        );
-        Ok(sum.bind(blob(machine)?).fetch_one(&self.pool).await?)
+        let sql = "SELECT COALESCE(SUM(to_seq - from_seq + 1), 0) FROM gaps WHERE machine_id = ?";
+        self.number(sql, machine).await
     }
 
     /// How often a point or event came again with another content.
     pub async fn conflicts(&self, machine: &str) -> anyhow::Result<i64> {
-        let count = sqlx::query_scalar(
-            "SELECT COALESCE(SUM(conflicts), 0) FROM machine_counters WHERE machine_id = ?",
-        );
-        Ok(count.bind(blob(machine)?).fetch_one(&self.pool).await?)
+        let sql = "SELECT COALESCE(SUM(conflicts), 0) FROM machine_counters WHERE machine_id = ?";
+        self.number(sql, machine).await
     }
-}
-
-fn blob(machine: &str) -> anyhow::Result<Vec<u8>> {
-    Ok(Uuid::parse_str(machine).context("a machine id")?.as_bytes().to_vec())
 }

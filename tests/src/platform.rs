@@ -6,9 +6,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use millwright_test_database::{Peer, TestDatabase};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::process::Process;
 use crate::{Api, Database, eventually, ports, programs};
@@ -28,7 +28,7 @@ pub struct Platform {
     http: SocketAddr,
     mqtt: SocketAddr,
     arguments: Vec<String>,
-    folder: TempDir,
+    folder: TestDatabase,
 }
 
 impl Platform {
@@ -51,7 +51,7 @@ impl Platform {
     #[must_use]
     pub fn prepare() -> Self {
         crate::start();
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = TestDatabase::blocking();
         Self {
             process: None,
             http: ports::free(),
@@ -105,7 +105,21 @@ impl Platform {
 
     /// The database, to read.
     pub async fn database(&self) -> Database {
-        Database::open(&self.data_dir()).await
+        Database::open(&self.data_dir(), self.folder.url()).await
+    }
+
+    /// Another program's connection to the database.
+    pub async fn peer(&self) -> Peer {
+        match self.folder.url() {
+            None => Peer::sqlite(&self.data_dir()).await,
+            Some(url) => Peer::postgres(url).await,
+        }
+    }
+
+    /// The database's URL, if it is a server's.
+    #[must_use]
+    pub fn database_url(&self) -> Option<&str> {
+        self.folder.url()
     }
 
     /// What it has logged.
@@ -129,6 +143,7 @@ impl Platform {
             .args(["--mqtt", &self.mqtt.to_string(), "--data-dir"])
             .arg(self.data_dir())
             .args(&self.arguments)
+            .args(self.folder.url().map(|url| ["--database", url]).into_iter().flatten())
             .env("MILLWRIGHT_ADMIN_PASSWORD", ADMIN_PASSWORD)
             .env("MILLWRIGHT_LOG", "info");
         command

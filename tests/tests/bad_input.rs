@@ -8,7 +8,6 @@ use anyhow::ensure;
 use millwright_tests::{Agent, Api, Device, Platform, Version, device, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
-use sqlx::Connection;
 
 async fn quarantined(api: &Api, machine: &str) -> Vec<(String, String)> {
     let text = |item: &Value, name: &str| item[name].as_str().unwrap_or_default().to_owned();
@@ -113,13 +112,11 @@ async fn a_message_that_the_database_refuses_is_set_aside_alone() {
     let platform = Platform::start().await;
     let api = platform.api().await;
     let device = Device::enroll(&platform, &api, "refused").await;
-    let mut other = open_database(&platform).await;
-    let trigger = "CREATE TRIGGER poison BEFORE INSERT ON points WHEN NEW.value = 666 \
-                   BEGIN SELECT RAISE(ABORT, 'poisonous value'); END";
-    sqlx::query(trigger).execute(&mut other).await.expect("the trigger");
+    let mut other = platform.peer().await;
+    other.refuse("points", Some("NEW.value = 666"), "poisonous value").await;
     let mut connection = device.connect(Version::V5).await;
     // All of them wait for the lock, and then share a batch.
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.expect("the lock");
+    other.lock().await;
     let now = chrono::Utc::now().timestamp_millis();
     let topic = device.topic("up/telemetry");
     let mut ids = Vec::new();
@@ -128,7 +125,7 @@ async fn a_message_that_the_database_refuses_is_set_aside_alone() {
         let payload = json!({ "ts": now + index, "values": { "counter": value } }).to_string();
         ids.push(connection.send_publish(&topic, payload.as_bytes()).await.expect("sent"));
     }
-    sqlx::query("ROLLBACK").execute(&mut other).await.expect("the lock is let go");
+    other.unlock().await;
     for id in ids {
         assert_eq!(connection.acknowledged(id).await.expect("an acknowledgement for each"), 0);
     }
@@ -150,7 +147,8 @@ async fn a_locked_database_delays_acknowledgements_and_loses_nothing() {
     let device = Device::enroll(&platform, &api, "patient").await;
     let mut connection = device.connect(Version::V5).await;
     let topic = device.topic("up/telemetry");
-    let mut lock = lock_database(&platform).await;
+    let mut lock = platform.peer().await;
+    lock.lock().await;
     let now = chrono::Utc::now().timestamp_millis();
     let mut ids = Vec::new();
     for index in 0..20 {
@@ -160,7 +158,7 @@ async fn a_locked_database_delays_acknowledgements_and_loses_nothing() {
     // Longer than the platform waits for a statement: its first attempt fails.
     let held = tokio::time::timeout(Duration::from_secs(7), connection.acknowledged(ids[0])).await;
     assert!(held.is_err(), "acknowledged before it was stored: {held:?}");
-    sqlx::query("ROLLBACK").execute(&mut lock).await.expect("the lock is let go");
+    lock.unlock().await;
     for id in ids {
         connection.acknowledged(id).await.expect("an acknowledgement for each");
     }
@@ -168,21 +166,6 @@ async fn a_locked_database_delays_acknowledgements_and_loses_nothing() {
     let values: Vec<f64> = points["counter"].iter().filter_map(|point| point.1).collect();
     assert_eq!(values, (0..20).map(f64::from).collect::<Vec<_>>());
     assert_eq!(quarantined(&api, &device.machine).await, [], "no message was at fault");
-}
-
-/// Another program holds the database's write lock.
-async fn lock_database(platform: &Platform) -> sqlx::SqliteConnection {
-    let mut connection = open_database(platform).await;
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.expect("the lock");
-    connection
-}
-
-/// Another program's connection to the database.
-async fn open_database(platform: &Platform) -> sqlx::SqliteConnection {
-    let options = sqlx::sqlite::SqliteConnectOptions::new()
-        .filename(platform.data_dir().join("millwright.db"))
-        .busy_timeout(Duration::from_secs(10));
-    sqlx::SqliteConnection::connect_with(&options).await.unwrap()
 }
 
 #[tokio::test]
@@ -278,14 +261,9 @@ async fn an_enrolment_code_works_once_and_in_time() {
 /// Lets a day pass for enrolment codes, without the platform noticing.
 async fn expire_codes(platform: &mut Platform) {
     platform.stop().await;
-    let options = sqlx::sqlite::SqliteConnectOptions::new()
-        .filename(platform.data_dir().join("millwright.db"));
-    let pool = sqlx::sqlite::SqlitePool::connect_with(options).await.unwrap();
-    sqlx::query("UPDATE enrollment_codes SET expires_at = 1 WHERE used_at IS NULL")
-        .execute(&pool)
-        .await
-        .unwrap();
-    pool.close().await;
+    let mut peer = platform.peer().await;
+    peer.execute("UPDATE enrollment_codes SET expires_at = 1 WHERE used_at IS NULL").await;
+    drop(peer);
     platform.resume().await;
 }
 

@@ -44,6 +44,51 @@ pub struct CommandPolicy {
     pub forbidden: Vec<CommandClass>,
 }
 
+/// How long telemetry and events are kept, in days; what isn't given is kept for ever. A ticket's
+/// evidence is a copy and stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionPolicy {
+    /// Values as they were received, 1 to 36,500.
+    pub raw_days: Option<u32>,
+    /// Values by minute, 1 to 36,500.
+    pub minute_days: Option<u32>,
+    /// Values by hour, 1 to 36,500.
+    pub hour_days: Option<u32>,
+    /// Events that machines have reported, and domain events, 1 to 36,500. The audit log stays.
+    pub event_days: Option<u32>,
+    /// For some signals otherwise; the first that fits a signal counts. At most 100.
+    pub signals: Vec<SignalRetention>,
+}
+
+/// How long the values of some signals are kept, in place of what holds for all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignalRetention {
+    /// A signal's name, or the start of names with `*` at its end.
+    pub signal: String,
+    /// Values as they were received, in days, 1 to 36,500; for ever if it isn't given.
+    #[serde(default)]
+    pub raw_days: Option<u32>,
+    /// Values by minute, in days, 1 to 36,500; for ever if it isn't given.
+    #[serde(default)]
+    pub minute_days: Option<u32>,
+    /// Values by hour, in days, 1 to 36,500; for ever if it isn't given.
+    #[serde(default)]
+    pub hour_days: Option<u32>,
+}
+
+impl SignalRetention {
+    /// Whether it is about this signal.
+    #[must_use]
+    pub fn fits(&self, signal: &str) -> bool {
+        match self.signal.strip_suffix('*') {
+            Some(start) => signal.starts_with(start),
+            None => signal == self.signal,
+        }
+    }
+}
+
 /// What an organization wants.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -52,6 +97,8 @@ pub struct PolicyInput {
     pub tickets: TicketPolicy,
     /// Commands.
     pub commands: CommandPolicy,
+    /// Stored data.
+    pub retention: RetentionPolicy,
 }
 
 /// A policy with where it comes from.
@@ -61,6 +108,9 @@ pub struct Policy {
     pub tickets: TicketPolicy,
     /// Commands.
     pub commands: CommandPolicy,
+    /// Stored data.
+    #[serde(default)]
+    pub retention: RetentionPolicy,
     /// The organization whose it is: the asked one, or the nearest one above that has any; null
     /// for the defaults.
     pub from_organization_id: Option<OrganizationId>,

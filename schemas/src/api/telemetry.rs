@@ -34,6 +34,69 @@ pub struct Signal {
     pub received_at: Option<Timestamp>,
 }
 
+/// Newest values of a machine, as a list over a fleet shows them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MachineLatest {
+    /// The machine.
+    pub machine_id: MachineId,
+    /// Of the signals asked for, those that it has, by name.
+    pub signals: Vec<Signal>,
+}
+
+/// What a machine's stored values take up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MachineStorage {
+    /// Bytes of all of its signals, estimated from the size of all points.
+    pub bytes: i64,
+    /// Its signals, the largest first.
+    pub signals: Vec<SignalStorage>,
+}
+
+/// What a signal's stored values take up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SignalStorage {
+    /// Its name.
+    pub signal: String,
+    /// Values as received that are stored; nulls of numbers and booleans aren't counted.
+    pub points: i64,
+    /// Values by minute and by hour that are stored.
+    pub rollups: i64,
+    /// Bytes of both, estimated.
+    pub bytes: i64,
+    /// Device time of the oldest value as received.
+    pub oldest: Option<Timestamp>,
+    /// Device time of the newest value.
+    pub newest: Option<Timestamp>,
+}
+
+/// How data are stored, and how the work on them goes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StorageStatus {
+    /// `sqlite`, `postgresql` or `timescaledb`.
+    pub database: String,
+    /// Size of the whole database.
+    pub bytes: i64,
+    /// What a value as received takes up on average, in bytes.
+    pub bytes_per_point: f64,
+    /// Work on stored data that goes on by itself.
+    pub tasks: Vec<StorageTask>,
+}
+
+/// Work on stored data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StorageTask {
+    /// `rollups`, `retention`, with TimescaleDB also `refresh`, `compression`.
+    pub task: String,
+    /// When it was last noted to have run.
+    pub ran_at: Timestamp,
+    /// When it last went well.
+    pub succeeded_at: Option<Timestamp>,
+    /// Why it failed the last time.
+    pub error: Option<String>,
+    /// How many series, rows or chunks it saw to the last time.
+    pub done: i64,
+}
+
 /// Signals over time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TelemetryChart {

@@ -32,6 +32,12 @@ pub enum AlarmEvent {
 /// When the database refuses it; then the whole transaction must be given up.
 pub async fn apply(conn: impl Into<Conn<'_>>, event: AlarmEvent) -> Result<(), StoreError> {
     let mut conn = conn.into();
+    let machine = match &event {
+        AlarmEvent::Raise(raise) => raise.machine,
+        AlarmEvent::Clear(clear) => clear.machine,
+        AlarmEvent::Snapshot(snapshot) => snapshot.machine,
+    };
+    conn.hold_machine(machine).await?;
     match event {
         AlarmEvent::Raise(raise) => raised(&mut conn, &raise).await,
         AlarmEvent::Clear(clear) => cleared(&mut conn, &clear).await,

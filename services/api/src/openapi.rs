@@ -95,6 +95,7 @@ pub(crate) fn rest(config: &mut ServiceConfig<'_>) {
         .configure(routes::trust::configure)
         .configure(routes::signals::configure)
         .configure(routes::telemetry::configure)
+        .configure(routes::storage::configure)
         .configure(routes::machine_events::configure)
         .configure(routes::loss::configure)
         .configure(routes::quarantine::configure)

@@ -1,7 +1,8 @@
 //! Queries in which a name may come repeatedly.
 
 use millwright_registry::readings::{ChartInput, signal_names};
-use millwright_schemas::MachineId;
+use millwright_schemas::api::page::PageQuery;
+use millwright_schemas::{MachineId, OrganizationId};
 
 use crate::error::{ApiError, quoted};
 
@@ -36,6 +37,28 @@ impl LiveQuery {
             .parse::<MachineId>()
             .map_err(|error| ApiError::invalid_field("machine_id", error.to_string()))?;
         Ok(Self { machine, signals: signal_names(signals(pairs))? })
+    }
+}
+
+/// What `GET /telemetry/latest` asks for.
+#[derive(Debug, Clone)]
+pub(crate) struct LatestQuery {
+    pub(crate) signals: Vec<String>,
+    pub(crate) organization: Option<OrganizationId>,
+    pub(crate) page: PageQuery,
+}
+
+impl LatestQuery {
+    pub(crate) fn parse(pairs: &Pairs) -> Result<Self, ApiError> {
+        only(pairs, &["signal", "organization_id", "limit", "cursor"])?;
+        let organization = one(pairs, "organization_id")
+            .map(|text| text.parse::<OrganizationId>())
+            .transpose()
+            .map_err(|error| ApiError::invalid_field("organization_id", error.to_string()))?;
+        let limit = one(pairs, "limit").map(str::parse::<u32>).transpose();
+        let limit = limit.map_err(|error| ApiError::invalid_field("limit", error.to_string()))?;
+        let cursor = one(pairs, "cursor").map(str::to_owned);
+        Ok(Self { signals: signals(pairs), organization, page: PageQuery { limit, cursor } })
     }
 }
 

@@ -6,15 +6,16 @@ use millwright_identity::people::People;
 use millwright_identity::people::bootstrap::{ADMIN_EMAIL, BootstrapError, bootstrap};
 use millwright_identity::people::sessions::log_in;
 use millwright_schemas::{Secret, Timestamp};
-use millwright_store::Store;
+use millwright_store::{Location, Store};
+use millwright_test_database::TestDatabase;
 
 fn now() -> Timestamp {
     Timestamp::from_millis(1_763_775_000_000)
 }
 
-async fn start() -> (tempfile::TempDir, People, Store) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open_sqlite(folder.path()).await.unwrap();
+async fn start() -> (TestDatabase, People, Store) {
+    let folder = TestDatabase::new().await;
+    let store = Store::open(&Location::new(folder.path(), folder.url())).await.unwrap();
     let people = People::set_up(folder.path()).unwrap();
     (folder, people, store)
 }

@@ -10,6 +10,7 @@ use millwright_store::telemetry::{
     BatchTx, latest, machines, points, quarantine, reported, series, streams,
 };
 use millwright_store::{Store, StoreError};
+use uuid::Uuid;
 
 use crate::consequences;
 use crate::decode::Message;
@@ -29,6 +30,8 @@ pub(crate) struct Writer {
     memory: Memory,
     rules: Rules,
     batch: u64,
+    /// This run: tells its writes from another gateway's.
+    run: Uuid,
 }
 
 /// A committed batch.
@@ -41,7 +44,7 @@ pub(crate) struct Written {
 impl Writer {
     pub(crate) fn new(store: Store, live: Live, limits: MachineLimits) -> Self {
         let memory = Memory::new(CACHED_MACHINES, CACHED_ENTRIES);
-        Self { store, live, limits, memory, rules: Rules::default(), batch: 0 }
+        Self { store, live, limits, memory, rules: Rules::default(), batch: 0, run: Uuid::new_v4() }
     }
 
     /// Writes and commits. After an error nothing is remembered of the batch's machines, so that
@@ -78,6 +81,7 @@ impl Writer {
         let mut tx = self.store.begin_batch().await?;
         let rows = machines::load(&mut tx, ids).await?;
         let machines = rows.into_iter().map(|row| (row.machine, row)).collect();
+        self.take_over(&mut tx, &machines).await?;
         self.remember(&mut tx, &machines).await?;
         if let Some(first) = messages.first() {
             let (states, at) = (&mut self.memory.states, first.uplink().received_at);
@@ -94,6 +98,18 @@ impl Writer {
         let counts = self.execute(&mut tx, &mut planned.plan, again).await?;
         tx.commit().await?;
         Ok(Written { planned, counts })
+    }
+
+    /// Another process has written for these machines: what is remembered of them is old.
+    async fn take_over(
+        &mut self,
+        tx: &mut BatchTx,
+        machines: &HashMap<MachineId, machines::MachineRow>,
+    ) -> Result<(), StoreError> {
+        let others = machines.values().filter(|row| row.writer != Some(self.run));
+        let others: Vec<MachineId> = others.map(|row| row.machine).collect();
+        self.memory.forget(&others);
+        machines::claim(tx, &others, self.run).await
     }
 
     /// Reads the machines that aren't remembered.

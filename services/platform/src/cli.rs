@@ -35,6 +35,9 @@ pub(crate) enum AdminCommand {
         /// Where the platform keeps its data; it must not run.
         #[arg(long, value_name = "DIR", env = "MILLWRIGHT_DATA_DIR", default_value = "./data")]
         data_dir: PathBuf,
+        /// Its PostgreSQL, if it has one.
+        #[arg(long, value_name = "URL", env = "MILLWRIGHT_DATABASE", hide_env_values = true)]
+        database: Option<String>,
     },
 }
 
@@ -49,7 +52,13 @@ pub(crate) struct ServeArgs {
     /// Where data and keys are kept. [default: ./data]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Database; without it SQLite in the data folder.
+    /// The folder with the folder `keys`, for processes that share their keys. [default: the data
+    /// folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keys_in: Option<PathBuf>,
+    /// PostgreSQL 15 or newer, with TimescaleDB if it is there: postgres://USER@HOST:PORT/DATABASE.
+    /// With a password better as MILLWRIGHT_DATABASE: command lines can be seen by others.
+    /// [default: SQLite in the data folder]
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
     /// Address for HTTP: API, documentation, streams. [default: 127.0.0.1:8080]
@@ -117,6 +126,9 @@ pub(crate) struct DemoArgs {
     /// The agent's program. [default: millwright-agent beside this program]
     #[arg(long, value_name = "FILE", env = "MILLWRIGHT_AGENT")]
     pub(crate) agent: Option<PathBuf>,
+    /// PostgreSQL to keep the data in. [default: SQLite in the data folder]
+    #[arg(long, value_name = "URL", env = "MILLWRIGHT_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
     /// Stop by itself after this many seconds.
     #[arg(long, value_name = "S")]
     pub(crate) for_s: Option<u64>,

@@ -1,15 +1,17 @@
 //! Settings of `serve`: defaults, then the file, then MILLWRIGHT_*, then the command line;
 //! checked as a whole before anything is started.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
+use millwright_store::Location;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::ServeArgs;
@@ -18,7 +20,7 @@ use crate::cli::ServeArgs;
 const CONTACT_LOST_AFTER_S: RangeInclusive<i64> = 5..=86_400;
 
 /// A group of services that can run in a process of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
     /// Machines' MQTT endpoint and intake.
@@ -31,6 +33,14 @@ pub(crate) enum Role {
 
 impl Role {
     pub(crate) const ALL: [Self; 3] = [Self::Gateway, Self::Api, Self::Worker];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Api => "api",
+            Self::Worker => "worker",
+        }
+    }
 }
 
 impl FromStr for Role {
@@ -51,6 +61,7 @@ impl FromStr for Role {
 #[serde(deny_unknown_fields)]
 struct Settings {
     data_dir: PathBuf,
+    keys_in: Option<PathBuf>,
     database: Option<String>,
     http: String,
     mqtt: String,
@@ -73,6 +84,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             data_dir: PathBuf::from("./data"),
+            keys_in: None,
             database: None,
             http: "127.0.0.1:8080".to_owned(),
             mqtt: "127.0.0.1:8883".to_owned(),
@@ -113,6 +125,10 @@ pub(crate) struct TlsFiles {
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
+    /// The folder that `keys` is in.
+    pub(crate) keys_in: PathBuf,
+    pub(crate) database: Location,
+    pub(crate) roles: BTreeSet<Role>,
     pub(crate) http: SocketAddr,
     pub(crate) mqtt: SocketAddr,
     pub(crate) bus: Option<String>,
@@ -171,6 +187,8 @@ impl Environment {
     const PREFIX: &str = "MILLWRIGHT_";
     /// Of the command line alone, of other programs of the project, and of the demo.
     const NOT_OURS: [&str; 5] = ["config", "stop_on_eof", "agent", "datasets", "test_seed"];
+    /// Settings of tests and of helper scripts start so.
+    const NOT_OURS_EITHER: [&str; 3] = ["agent_", "test_", "postgres_"];
     /// Several words, with commas between them.
     const LISTS: [&str; 1] = ["role"];
     const SWITCHES: [&str; 2] = ["insecure_http", "log_json"];
@@ -200,7 +218,8 @@ impl Provider for Environment {
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
         let values = std::env::vars_os().filter_map(|(key, text)| {
             let key = key.to_str()?.strip_prefix(Self::PREFIX)?.to_ascii_lowercase();
-            if Self::NOT_OURS.contains(&key.as_str()) || key.starts_with("agent_") {
+            let start = |word: &&str| key.starts_with(*word);
+            if Self::NOT_OURS.contains(&key.as_str()) || Self::NOT_OURS_EITHER.iter().any(start) {
                 return None;
             }
             let value = Self::value(&key, text.to_string_lossy().into_owned());
@@ -215,6 +234,8 @@ impl Provider for Environment {
 struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     data_dir: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys_in: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     database: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -252,6 +273,7 @@ impl From<&ServeArgs> for Flags {
         let args = args.clone();
         Self {
             data_dir: args.data_dir,
+            keys_in: args.keys_in,
             database: args.database,
             http: args.http,
             mqtt: args.mqtt,
@@ -273,24 +295,9 @@ impl From<&ServeArgs> for Flags {
 
 impl Settings {
     fn check(self) -> Result<Config, ConfigError> {
-        if let Some(url) = &self.database {
-            // Named so that nobody believes a cluster is in use when it isn't.
-            // Without what may be a password.
-            let scheme = url.split_once("://").map_or("…", |(scheme, _)| scheme);
-            return Err(refuse(
-                "database",
-                format!("{scheme}://…"),
-                "this version keeps its data in SQLite in the data folder; leave the option out",
-            ));
-        }
-        if Role::ALL.iter().any(|role| !self.roles.contains(role)) {
-            let roles = format!("{:?}", self.roles).to_lowercase();
-            return Err(refuse(
-                "role",
-                roles,
-                "on SQLite one process runs all roles; some of them only need another database",
-            ));
-        }
+        let database = location(&self.data_dir, self.database.as_deref())?;
+        let roles: BTreeSet<Role> = self.roles.iter().copied().collect();
+        check_roles(&roles, &database, self.bus.is_some())?;
         let http = address("http", &self.http)?;
         let mqtt = address("mqtt", &self.mqtt)?;
         let tls = match (self.tls_cert, self.tls_key) {
@@ -317,6 +324,9 @@ impl Settings {
         check_url("public-url", self.public_url.as_deref())?;
         check_url("otlp", self.otlp.as_deref())?;
         Ok(Config {
+            keys_in: self.keys_in.unwrap_or_else(|| self.data_dir.clone()),
+            database,
+            roles,
             data_dir: self.data_dir,
             http,
             mqtt,
@@ -330,6 +340,42 @@ impl Settings {
             log: self.log,
             log_json: self.log_json,
         })
+    }
+}
+
+/// Where the data are: in the data folder, or on a server. What may be a password isn't repeated.
+pub(crate) fn location(data_dir: &Path, url: Option<&str>) -> Result<Location, ConfigError> {
+    let Some(url) = url else { return Ok(Location::Folder(data_dir.to_owned())) };
+    let scheme = url.split_once("://").map_or("…", |(scheme, _)| scheme);
+    if !["postgres", "postgresql"].contains(&scheme) {
+        let rule = "is not postgres://USER:PASSWORD@HOST:PORT/DATABASE; without the option data are \
+                    kept in SQLite in the data folder";
+        return Err(refuse("database", format!("{scheme}://…"), rule));
+    }
+    Ok(Location::Postgres(url.to_owned()))
+}
+
+fn check_roles(
+    roles: &BTreeSet<Role>,
+    database: &Location,
+    has_bus: bool,
+) -> Result<(), ConfigError> {
+    let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+    let refuse = |rule| Err(refuse("role", names.join(","), rule));
+    if roles.is_empty() {
+        return refuse("is empty; allowed: gateway, api, worker");
+    }
+    if roles.len() == Role::ALL.len() {
+        return Ok(());
+    }
+    match database {
+        Location::Folder(_) => refuse(
+            "on SQLite one process runs all roles; some of them need --database postgres://…",
+        ),
+        Location::Postgres(_) if !has_bus => {
+            refuse("processes that share the work need one bus that all of them reach: --bus URL")
+        }
+        Location::Postgres(_) => Ok(()),
     }
 }
 
@@ -420,11 +466,16 @@ mod tests {
         assert!(Config::load(&open).is_ok());
         let roles = ServeArgs { roles: Some(vec![Role::Api]), ..ServeArgs::default() };
         assert!(refused(&roles).contains("one process runs all roles"));
-        let database = ServeArgs {
-            database: Some("postgres://u:secret@x".to_owned()),
-            ..ServeArgs::default()
-        };
-        assert!(refused(&database).contains("postgres://…:"));
+        let database =
+            |url: &str| ServeArgs { database: Some(url.to_owned()), ..ServeArgs::default() };
+        let other = refused(&database("mysql://u:secret@x"));
+        assert!(other.starts_with("--database mysql://…: is not postgres://"), "{other}");
+        let server = Config::load(&database("postgres://u:secret@x/m")).unwrap();
+        assert!(matches!(server.database, Location::Postgres(_)));
+        let alone = ServeArgs { roles: Some(vec![Role::Api]), ..database("postgres://x/m") };
+        assert!(refused(&alone).contains("--bus"));
+        let shared = ServeArgs { bus: Some("mqtt://b".to_owned()), ..alone };
+        assert!(Config::load(&shared).is_ok());
         for seconds in [4, 86_401] {
             let away = ServeArgs { contact_lost_after_s: Some(seconds), ..ServeArgs::default() };
             let told = format!("--contact-lost-after-s {seconds}: is not between 5 and 86400");

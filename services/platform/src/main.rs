@@ -9,6 +9,7 @@ mod ended;
 mod jobs;
 mod logging;
 mod serve;
+mod upkeep;
 mod worker;
 
 use std::path::Path;
@@ -26,7 +27,9 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve(&args),
         Command::Demo(args) => demo(args),
-        Command::Admin(AdminCommand::ResetPassword { data_dir }) => reset_password(&data_dir),
+        Command::Admin(AdminCommand::ResetPassword { data_dir, database }) => {
+            reset_password(&data_dir, database.as_deref())
+        }
         Command::Broker => millwright_bus::run_broker(std::io::BufReader::new(std::io::stdin()))
             .context("the bus's broker"),
     };
@@ -54,8 +57,8 @@ fn demo(args: DemoArgs) -> anyhow::Result<()> {
     runtime()?.block_on(demo::run(args))
 }
 
-fn reset_password(data_dir: &Path) -> anyhow::Result<()> {
-    runtime()?.block_on(admin::reset_password(data_dir))
+fn reset_password(data_dir: &Path, database: Option<&str>) -> anyhow::Result<()> {
+    runtime()?.block_on(admin::reset_password(config::location(data_dir, database)?))
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

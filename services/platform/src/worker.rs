@@ -28,17 +28,20 @@ pub(crate) fn now() -> Timestamp {
 /// Tells live connections that rights have changed: this process's and, over the bus, others'.
 #[derive(Clone)]
 pub(crate) struct AccessWake {
-    directory: Arc<StoreDirectory>,
+    /// This process's gateway's, if it has one.
+    directory: Option<Arc<StoreDirectory>>,
     bus: Bus,
 }
 
 impl AccessWake {
-    pub(crate) const fn new(directory: Arc<StoreDirectory>, bus: Bus) -> Self {
+    pub(crate) const fn new(directory: Option<Arc<StoreDirectory>>, bus: Bus) -> Self {
         Self { directory, bus }
     }
 
     fn local(&self) {
-        self.directory.wake();
+        if let Some(directory) = &self.directory {
+            directory.wake();
+        }
     }
 
     fn everywhere(&self) {
@@ -57,6 +60,24 @@ pub(crate) async fn follow_access(wake: AccessWake, stop: CancellationToken) -> 
             () = stop.cancelled() => return Ok(()),
             message = messages.recv() => match message {
                 Some(_) => wake.local(),
+                None => return Ok(()),
+            },
+        }
+    }
+}
+
+/// Passes other processes' wake-ups on to this one's sequencer.
+pub(crate) async fn follow_events(
+    bus: Bus,
+    store: Store,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut messages = bus.subscribe(topics::wake(Wake::Events))?;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            message = messages.recv() => match message {
+                Some(_) => store.wake_events(),
                 None => return Ok(()),
             },
         }
@@ -122,14 +143,16 @@ async fn forget_expired(store: &Store, now: Timestamp) -> Result<(), StoreError>
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use millwright_store::Location;
     use millwright_store::people::idempotency::{Claim, Key, claim, finish};
+    use millwright_test_database::TestDatabase;
 
     use super::*;
 
     #[tokio::test]
     async fn housekeeping_forgets_old_keys_and_can_be_repeated() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_sqlite(folder.path()).await.unwrap();
+        let folder = TestDatabase::new().await;
+        let store = Store::open(&Location::new(folder.path(), folder.url())).await.unwrap();
         let key = Key { caller: "a".to_owned(), key: "k".to_owned() };
         let start = Timestamp::from_millis(1_763_775_000_000);
         claim(&store, &key, b"h", start).await.unwrap();
@@ -147,8 +170,8 @@ mod tests {
 
     #[tokio::test]
     async fn dead_jobs_are_counted() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_sqlite(folder.path()).await.unwrap();
+        let folder = TestDatabase::new().await;
+        let store = Store::open(&Location::new(folder.path(), folder.url())).await.unwrap();
         let tx = store.begin().await.unwrap();
         let job = jobs::NewJob {
             organization: None,

@@ -18,3 +18,7 @@ pub const SUBJECT_ID_MAX: usize = 200;
 pub const SHOWN_MAX: usize = 64;
 /// How long after it was resolved a ticket may be reopened by an alarm, in seconds: up to 30 days.
 pub const REOPEN_WITHIN_S: std::ops::RangeInclusive<i64> = 0..=30 * 86_400;
+/// How long stored data may be kept, in days: up to 100 years.
+pub const RETENTION_DAYS: std::ops::RangeInclusive<i64> = 1..=36_500;
+/// Entries of a retention policy for single signals.
+pub const RETENTION_SIGNALS_MAX: usize = 100;

@@ -3,15 +3,15 @@
 use millwright_core::access::{Caller, Permission};
 use millwright_core::audit::Subject;
 use millwright_core::fields::Fields;
-use millwright_schemas::api::policies::{Policy, PolicyInput};
+use millwright_schemas::api::policies::{Policy, PolicyInput, RetentionPolicy};
 use millwright_schemas::wire::events::Severity;
-use millwright_schemas::{OrganizationId, Timestamp};
+use millwright_schemas::{OrganizationId, SignalName, Timestamp};
 use millwright_store::changes::{self, Change};
 use millwright_store::machines::organizations;
 use millwright_store::{Scope, Store, StoreError, policies};
 
 use crate::RegistryError;
-use crate::limits::REOPEN_WITHIN_S;
+use crate::limits::{REOPEN_WITHIN_S, RETENTION_DAYS, RETENTION_SIGNALS_MAX};
 
 /// Fields that say nothing about what was changed.
 const UNTOLD: [&str; 3] = ["version", "updated_at", "from_organization_id"];
@@ -56,6 +56,7 @@ pub async fn put(
     let changed = Policy {
         tickets: input.tickets.clone(),
         commands: input.commands.clone(),
+        retention: input.retention.clone(),
         from_organization_id: Some(organization),
         version: version + 1,
         updated_at: Some(now),
@@ -91,5 +92,39 @@ fn check(input: &PolicyInput) -> Result<(), RegistryError> {
             fields.refuse(field, "names a class more than once");
         }
     }
+    check_retention(&mut fields, &input.retention);
     Ok(fields.finish()?)
+}
+
+fn check_retention(fields: &mut Fields, retention: &RetentionPolicy) {
+    let RetentionPolicy { raw_days, minute_days, hour_days, event_days, signals } = retention;
+    for (field, days) in [
+        ("retention.raw_days", raw_days),
+        ("retention.minute_days", minute_days),
+        ("retention.hour_days", hour_days),
+        ("retention.event_days", event_days),
+    ] {
+        check_days(fields, field, *days);
+    }
+    if signals.len() > RETENTION_SIGNALS_MAX {
+        let message = format!("has {} entries, more than {RETENTION_SIGNALS_MAX}", signals.len());
+        fields.refuse("retention.signals", message);
+    }
+    for signal in signals.iter().take(RETENTION_SIGNALS_MAX) {
+        let name = signal.signal.strip_suffix('*').unwrap_or(&signal.signal);
+        if signal.signal != "*" && name.parse::<SignalName>().is_err() {
+            let message =
+                format!("{:?} is not a signal's name, nor the start of one with *", signal.signal);
+            fields.refuse("retention.signals.signal", message);
+        }
+        check_days(fields, "retention.signals.raw_days", signal.raw_days);
+        check_days(fields, "retention.signals.minute_days", signal.minute_days);
+        check_days(fields, "retention.signals.hour_days", signal.hour_days);
+    }
+}
+
+fn check_days(fields: &mut Fields, field: &'static str, days: Option<u32>) {
+    if let Some(days) = days {
+        fields.range(field, i64::from(days), &RETENTION_DAYS);
+    }
 }

@@ -139,6 +139,7 @@ mod tests {
     use sea_orm::ConnectionTrait;
 
     use super::*;
+    use crate::Location;
     use crate::testing::{now, organization, store};
 
     fn done(organization: OrganizationId) -> NewRecord {
@@ -176,7 +177,7 @@ mod tests {
     async fn readers_cannot_write() {
         let (store, _folder) = store().await;
         let result = store.readers().execute_unprepared("DELETE FROM audit").await;
-        assert!(result.unwrap_err().to_string().contains("readonly"));
+        assert!(result.unwrap_err().to_string().contains("read"));
     }
 
     #[tokio::test]
@@ -187,7 +188,8 @@ mod tests {
         tx.conn().execute_unprepared(sql).await.unwrap();
         tx.commit().await.unwrap();
         store.close().await;
-        let error = Store::open_sqlite(folder.path()).await.unwrap_err();
+        let location = Location::new(folder.path(), folder.url());
+        let error = Store::open(&location).await.unwrap_err();
         assert!(error.to_string().contains("m9999_future"), "{error}");
     }
 }

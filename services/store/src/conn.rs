@@ -2,13 +2,17 @@
 //!
 //! Alarms, audit records, domain events and jobs are written in both, by the same functions.
 
+use millwright_schemas::MachineId;
 use sea_orm::sea_query::{
-    DeleteStatement, InsertStatement, SelectStatement, SqliteQueryBuilder, UpdateStatement,
+    DeleteStatement, InsertStatement, PostgresQueryBuilder, SelectStatement, SqliteQueryBuilder,
+    UpdateStatement,
 };
 use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult};
 use sea_query_sqlx::SqlxBinder;
 use sqlx::AssertSqlSafe;
 
+use crate::engine::Engine;
+use crate::engine::sql::Connection;
 use crate::telemetry::BatchTx;
 use crate::{StoreError, Tx};
 
@@ -51,14 +55,38 @@ macro_rules! execute {
         pub(crate) async fn $name(&mut self, statement: &$statement) -> Result<u64, StoreError> {
             match self {
                 Self::Tx(tx) => Ok(tx.conn().execute(statement).await?.rows_affected()),
-                Self::Batch(tx) => {
-                    let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
-                    let query = sqlx::query_with(AssertSqlSafe(sql), values);
-                    Ok(query.execute(tx.conn()).await?.rows_affected())
-                }
+                Self::Batch(tx) => match tx.conn() {
+                    Connection::Sqlite(connection) => {
+                        let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
+                        let query = sqlx::query_with(AssertSqlSafe(sql), values);
+                        Ok(query.execute(connection).await?.rows_affected())
+                    }
+                    Connection::Postgres(connection) => {
+                        let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
+                        let query = sqlx::query_with(AssertSqlSafe(sql), values);
+                        Ok(query.execute(connection).await?.rows_affected())
+                    }
+                },
             }
         }
     };
+}
+
+impl Conn<'_> {
+    /// From here on to its end no other transaction changes anything of this machine. Use cases
+    /// write alone anyway; of batches several may run on PostgreSQL.
+    ///
+    /// # Errors
+    /// When the database can't be used.
+    pub async fn hold_machine(&mut self, machine: MachineId) -> Result<(), StoreError> {
+        if let Self::Batch(tx) = self
+            && tx.engine() == Engine::Postgres
+        {
+            let sql = "SELECT id FROM machines WHERE id = ? FOR NO KEY UPDATE";
+            tx.conn().fetch(sql, &[machine.uuid().into()]).await?;
+        }
+        Ok(())
+    }
 }
 
 #[allow(dead_code, reason = "which statements are needed is the repositories' business")]
@@ -73,11 +101,18 @@ impl Conn<'_> {
     ) -> Result<Vec<QueryResult>, StoreError> {
         match self {
             Self::Tx(tx) => Ok(tx.conn().query_all(query).await?),
-            Self::Batch(tx) => {
-                let (sql, values) = query.build_sqlx(SqliteQueryBuilder);
-                let rows = sqlx::query_with(AssertSqlSafe(sql), values).fetch_all(tx.conn());
-                Ok(rows.await?.into_iter().map(QueryResult::from).collect())
-            }
+            Self::Batch(tx) => match tx.conn() {
+                Connection::Sqlite(connection) => {
+                    let (sql, values) = query.build_sqlx(SqliteQueryBuilder);
+                    let rows = sqlx::query_with(AssertSqlSafe(sql), values).fetch_all(connection);
+                    Ok(rows.await?.into_iter().map(QueryResult::from).collect())
+                }
+                Connection::Postgres(connection) => {
+                    let (sql, values) = query.build_sqlx(PostgresQueryBuilder);
+                    let rows = sqlx::query_with(AssertSqlSafe(sql), values).fetch_all(connection);
+                    Ok(rows.await?.into_iter().map(QueryResult::from).collect())
+                }
+            },
         }
     }
 

@@ -1,6 +1,7 @@
 //! What can go wrong between the platform and its database.
 
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
+use sqlx::postgres::PgDatabaseError;
 
 /// Why the store couldn't do it.
 #[derive(Debug, thiserror::Error)]
@@ -92,11 +93,25 @@ fn is_transient(error: &sqlx::Error) -> bool {
         | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(error) => error
-            .code()
-            .and_then(|code| code.parse::<i32>().ok())
-            .is_some_and(|code| SQLITE_TRANSIENT.contains(&(code & 0xff))),
+        | sqlx::Error::WorkerCrashed
+        // The other side went away in the middle of an answer.
+        | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            if error.as_error().is::<PgDatabaseError>() {
+                is_transient_postgres(&code)
+            } else {
+                code.parse::<i32>().is_ok_and(|code| SQLITE_TRANSIENT.contains(&(code & 0xff)))
+            }
+        }),
         _ => false,
     }
+}
+
+/// PostgreSQL's SQLSTATEs for "not now", by class: connection, transaction rolled back (deadlock),
+/// resources (disk full, too many connections), operator intervention (shutdown, time out),
+/// system error; and a lock that wasn't to be had, a server that only reads, a session that was
+/// ended because it stood still.
+fn is_transient_postgres(code: &str) -> bool {
+    ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+        || ["55P03", "25006", "25P03", "25P04"].contains(&code)
 }

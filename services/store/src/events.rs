@@ -14,6 +14,8 @@ use sea_orm::{
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::engine::postgres::SEQUENCER_LOCK;
+use crate::engine::{Engine, statement};
 use crate::entities::event::{self, Column, Entity};
 use crate::{Conn, Scope, Store, StoreError};
 
@@ -111,12 +113,16 @@ fn insert(event: NewEvent) -> Result<InsertStatement, StoreError> {
 }
 
 /// Gives committed events their positions, in the order of their rows. One process does this at
-/// a time. Returns the last position if any was given.
+/// a time: on PostgreSQL the others wait for it. Returns the last position if any was given.
 ///
 /// # Errors
 /// When the database can't be used.
 pub async fn assign_positions(store: &Store) -> Result<Option<i64>, StoreError> {
-    let tx = store.begin().await?;
+    let tx = store.begin_beside().await?;
+    if store.engine() == Engine::Postgres {
+        let sql = "SELECT pg_advisory_xact_lock(?)";
+        tx.conn().execute_raw(statement(tx.conn(), sql, [SEQUENCER_LOCK.into()])).await?;
+    }
     let waiting: Vec<i64> = Entity::find()
         .select_only()
         .column(Column::Seq)

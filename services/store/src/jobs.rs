@@ -10,11 +10,12 @@ use millwright_schemas::{JobId, OrganizationId, Timestamp};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::engine::{Engine, statement};
 use crate::entities::job::{ActiveModel, Column, Entity, Model};
 use crate::{Conn, Store, StoreError, Tx};
 
@@ -106,18 +107,24 @@ pub async fn enqueue(tx: impl Into<Conn<'_>>, job: NewJob) -> Result<JobId, Stor
     Ok(JobId(id))
 }
 
-const TAKE: &str = "
-UPDATE jobs SET state = 'running', leased_until = ?2, attempts = attempts + 1
-WHERE seq = (
-    SELECT due.seq FROM jobs due
-    WHERE due.kind IN (SELECT value FROM json_each(?3)) AND due.run_at <= ?1
-      AND (due.state = 'ready' OR (due.state = 'running' AND due.leased_until <= ?1))
-      AND NOT EXISTS (
-          SELECT 1 FROM jobs older
-          WHERE older.ordering_key = due.ordering_key AND older.seq < due.seq
-            AND older.state <> 'dead')
-    ORDER BY due.run_at, due.seq LIMIT 1)
-RETURNING *";
+/// Several workers may take at once: on PostgreSQL each passes over what another is about to take.
+fn take_sql(engine: Engine, kinds: usize) -> String {
+    let kinds = vec!["?"; kinds].join(",");
+    let alone = engine.choose("", "FOR UPDATE SKIP LOCKED");
+    format!(
+        "UPDATE jobs SET state = 'running', leased_until = ?, attempts = attempts + 1 \
+         WHERE seq = (\
+             SELECT due.seq FROM jobs due \
+             WHERE due.kind IN ({kinds}) AND due.run_at <= ? \
+               AND (due.state = 'ready' OR (due.state = 'running' AND due.leased_until <= ?)) \
+               AND NOT EXISTS (\
+                   SELECT 1 FROM jobs older \
+                   WHERE older.ordering_key = due.ordering_key AND older.seq < due.seq \
+                     AND older.state <> 'dead') \
+             ORDER BY due.run_at, due.seq LIMIT 1 {alone}) \
+         RETURNING *"
+    )
+}
 
 /// Leases the next due job of one of these kinds until `leased_until`.
 ///
@@ -133,11 +140,12 @@ pub async fn take(
         // Looking costs no turn at the writer.
         return Ok(None);
     }
-    let tx = store.begin().await?;
-    let kinds = serde_json::Value::from(kinds).to_string();
-    let values = [now.micros().into(), leased_until.micros().into(), kinds.into()];
-    let statement = Statement::from_sql_and_values(sea_orm::DbBackend::Sqlite, TAKE, values);
-    let row = tx.conn().query_one_raw(statement).await?;
+    let tx = store.begin_beside().await?;
+    let mut values: Vec<sea_orm::Value> = vec![leased_until.micros().into()];
+    values.extend(kinds.iter().map(|kind| sea_orm::Value::from(*kind)));
+    values.extend([now.micros().into(), now.micros().into()]);
+    let query = statement(tx.conn(), &take_sql(store.engine(), kinds.len()), values);
+    let row = tx.conn().query_one_raw(query).await?;
     let job = row
         .map(|row| Model::from_query_result(&row, "").map_err(StoreError::from).and_then(from_row))
         .transpose()?;
@@ -178,7 +186,7 @@ fn is_running(job: &Job) -> Condition {
 /// # Errors
 /// When the database can't be used.
 pub async fn complete(store: &Store, job: &Job) -> Result<bool, StoreError> {
-    let tx = store.begin().await?;
+    let tx = store.begin_beside().await?;
     let done = Entity::delete_many().filter(is_running(job)).exec(tx.conn()).await?;
     finish(tx, done.rows_affected).await
 }
@@ -212,7 +220,7 @@ pub async fn fail(
     error: &str,
     then: AfterFailure,
 ) -> Result<bool, StoreError> {
-    let tx = store.begin().await?;
+    let tx = store.begin_beside().await?;
     let mut row = ActiveModel {
         leased_until: Set(None),
         last_error: Set(Some(error.chars().take(ERROR_MAX_CHARS).collect())),

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod changes;
 pub mod commands;
 mod conn;
+mod engine;
 pub mod entities;
 mod error;
 pub mod events;
@@ -16,20 +17,22 @@ pub mod names;
 pub mod page;
 pub mod people;
 pub mod policies;
+pub mod processes;
 pub mod rules;
 mod scope;
 pub mod sequencer;
-mod sqlite;
 mod store;
 pub mod telemetry;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod testing;
 pub mod tickets;
+pub mod upkeep;
 pub mod work;
 
 pub use conn::Conn;
+pub use engine::Engine;
 pub use error::StoreError;
 pub use lock::{DataFolderLock, LockError};
 pub use scope::Scope;
-pub use store::{DATABASE_FILE, Store, Tx};
+pub use store::{DATABASE_FILE, Location, Store, Tx};

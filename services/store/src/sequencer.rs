@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::{Store, StoreError, events};
+use crate::{Engine, Store, StoreError, events};
 
 /// How often it looks even when nobody has woken it: another process may have written.
 const POLL: Duration = Duration::from_secs(1);
@@ -87,6 +87,11 @@ impl Sequencer {
     async fn assign_all(&self) -> Result<(), StoreError> {
         while let Some(last) = events::assign_positions(&self.store).await? {
             self.last.send_replace(last);
+        }
+        if self.store.engine() == Engine::Postgres {
+            // Another process may have given some.
+            let last = events::last_position(&self.store).await?;
+            self.last.send_if_modified(|known| std::mem::replace(known, last) != last);
         }
         Ok(())
     }

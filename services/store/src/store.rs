@@ -1,28 +1,73 @@
 //! The store: where transactions begin.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, QueryResult,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
-use sqlx::sqlite::SqlitePool;
 use tokio::sync::{Notify, watch};
 
-use crate::sqlite::SqlitePools;
+use crate::engine::postgres::{PostgresPools, WRITE_LOCK};
+use crate::engine::sqlite::SqlitePools;
+use crate::engine::{Engine, Pool, Pools, statement};
+use crate::telemetry::Layout;
 use crate::{StoreError, migrations};
 
 /// File name of the database within the data folder.
 pub const DATABASE_FILE: &str = "millwright.db";
 
+/// Which database. Shown without what may be a password.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Location {
+    /// The embedded one, in this folder. Take the folder's lock ([`crate::DataFolderLock`]) first.
+    Folder(PathBuf),
+    /// PostgreSQL 15 or newer, by a URL as libpq takes it:
+    /// `postgres://user:password@host:port/database`.
+    Postgres(String),
+}
+
+impl Location {
+    /// The server of the URL, or without one the embedded database in the folder.
+    #[must_use]
+    pub fn new(folder: &Path, url: Option<&str>) -> Self {
+        url.map_or_else(|| Self::Folder(folder.to_owned()), |url| Self::Postgres(url.to_owned()))
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => write!(f, "the database in {}", folder.display()),
+            Self::Postgres(url) => {
+                // Everything before the last @ may be secret.
+                let place = url.rsplit_once('@').map_or_else(
+                    || url.split_once("://").map_or("", |(_, rest)| rest),
+                    |(_, place)| place,
+                );
+                let place = place.split('?').next().unwrap_or_default();
+                write!(f, "the database at {place}")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Location({self})")
+    }
+}
+
 /// The platform's database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pools: SqlitePools,
-    writer: DatabaseConnection,
+    pools: Pools,
+    writers: DatabaseConnection,
     readers: DatabaseConnection,
+    layout: Arc<Layout>,
     wakes: Arc<Wakes>,
 }
 
@@ -41,33 +86,57 @@ impl Wakes {
 }
 
 impl Store {
-    /// Opens the embedded database in this folder, creates it if needed, and migrates it. Take
-    /// the folder's lock ([`crate::DataFolderLock`]) first.
+    /// Opens the database, creates its tables if needed, and migrates it.
+    ///
+    /// # Errors
+    /// When it can't be used, or is newer than this program.
+    pub async fn open(location: &Location) -> Result<Self, StoreError> {
+        let pools = match location {
+            Location::Folder(folder) => {
+                Pools::Sqlite(SqlitePools::open(&folder.join(DATABASE_FILE)).await?)
+            }
+            Location::Postgres(url) => Pools::Postgres(PostgresPools::open(url).await?),
+        };
+        let writers = pools.orm_writers();
+        migrations::run(&pools, &writers).await?;
+        let layout = Layout::of(&pools).await?;
+        let readers = pools.orm_readers();
+        Ok(Self { writers, readers, pools, layout: Arc::new(layout), wakes: Arc::default() })
+    }
+
+    /// Opens the embedded database in this folder. See [`Store::open`].
     ///
     /// # Errors
     /// When the file can't be used, or is newer than this program.
     pub async fn open_sqlite(folder: &Path) -> Result<Self, StoreError> {
-        let pools = SqlitePools::open(&folder.join(DATABASE_FILE)).await?;
-        let store = Self {
-            writer: pools.orm_writer(),
-            readers: pools.orm_readers(),
-            pools,
-            wakes: Arc::default(),
-        };
-        migrations::run(&store.writer).await?;
-        Ok(store)
+        Self::open(&Location::Folder(folder.to_owned())).await
     }
 
-    /// Begins a write transaction. Keep it short: there is one writer.
+    /// Begins a write transaction of a use case: no other one, and no batch of ingest, writes
+    /// beside it. Keep it short.
     ///
     /// # Errors
     /// When the database can't be used now.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let tx = self.begin_beside().await?;
+        if self.engine() == Engine::Postgres {
+            let lock = statement(&tx.inner, "SELECT pg_advisory_xact_lock(?)", [WRITE_LOCK.into()]);
+            tx.inner.execute_raw(lock).await?;
+        }
+        Ok(tx)
+    }
+
+    /// Begins a write transaction that others may run beside, where the database can do that. Only
+    /// for single statements that are right whatever else happens.
+    ///
+    /// # Errors
+    /// When the database can't be used now.
+    pub(crate) async fn begin_beside(&self) -> Result<Tx, StoreError> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let inner = self.writer.begin_with_options(options).await?;
+        let inner = self.writers.begin_with_options(options).await?;
         Ok(Tx { inner, wakes: Arc::clone(&self.wakes), events: false.into(), jobs: false.into() })
     }
 
@@ -76,13 +145,24 @@ impl Store {
     /// # Errors
     /// Why it doesn't.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.pools.readers).await?;
+        self.reader_pool().fetch("SELECT 1", &[]).await?;
         Ok(())
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub const fn engine(&self) -> Engine {
+        self.pools.engine()
     }
 
     /// Waits until a transaction of this process has left domain events without a position.
     pub async fn events_appended(&self) {
         self.wakes.events.notified().await;
+    }
+
+    /// Another process has left domain events, or given them positions.
+    pub fn wake_events(&self) {
+        self.wakes.events.notify_one();
     }
 
     /// Changes whenever a transaction of this process has left jobs, or a job has ended that
@@ -94,8 +174,7 @@ impl Store {
 
     /// Closes all connections, after what runs has ended.
     pub async fn close(&self) {
-        self.pools.readers.close().await;
-        self.pools.writer.close().await;
+        self.pools.close().await;
     }
 
     pub(crate) const fn readers(&self) -> &DatabaseConnection {
@@ -103,12 +182,17 @@ impl Store {
     }
 
     /// For telemetry, which is written by sqlx in transactions of its own.
-    pub(crate) const fn writer_pool(&self) -> &SqlitePool {
-        &self.pools.writer
+    pub(crate) const fn writer_pool(&self) -> Pool<'_> {
+        self.pools.writers()
     }
 
-    pub(crate) const fn reader_pool(&self) -> &SqlitePool {
-        &self.pools.readers
+    pub(crate) const fn reader_pool(&self) -> Pool<'_> {
+        self.pools.readers()
+    }
+
+    /// How points are kept.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     pub(crate) fn wakes(&self) -> &Wakes {
@@ -151,6 +235,17 @@ impl Tx {
 
     pub(crate) const fn conn(&self) -> &DatabaseTransaction {
         &self.inner
+    }
+
+    /// Runs a statement that has no parameters.
+    pub(crate) async fn run(&self, sql: &str) -> Result<(), StoreError> {
+        self.inner.execute_raw(statement(&self.inner, sql, [])).await?;
+        Ok(())
+    }
+
+    /// The rows of a query that has no parameters.
+    pub(crate) async fn rows(&self, sql: &str) -> Result<Vec<QueryResult>, StoreError> {
+        Ok(self.inner.query_all_raw(statement(&self.inner, sql, [])).await?)
     }
 
     pub(crate) fn mark_events(&self) {

@@ -1,13 +1,13 @@
 //! What this crate's tests share: a real database in a folder of its own.
 
 use millwright_schemas::{MachineId, OrganizationId, Timestamp};
+use millwright_test_database::TestDatabase;
 use sea_orm::sea_query::{SelectStatement, SqliteQueryBuilder};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, EntityTrait, Statement};
-use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::Store;
 use crate::entities::{machine, organization, organization_tree};
+use crate::{Location, Store};
 
 pub(crate) const NOW: i64 = 1_763_775_000_000_000;
 
@@ -15,7 +15,14 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_micros(NOW)
 }
 
-pub(crate) async fn store() -> (Store, TempDir) {
+pub(crate) async fn store() -> (Store, TestDatabase) {
+    let folder = TestDatabase::new().await;
+    let store = Store::open(&Location::new(folder.path(), folder.url())).await.unwrap();
+    (store, folder)
+}
+
+/// SQLite, whichever the others are: for what only it has.
+pub(crate) async fn sqlite_store() -> (Store, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open_sqlite(folder.path()).await.unwrap();
     (store, folder)

@@ -9,9 +9,9 @@ use millwright_schemas::wire::events::{FaultRaised, Severity};
 use millwright_schemas::{MachineId, OrganizationId, Timestamp};
 use millwright_store::alarms::{self, Filter};
 use millwright_store::page::PageRequest;
-use millwright_store::{Scope, Store, events, jobs, machines};
+use millwright_store::{Location, Scope, Store, events, jobs, machines};
+use millwright_test_database::TestDatabase;
 use serde_json::Map;
-use tempfile::TempDir;
 use uuid::Uuid;
 
 /// Seconds after the start of the test's time.
@@ -26,13 +26,13 @@ pub struct Plant {
     pub store: Store,
     pub organization: OrganizationId,
     pub machine: MachineId,
-    _folder: TempDir,
+    _folder: TestDatabase,
 }
 
 impl Plant {
     pub async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_sqlite(folder.path()).await.unwrap();
+        let folder = TestDatabase::new().await;
+        let store = Store::open(&Location::new(folder.path(), folder.url())).await.unwrap();
         let organization = OrganizationId(Uuid::now_v7());
         let top = Organization {
             id: organization,

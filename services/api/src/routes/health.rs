@@ -8,6 +8,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
 use crate::health::Finding;
+use crate::limits::CHECK_TIMEOUT;
 use crate::state::AppState;
 
 /// Registers the handlers.
@@ -34,7 +35,12 @@ async fn get_health() -> HttpResponse {
 )]
 #[get("/readyz")]
 async fn get_readiness(state: web::Data<AppState>) -> HttpResponse {
-    let database = state.store.ping().await.map_err(|error| error.to_string());
+    // A server that hangs is as bad as one that refuses.
+    let answer = tokio::time::timeout(CHECK_TIMEOUT, state.store.ping()).await;
+    let database = match answer {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())),
+    };
     let database = Finding { name: "database", required: true, result: database };
     let mut findings = state.health.run().await;
     findings.push(database);

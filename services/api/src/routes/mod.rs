@@ -19,6 +19,7 @@ pub mod quarantine;
 pub mod rules;
 pub mod signals;
 pub mod sites;
+pub mod storage;
 pub mod streams;
 pub mod telemetry;
 pub mod tickets;

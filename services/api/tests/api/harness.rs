@@ -16,12 +16,12 @@ use millwright_identity::people::bootstrap::bootstrap;
 use millwright_ingest::live::Live;
 use millwright_schemas::api::enrollment::MqttEndpoint;
 use millwright_schemas::{OrganizationId, Secret, Timestamp};
-use millwright_store::Store;
 use millwright_store::sequencer::Sequencer;
+use millwright_store::{Location, Store};
+use millwright_test_database::TestDatabase;
 use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::sync::watch;
 
 pub const ADMIN_PASSWORD: &str = "the administrator's password";
@@ -37,7 +37,7 @@ pub struct TestApi {
     handle: ServerHandle,
     /// Ends the sequencer, and with it all streams.
     stop: watch::Sender<bool>,
-    folder: TempDir,
+    folder: TestDatabase,
 }
 
 /// An answer, read.
@@ -91,8 +91,8 @@ impl TestApi {
     /// Starts with something changed.
     pub async fn start_with(change: impl FnOnce(&mut AppState)) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_sqlite(folder.path()).await.unwrap();
+        let folder = TestDatabase::new().await;
+        let store = Store::open(&Location::new(folder.path(), folder.url())).await.unwrap();
         let people = People::set_up(folder.path()).unwrap();
         let offset_us = Arc::new(AtomicI64::new(0));
         let offset = Arc::clone(&offset_us);

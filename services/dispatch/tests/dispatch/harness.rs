@@ -31,10 +31,10 @@ use millwright_store::machines::{fleet, organizations};
 use millwright_store::page::PageRequest;
 use millwright_store::people::users::{self, PasswordHash, User};
 use millwright_store::work::{self, CapabilitiesReported, CommandReported, Work};
-use millwright_store::{Scope, Store, audit, commands, events, policies};
+use millwright_store::{Location, Scope, Store, audit, commands, events, policies};
+use millwright_test_database::TestDatabase;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use tempfile::TempDir;
 use uuid::Uuid;
 
 pub const LEDGER: LedgerId = LedgerId(Uuid::from_u128(1));
@@ -78,15 +78,15 @@ pub struct Plant {
     trust: Trust,
     wire: Arc<Wire>,
     clock: Arc<AtomicI64>,
-    folder: TempDir,
+    folder: TestDatabase,
 }
 
 impl Plant {
     /// With a machine that has never been connected.
     pub async fn start() -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_sqlite(folder.path()).await.unwrap();
+        let folder = TestDatabase::new().await;
+        let store = Store::open(&Location::new(folder.path(), folder.url())).await.unwrap();
         let clock = Arc::new(AtomicI64::new(1_763_775_000_000_000));
         let organization = organization(&store, None).await;
         let start = Timestamp::from_micros(clock.load(Ordering::SeqCst));

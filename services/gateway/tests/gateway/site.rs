@@ -18,14 +18,14 @@ use millwright_schemas::topics::DownChannel;
 use millwright_schemas::{CertificateSerial, MachineId, OrganizationId, Secret, Timestamp, UserId};
 use millwright_store::machines::certificates::{self, NewCertificate};
 use millwright_store::machines::{fleet, organizations};
-use millwright_store::{Scope, Store};
+use millwright_store::{Location, Scope, Store};
+use millwright_test_database::TestDatabase;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     SerialNumber,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -112,7 +112,7 @@ pub(crate) struct Site {
     notices: mpsc::Receiver<Notice>,
     intake: mpsc::Receiver<Held>,
     organization: OrganizationId,
-    _folder: TempDir,
+    _folder: TestDatabase,
 }
 
 pub(crate) fn server_tls(authorities: &[&Authority]) -> rustls::ServerConfig {
@@ -129,8 +129,8 @@ impl Site {
     pub(crate) async fn with(settings: Settings) -> Self {
         // Two providers are linked into one process by others' features.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_sqlite(folder.path()).await.unwrap();
+        let folder = TestDatabase::new().await;
+        let store = Store::open(&Location::new(folder.path(), folder.url())).await.unwrap();
         let organization = organization(&store).await;
         let directory = StoreDirectory::open(store.clone(), "test").await.unwrap();
         let directory = Arc::new(directory);

@@ -19,9 +19,9 @@ use millwright_schemas::api::page::PageQuery;
 use millwright_schemas::{MachineId, OrganizationId, Timestamp, UserId};
 use millwright_store::machines::{fleet, organizations};
 use millwright_store::page::PageRequest;
-use millwright_store::{Scope, Store, audit};
+use millwright_store::{Location, Scope, Store, audit};
+use millwright_test_database::TestDatabase;
 use rcgen::{CertificateParams, KeyPair};
-use tempfile::TempDir;
 use uuid::Uuid;
 
 pub const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -35,7 +35,7 @@ pub struct Platform {
     pub trust: Trust,
     pub enrollment: Enrollment,
     pub root: OrganizationId,
-    pub folder: TempDir,
+    pub folder: TestDatabase,
 }
 
 impl Platform {
@@ -45,8 +45,8 @@ impl Platform {
 
     pub async fn start_today(now: Timestamp) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_sqlite(folder.path()).await.unwrap();
+        let folder = TestDatabase::new().await;
+        let store = Store::open(&Location::new(folder.path(), folder.url())).await.unwrap();
         let root = add_organization(&store, None).await;
         let trust = Trust::open(store.clone(), folder.path(), now).await.unwrap();
         let mqtt = MqttEndpoint { host: "mqtt.example".to_owned(), port: 8883 };

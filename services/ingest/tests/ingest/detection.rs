@@ -28,7 +28,7 @@ fn message(seq: i64, through_s: Option<i64>, samples: &[String]) -> String {
 /// Alarms: seconds of raise and clear after the start.
 const ALARMS: &str = "SELECT origin, source, active, (raised_at - 1767225600000000) / 1000000, \
                       (cleared_at - 1767225600000000) / 1000000, clear_reason \
-                      FROM alarms ORDER BY rowid";
+                      FROM alarms ORDER BY id";
 const LATE: &str = "SELECT late, duplicates FROM machine_counters";
 
 fn admin() -> Caller {
@@ -137,14 +137,12 @@ async fn alarm_and_samples_commit_together_or_not_at_all() {
     let mut site = Site::new().await;
     site.rule(9, above("t", 80.0, 0.0, 0.0)).await;
     site.telemetry(&[&value(1, "70")]).await;
-    let refuse =
-        "CREATE TRIGGER refuse BEFORE INSERT ON alarms BEGIN SELECT RAISE(ABORT, 'no'); END";
-    site.execute(refuse).await;
+    site.db.refuse("alarms", None, "no").await;
     site.telemetry(&[&value(2, "90"), &value(3, "70")]).await;
     assert_eq!(site.rows("SELECT value FROM points ORDER BY ts").await, ["70.0", "70.0"]);
     assert_eq!(site.rows("SELECT code FROM quarantine").await, ["refused_by_database"]);
     assert_eq!(site.rows("SELECT count(*) FROM rule_states").await, ["0"]);
-    site.execute("DROP TRIGGER refuse").await;
+    site.db.accept("alarms").await;
     site.telemetry(&[&value(4, "90")]).await;
     assert_eq!(site.rows(ALARMS).await, ["rule|t|1|4|NULL|NULL"]);
 }
@@ -159,7 +157,7 @@ async fn a_changed_rule_holds_from_the_next_batch_and_knows_its_alarm() {
     site.telemetry(&[&value(2, "95")]).await;
     assert_eq!(site.rows(ALARMS).await, ["rule|t|0|1|2|normal"]);
     site.telemetry(&[&value(3, "101")]).await;
-    let versions = site.rows("SELECT rule_version FROM alarms ORDER BY rowid").await;
+    let versions = site.rows("SELECT rule_version FROM alarms ORDER BY id").await;
     assert_eq!(versions, ["1", "2"]);
     // Switched off: cleared at once; and on again: raised anew.
     let off = RuleInput { enabled: false, ..input(&second, second.condition.clone()) };
@@ -187,7 +185,7 @@ async fn a_models_rule_watches_its_machines_while_they_are_of_it() {
     for n in 1..=3 {
         site.send_all(vec![telemetry(n, &value(1, "90"))]).await;
     }
-    let of = "SELECT hex(machine_id), active, clear_reason FROM alarms ORDER BY rowid";
+    let of = "SELECT hex(machine_id), active, clear_reason FROM alarms ORDER BY id";
     let hex = |n: u128| machine(n).uuid().simple().to_string().to_uppercase();
     let open = |n: u128| format!("{}|1|NULL", hex(n));
     assert_eq!(site.rows(of).await, [open(1), open(2)]);

@@ -2,7 +2,6 @@
 //! looks at the tables.
 
 use std::future::poll_fn;
-use std::path::Path;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -17,10 +16,8 @@ use millwright_schemas::api::rules::{Rule, RuleCondition};
 use millwright_schemas::topics::UpChannel;
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{MachineId, OrganizationId, RuleId, Timestamp};
-use millwright_store::{Store, rules};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Row as _};
-use tempfile::TempDir;
+use millwright_store::{Location, Store, rules};
+use millwright_test_database::{Peer, TestDatabase};
 use uuid::Uuid;
 
 /// Receive time of the first message: 2026-01-01.
@@ -29,12 +26,12 @@ pub(crate) const T0: i64 = 1_767_225_600_000_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Site {
-    pub(crate) folder: TempDir,
+    pub(crate) database: TestDatabase,
     pub(crate) store: Store,
     pub(crate) ingest: Ingest,
     pub(crate) live: Live,
     pub(crate) registry: prometheus::Registry,
-    pub(crate) db: SqliteConnection,
+    pub(crate) db: Peer,
 }
 
 impl Site {
@@ -43,24 +40,33 @@ impl Site {
     }
 
     pub(crate) async fn with(limits: MachineLimits) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_sqlite(folder.path()).await.unwrap();
-        let mut db = open(folder.path()).await;
-        let insert = "INSERT INTO organizations (id, name, version, created_at, updated_at) \
-                      VALUES (?, 'o', 1, 0, 0)";
-        sqlx::query(insert).bind(Uuid::from_u128(0xff)).execute(&mut db).await.unwrap();
-        let insert =
-            "INSERT INTO organization_tree (ancestor_id, descendant_id, depth) VALUES (?1, ?1, 0)";
-        sqlx::query(insert).bind(Uuid::from_u128(0xff)).execute(&mut db).await.unwrap();
+        let database = TestDatabase::new().await;
+        let location = Location::new(database.path(), database.url());
+        let store = Store::open(&location).await.unwrap();
+        let mut db = database.peer().await;
+        let owner = db.id(Uuid::from_u128(0xff));
+        db.execute(&format!(
+            "INSERT INTO organizations (id, name, version, created_at, updated_at) \
+             VALUES ({owner}, 'o', 1, 0, 0)"
+        ))
+        .await;
+        db.execute(&format!(
+            "INSERT INTO organization_tree (ancestor_id, descendant_id, depth) \
+             VALUES ({owner}, {owner}, 0)"
+        ))
+        .await;
         for n in 1..=3 {
-            let insert = "INSERT INTO machines (id, organization_id, name, serial_number, state, \
-                          version, created_at, updated_at) VALUES (?, ?, 'm', ?, 'commissioned', 1, 0, 0)";
-            let query = sqlx::query(insert).bind(machine(n).uuid()).bind(Uuid::from_u128(0xff));
-            query.bind(n.to_string()).execute(&mut db).await.unwrap();
+            let id = db.id(machine(n).uuid());
+            db.execute(&format!(
+                "INSERT INTO machines (id, organization_id, name, serial_number, state, \
+                 version, created_at, updated_at) \
+                 VALUES ({id}, {owner}, 'm', '{n}', 'commissioned', 1, 0, 0)"
+            ))
+            .await;
         }
         let live = Live::new();
         let (ingest, registry) = start(&store, limits, &live);
-        Self { folder, store, ingest, live, registry, db }
+        Self { database, store, ingest, live, registry, db }
     }
 
     /// Stops ingest and starts it again on the same database.
@@ -96,19 +102,11 @@ impl Site {
 
     /// Rows as text, columns joined by `|`.
     pub(crate) async fn rows(&mut self, sql: &str) -> Vec<String> {
-        let rows =
-            sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut self.db).await.unwrap();
-        rows.iter()
-            .map(|row| {
-                let cell = |i| row.try_get_unchecked::<Option<String>, _>(i).unwrap();
-                let cells = (0..row.len()).map(|i| cell(i).unwrap_or_else(|| "NULL".to_owned()));
-                cells.collect::<Vec<_>>().join("|")
-            })
-            .collect()
+        self.db.rows(sql).await
     }
 
     pub(crate) async fn execute(&mut self, sql: &str) {
-        sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut self.db).await.unwrap();
+        self.db.execute(sql).await;
     }
 
     /// Adds a rule for machine 1.
@@ -125,19 +123,22 @@ impl Site {
     }
 
     pub(crate) async fn make_child(&mut self, child: u128, parent: u128) {
-        let query = sqlx::query("UPDATE machines SET parent_id = ? WHERE id = ?");
-        let query = query.bind(machine(parent).uuid()).bind(machine(child).uuid());
-        query.execute(&mut self.db).await.unwrap();
+        let [parent, child] = [parent, child].map(|n| self.db.id(machine(n).uuid()));
+        let sql = format!("UPDATE machines SET parent_id = {parent} WHERE id = {child}");
+        self.db.execute(&sql).await;
     }
 
     /// Everything that machines have left, but ids that are random.
     pub(crate) async fn tables(&mut self) -> Vec<String> {
         let mut all = Vec::new();
         for sql in [
-            "SELECT 'series', id, hex(machine_id), signal, kind, created_at FROM series ORDER BY id",
-            "SELECT 'points', * FROM points ORDER BY series_id, ts",
-            "SELECT 'points_text', * FROM points_text ORDER BY series_id, ts",
-            "SELECT 'latest', * FROM latest ORDER BY series_id",
+            "SELECT 'series', hex(machine_id), signal, kind, created_at FROM series ORDER BY 2, 3",
+            "SELECT 'points', hex(machine_id), signal, ts, value, quality \
+             FROM points JOIN series ON id = series_id ORDER BY 2, 3, 4",
+            "SELECT 'points_text', hex(machine_id), signal, ts, value, quality \
+             FROM points_text JOIN series ON id = series_id ORDER BY 2, 3, 4",
+            "SELECT 'latest', hex(machine_id), signal, ts, value, text, quality, received_at \
+             FROM latest JOIN series ON id = series_id ORDER BY 2, 3",
             "SELECT 'cursor', hex(machine_id), hex(outbox), topic, last_seq, through_ts, updated_at \
              FROM stream_cursors ORDER BY 2, 3, 4",
             "SELECT 'gap', hex(machine_id), hex(outbox), topic, from_seq, to_seq, detected_at \
@@ -147,7 +148,7 @@ impl Site {
             "SELECT 'domain', type, CASE subject_kind WHEN 'alarm' THEN '' ELSE subject_id END, data, \
              occurred_at FROM events ORDER BY seq",
             "SELECT 'alarm', hex(machine_id), origin, source, code, severity, context, active, count, \
-             raised_at, changed_at, cleared_at, clear_reason FROM alarms ORDER BY rowid",
+             raised_at, changed_at, cleared_at, clear_reason FROM alarms ORDER BY id",
             "SELECT 'rule state', hex(machine_id), hex(rule_id), rule_version, state FROM rule_states \
              ORDER BY 2, 3",
             "SELECT 'job', kind, ordering_key, CASE kind WHEN 'alarm.changed' THEN '' ELSE payload END, \
@@ -216,11 +217,6 @@ fn start(store: &Store, limits: MachineLimits, live: &Live) -> (Ingest, promethe
     let now = || Timestamp::from_micros(T0);
     let options = IngestOptions { limits, live: live.clone(), metrics, now };
     (Ingest::start(store.clone(), options), registry)
-}
-
-pub(crate) async fn open(folder: &Path) -> SqliteConnection {
-    let file = folder.join("millwright.db");
-    SqliteConnectOptions::new().filename(file).foreign_keys(true).connect().await.unwrap()
 }
 
 pub(crate) fn machine(n: u128) -> MachineId {

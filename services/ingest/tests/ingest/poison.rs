@@ -13,11 +13,7 @@ fn sample(n: i64, value: i64) -> String {
 #[tokio::test]
 async fn one_poisonous_message_does_not_keep_the_others_from_being_stored() {
     let mut site = Site::new().await;
-    site.execute(
-        "CREATE TRIGGER poison BEFORE INSERT ON points WHEN NEW.value = 666 \
-         BEGIN SELECT RAISE(ABORT, 'poisonous value'); END",
-    )
-    .await;
+    site.db.refuse("points", Some("NEW.value = 666"), "poisonous value").await;
     let outbox = "0198b2c4-7c1e-7000-8000-0000000000aa";
     let messages = (1..=100).map(|n| {
         let value = if n == 42 || n == 77 { 666 } else { n };
@@ -41,11 +37,7 @@ async fn one_poisonous_message_does_not_keep_the_others_from_being_stored() {
 async fn what_can_not_even_be_quarantined_is_left_to_its_machine() {
     let mut site = Site::new().await;
     for table in ["points", "quarantine"] {
-        site.execute(&format!(
-            "CREATE TRIGGER poison_{table} BEFORE INSERT ON {table} \
-             BEGIN SELECT RAISE(ABORT, 'no'); END"
-        ))
-        .await;
+        site.db.refuse(table, None, "no").await;
     }
     let line = AckLine::new();
     let mut message = telemetry(1, &sample(0, 1));
@@ -53,7 +45,7 @@ async fn what_can_not_even_be_quarantined_is_left_to_its_machine() {
     site.send(message).await;
     failed(&line).await;
     assert_eq!(line.committed(), 0);
-    site.execute("DROP TRIGGER poison_points").await;
+    site.db.accept("points").await;
     let line = AckLine::new();
     let mut message = telemetry(1, &sample(0, 1));
     message.acks = Some(Arc::clone(&line));

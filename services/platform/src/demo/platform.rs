@@ -51,6 +51,7 @@ impl Platform {
             .args(["serve", "--stop-on-eof", "--http", &args.http, "--mqtt", &args.mqtt])
             .arg("--data-dir")
             .arg(&data_dir)
+            .envs(args.database.iter().map(|url| ("MILLWRIGHT_DATABASE", url)))
             .env("MILLWRIGHT_ADMIN_PASSWORD", admin_password);
         let log = folder.platform_log();
         let child = Child::start(&mut command, folder::new_log(&log)?)?;

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 #[derive(Debug, Serialize)]
 struct Addresses {
-    http: String,
-    mqtt: String,
+    http: Option<SocketAddr>,
+    mqtt: Option<SocketAddr>,
     pid: u32,
 }
 
@@ -21,11 +21,10 @@ impl AddressFile {
     /// Writes the file whole or not at all.
     pub(crate) fn write(
         folder: &Path,
-        http: SocketAddr,
-        mqtt: SocketAddr,
+        http: Option<SocketAddr>,
+        mqtt: Option<SocketAddr>,
     ) -> std::io::Result<Self> {
-        let addresses =
-            Addresses { http: http.to_string(), mqtt: mqtt.to_string(), pid: std::process::id() };
+        let addresses = Addresses { http, mqtt, pid: std::process::id() };
         let (path, temporary) = (folder.join("addresses.json"), folder.join("addresses.json.new"));
         let mut file = std::fs::File::create(&temporary)?;
         serde_json::to_writer(&mut file, &addresses)?;

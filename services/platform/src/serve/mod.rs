@@ -3,9 +3,11 @@
 mod addresses;
 mod bridge;
 mod bus;
+mod doors;
 mod files;
 mod orders;
 mod parts;
+mod presence;
 mod tls;
 
 use std::net::SocketAddr;
@@ -41,9 +43,14 @@ pub(crate) async fn run(config: Config, stop_on_eof: bool) -> anyhow::Result<()>
     ended
 }
 
-fn announce(http: SocketAddr, mqtt: SocketAddr, https: bool) {
+fn announce(http: Option<SocketAddr>, mqtt: Option<SocketAddr>, https: bool) {
     let scheme = if https { "https" } else { "http" };
-    tracing::info!("ready: API {scheme}://{http}/docs, machines {mqtt} (MQTT over TLS)");
+    let api = http.map(|http| format!("API {scheme}://{http}/docs"));
+    let machines = mqtt.map(|mqtt| format!("machines {mqtt} (MQTT over TLS)"));
+    let doors: Vec<String> = [api, machines].into_iter().flatten().collect();
+    let doors =
+        if doors.is_empty() { "work in the background".to_owned() } else { doors.join(", ") };
+    tracing::info!("ready: {doors}");
 }
 
 /// The first of Ctrl-C, `kill` and, where that was asked for, the end of standard input.

@@ -17,12 +17,13 @@ use crate::worker::now;
 
 /// Hands orders over. A bus that is dead stops none to machines that are connected here.
 pub(crate) struct Orders {
-    gateway: Arc<Gateway>,
+    /// This process's, if it has one.
+    gateway: Option<Arc<Gateway>>,
     bus: Bus,
 }
 
 impl Orders {
-    pub(crate) const fn new(gateway: Arc<Gateway>, bus: Bus) -> Self {
+    pub(crate) const fn new(gateway: Option<Arc<Gateway>>, bus: Bus) -> Self {
         Self { gateway, bus }
     }
 }
@@ -34,7 +35,10 @@ impl Delivery for Orders {
         channel: DownChannel,
         payload: Bytes,
     ) -> Result<(), NotTaken> {
-        match self.gateway.send_down(machine, channel, payload.clone()) {
+        let here = self.gateway.as_ref().map_or(Err(NotSeated::NotConnected), |gateway| {
+            gateway.send_down(machine, channel, payload.clone())
+        });
+        match here {
             Ok(()) => Ok(()),
             Err(NotSeated::NotConnected) => self
                 .bus

@@ -13,7 +13,7 @@ use millwright_api::state::AppState;
 use millwright_bus::Bus;
 use millwright_dispatch::{CommandMetrics, Dispatch, Parts as DispatchParts};
 use millwright_gateway::directory_store::StoreDirectory;
-use millwright_gateway::presence::notices;
+use millwright_gateway::presence::{Notice, notices};
 use millwright_gateway::tls::TlsSetting;
 use millwright_gateway::{Gateway, Metrics, Parts as GatewayParts, Settings};
 use millwright_identity::machines::{Enrollment, EnrollmentSettings, Trust};
@@ -28,37 +28,58 @@ use millwright_schemas::secret::Secret;
 use millwright_store::Store;
 use millwright_store::sequencer::{Positions, Sequencer};
 use millwright_ticketing::Ticketing;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::bus::RunningBus;
 use super::orders::{Orders, follow_presence};
-use super::{bridge, files, tls};
-use crate::config::Config;
+use super::presence::Presence;
+use super::{bridge, doors, files, tls};
+use crate::config::{Config, Role};
 use crate::contact;
 use crate::ended;
 use crate::jobs::{self, Handlers};
+use crate::upkeep;
 use crate::worker::{self, AccessWake, now};
-
-/// The name under which this process's connections stand in the database.
-const GATEWAY_NAME: &str = "embedded";
-/// Connections of machines that wait to be accepted: after a restart a fleet comes at once.
-const MQTT_BACKLOG: u32 = 4_096;
-/// Threads that answer HTTP requests.
-const HTTP_WORKERS: usize = 2;
 
 /// What runs.
 pub(crate) struct Parts {
-    pub(crate) http: SocketAddr,
-    pub(crate) mqtt: SocketAddr,
+    pub(crate) http: Option<SocketAddr>,
+    pub(crate) mqtt: Option<SocketAddr>,
     store: Store,
     bus: RunningBus,
+    machines: Option<Machines>,
+    api: Option<Api>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// What the role `gateway` runs.
+struct Machines {
     ingest: Ingest,
     gateway: Arc<Gateway>,
-    api: actix_web::dev::ServerHandle,
-    api_task: JoinHandle<std::io::Result<()>>,
+}
+
+/// What the role `api` runs.
+struct Api {
+    server: actix_web::dev::ServerHandle,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+/// What all roles share.
+struct Common<'c> {
+    config: &'c Config,
+    store: Store,
+    trust: Trust,
+    bus: Bus,
+    live: Live,
+    metrics: prometheus::Registry,
+    commands: CommandMetrics,
+    /// How machines reach MQTT.
+    endpoint: MqttEndpoint,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -66,91 +87,70 @@ pub(crate) struct Parts {
 impl Parts {
     /// Starts everything; when it returns, machines and people can connect.
     pub(crate) async fn start(config: &Config) -> anyhow::Result<Self> {
-        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let has = |role| config.roles.contains(&role);
         // The doors first: a taken port should be told before anything else is done, such as
         // showing a password that is shown only once.
-        let http = http_door(config)?;
-        let socket = listen(config.mqtt)?;
-        let mqtt = socket.local_addr()?;
-        let endpoint = mqtt_endpoint(config.public_mqtt.as_deref(), mqtt)?;
+        let http = has(Role::Api).then(|| doors::http_door(config)).transpose()?;
+        let socket = has(Role::Gateway).then(|| doors::listen(config.mqtt)).transpose()?;
+        let mqtt = socket.as_ref().map(TcpListener::local_addr).transpose()?;
+        let endpoint =
+            doors::mqtt_endpoint(config.public_mqtt.as_deref(), mqtt.unwrap_or(config.mqtt))?;
 
-        let store = Store::open_sqlite(&config.data_dir).await.with_context(|| {
-            format!("the database in {} can't be opened", config.data_dir.display())
-        })?;
-        // This process alone has the data folder: whoever ran these is gone.
-        millwright_store::jobs::release_all(&store).await?;
-        let people = Arc::new(People::set_up(&config.data_dir)?);
-        first_start(&people, &store, config).await?;
-        let trust = Trust::open(store.clone(), &config.data_dir, now()).await?;
-        let bus = RunningBus::start(config.bus.as_deref())?;
-        let directory = Arc::new(StoreDirectory::open(store.clone(), GATEWAY_NAME).await?);
-        let wake = AccessWake::new(Arc::clone(&directory), bus.bus.clone());
-
-        let metrics = prometheus::Registry::new();
-        let live = Live::new();
-        let ingest = start_ingest(&store, &live, &metrics)?;
-        let hosts = vec![endpoint.host.clone()];
-        let (tls_config, renew_at) = tls::issue(&trust, &hosts)?;
-        let tls_setting = TlsSetting::new(tls_config);
-        let dead_jobs = worker::dead_jobs(&metrics)?;
-        let (notices, presence) = notices();
-        let gateway_parts = GatewayParts {
-            directory,
-            intake: ingest.intake(),
-            down: bridge::down(&bus.bus, stop.clone())?,
-            notices: Some(notices),
-            metrics: Metrics::new(&metrics)?,
-            settings: Settings { connections_max: files::connections_max(), ..Settings::default() },
-        };
-        let gateway = Gateway::start(gateway_parts, socket, tls_setting.clone());
-        let commands = CommandMetrics::register(&metrics)?;
-        let orders = Orders::new(Arc::clone(&gateway), bus.bus.clone());
-        let dispatch = start_dispatch(&store, &trust, orders, &commands, &tasks, &stop);
-        tasks.spawn(follow_presence(dispatch.clone(), presence, stop.clone()));
-
-        let health = readiness(&store, &ingest, &bus.bus);
-        let enrollment =
-            Enrollment::new(store.clone(), trust.clone(), EnrollmentSettings::new(endpoint));
-        let positions = sequencer(&store, &bus.bus, &tasks, &stop).await?;
-        let state = AppState {
-            store: store.clone(),
-            people,
-            enrollment,
-            live: live.clone(),
-            positions,
-            commands,
-            clock: Clock::system(),
-            public_url: public_url(config),
-            metrics,
-            health,
-        };
-        let api = server::run(http, state).context("HTTP can't start")?;
-        let http = api.address;
-        let handle = api.server.handle();
-        let api_task = tokio::spawn(api.server);
-
-        let keep = tls::keep_current(trust, hosts, tls_setting, renew_at, stop.clone());
-        tasks.spawn(keep);
-        // Apart: a storm of alarms mustn't hold up what technicians do about it.
-        let mut orders = Handlers::default();
-        orders.add(wake.clone());
-        orders.add(dispatch);
-        let mut tickets = Handlers::default();
-        tickets.add(Ticketing::new(store.clone(), now));
-        for handlers in [orders, tickets] {
-            tasks.spawn(jobs::run(store.clone(), handlers, dead_jobs.clone(), stop.clone()));
+        let store = Store::open(&config.database)
+            .await
+            .with_context(|| format!("{} can't be opened", config.database))?;
+        let presence = Presence::begin(&store, config).await?;
+        let people = Arc::new(People::set_up(&config.keys_in)?);
+        if has(Role::Api) {
+            first_start(&people, &store, config).await?;
         }
-        tasks.spawn(worker::keep_house(store.clone(), stop.clone()));
-        tasks.spawn(contact::watch(store.clone(), config.contact_lost_after_s, stop.clone()));
-        tasks.spawn(ended::run(store.clone(), stop.clone()));
+        let bus = RunningBus::start(config.bus.as_deref())?;
+        let metrics = prometheus::Registry::new();
+        let common = Common {
+            config,
+            trust: Trust::open(store.clone(), &config.keys_in, now()).await?,
+            store: store.clone(),
+            bus: bus.bus.clone(),
+            live: Live::new(),
+            commands: CommandMetrics::register(&metrics)?,
+            metrics,
+            endpoint,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        let gateway_name = presence.name().to_owned();
+        common.tasks.spawn(presence.keep(common.stop.clone()));
+
+        let (mut directory, mut machines, mut notices) = (None, None, None);
+        if let Some(socket) = socket {
+            let opened = Arc::new(StoreDirectory::open(store.clone(), gateway_name).await?);
+            let (started, presence) = common.start_gateway(Arc::clone(&opened), socket)?;
+            (directory, machines, notices) = (Some(opened), Some(started), Some(presence));
+        }
+        let wake = AccessWake::new(directory, bus.bus.clone());
+        let gateway = machines.as_ref().map(|machines: &Machines| Arc::clone(&machines.gateway));
+        let dispatch = common.dispatch(gateway);
+        if let Some(notices) = notices {
+            let stop = common.stop.clone();
+            common.tasks.spawn(follow_presence(dispatch.clone(), notices, stop));
+        }
+        let positions = common.sequencer().await?;
+        let ingest = machines.as_ref().map(|machines| &machines.ingest);
+        let api = http.map(|door| common.start_api(door, people, positions, ingest)).transpose()?;
+        if has(Role::Worker) {
+            common.start_work(wake.clone(), dispatch)?;
+        }
+        let (tasks, stop, live) = (common.tasks, common.stop, common.live);
         spawn_logged(&tasks, "access wake-ups", worker::follow_access(wake, stop.clone()));
         spawn_logged(&tasks, "live copies", bridge::live(bus.bus.clone(), live, stop.clone()));
-        Ok(Self { http, mqtt, store, bus, ingest, gateway, api: handle, api_task, tasks, stop })
+        let (http, api) = api.unzip();
+        Ok(Self { http, mqtt, store, bus, machines, api, tasks, stop })
     }
 
     /// Ends when HTTP has ended by itself, which it shouldn't.
     pub(crate) async fn api_ended(&mut self) -> anyhow::Result<()> {
-        match (&mut self.api_task).await {
+        let Some(api) = &mut self.api else { return std::future::pending().await };
+        match (&mut api.task).await {
             Ok(Ok(())) => Err(anyhow!("the HTTP server has ended by itself")),
             Ok(Err(error)) => Err(anyhow::Error::new(error).context("the HTTP server has failed")),
             Err(error) => Err(anyhow::Error::new(error).context("the HTTP server has panicked")),
@@ -161,11 +161,15 @@ impl Parts {
     /// committed and acknowledged, then the rest ends.
     pub(crate) async fn stop(self, drain: Duration) {
         self.stop.cancel();
-        self.gateway.stop().await;
-        if !self.ingest.stop(drain).await {
-            tracing::warn!("not all messages were committed in time; machines send them again");
+        if let Some(Machines { gateway, ingest }) = self.machines {
+            gateway.stop().await;
+            if !ingest.stop(drain).await {
+                tracing::warn!("not all messages were committed in time; machines send them again");
+            }
         }
-        self.api.stop(true).await;
+        if let Some(api) = self.api {
+            api.server.stop(true).await;
+        }
         self.tasks.close();
         if tokio::time::timeout(drain, self.tasks.wait()).await.is_err() {
             tracing::warn!("background work didn't end in time");
@@ -175,52 +179,123 @@ impl Parts {
     }
 }
 
-fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let open = || -> std::io::Result<TcpListener> {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        // A restart must not wait for the connections of the run before.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(MQTT_BACKLOG)
-    };
-    open().with_context(|| format!("can't listen for machines on {address}; choose another --mqtt"))
-}
+impl Common<'_> {
+    /// Machines' endpoint and intake; who of them can be reached is told by what is returned.
+    fn start_gateway(
+        &self,
+        directory: Arc<StoreDirectory>,
+        socket: TcpListener,
+    ) -> anyhow::Result<(Machines, mpsc::Receiver<Notice>)> {
+        let ingest = Ingest::start(
+            self.store.clone(),
+            IngestOptions {
+                limits: MachineLimits::default(),
+                live: self.live.clone(),
+                metrics: IngestMetrics::register(&self.metrics)?,
+                now,
+            },
+        );
+        let hosts = vec![self.endpoint.host.clone()];
+        let (tls_config, renew_at) = tls::issue(&self.trust, &hosts)?;
+        let setting = TlsSetting::new(tls_config);
+        let (notices, presence) = notices();
+        let parts = GatewayParts {
+            directory,
+            intake: ingest.intake(),
+            down: bridge::down(&self.bus, self.stop.clone())?,
+            notices: Some(notices),
+            metrics: Metrics::new(&self.metrics)?,
+            settings: Settings { connections_max: files::connections_max(), ..Settings::default() },
+        };
+        let gateway = Gateway::start(parts, socket, setting.clone());
+        let trust = self.trust.clone();
+        let keep = tls::keep_current(trust, hosts, setting, renew_at, self.stop.clone());
+        self.tasks.spawn(keep);
+        Ok((Machines { ingest, gateway }, presence))
+    }
 
-fn http_door(config: &Config) -> anyhow::Result<ServerConfig> {
-    let tls = config.tls.as_ref().map(tls::https).transpose()?;
-    let listener = server::listen(config.http)
-        .with_context(|| format!("HTTP on {} can't start; choose another --http", config.http))?;
-    Ok(ServerConfig { listener, tls, workers: HTTP_WORKERS })
-}
+    /// Sends commands to machines.
+    fn dispatch(&self, gateway: Option<Arc<Gateway>>) -> Dispatch {
+        Dispatch::new(DispatchParts {
+            store: self.store.clone(),
+            trust: self.trust.clone(),
+            delivery: Arc::new(Orders::new(gateway, self.bus.clone())),
+            metrics: self.commands.clone(),
+            now: Arc::new(now),
+        })
+    }
 
-/// Where machines are told to connect: as given, or this computer.
-fn mqtt_endpoint(public: Option<&str>, bound: SocketAddr) -> anyhow::Result<MqttEndpoint> {
-    let Some(public) = public else {
-        if !bound.ip().to_canonical().is_loopback() {
-            tracing::warn!("machines are told to connect to localhost; give --public-mqtt");
+    fn start_api(
+        &self,
+        door: ServerConfig,
+        people: Arc<People>,
+        positions: Positions,
+        ingest: Option<&Ingest>,
+    ) -> anyhow::Result<(SocketAddr, Api)> {
+        let settings = EnrollmentSettings::new(self.endpoint.clone());
+        let state = AppState {
+            store: self.store.clone(),
+            people,
+            enrollment: Enrollment::new(self.store.clone(), self.trust.clone(), settings),
+            live: self.live.clone(),
+            positions,
+            commands: self.commands.clone(),
+            clock: Clock::system(),
+            public_url: doors::public_url(self.config),
+            metrics: self.metrics.clone(),
+            health: readiness(ingest, &self.bus),
+        };
+        let running = server::run(door, state).context("HTTP can't start")?;
+        let server = running.server.handle();
+        Ok((running.address, Api { server, task: tokio::spawn(running.server) }))
+    }
+
+    /// Jobs and what goes on by itself.
+    fn start_work(&self, wake: AccessWake, dispatch: Dispatch) -> anyhow::Result<()> {
+        let (store, stop, tasks) = (&self.store, &self.stop, &self.tasks);
+        let dead_jobs = worker::dead_jobs(&self.metrics)?;
+        tasks.spawn(millwright_dispatch::run(dispatch.clone(), stop.clone()));
+        // Apart: a storm of alarms mustn't hold up what technicians do about it.
+        let mut orders = Handlers::default();
+        orders.add(wake);
+        orders.add(dispatch);
+        let mut tickets = Handlers::default();
+        tickets.add(Ticketing::new(store.clone(), now));
+        for handlers in [orders, tickets] {
+            tasks.spawn(jobs::run(store.clone(), handlers, dead_jobs.clone(), stop.clone()));
         }
-        return Ok(MqttEndpoint { host: "localhost".to_owned(), port: bound.port() });
-    };
-    let (host, port) = match public.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        // An IPv6 address.
-        Some((host, rest)) => (host, rest.strip_prefix(':')),
-        None => match public.split_once(':') {
-            Some((host, port)) if !port.contains(':') => (host, Some(port)),
-            _ => (public, None),
-        },
-    };
-    let port = match port {
-        Some(port) => port.parse().with_context(|| format!("--public-mqtt {public:?}: port"))?,
-        None => bound.port(),
-    };
-    Ok(MqttEndpoint { host: host.to_owned(), port })
-}
+        tasks.spawn(worker::keep_house(store.clone(), stop.clone()));
+        let lost_after = self.config.contact_lost_after_s;
+        tasks.spawn(contact::watch(store.clone(), lost_after, stop.clone()));
+        tasks.spawn(ended::run(store.clone(), stop.clone()));
+        let succeeded = upkeep::metrics(&self.metrics)?;
+        tasks.spawn(upkeep::run(store.clone(), succeeded, stop.clone()));
+        Ok(())
+    }
 
-fn public_url(config: &Config) -> String {
-    config.public_url.clone().unwrap_or_else(|| {
-        let scheme = if config.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://localhost:{}", config.http.port())
-    })
+    /// Gives events their positions, and tells readers here and in other processes.
+    async fn sequencer(&self) -> anyhow::Result<Positions> {
+        let (sequencer, positions) = Sequencer::new(self.store.clone()).await?;
+        let (ending, ended) = tokio::sync::watch::channel(false);
+        self.tasks.spawn(sequencer.run(ended));
+        let (bus, store, stop) = (self.bus.clone(), self.store.clone(), self.stop.clone());
+        spawn_logged(&self.tasks, "event wake-ups", worker::follow_events(bus, store, stop));
+        let (mut followed, bus) = (positions.clone(), self.bus.clone());
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            loop {
+                let last = followed.last();
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    more = followed.beyond(last) => {
+                        if more { bridge::wake_events(&bus) } else { break }
+                    }
+                }
+            }
+            let _ = ending.send(true);
+        });
+        Ok(positions)
+    }
 }
 
 /// Creates the first administrator; a password that was made up is shown once, on standard
@@ -237,80 +312,19 @@ async fn first_start(people: &People, store: &Store, config: &Config) -> anyhow:
     Ok(())
 }
 
-fn start_ingest(
-    store: &Store,
-    live: &Live,
-    metrics: &prometheus::Registry,
-) -> anyhow::Result<Ingest> {
-    let options = IngestOptions {
-        limits: MachineLimits::default(),
-        live: live.clone(),
-        metrics: IngestMetrics::register(metrics)?,
-        now,
-    };
-    Ok(Ingest::start(store.clone(), options))
-}
-
-/// Sends commands to machines, and looks after them.
-fn start_dispatch(
-    store: &Store,
-    trust: &Trust,
-    orders: Orders,
-    metrics: &CommandMetrics,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
-) -> Dispatch {
-    let dispatch = Dispatch::new(DispatchParts {
-        store: store.clone(),
-        trust: trust.clone(),
-        delivery: Arc::new(orders),
-        metrics: metrics.clone(),
-        now: Arc::new(now),
-    });
-    tasks.spawn(millwright_dispatch::run(dispatch.clone(), stop.clone()));
-    dispatch
-}
-
-/// Gives events their positions, and tells readers here and in other processes.
-async fn sequencer(
-    store: &Store,
-    bus: &Bus,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
-) -> anyhow::Result<Positions> {
-    let (sequencer, positions) = Sequencer::new(store.clone()).await?;
-    let (ending, ended) = tokio::sync::watch::channel(false);
-    tasks.spawn(sequencer.run(ended));
-    let (mut followed, bus, stop) = (positions.clone(), bus.clone(), stop.clone());
-    tasks.spawn(async move {
-        loop {
-            let last = followed.last();
-            tokio::select! {
-                () = stop.cancelled() => break,
-                more = followed.beyond(last) => if more { bridge::wake_events(&bus) } else { break },
-            }
-        }
-        let _ = ending.send(true);
-    });
-    Ok(positions)
-}
-
-fn readiness(store: &Store, ingest: &Ingest, bus: &Bus) -> Health {
+/// What must work beside the database.
+fn readiness(ingest: Option<&Ingest>, bus: &Bus) -> Health {
     let health = Health::default();
-    let database = store.clone();
-    health.register("database", move || {
-        let database = database.clone();
-        async move { database.ping().await.map_err(|error| error.to_string()) }
-    });
-    let intake = ingest.health();
-    health.register("intake", move || {
-        let stall = intake.stall();
-        async move {
-            stall.map_or(Ok(()), |stall| {
-                Err(format!("nothing is committed since {}: {}", stall.since, stall.reason))
-            })
-        }
-    });
+    if let Some(intake) = ingest.map(Ingest::health) {
+        health.register("intake", move || {
+            let stall = intake.stall();
+            async move {
+                stall.map_or(Ok(()), |stall| {
+                    Err(format!("nothing is committed since {}: {}", stall.since, stall.reason))
+                })
+            }
+        });
+    }
     let status = bus.status();
     health.register_informational("bus", move || {
         let connected = status.borrow().connected;
@@ -332,27 +346,4 @@ fn spawn_logged(
             tracing::error!(task = name, error = format!("{error:#}"), "background work has ended");
         }
     });
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn machines_are_told_the_public_address() {
-        let bound = "0.0.0.0:8883".parse().unwrap();
-        for (public, host, port) in [
-            (None, "localhost", 8883),
-            (Some("mw.example"), "mw.example", 8883),
-            (Some("mw.example:443"), "mw.example", 443),
-            (Some("2001:db8::1"), "2001:db8::1", 8883),
-            (Some("[2001:db8::1]"), "2001:db8::1", 8883),
-            (Some("[2001:db8::1]:443"), "2001:db8::1", 443),
-        ] {
-            let endpoint = mqtt_endpoint(public, bound).unwrap();
-            assert_eq!((endpoint.host.as_str(), endpoint.port), (host, port), "{public:?}");
-        }
-        assert!(mqtt_endpoint(Some("mw.example:mqtt"), bound).is_err());
-    }
 }

@@ -8,6 +8,7 @@ mod machine_events;
 mod parameters;
 mod quarantine;
 mod signals;
+mod storage;
 
 pub use audit::audit;
 pub use chart::{ChartInput, chart};
@@ -16,4 +17,5 @@ pub use loss::loss;
 pub use machine_events::machine_events;
 pub use parameters::signal_names;
 pub use quarantine::quarantine;
-pub use signals::signals;
+pub use signals::{fleet_values, signals};
+pub use storage::{machine_storage, storage_status};

@@ -6,8 +6,8 @@ use millwright_schemas::api::machines::{CreateMachine, Machine};
 use millwright_schemas::api::organizations::{CreateOrganization, Organization};
 use millwright_schemas::api::page::PageQuery;
 use millwright_schemas::{OrganizationId, Timestamp, UserId};
-use millwright_store::{Store, StoreError};
-use tempfile::TempDir;
+use millwright_store::{Location, Store, StoreError};
+use millwright_test_database::TestDatabase;
 use uuid::Uuid;
 
 pub fn now() -> Timestamp {
@@ -21,13 +21,13 @@ pub struct Registry {
     pub customer: Caller,
     /// Administrator of another one.
     pub stranger: Caller,
-    _folder: TempDir,
+    _folder: TestDatabase,
 }
 
 impl Registry {
     pub async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_sqlite(folder.path()).await.unwrap();
+        let folder = TestDatabase::new().await;
+        let store = Store::open(&Location::new(folder.path(), folder.url())).await.unwrap();
         let top = Organization {
             id: OrganizationId(Uuid::now_v7()),
             parent_id: None,

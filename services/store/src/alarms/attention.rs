@@ -56,7 +56,7 @@ fn query(machines: &[MachineId], now: Timestamp) -> Select<Entity> {
         .column_as(Column::AcknowledgedAt.count(), "acknowledged")
         .filter(Column::MachineId.is_in(machines.iter().map(|machine| machine.uuid())))
         // As a literal, so that the partial index is used.
-        .filter(Expr::cust("active = 1"))
+        .filter(Expr::cust("active"))
         .filter(Column::SuppressedBy.is_null())
         .filter(Column::OutOfService.eq(false))
         .filter(shelved_no_longer)
@@ -70,11 +70,11 @@ mod tests {
     use sea_orm::QueryTrait;
 
     use super::*;
-    use crate::testing::{now, plan, store};
+    use crate::testing::{now, plan, sqlite_store};
 
     #[tokio::test]
     async fn only_active_alarms_are_read() {
-        let (store, _folder) = store().await;
+        let (store, _folder) = sqlite_store().await;
         let machines = [MachineId(Uuid::now_v7()), MachineId(Uuid::now_v7())];
         let plan = plan(&store, &query(&machines, now()).into_query()).await;
         assert!(plan.contains("USING INDEX alarms_counted "), "{plan}");

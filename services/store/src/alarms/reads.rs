@@ -31,8 +31,8 @@ impl Filter {
     fn condition(&self) -> Condition {
         // As a literal, so that the partial index is used.
         let active = self.state.map(|state| match state {
-            AlarmStateFilter::Open => Expr::cust("active = 1"),
-            AlarmStateFilter::Cleared => Expr::cust("active = 0"),
+            AlarmStateFilter::Open => Expr::cust("active"),
+            AlarmStateFilter::Cleared => Expr::cust("NOT active"),
         });
         Condition::all()
             .add_option(self.machine.map(|machine| Column::MachineId.eq(machine.uuid())))
@@ -136,11 +136,11 @@ mod tests {
     use millwright_schemas::api::page::PageQuery;
 
     use super::*;
-    use crate::testing::{organization, plan, store};
+    use crate::testing::{organization, plan, sqlite_store};
 
     #[tokio::test]
     async fn a_list_of_open_alarms_reads_no_others() {
-        let (store, _folder) = store().await;
+        let (store, _folder) = sqlite_store().await;
         let scope = Scope::Organization(organization(&store, None).await);
         let filter = Filter { state: Some(AlarmStateFilter::Open), ..Filter::default() };
         let page = PageRequest::parse("alarms", &PageQuery::default()).unwrap();

@@ -31,7 +31,7 @@ fn of_key(key: Key<'_>) -> Select<Entity> {
 /// When the database can't be used or the row isn't understood.
 pub async fn active(conn: impl Into<Conn<'_>>, key: Key<'_>) -> Result<Option<Alarm>, StoreError> {
     // As a literal, so that the partial index is used.
-    let query = of_key(key).filter(Expr::cust("active = 1"));
+    let query = of_key(key).filter(Expr::cust("active"));
     Ok(all(conn, query).await?.pop())
 }
 
@@ -82,7 +82,7 @@ pub async fn active_of_origin(
 fn of_machine(machine: MachineId) -> Select<Entity> {
     Entity::find()
         .filter(Column::MachineId.eq(machine.uuid()))
-        .filter(Expr::cust("active = 1"))
+        .filter(Expr::cust("active"))
         .order_by_asc(Column::Id)
 }
 
@@ -102,7 +102,7 @@ pub async fn active_contact_of_children(
     let query = Entity::find()
         .filter(Column::MachineId.in_subquery(children))
         .filter(Column::Origin.eq(AlarmOrigin::Contact.as_str()))
-        .filter(Expr::cust("active = 1"));
+        .filter(Expr::cust("active"));
     all(conn, query).await
 }
 
@@ -114,8 +114,7 @@ pub async fn active_of_rule(
     conn: impl Into<Conn<'_>>,
     rule: RuleId,
 ) -> Result<Vec<Alarm>, StoreError> {
-    let query =
-        Entity::find().filter(Column::RuleId.eq(rule.uuid())).filter(Expr::cust("active = 1"));
+    let query = Entity::find().filter(Column::RuleId.eq(rule.uuid())).filter(Expr::cust("active"));
     all(conn, query).await
 }
 

@@ -2,16 +2,17 @@
 
 use millwright_core::command::Contact;
 use millwright_schemas::{LedgerId, MachineId, Timestamp};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
+use crate::engine::statement;
 use crate::{Store, StoreError, Tx};
 
 const CONTACT: &str = "
 SELECT COALESCE(own.connected_at, parent.connected_at), told.ledger, told.reported_at
 FROM machines m
-LEFT JOIN machine_status own ON own.machine_id = m.id AND own.connected = 1
-LEFT JOIN machine_status parent ON parent.machine_id = m.parent_id AND parent.connected = 1
+LEFT JOIN machine_status own ON own.machine_id = m.id AND own.connected
+LEFT JOIN machine_status parent ON parent.machine_id = m.parent_id AND parent.connected
 LEFT JOIN machine_capabilities told ON told.machine_id = m.id
 WHERE m.id = ?1 AND m.state <> 'decommissioned'";
 
@@ -33,9 +34,8 @@ pub async fn load(tx: &Tx, machine: MachineId) -> Result<Contact, StoreError> {
 }
 
 async fn find(db: &impl ConnectionTrait, machine: MachineId) -> Result<Contact, StoreError> {
-    let values = [machine.uuid().into()];
-    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, CONTACT, values);
-    let Some(row) = db.query_one_raw(statement).await? else { return Ok(Contact::default()) };
+    let query = statement(db, CONTACT, [machine.uuid().into()]);
+    let Some(row) = db.query_one_raw(query).await? else { return Ok(Contact::default()) };
     let connected: Option<i64> = row.try_get_by_index(0)?;
     let ledger: Option<Uuid> = row.try_get_by_index(1)?;
     let told_at: Option<i64> = row.try_get_by_index(2)?;

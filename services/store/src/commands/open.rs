@@ -2,11 +2,12 @@
 
 use millwright_core::command::{Standing, State};
 use millwright_schemas::{CommandId, LedgerId, MachineId, TicketId, Timestamp};
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, QueryResult};
 use uuid::Uuid;
 
 use super::OPEN;
 use super::row::word;
+use crate::engine::{Engine, statement};
 use crate::{Store, StoreError, Tx};
 
 /// A machine's open commands in their order. When they were handed over is when they first were.
@@ -32,8 +33,8 @@ pub async fn load_open(tx: &Tx, machine: MachineId) -> Result<Vec<Standing>, Sto
 pub async fn has_acted(tx: &Tx, ticket: TicketId) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM commands WHERE ticket_id = ?1 \
                AND class <> 'read' AND state IN ('running', 'succeeded'))";
-    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, [ticket.uuid().into()]);
-    let row = tx.conn().query_one_raw(statement).await?;
+    let query = statement(tx.conn(), sql, [ticket.uuid().into()]);
+    let row = tx.conn().query_one_raw(query).await?;
     Ok(row.map_or(Ok(false), |row| row.try_get_by_index(0))?)
 }
 
@@ -42,25 +43,23 @@ pub async fn has_acted(tx: &Tx, ticket: TicketId) -> Result<bool, StoreError> {
 /// # Errors
 /// When the database can't be used.
 pub async fn count_open(tx: &Tx, machine: MachineId) -> Result<u64, StoreError> {
-    let sql = format!(
-        "SELECT COUNT(*) FROM commands INDEXED BY commands_open \
-         WHERE machine_id = ?1 AND state IN {OPEN}"
-    );
-    let row = tx.conn().query_one_raw(of(sql, machine)).await?;
+    let index = Engine::of(tx.conn()).indexed_by("INDEXED BY commands_open");
+    let sql =
+        format!("SELECT COUNT(*) FROM commands {index} WHERE machine_id = ?1 AND state IN {OPEN}");
+    let query = statement(tx.conn(), &sql, [machine.uuid().into()]);
+    let row = tx.conn().query_one_raw(query).await?;
     let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
 async fn find(db: &impl ConnectionTrait, machine: MachineId) -> Result<Vec<Standing>, StoreError> {
+    let index = Engine::of(db).indexed_by("INDEXED BY commands_open");
     let sql = format!(
         "SELECT id, ord, state, ledger, cancel_requested_at, expires_at, deadline_s, sent_at \
-         FROM commands INDEXED BY commands_open WHERE machine_id = ?1 AND state IN {OPEN} ORDER BY ord"
+         FROM commands {index} WHERE machine_id = ?1 AND state IN {OPEN} ORDER BY ord"
     );
-    db.query_all_raw(of(sql, machine)).await?.iter().map(from_row).collect()
-}
-
-fn of(sql: String, machine: MachineId) -> Statement {
-    Statement::from_sql_and_values(DbBackend::Sqlite, sql, [machine.uuid().into()])
+    let query = statement(db, &sql, [machine.uuid().into()]);
+    db.query_all_raw(query).await?.iter().map(from_row).collect()
 }
 
 fn from_row(row: &QueryResult) -> Result<Standing, StoreError> {

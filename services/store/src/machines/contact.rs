@@ -1,9 +1,10 @@
 //! Machines that may be lost, or are back. For the platform's own watch: not bound to a scope.
 
 use millwright_schemas::{MachineId, OrganizationId, Timestamp};
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
 use uuid::Uuid;
 
+use crate::engine::statement;
 use crate::{Store, StoreError, Tx};
 
 /// The code of alarms of lost contact.
@@ -41,25 +42,27 @@ pub struct ParentRow {
 const SELECT: &str = "
 SELECT m.id, m.organization_id, s.connected, s.disconnected_at, s.last_seen_at,
     p.connected, p.connected_at,
-    EXISTS (SELECT 1 FROM alarms a WHERE a.machine_id = m.id AND a.origin = 'contact'
-        AND a.source = '' AND a.code = 'contact_lost' AND a.active = 1) AS alarmed
+    {alarmed} AS alarmed
 FROM machine_status s
 JOIN machines m ON m.id = s.machine_id
 LEFT JOIN machines pm ON pm.id = m.parent_id AND pm.state <> 'decommissioned'
 LEFT JOIN machine_status p ON p.machine_id = pm.id AND p.generation > 0
 WHERE m.state = 'commissioned' AND s.generation > 0";
 
+const ALARMED: &str = "EXISTS (SELECT 1 FROM alarms a WHERE a.machine_id = m.id
+    AND a.origin = 'contact' AND a.source = '' AND a.code = 'contact_lost' AND a.active)";
+
 /// One that speaks through its parent is there, one whose parent is away is its parent's matter:
 /// neither is looked at for as long as that is so.
 const LOST: &str = "
-AND s.connected = 0 AND s.disconnected_at <= ?1 AND m.id > ?2 AND NOT alarmed
+AND NOT s.connected AND s.disconnected_at <= ?1 AND m.id > ?2 AND NOT {alarmed}
 AND (p.machine_id IS NULL
-    OR (p.connected = 1 AND coalesce(s.last_seen_at, 0) <= s.disconnected_at))
+    OR (p.connected AND coalesce(s.last_seen_at, 0) <= s.disconnected_at))
 ORDER BY m.id LIMIT ?3";
 
 const BACK: &str = "
-AND s.machine_id IN (SELECT machine_id FROM alarms WHERE active = 1 AND origin = 'contact')
-AND m.id > ?1 AND (s.connected = 1 OR (p.connected = 1 AND s.last_seen_at > s.disconnected_at))
+AND s.machine_id IN (SELECT machine_id FROM alarms WHERE active AND origin = 'contact')
+AND m.id > ?1 AND (s.connected OR (p.connected AND s.last_seen_at > s.disconnected_at))
 ORDER BY m.id LIMIT ?2";
 
 /// Machines in use that were disconnected at or before this time, have no active alarm of it, and
@@ -100,9 +103,8 @@ pub async fn load(tx: &Tx, machines: &[MachineId]) -> Result<Vec<ContactRow>, St
     select(tx.conn(), &format!(" AND m.id IN ({places}) ORDER BY m.id"), values).await
 }
 
-/// Ids are compared as bytes; none is before all of them.
 fn key(after: Option<MachineId>) -> Value {
-    after.map_or_else(|| Vec::<u8>::new().into(), |id| id.uuid().into())
+    after.map_or(Uuid::nil(), MachineId::uuid).into()
 }
 
 async fn select(
@@ -110,9 +112,9 @@ async fn select(
     condition: &str,
     values: Vec<Value>,
 ) -> Result<Vec<ContactRow>, StoreError> {
-    let sql = format!("{SELECT}{condition}");
-    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
-    db.query_all_raw(statement).await?.iter().map(from_row).collect()
+    let sql = format!("{SELECT}{condition}").replace("{alarmed}", ALARMED);
+    let query = statement(db, &sql, values);
+    db.query_all_raw(query).await?.iter().map(from_row).collect()
 }
 
 fn from_row(row: &QueryResult) -> Result<ContactRow, StoreError> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sea_orm::sea_query::{Expr, SimpleExpr};
 
 use crate::StoreError;
+use crate::engine::Engine;
 
 pub(crate) fn to_column(ids: &BTreeMap<String, String>) -> Result<String, StoreError> {
     serde_json::to_string(ids).map_err(|error| StoreError::corrupt("external_ids", error))
@@ -18,7 +19,16 @@ pub(crate) fn from_column(
 }
 
 /// The condition that the row is called `id` by `system`.
-pub(crate) fn equals(column: &'static str, system: &str, id: &str) -> SimpleExpr {
-    let path = format!("$.{}", serde_json::Value::from(system));
-    Expr::cust_with_values(format!("json_extract({column}, ?) = ?"), [path, id.to_owned()])
+pub(crate) fn equals(engine: Engine, column: &'static str, system: &str, id: &str) -> SimpleExpr {
+    match engine {
+        Engine::Sqlite => {
+            let path = format!("$.{}", serde_json::Value::from(system));
+            let sql = format!("json_extract({column}, ?) = ?");
+            Expr::cust_with_values(sql, [path, id.to_owned()])
+        }
+        Engine::Postgres => Expr::cust_with_values(
+            format!("({column}::jsonb ->> $1) = $2"),
+            [system.to_owned(), id.to_owned()],
+        ),
+    }
 }

@@ -2,7 +2,7 @@
 
 use millwright_schemas::api::machines::{Machine, MachineState};
 use millwright_schemas::{MachineId, OrganizationId, SiteId, Timestamp};
-use sea_orm::sea_query::{Expr, LikeExpr};
+use sea_orm::sea_query::{Expr, Func, LikeExpr};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
@@ -11,6 +11,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{connections, external_ids};
+use crate::engine::Engine;
 use crate::entities::machine::{ActiveModel, Column, Entity, Model};
 use crate::entities::machine_status;
 use crate::page::PageRequest;
@@ -37,7 +38,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn condition(&self) -> Condition {
+    fn condition(&self, engine: Engine) -> Condition {
         Condition::all()
             .add_option(self.state.map(|state| Column::State.eq(state.as_str())))
             .add_option(self.site.map(|site| Column::SiteId.eq(site.uuid())))
@@ -47,14 +48,14 @@ impl Filter {
             .add_option(self.parent.map(|parent| Column::ParentId.eq(parent.uuid())))
             .add_option(self.text.as_deref().map(contains))
             .add_option(self.external_id.as_ref().map(|(system, id)| {
-                external_ids::equals("\"machines\".\"external_ids\"", system, id)
+                external_ids::equals(engine, "\"machines\".\"external_ids\"", system, id)
             }))
     }
 }
 
 fn contains(text: &str) -> Condition {
     let mut pattern = String::from("%");
-    for character in text.chars() {
+    for character in text.to_ascii_lowercase().chars() {
         if matches!(character, '%' | '_' | '\\') {
             pattern.push('\\');
         }
@@ -62,9 +63,10 @@ fn contains(text: &str) -> Condition {
     }
     pattern.push('%');
     let like = || LikeExpr::new(pattern.clone()).escape('\\');
+    let lower = |column| Expr::expr(Func::lower(Expr::col((Entity, column))));
     Condition::any()
-        .add(Expr::col((Entity, Column::Name)).like(like()))
-        .add(Expr::col((Entity, Column::SerialNumber)).like(like()))
+        .add(lower(Column::Name).like(like()))
+        .add(lower(Column::SerialNumber).like(like()))
 }
 
 /// Adds a machine that has never been connected.
@@ -124,7 +126,7 @@ pub async fn list(
 ) -> Result<Vec<Machine>, StoreError> {
     let mut query = Entity::find()
         .filter(scope.covers(Column::OrganizationId))
-        .filter(filter.condition())
+        .filter(filter.condition(store.engine()))
         .order_by_asc(Column::Id)
         .limit(page.rows());
     if let Some(after) = page.after {

@@ -6,6 +6,9 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use sea_orm_migration::prelude::*;
 
 use crate::StoreError;
+use crate::engine::postgres::MIGRATION_LOCK;
+use crate::engine::{Engine, Pool, Pools};
+use crate::telemetry::hypertables;
 
 struct Migrator;
 
@@ -16,22 +19,32 @@ impl MigratorTrait for Migrator {
             Box::new(SqlFile {
                 name: "m0001_initial",
                 sqlite: include_str!("0001_initial.sqlite.sql"),
+                postgres: include_str!("0001_initial.postgres.sql"),
             }),
             Box::new(SqlFile {
                 name: "m0002_operations",
                 sqlite: include_str!("0002_operations.sqlite.sql"),
+                postgres: include_str!("0002_operations.postgres.sql"),
             }),
             Box::new(SqlFile {
                 name: "m0003_signal_units",
                 sqlite: include_str!("0003_signal_units.sqlite.sql"),
+                postgres: include_str!("0003_signal_units.postgres.sql"),
             }),
             Box::new(SqlFile {
                 name: "m0004_open_lists",
                 sqlite: include_str!("0004_open_lists.sqlite.sql"),
+                postgres: include_str!("0004_open_lists.postgres.sql"),
             }),
             Box::new(SqlFile {
                 name: "m0005_alarms_counted",
                 sqlite: include_str!("0005_alarms_counted.sqlite.sql"),
+                postgres: include_str!("0005_alarms_counted.postgres.sql"),
+            }),
+            Box::new(SqlFile {
+                name: "m0006_years",
+                sqlite: include_str!("0006_years.sqlite.sql"),
+                postgres: include_str!("0006_years.postgres.sql"),
             }),
         ]
     }
@@ -41,6 +54,7 @@ impl MigratorTrait for Migrator {
 struct SqlFile {
     name: &'static str,
     sqlite: &'static str,
+    postgres: &'static str,
 }
 
 impl MigrationName for SqlFile {
@@ -51,7 +65,7 @@ impl MigrationName for SqlFile {
 
 #[async_trait::async_trait]
 impl MigrationTrait for SqlFile {
-    /// Whole or not at all, on SQLite too: a process killed in between leaves a database that
+    /// Whole or not at all, on both databases: a process killed in between leaves a database that
     /// the next start can use.
     fn use_transaction(&self) -> Option<bool> {
         Some(true)
@@ -60,7 +74,8 @@ impl MigrationTrait for SqlFile {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let sql = match manager.get_database_backend() {
             DbBackend::Sqlite => self.sqlite,
-            other => return Err(DbErr::Migration(format!("{other:?} is not supported yet"))),
+            DbBackend::Postgres => self.postgres,
+            other => return Err(DbErr::Migration(format!("{other:?} is not supported"))),
         };
         manager.get_connection().execute_unprepared(sql).await.map(|_| ())
     }
@@ -70,8 +85,24 @@ impl MigrationTrait for SqlFile {
     }
 }
 
-/// Brings the database to this program's schema.
-pub(crate) async fn run(db: &DatabaseConnection) -> Result<(), StoreError> {
+/// Brings the database to this program's schema. On PostgreSQL one process at a time does so; the
+/// others wait and find nothing left to do.
+pub(crate) async fn run(pools: &Pools, db: &DatabaseConnection) -> Result<(), StoreError> {
+    let Pool::Postgres(pool) = pools.writers() else { return migrate(db).await };
+    let mut guard = pool.acquire().await?;
+    // However long another one needs.
+    sqlx::query("SET lock_timeout = 0").execute(&mut *guard).await?;
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut *guard).await?;
+    let migrated = match migrate(db).await {
+        Ok(()) => hypertables::adopt(pool).await,
+        failed => failed,
+    };
+    // The lock ends with its connection, whatever has become of the migration.
+    guard.close().await?;
+    migrated
+}
+
+async fn migrate(db: &DatabaseConnection) -> Result<(), StoreError> {
     refuse_newer(db).await?;
     Migrator::up(db, None).await.map_err(|error| StoreError::Schema(error.to_string()))
 }
@@ -81,7 +112,11 @@ async fn refuse_newer(db: &DatabaseConnection) -> Result<(), StoreError> {
         Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
     let table = Statement::from_string(
         db.get_database_backend(),
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'",
+        Engine::of(db).choose(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'",
+            "SELECT to_regclass('seaql_migrations')::text AS name WHERE \
+             to_regclass('seaql_migrations') IS NOT NULL",
+        ),
     );
     if db.query_one_raw(table).await?.is_none() {
         return Ok(());

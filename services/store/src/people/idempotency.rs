@@ -198,8 +198,9 @@ mod tests {
         let fill = format!(
             "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {}) \
              INSERT INTO idempotency_keys (caller, key, request_hash, created_at) \
-             SELECT 'a', 'k' || i, x'00', {} + i FROM n",
+             SELECT 'a', 'k' || i, {}, {} + i FROM n",
             KEYS_PER_CALLER,
+            store.engine().choose("x'00'", "'\\x00'::bytea"),
             now().micros(),
         );
         tx.conn().execute_unprepared(&fill).await.unwrap();

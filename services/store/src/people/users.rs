@@ -2,12 +2,14 @@
 
 use millwright_core::access::Role;
 use millwright_schemas::{OrganizationId, Timestamp, UserId};
+use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use uuid::Uuid;
 
+use crate::engine::Engine;
 use crate::entities::organization_tree;
 use crate::entities::user::{ActiveModel, Column, Entity, Model};
 use crate::page::PageRequest;
@@ -176,8 +178,15 @@ async fn get_on(db: &impl ConnectionTrait, scope: Scope, id: UserId) -> Result<U
 /// # Errors
 /// When the database can't be used.
 pub async fn by_email(store: &Store, email: &str) -> Result<Option<User>, StoreError> {
+    let same = match store.engine() {
+        // The column compares so by itself.
+        Engine::Sqlite => Column::Email.eq(email),
+        Engine::Postgres => {
+            Expr::expr(Func::lower(Expr::col(Column::Email))).eq(email.to_ascii_lowercase())
+        }
+    };
     let row = Entity::find()
-        .filter(Column::Email.eq(email))
+        .filter(same)
         .filter(Column::DeletedAt.is_null())
         .one(store.readers())
         .await?;

@@ -1,16 +1,26 @@
 //! The transaction of a batch of telemetry.
 
-use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection, Transaction};
+use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
 
+use super::layout::{self, DAY_US, Layout};
+use crate::engine::postgres::WRITE_LOCK;
+use crate::engine::sql::Connection;
+use crate::engine::{Bulk, Cell, Engine, Pool, Row};
 use crate::{Store, StoreError};
 
 /// A write transaction of ingest. Rolled back when dropped without [`BatchTx::commit`].
 #[derive(Debug)]
 pub struct BatchTx {
-    inner: Transaction<'static, Sqlite>,
+    inner: Inner,
     store: Store,
     events: bool,
     jobs: bool,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
 }
 
 impl Store {
@@ -19,18 +29,31 @@ impl Store {
     /// # Errors
     /// When the database can't be used now.
     pub async fn begin_batch(&self) -> Result<BatchTx, StoreError> {
-        let inner = self.writer_pool().begin_with("BEGIN IMMEDIATE").await?;
+        let inner = match self.writer_pool() {
+            Pool::Sqlite(pool) => Inner::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Postgres(pool) => {
+                let mut inner = pool.begin().await?;
+                sqlx::query("SELECT pg_advisory_xact_lock_shared($1)")
+                    .bind(WRITE_LOCK)
+                    .execute(&mut *inner)
+                    .await?;
+                Inner::Postgres(inner)
+            }
+        };
         Ok(BatchTx { inner, store: self.clone(), events: false, jobs: false })
     }
 
     /// Bounds the size of the embedded database, in pages of 4 KiB. Beyond it every write fails
-    /// as on a full disk. Holds until the writer's connection is opened again.
+    /// as on a full disk. Holds until the writer's connection is opened again. Nothing on
+    /// PostgreSQL.
     ///
     /// # Errors
     /// When the database can't be used now.
     pub async fn limit_pages(&self, pages: u32) -> Result<(), StoreError> {
-        let statement = format!("PRAGMA max_page_count = {pages}");
-        sqlx::query(AssertSqlSafe(statement)).execute(self.writer_pool()).await?;
+        if let Pool::Sqlite(pool) = self.writer_pool() {
+            let statement = format!("PRAGMA max_page_count = {pages}");
+            sqlx::query(AssertSqlSafe(statement)).execute(pool).await?;
+        }
         Ok(())
     }
 }
@@ -42,7 +65,10 @@ impl BatchTx {
     /// When it couldn't be committed. Writing the same batch again is harmless, whatever became
     /// of this one.
     pub async fn commit(self) -> Result<(), StoreError> {
-        self.inner.commit().await?;
+        match self.inner {
+            Inner::Sqlite(inner) => inner.commit().await?,
+            Inner::Postgres(inner) => inner.commit().await?,
+        }
         if self.events {
             self.store.wakes().events.notify_one();
         }
@@ -60,8 +86,61 @@ impl BatchTx {
         self.jobs = true;
     }
 
-    pub(crate) fn conn(&mut self) -> &mut SqliteConnection {
-        &mut self.inner
+    pub(crate) fn conn(&mut self) -> Connection<'_> {
+        match &mut self.inner {
+            Inner::Sqlite(inner) => Connection::Sqlite(inner),
+            Inner::Postgres(inner) => Connection::Postgres(inner),
+        }
+    }
+
+    pub(crate) const fn engine(&self) -> Engine {
+        self.store.engine()
+    }
+
+    /// Sees to it that points of these times, in microseconds, have where to go.
+    pub(super) async fn make_room(
+        &self,
+        times: impl Iterator<Item = i64>,
+    ) -> Result<(), StoreError> {
+        match (self.store.layout(), self.store.writer_pool()) {
+            (Layout::Days { made }, Pool::Postgres(pool)) => {
+                layout::make(pool, made, times.map(|ts| ts.div_euclid(DAY_US))).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it must be noted what comes late: TimescaleDB sees it by itself.
+    pub(super) fn needs_marks(&self) -> bool {
+        !matches!(self.store.layout(), Layout::Hypertables)
+    }
+
+    /// Runs one statement over these rows; how many rows were changed.
+    pub(crate) async fn execute_rows<T, const N: usize>(
+        &mut self,
+        bulk: &'static Bulk<N>,
+        rows: &[T],
+        cells: impl Fn(&T) -> [Cell<'_>; N],
+    ) -> Result<u64, StoreError> {
+        let mut changed = 0;
+        for piece in bulk.pieces(self.engine(), rows) {
+            changed += bulk.execute(self.conn(), piece, &cells).await?;
+        }
+        Ok(changed)
+    }
+
+    /// Runs one statement over these rows; all that it returns.
+    pub(crate) async fn fetch_rows<T, const N: usize>(
+        &mut self,
+        bulk: &'static Bulk<N>,
+        rows: &[T],
+        cells: impl Fn(&T) -> [Cell<'_>; N],
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut found = Vec::new();
+        for piece in bulk.pieces(self.engine(), rows) {
+            found.append(&mut bulk.fetch(self.conn(), piece, &cells).await?);
+        }
+        Ok(found)
     }
 }
 
@@ -76,7 +155,7 @@ mod tests {
         let store = Store::open_sqlite(folder.path()).await.unwrap();
         let mut tx = store.begin_batch().await.unwrap();
         // As SQLite does when the disk is full.
-        sqlx::query("ROLLBACK").execute(tx.conn()).await.unwrap();
+        tx.conn().execute("ROLLBACK", &[]).await.unwrap();
         assert!(tx.commit().await.is_err());
         store.begin_batch().await.unwrap().commit().await.unwrap();
         store.begin().await.unwrap().commit().await.unwrap();

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use super::BatchTx;
-use super::multi_row::MultiRow;
 use crate::StoreError;
+use crate::engine::{Bulk, Type};
 
 /// The newest value of a series.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,13 +23,13 @@ pub struct LatestRow {
     pub received_at: i64,
 }
 
-static UPSERT: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
-        "INSERT INTO latest (series_id, ts, value, text, quality, received_at) VALUES",
-        "(?,?,?,?,?,?)",
-        "ON CONFLICT (series_id) DO UPDATE SET ts = excluded.ts, value = excluded.value, \
+static UPSERT: LazyLock<Bulk<6>> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO latest (series_id, ts, value, text, quality, received_at) {rows} \
+         ON CONFLICT (series_id) DO UPDATE SET ts = excluded.ts, value = excluded.value, \
          text = excluded.text, quality = excluded.quality, received_at = excluded.received_at \
          WHERE excluded.ts > latest.ts",
+        [Type::Int, Type::Int, Type::Real, Type::Text, Type::Int, Type::Int],
     )
 });
 
@@ -38,18 +38,16 @@ static UPSERT: LazyLock<MultiRow> = LazyLock::new(|| {
 /// # Errors
 /// When the database refuses it.
 pub async fn save(tx: &mut BatchTx, rows: &[LatestRow]) -> Result<(), StoreError> {
-    for (sql, piece) in UPSERT.pieces(rows) {
-        let mut query = sqlx::query(sql);
-        for row in piece {
-            query = query
-                .bind(row.series)
-                .bind(row.ts)
-                .bind(row.value)
-                .bind(row.text.as_deref())
-                .bind(row.quality)
-                .bind(row.received_at);
-        }
-        query.execute(tx.conn()).await?;
-    }
+    tx.execute_rows(&UPSERT, rows, |row| {
+        [
+            row.series.into(),
+            row.ts.into(),
+            row.value.into(),
+            row.text.as_deref().into(),
+            row.quality.into(),
+            row.received_at.into(),
+        ]
+    })
+    .await?;
     Ok(())
 }

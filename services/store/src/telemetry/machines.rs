@@ -4,12 +4,11 @@
 use std::sync::LazyLock;
 
 use millwright_schemas::{MachineId, OrganizationId};
-use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::BatchTx;
-use super::multi_row::MultiRow;
 use crate::StoreError;
+use crate::engine::{Bulk, Engine, Type};
 
 /// A machine at the time of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +23,8 @@ pub struct MachineRow {
     pub generation: i64,
     /// When it was last heard, in microseconds, as recorded.
     pub last_seen_at: Option<i64>,
+    /// The run of a process that wrote its samples last.
+    pub writer: Option<Uuid>,
 }
 
 /// When a machine was heard, and what its clock said.
@@ -56,38 +57,57 @@ pub struct CounterRow {
     pub late: i64,
 }
 
-static LOAD: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
+static LOAD: LazyLock<Bulk<1>> = LazyLock::new(|| {
+    Bulk::new(
         "SELECT m.id, m.organization_id, coalesce(s.generation, 0), s.last_seen_at, \
-         CASE WHEN m.state <> 'decommissioned' THEN m.parent_id END \
-         FROM machines m LEFT JOIN machine_status s ON s.machine_id = m.id WHERE m.id IN (",
-        "?",
-        ")",
+         CASE WHEN m.state <> 'decommissioned' THEN m.parent_id END, s.writer \
+         FROM machines m LEFT JOIN machine_status s ON s.machine_id = m.id WHERE m.id IN ({rows})",
+        [Type::Id],
     )
 });
 
-static SEEN: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
-        "INSERT INTO machine_status (machine_id, last_seen_at, clock_offset_us, through_ts) VALUES",
-        "(?,?,?,?)",
-        "ON CONFLICT (machine_id) DO UPDATE SET \
-         last_seen_at = max(coalesce(last_seen_at, 0), excluded.last_seen_at), \
-         clock_offset_us = coalesce(excluded.clock_offset_us, clock_offset_us), \
-         through_ts = coalesce(max(through_ts, excluded.through_ts), through_ts, excluded.through_ts)",
+/// Batches of one machine, by two gateways that both think it theirs, come one after the other; in
+/// the order of ids, so that no two wait for each other.
+static LOCK: LazyLock<Bulk<1>> = LazyLock::new(|| {
+    Bulk::new(
+        "SELECT id FROM machines WHERE id IN ({rows}) ORDER BY id FOR NO KEY UPDATE",
+        [Type::Id],
     )
 });
 
-static COUNT: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
-        "INSERT INTO machine_counters \
-         (machine_id, duplicates, conflicts, quarantined, quarantine_dropped, late) VALUES",
-        "(?,?,?,?,?,?)",
-        "ON CONFLICT (machine_id) DO UPDATE SET \
-         duplicates = duplicates + excluded.duplicates, \
-         conflicts = conflicts + excluded.conflicts, \
-         quarantined = quarantined + excluded.quarantined, \
-         quarantine_dropped = quarantine_dropped + excluded.quarantine_dropped, \
-         late = late + excluded.late",
+static CLAIM: LazyLock<Bulk<2>> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO machine_status (machine_id, writer) {rows} \
+         ON CONFLICT (machine_id) DO UPDATE SET writer = excluded.writer",
+        [Type::Id, Type::Id],
+    )
+});
+
+static SEEN: LazyLock<Bulk<4>> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO machine_status (machine_id, last_seen_at, clock_offset_us, through_ts) {rows} \
+         ON CONFLICT (machine_id) DO UPDATE SET \
+         last_seen_at = CASE WHEN machine_status.last_seen_at > excluded.last_seen_at \
+             THEN machine_status.last_seen_at ELSE excluded.last_seen_at END, \
+         clock_offset_us = coalesce(excluded.clock_offset_us, machine_status.clock_offset_us), \
+         through_ts = CASE WHEN machine_status.through_ts >= excluded.through_ts \
+             THEN machine_status.through_ts \
+             ELSE coalesce(excluded.through_ts, machine_status.through_ts) END",
+        [Type::Id, Type::Int, Type::Int, Type::Int],
+    )
+});
+
+static COUNT: LazyLock<Bulk<6>> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO machine_counters AS c \
+         (machine_id, duplicates, conflicts, quarantined, quarantine_dropped, late) {rows} \
+         ON CONFLICT (machine_id) DO UPDATE SET \
+         duplicates = c.duplicates + excluded.duplicates, \
+         conflicts = c.conflicts + excluded.conflicts, \
+         quarantined = c.quarantined + excluded.quarantined, \
+         quarantine_dropped = c.quarantine_dropped + excluded.quarantine_dropped, \
+         late = c.late + excluded.late",
+        [Type::Id, Type::Int, Type::Int, Type::Int, Type::Int, Type::Int],
     )
 });
 
@@ -96,23 +116,36 @@ static COUNT: LazyLock<MultiRow> = LazyLock::new(|| {
 /// # Errors
 /// When the database can't be used.
 pub async fn load(tx: &mut BatchTx, machines: &[MachineId]) -> Result<Vec<MachineRow>, StoreError> {
-    let mut rows = Vec::with_capacity(machines.len());
-    for (sql, piece) in LOAD.pieces(machines) {
-        let mut query = sqlx::query(sql);
-        for machine in piece {
-            query = query.bind(machine.uuid());
-        }
-        for row in query.fetch_all(tx.conn()).await? {
-            rows.push(MachineRow {
-                machine: MachineId(row.try_get::<Uuid, _>(0)?),
-                organization: OrganizationId(row.try_get::<Uuid, _>(1)?),
-                generation: row.try_get(2)?,
-                last_seen_at: row.try_get(3)?,
-                parent: row.try_get::<Option<Uuid>, _>(4)?.map(MachineId),
-            });
-        }
+    if tx.engine() == Engine::Postgres {
+        tx.fetch_rows(&LOCK, machines, |machine| [machine.uuid().into()]).await?;
     }
-    Ok(rows)
+    let rows = tx.fetch_rows(&LOAD, machines, |machine| [machine.uuid().into()]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(MachineRow {
+                machine: MachineId(row.get(0)?),
+                organization: OrganizationId(row.get(1)?),
+                generation: row.get(2)?,
+                last_seen_at: row.get(3)?,
+                parent: row.get::<Option<Uuid>>(4)?.map(MachineId),
+                writer: row.get(5)?,
+            })
+        })
+        .collect()
+}
+
+/// Records that this run of a process writes these machines' samples from now on, so that what
+/// others remember of them no longer counts.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn claim(
+    tx: &mut BatchTx,
+    machines: &[MachineId],
+    writer: Uuid,
+) -> Result<(), StoreError> {
+    tx.execute_rows(&CLAIM, machines, |machine| [machine.uuid().into(), writer.into()]).await?;
+    Ok(())
 }
 
 /// Records when machines were heard. One row a machine.
@@ -120,17 +153,15 @@ pub async fn load(tx: &mut BatchTx, machines: &[MachineId]) -> Result<Vec<Machin
 /// # Errors
 /// When the database refuses it.
 pub async fn save_seen(tx: &mut BatchTx, rows: &[SeenRow]) -> Result<(), StoreError> {
-    for (sql, piece) in SEEN.pieces(rows) {
-        let mut query = sqlx::query(sql);
-        for row in piece {
-            query = query
-                .bind(row.machine.uuid())
-                .bind(row.last_seen_at)
-                .bind(row.clock_offset_us)
-                .bind(row.through_ts);
-        }
-        query.execute(tx.conn()).await?;
-    }
+    tx.execute_rows(&SEEN, rows, |row| {
+        [
+            row.machine.uuid().into(),
+            row.last_seen_at.into(),
+            row.clock_offset_us.into(),
+            row.through_ts.into(),
+        ]
+    })
+    .await?;
     Ok(())
 }
 
@@ -139,18 +170,16 @@ pub async fn save_seen(tx: &mut BatchTx, rows: &[SeenRow]) -> Result<(), StoreEr
 /// # Errors
 /// When the database refuses it.
 pub async fn add_counts(tx: &mut BatchTx, rows: &[CounterRow]) -> Result<(), StoreError> {
-    for (sql, piece) in COUNT.pieces(rows) {
-        let mut query = sqlx::query(sql);
-        for row in piece {
-            query = query
-                .bind(row.machine.uuid())
-                .bind(row.duplicates)
-                .bind(row.conflicts)
-                .bind(row.quarantined)
-                .bind(row.quarantine_dropped)
-                .bind(row.late);
-        }
-        query.execute(tx.conn()).await?;
-    }
+    tx.execute_rows(&COUNT, rows, |row| {
+        [
+            row.machine.uuid().into(),
+            row.duplicates.into(),
+            row.conflicts.into(),
+            row.quarantined.into(),
+            row.quarantine_dropped.into(),
+            row.late.into(),
+        ]
+    })
+    .await?;
     Ok(())
 }

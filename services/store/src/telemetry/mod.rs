@@ -4,9 +4,10 @@
 //! through [`reads`].
 
 mod batch;
+pub(crate) mod hypertables;
 pub mod latest;
+pub(crate) mod layout;
 pub mod machines;
-mod multi_row;
 pub mod points;
 pub mod quarantine;
 pub mod reads;
@@ -17,3 +18,4 @@ pub mod streams;
 pub mod units;
 
 pub use batch::BatchTx;
+pub(crate) use layout::Layout;

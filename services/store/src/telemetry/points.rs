@@ -1,13 +1,14 @@
 //! Points: what was measured.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
 
-use sqlx::Row as _;
+use sqlx::{Decode, Postgres, Sqlite};
 
 use super::BatchTx;
-use super::multi_row::MultiRow;
 use crate::StoreError;
+use crate::engine::{Bulk, Cell, Row, Type};
+use crate::upkeep::rollups::{HOUR_US, floor};
 
 /// A number, a boolean (0, 1) or null at a time.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,43 +45,43 @@ pub struct Repeated {
     pub conflicts: Vec<i64>,
 }
 
-static INSERT: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
-        "INSERT INTO points (series_id, ts, value, quality) VALUES",
-        "(?,?,?,?)",
-        "ON CONFLICT DO NOTHING",
+const POINT: [Type; 4] = [Type::Int, Type::Int, Type::Real, Type::Int];
+const TEXT: [Type; 4] = [Type::Int, Type::Int, Type::Text, Type::Int];
+
+static INSERT: LazyLock<Bulk<4>> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO points (series_id, ts, value, quality) {rows} ON CONFLICT DO NOTHING",
+        POINT,
     )
 });
-static INSERT_TELLING: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
-        "INSERT INTO points (series_id, ts, value, quality) VALUES",
-        "(?,?,?,?)",
-        "ON CONFLICT DO NOTHING RETURNING series_id, ts",
+static INSERT_TELLING: LazyLock<Bulk<4>> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO points (series_id, ts, value, quality) {rows} \
+         ON CONFLICT DO NOTHING RETURNING series_id, ts",
+        POINT,
     )
 });
-static EXISTING: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
-        "WITH wanted (series_id, ts) AS (VALUES",
-        "(?,?)",
-        ") SELECT p.series_id, p.ts, p.value, p.quality FROM wanted w \
-         CROSS JOIN points p ON p.series_id = w.series_id AND p.ts = w.ts",
+static EXISTING: LazyLock<Bulk<2>> = LazyLock::new(|| existing("points"));
+static INSERT_TEXT: LazyLock<Bulk<4>> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO points_text (series_id, ts, value, quality) {rows} \
+         ON CONFLICT DO NOTHING RETURNING series_id, ts",
+        TEXT,
     )
 });
-static INSERT_TEXT: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
-        "INSERT INTO points_text (series_id, ts, value, quality) VALUES",
-        "(?,?,?,?)",
-        "ON CONFLICT DO NOTHING RETURNING series_id, ts",
-    )
-});
-static EXISTING_TEXT: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
-        "WITH wanted (series_id, ts) AS (VALUES",
-        "(?,?)",
-        ") SELECT p.series_id, p.ts, p.value, p.quality FROM wanted w \
-         CROSS JOIN points_text p ON p.series_id = w.series_id AND p.ts = w.ts",
-    )
-});
+static EXISTING_TEXT: LazyLock<Bulk<2>> = LazyLock::new(|| existing("points_text"));
+
+/// The rows that are there of a list of keys.
+fn existing(table: &str) -> Bulk<2> {
+    let text = format!(
+        "WITH wanted (series_id, ts) AS ({{rows}}) \
+         SELECT p.series_id, p.ts, p.value, p.quality FROM wanted w \
+         CROSS JOIN {table} p WHERE p.series_id = w.series_id AND p.ts = w.ts"
+    );
+    // Said once more as a list, so that only the partitions of these times are looked at.
+    let postgres = format!("{text} AND p.ts = ANY($2::bigint[])");
+    Bulk::of(&text, &postgres, [Type::Int, Type::Int])
+}
 
 /// Inserts points that are known to be new: later than all of their series. Those that are there
 /// all the same are left as they are and returned as the number missing.
@@ -88,12 +89,9 @@ static EXISTING_TEXT: LazyLock<MultiRow> = LazyLock::new(|| {
 /// # Errors
 /// When the database refuses it.
 pub async fn insert_new(tx: &mut BatchTx, rows: &[PointRow]) -> Result<u64, StoreError> {
-    let mut missing = 0;
-    for (sql, piece) in INSERT.pieces(rows) {
-        let done = bind_points(sqlx::query(sql), piece).execute(tx.conn()).await?;
-        missing += (piece.len() as u64).saturating_sub(done.rows_affected());
-    }
-    Ok(missing)
+    tx.make_room(rows.iter().map(|row| row.ts)).await?;
+    let inserted = tx.execute_rows(&INSERT, rows, PointRow::cells).await?;
+    Ok((rows.len() as u64).saturating_sub(inserted))
 }
 
 /// Inserts points that may be there already; tells which were.
@@ -102,18 +100,44 @@ pub async fn insert_new(tx: &mut BatchTx, rows: &[PointRow]) -> Result<u64, Stor
 /// When the database refuses it.
 pub async fn insert_any(tx: &mut BatchTx, rows: &[PointRow]) -> Result<Repeated, StoreError> {
     let mut repeated = Repeated::default();
-    for (sql, piece) in INSERT_TELLING.pieces(rows) {
-        let returned = bind_points(sqlx::query(sql), piece).fetch_all(tx.conn()).await?;
+    tx.make_room(rows.iter().map(|row| row.ts)).await?;
+    let mut hours = BTreeSet::new();
+    for piece in INSERT_TELLING.pieces(tx.engine(), rows) {
+        let returned = INSERT_TELLING.fetch(tx.conn(), piece, PointRow::cells).await?;
+        let mut inserted = keys(&returned)?;
+        hours.extend(inserted.iter().map(|(series, ts)| (*series, floor(*ts, HOUR_US))));
         if returned.len() == piece.len() {
             continue;
         }
-        let mut inserted = keys(&returned)?;
         // The first row of a key that was inserted is itself, not a repetition.
-        let again: Vec<PointRow> =
-            piece.iter().filter(|row| !inserted.remove(&(row.series, row.ts))).copied().collect();
-        compare(tx, &again, &mut repeated).await?;
+        let again: Vec<&PointRow> =
+            piece.iter().filter(|row| !inserted.remove(&(row.series, row.ts))).collect();
+        let keys: Vec<_> = again.iter().map(|row| (row.series, row.ts)).collect();
+        let stored: Stored<f64> = stored(tx, &EXISTING, &keys).await?;
+        for row in again {
+            let same = stored.get(&(row.series, row.ts)) == Some(&(row.value, row.quality));
+            repeated.add(row.series, same);
+        }
     }
+    mark(tx, hours).await?;
     Ok(repeated)
+}
+
+static MARK: LazyLock<Bulk<2>> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO rollup_dirty (series_id, hour) {rows} ON CONFLICT DO NOTHING",
+        [Type::Int, Type::Int],
+    )
+});
+
+/// Notes the hours whose rollups are no longer what their points say.
+async fn mark(tx: &mut BatchTx, hours: BTreeSet<(i64, i64)>) -> Result<(), StoreError> {
+    if hours.is_empty() || !tx.needs_marks() {
+        return Ok(());
+    }
+    let hours: Vec<(i64, i64)> = hours.into_iter().collect();
+    tx.execute_rows(&MARK, &hours, |(series, hour)| [(*series).into(), (*hour).into()]).await?;
+    Ok(())
 }
 
 /// Inserts texts that may be there already; tells which were.
@@ -122,83 +146,58 @@ pub async fn insert_any(tx: &mut BatchTx, rows: &[PointRow]) -> Result<Repeated,
 /// When the database refuses it.
 pub async fn insert_texts(tx: &mut BatchTx, rows: &[TextRow]) -> Result<Repeated, StoreError> {
     let mut repeated = Repeated::default();
-    for (sql, piece) in INSERT_TEXT.pieces(rows) {
-        let mut query = sqlx::query(sql);
-        for row in piece {
-            query =
-                query.bind(row.series).bind(row.ts).bind(row.value.as_deref()).bind(row.quality);
-        }
-        let returned = query.fetch_all(tx.conn()).await?;
+    tx.make_room(rows.iter().map(|row| row.ts)).await?;
+    for piece in INSERT_TEXT.pieces(tx.engine(), rows) {
+        let returned = INSERT_TEXT.fetch(tx.conn(), piece, TextRow::cells).await?;
         if returned.len() == piece.len() {
             continue;
         }
         let mut inserted = keys(&returned)?;
         let again: Vec<&TextRow> =
             piece.iter().filter(|row| !inserted.remove(&(row.series, row.ts))).collect();
-        compare_texts(tx, &again, &mut repeated).await?;
-    }
-    Ok(repeated)
-}
-
-type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
-
-fn bind_points<'q>(mut query: Query<'q>, rows: &[PointRow]) -> Query<'q> {
-    for row in rows {
-        query = query.bind(row.series).bind(row.ts).bind(row.value).bind(row.quality);
-    }
-    query
-}
-
-fn keys(rows: &[sqlx::sqlite::SqliteRow]) -> Result<HashSet<(i64, i64)>, StoreError> {
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
-}
-
-async fn compare(
-    tx: &mut BatchTx,
-    rows: &[PointRow],
-    repeated: &mut Repeated,
-) -> Result<(), StoreError> {
-    for (sql, piece) in EXISTING.pieces(rows) {
-        let mut query = sqlx::query(sql);
-        for row in piece {
-            query = query.bind(row.series).bind(row.ts);
-        }
-        let mut stored = HashMap::with_capacity(piece.len());
-        for row in query.fetch_all(tx.conn()).await? {
-            let content: (Option<f64>, i64) = (row.try_get(2)?, row.try_get(3)?);
-            stored.insert((row.try_get::<i64, _>(0)?, row.try_get::<i64, _>(1)?), content);
-        }
-        for row in piece {
-            let same = stored.get(&(row.series, row.ts)) == Some(&(row.value, row.quality));
-            repeated.add(row.series, same);
-        }
-    }
-    Ok(())
-}
-
-async fn compare_texts(
-    tx: &mut BatchTx,
-    rows: &[&TextRow],
-    repeated: &mut Repeated,
-) -> Result<(), StoreError> {
-    for (sql, piece) in EXISTING_TEXT.pieces(rows) {
-        let mut query = sqlx::query(sql);
-        for row in piece {
-            query = query.bind(row.series).bind(row.ts);
-        }
-        let mut stored = HashMap::with_capacity(piece.len());
-        for row in query.fetch_all(tx.conn()).await? {
-            let content: (Option<String>, i64) = (row.try_get(2)?, row.try_get(3)?);
-            stored.insert((row.try_get::<i64, _>(0)?, row.try_get::<i64, _>(1)?), content);
-        }
-        for row in piece {
+        let keys: Vec<_> = again.iter().map(|row| (row.series, row.ts)).collect();
+        let stored: Stored<String> = stored(tx, &EXISTING_TEXT, &keys).await?;
+        for row in again {
             let same = stored
                 .get(&(row.series, row.ts))
                 .is_some_and(|(value, quality)| *value == row.value && *quality == row.quality);
             repeated.add(row.series, same);
         }
     }
-    Ok(())
+    Ok(repeated)
+}
+
+impl PointRow {
+    fn cells(&self) -> [Cell<'_>; 4] {
+        [self.series.into(), self.ts.into(), self.value.into(), self.quality.into()]
+    }
+}
+
+impl TextRow {
+    fn cells(&self) -> [Cell<'_>; 4] {
+        [self.series.into(), self.ts.into(), self.value.as_deref().into(), self.quality.into()]
+    }
+}
+
+fn keys(rows: &[Row]) -> Result<HashSet<(i64, i64)>, StoreError> {
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Value and quality of the rows that are there, by series and time.
+type Stored<V> = HashMap<(i64, i64), (Option<V>, i64)>;
+
+async fn stored<V>(
+    tx: &mut BatchTx,
+    existing: &'static Bulk<2>,
+    keys: &[(i64, i64)],
+) -> Result<Stored<V>, StoreError>
+where
+    V: for<'r> Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
+    V: for<'r> Decode<'r, Postgres> + sqlx::Type<Postgres>,
+{
+    let rows =
+        tx.fetch_rows(existing, keys, |(series, ts)| [(*series).into(), (*ts).into()]).await?;
+    rows.iter().map(|row| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)))).collect()
 }
 
 impl Repeated {

@@ -4,6 +4,7 @@ use millwright_schemas::MachineId;
 
 use super::BatchTx;
 use crate::StoreError;
+use crate::engine::Cell;
 
 /// Most rows that a machine has in quarantine; the oldest are dropped and counted.
 pub const ROWS_MAX: i64 = 1_000;
@@ -45,16 +46,15 @@ pub async fn insert(
         "INSERT INTO quarantine (machine_id, received_at, topic, code, reason, payload) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
     };
-    let done = sqlx::query(sql)
-        .bind(row.machine.uuid())
-        .bind(row.received_at)
-        .bind(row.topic.as_str())
-        .bind(row.code)
-        .bind(row.reason.as_str())
-        .bind(row.payload.as_slice())
-        .execute(tx.conn())
-        .await?;
-    Ok(done.rows_affected() > 0)
+    let cells: [Cell<'_>; 6] = [
+        row.machine.uuid().into(),
+        row.received_at.into(),
+        row.topic.as_str().into(),
+        row.code.into(),
+        row.reason.as_str().into(),
+        row.payload.as_slice().into(),
+    ];
+    Ok(tx.conn().execute(sql, &cells).await? > 0)
 }
 
 /// Drops a machine's oldest rows beyond the bounds; how many.
@@ -62,17 +62,16 @@ pub async fn insert(
 /// # Errors
 /// When the database refuses it.
 pub async fn enforce_bounds(tx: &mut BatchTx, machine: MachineId) -> Result<i64, StoreError> {
-    let done = sqlx::query(
-        "DELETE FROM quarantine WHERE id IN (SELECT id FROM (\
-         SELECT id, row_number() OVER newest AS place, \
-         sum(length(payload) + length(reason)) OVER newest AS bytes \
-         FROM quarantine WHERE machine_id = ?1 WINDOW newest AS (ORDER BY id DESC)) \
-         WHERE place > ?2 OR bytes > ?3)",
-    )
-    .bind(machine.uuid())
-    .bind(ROWS_MAX)
-    .bind(BYTES_MAX)
-    .execute(tx.conn())
-    .await?;
-    Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX))
+    let dropped = tx
+        .conn()
+        .execute(
+            "DELETE FROM quarantine WHERE id IN (SELECT id FROM (\
+             SELECT id, row_number() OVER newest AS place, \
+             sum(length(payload) + length(reason)) OVER newest AS bytes \
+             FROM quarantine WHERE machine_id = ?1 WINDOW newest AS (ORDER BY id DESC)) AS all_rows \
+             WHERE place > ?2 OR bytes > ?3)",
+            &[machine.uuid().into(), ROWS_MAX.into(), BYTES_MAX.into()],
+        )
+        .await?;
+    Ok(i64::try_from(dropped).unwrap_or(i64::MAX))
 }

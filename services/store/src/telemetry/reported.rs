@@ -4,12 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use millwright_schemas::{EventId, MachineId, OrganizationId, OutboxId};
-use sqlx::Row as _;
-use uuid::Uuid;
 
 use super::BatchTx;
-use super::multi_row::MultiRow;
 use crate::StoreError;
+use crate::engine::{Bulk, Row, Type};
 
 /// An event that a machine has reported.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,20 +43,30 @@ pub enum Outcome {
     Conflict,
 }
 
-static INSERT: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
+static INSERT: LazyLock<Bulk<9>> = LazyLock::new(|| {
+    Bulk::new(
         "INSERT INTO machine_events \
-         (machine_id, id, organization_id, ts, received_at, type, outbox, seq, data) VALUES",
-        "(?,?,?,?,?,?,?,?,?)",
-        "ON CONFLICT DO NOTHING RETURNING machine_id, id",
+         (machine_id, id, organization_id, ts, received_at, type, outbox, seq, data) {rows} \
+         ON CONFLICT DO NOTHING RETURNING machine_id, id",
+        [
+            Type::Id,
+            Type::Id,
+            Type::Id,
+            Type::Int,
+            Type::Int,
+            Type::Text,
+            Type::Id,
+            Type::Int,
+            Type::Text,
+        ],
     )
 });
-static EXISTING: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
-        "WITH wanted (machine_id, id) AS (VALUES",
-        "(?,?)",
-        ") SELECT e.machine_id, e.id, e.ts, e.type, e.data FROM wanted w \
-         CROSS JOIN machine_events e ON e.machine_id = w.machine_id AND e.id = w.id",
+static EXISTING: LazyLock<Bulk<2>> = LazyLock::new(|| {
+    Bulk::new(
+        "WITH wanted (machine_id, id) AS ({rows}) \
+         SELECT e.machine_id, e.id, e.ts, e.type, e.data FROM wanted w \
+         JOIN machine_events e ON e.machine_id = w.machine_id AND e.id = w.id",
+        [Type::Id, Type::Id],
     )
 });
 
@@ -68,8 +76,8 @@ static EXISTING: LazyLock<MultiRow> = LazyLock::new(|| {
 /// When the database refuses it.
 pub async fn insert(tx: &mut BatchTx, rows: &[ReportedRow]) -> Result<Vec<Outcome>, StoreError> {
     let mut outcomes = Vec::with_capacity(rows.len());
-    for (sql, piece) in INSERT.pieces(rows) {
-        let mut inserted = insert_piece(tx, sql, piece).await?;
+    for piece in INSERT.pieces(tx.engine(), rows) {
+        let mut inserted = insert_piece(tx, piece).await?;
         let stored = if inserted.len() == piece.len() {
             HashMap::new()
         } else {
@@ -91,23 +99,24 @@ pub async fn insert(tx: &mut BatchTx, rows: &[ReportedRow]) -> Result<Vec<Outcom
 
 async fn insert_piece(
     tx: &mut BatchTx,
-    sql: &'static str,
     piece: &[ReportedRow],
 ) -> Result<HashSet<(MachineId, EventId)>, StoreError> {
-    let mut query = sqlx::query(sql);
-    for row in piece {
-        query = query
-            .bind(row.machine.uuid())
-            .bind(row.id.uuid())
-            .bind(row.organization.uuid())
-            .bind(row.ts)
-            .bind(row.received_at)
-            .bind(row.event_type.as_str())
-            .bind(row.stream.map(|(outbox, _)| outbox.uuid()))
-            .bind(row.stream.map(|(_, seq)| seq))
-            .bind(row.data.as_str());
-    }
-    query.fetch_all(tx.conn()).await?.iter().map(key).collect()
+    let rows = INSERT
+        .fetch(tx.conn(), piece, |row| {
+            [
+                row.machine.uuid().into(),
+                row.id.uuid().into(),
+                row.organization.uuid().into(),
+                row.ts.into(),
+                row.received_at.into(),
+                row.event_type.as_str().into(),
+                row.stream.map(|(outbox, _)| outbox.uuid()).into(),
+                row.stream.map(|(_, seq)| seq).into(),
+                row.data.as_str().into(),
+            ]
+        })
+        .await?;
+    rows.iter().map(key).collect()
 }
 
 struct Content {
@@ -130,20 +139,16 @@ async fn existing(
     rows: &[ReportedRow],
 ) -> Result<HashMap<(MachineId, EventId), Content>, StoreError> {
     let mut stored = HashMap::new();
-    for (sql, piece) in EXISTING.pieces(rows) {
-        let mut query = sqlx::query(sql);
-        for row in piece {
-            query = query.bind(row.machine.uuid()).bind(row.id.uuid());
-        }
-        for row in query.fetch_all(tx.conn()).await? {
-            let content =
-                Content { ts: row.try_get(2)?, event_type: row.try_get(3)?, data: row.try_get(4)? };
-            stored.insert(key(&row)?, content);
-        }
+    let found = tx
+        .fetch_rows(&EXISTING, rows, |row| [row.machine.uuid().into(), row.id.uuid().into()])
+        .await?;
+    for row in found {
+        let content = Content { ts: row.get(2)?, event_type: row.get(3)?, data: row.get(4)? };
+        stored.insert(key(&row)?, content);
     }
     Ok(stored)
 }
 
-fn key(row: &sqlx::sqlite::SqliteRow) -> Result<(MachineId, EventId), StoreError> {
-    Ok((MachineId(row.try_get::<Uuid, _>(0)?), EventId(row.try_get::<Uuid, _>(1)?)))
+fn key(row: &Row) -> Result<(MachineId, EventId), StoreError> {
+    Ok((MachineId(row.get(0)?), EventId(row.get(1)?)))
 }

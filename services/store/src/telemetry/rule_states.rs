@@ -7,11 +7,9 @@ use std::sync::LazyLock;
 use millwright_schemas::api::rules::Rule;
 use millwright_schemas::{MachineId, OrganizationId, RuleId};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryTrait};
-use sqlx::Row as _;
-use uuid::Uuid;
 
 use super::BatchTx;
-use super::multi_row::MultiRow;
+use crate::engine::{Bulk, Type};
 use crate::entities::rule::{Column, Entity, Model};
 use crate::rules::{REVISION, from_row};
 use crate::{Conn, StoreError};
@@ -38,27 +36,26 @@ pub struct WatchedRow {
     pub organizations: Vec<OrganizationId>,
 }
 
-static WATCHED: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
+static WATCHED: LazyLock<Bulk<1>> = LazyLock::new(|| {
+    Bulk::new(
         "SELECT m.id, m.model, t.ancestor_id FROM machines m \
-         JOIN organization_tree t ON t.descendant_id = m.organization_id WHERE m.id IN (",
-        "?",
-        ")",
+         JOIN organization_tree t ON t.descendant_id = m.organization_id WHERE m.id IN ({rows})",
+        [Type::Id],
     )
 });
-static LOAD: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
-        "SELECT machine_id, rule_id, rule_version, state FROM rule_states WHERE machine_id IN (",
-        "?",
-        ")",
+static LOAD: LazyLock<Bulk<1>> = LazyLock::new(|| {
+    Bulk::new(
+        "SELECT machine_id, rule_id, rule_version, state FROM rule_states \
+         WHERE machine_id IN ({rows})",
+        [Type::Id],
     )
 });
-static SAVE: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
-        "INSERT INTO rule_states (machine_id, rule_id, rule_version, state) VALUES",
-        "(?,?,?,?)",
-        "ON CONFLICT (machine_id, rule_id) DO UPDATE SET \
+static SAVE: LazyLock<Bulk<4>> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO rule_states (machine_id, rule_id, rule_version, state) {rows} \
+         ON CONFLICT (machine_id, rule_id) DO UPDATE SET \
          rule_version = excluded.rule_version, state = excluded.state",
+        [Type::Id, Type::Id, Type::Int, Type::Text],
     )
 });
 
@@ -67,8 +64,12 @@ static SAVE: LazyLock<MultiRow> = LazyLock::new(|| {
 /// # Errors
 /// When the database can't be used.
 pub async fn revision(tx: &mut BatchTx) -> Result<i64, StoreError> {
-    let query = sqlx::query_scalar("SELECT revision FROM revisions WHERE name = ?").bind(REVISION);
-    Ok(query.fetch_one(tx.conn()).await?)
+    let rows = tx
+        .conn()
+        .fetch("SELECT revision FROM revisions WHERE name = ?", &[REVISION.into()])
+        .await?;
+    rows.first()
+        .map_or_else(|| Err(StoreError::corrupt("revisions", "no such row")), |row| row.get(0))
 }
 
 /// All rules that are switched on.
@@ -94,16 +95,10 @@ pub async fn watched(
     machines: &[MachineId],
 ) -> Result<HashMap<MachineId, WatchedRow>, StoreError> {
     let mut found: HashMap<MachineId, WatchedRow> = HashMap::new();
-    for (sql, piece) in WATCHED.pieces(machines) {
-        let mut query = sqlx::query(sql);
-        for machine in piece {
-            query = query.bind(machine.uuid());
-        }
-        for row in query.fetch_all(tx.conn()).await? {
-            let machine = found.entry(MachineId(row.try_get::<Uuid, _>(0)?)).or_default();
-            machine.model = row.try_get(1)?;
-            machine.organizations.push(OrganizationId(row.try_get::<Uuid, _>(2)?));
-        }
+    for row in tx.fetch_rows(&WATCHED, machines, |machine| [machine.uuid().into()]).await? {
+        let machine = found.entry(MachineId(row.get(0)?)).or_default();
+        machine.model = row.get(1)?;
+        machine.organizations.push(OrganizationId(row.get(2)?));
     }
     Ok(found)
 }
@@ -113,22 +108,17 @@ pub async fn watched(
 /// # Errors
 /// When the database can't be used.
 pub async fn load(tx: &mut BatchTx, machines: &[MachineId]) -> Result<Vec<StateRow>, StoreError> {
-    let mut rows = Vec::new();
-    for (sql, piece) in LOAD.pieces(machines) {
-        let mut query = sqlx::query(sql);
-        for machine in piece {
-            query = query.bind(machine.uuid());
-        }
-        for row in query.fetch_all(tx.conn()).await? {
-            rows.push(StateRow {
-                machine: MachineId(row.try_get::<Uuid, _>(0)?),
-                rule: RuleId(row.try_get::<Uuid, _>(1)?),
-                version: row.try_get(2)?,
-                state: row.try_get(3)?,
-            });
-        }
-    }
-    Ok(rows)
+    let rows = tx.fetch_rows(&LOAD, machines, |machine| [machine.uuid().into()]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(StateRow {
+                machine: MachineId(row.get(0)?),
+                rule: RuleId(row.get(1)?),
+                version: row.get(2)?,
+                state: row.get(3)?,
+            })
+        })
+        .collect()
 }
 
 /// Records where rules stand. One row a machine and rule.
@@ -136,17 +126,15 @@ pub async fn load(tx: &mut BatchTx, machines: &[MachineId]) -> Result<Vec<StateR
 /// # Errors
 /// When the database refuses it.
 pub async fn save(tx: &mut BatchTx, rows: &[StateRow]) -> Result<(), StoreError> {
-    for (sql, piece) in SAVE.pieces(rows) {
-        let mut query = sqlx::query(sql);
-        for row in piece {
-            query = query
-                .bind(row.machine.uuid())
-                .bind(row.rule.uuid())
-                .bind(row.version)
-                .bind(row.state.as_str());
-        }
-        query.execute(tx.conn()).await?;
-    }
+    tx.execute_rows(&SAVE, rows, |row| {
+        [
+            row.machine.uuid().into(),
+            row.rule.uuid().into(),
+            row.version.into(),
+            row.state.as_str().into(),
+        ]
+    })
+    .await?;
     Ok(())
 }
 
@@ -155,10 +143,7 @@ pub async fn save(tx: &mut BatchTx, rows: &[StateRow]) -> Result<(), StoreError>
 /// # Errors
 /// When the database refuses it.
 pub async fn forget(tx: &mut BatchTx, machine: MachineId, rule: RuleId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM rule_states WHERE machine_id = ? AND rule_id = ?")
-        .bind(machine.uuid())
-        .bind(rule.uuid())
-        .execute(tx.conn())
-        .await?;
+    let sql = "DELETE FROM rule_states WHERE machine_id = ? AND rule_id = ?";
+    tx.conn().execute(sql, &[machine.uuid().into(), rule.uuid().into()]).await?;
     Ok(())
 }

@@ -1,14 +1,13 @@
 //! Series: one a signal of a machine.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use millwright_schemas::{MachineId, SignalKind};
-use sqlx::Row as _;
-use uuid::Uuid;
 
 use super::BatchTx;
-use super::multi_row::MultiRow;
 use crate::StoreError;
+use crate::engine::{Bulk, Type};
 
 /// A series with the time of its newest point.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,21 +39,23 @@ pub struct NewSeries {
     pub created_at: i64,
 }
 
-static LOAD: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
+static LOAD: LazyLock<Bulk<1>> = LazyLock::new(|| {
+    Bulk::new(
         "SELECT s.id, s.machine_id, s.signal, s.kind, s.created_at, l.ts \
-         FROM series s LEFT JOIN latest l ON l.series_id = s.id WHERE s.machine_id IN (",
-        "?",
-        ")",
+         FROM series s LEFT JOIN latest l ON l.series_id = s.id WHERE s.machine_id IN ({rows})",
+        [Type::Id],
     )
 });
 
-static CREATE: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
-        "INSERT INTO series (machine_id, signal, kind, created_at, unit) VALUES",
+static CREATE: LazyLock<Bulk<5>> = LazyLock::new(|| {
+    Bulk::new(
         // The machine may have told its unit before its first value.
-        "(?,?,?,?,(SELECT unit FROM signal_units WHERE machine_id = ? AND signal = ?))",
-        "RETURNING id, machine_id, signal",
+        "WITH new (machine_id, signal, kind, created_at, place) AS ({rows}) \
+         INSERT INTO series (machine_id, signal, kind, created_at, unit) \
+         SELECT n.machine_id, n.signal, n.kind, n.created_at, u.unit FROM new n \
+         LEFT JOIN signal_units u ON u.machine_id = n.machine_id AND u.signal = n.signal \
+         ORDER BY n.place RETURNING id, machine_id, signal",
+        [Type::Id, Type::Text, Type::Text, Type::Int, Type::Int],
     )
 });
 
@@ -63,24 +64,19 @@ static CREATE: LazyLock<MultiRow> = LazyLock::new(|| {
 /// # Errors
 /// When the database can't be used or a row isn't understood.
 pub async fn load(tx: &mut BatchTx, machines: &[MachineId]) -> Result<Vec<SeriesRow>, StoreError> {
-    let mut rows = Vec::new();
-    for (sql, piece) in LOAD.pieces(machines) {
-        let mut query = sqlx::query(sql);
-        for machine in piece {
-            query = query.bind(machine.uuid());
-        }
-        for row in query.fetch_all(tx.conn()).await? {
-            rows.push(SeriesRow {
-                id: row.try_get(0)?,
-                machine: MachineId(row.try_get::<Uuid, _>(1)?),
-                signal: row.try_get(2)?,
-                kind: kind_from(row.try_get(3)?)?,
-                created_at: row.try_get(4)?,
-                latest_ts: row.try_get(5)?,
-            });
-        }
-    }
-    Ok(rows)
+    let rows = tx.fetch_rows(&LOAD, machines, |machine| [machine.uuid().into()]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(SeriesRow {
+                id: row.get(0)?,
+                machine: MachineId(row.get(1)?),
+                signal: row.get(2)?,
+                kind: kind_from(row.get::<Option<String>>(3)?.as_deref())?,
+                created_at: row.get(4)?,
+                latest_ts: row.get(5)?,
+            })
+        })
+        .collect()
 }
 
 /// Creates series; the ids in the order of the rows. They must be new.
@@ -88,32 +84,31 @@ pub async fn load(tx: &mut BatchTx, machines: &[MachineId]) -> Result<Vec<Series
 /// # Errors
 /// When the database refuses it.
 pub async fn create(tx: &mut BatchTx, rows: &[NewSeries]) -> Result<Vec<i64>, StoreError> {
-    let mut ids = Vec::with_capacity(rows.len());
-    for (sql, piece) in CREATE.pieces(rows) {
-        let mut query = sqlx::query(sql);
-        for row in piece {
-            query = query
-                .bind(row.machine.uuid())
-                .bind(row.signal.as_str())
-                .bind(row.kind.map(SignalKind::as_str))
-                .bind(row.created_at)
-                .bind(row.machine.uuid())
-                .bind(row.signal.as_str());
-        }
-        // The order of RETURNING isn't promised.
-        let mut created = std::collections::HashMap::with_capacity(piece.len());
-        for row in query.fetch_all(tx.conn()).await? {
-            let key = (MachineId(row.try_get::<Uuid, _>(1)?), row.try_get::<String, _>(2)?);
-            created.insert(key, row.try_get::<i64, _>(0)?);
-        }
-        for row in piece {
-            let id = created
-                .remove(&(row.machine, row.signal.clone()))
-                .ok_or_else(|| StoreError::corrupt("series", "a created row was not returned"))?;
-            ids.push(id);
-        }
+    let placed: Vec<(i64, &NewSeries)> = (0..).zip(rows).collect();
+    let returned = tx
+        .fetch_rows(&CREATE, &placed, |(place, row)| {
+            [
+                row.machine.uuid().into(),
+                row.signal.as_str().into(),
+                row.kind.map(SignalKind::as_str).into(),
+                row.created_at.into(),
+                (*place).into(),
+            ]
+        })
+        .await?;
+    // The order of RETURNING isn't promised.
+    let mut created = HashMap::with_capacity(rows.len());
+    for row in returned {
+        let key = (MachineId(row.get(1)?), row.get::<String>(2)?);
+        created.insert(key, row.get::<i64>(0)?);
     }
-    Ok(ids)
+    rows.iter()
+        .map(|row| {
+            created
+                .remove(&(row.machine, row.signal.clone()))
+                .ok_or_else(|| StoreError::corrupt("series", "a created row was not returned"))
+        })
+        .collect()
 }
 
 /// Fixes the kind of a series that so far had none.
@@ -121,25 +116,16 @@ pub async fn create(tx: &mut BatchTx, rows: &[NewSeries]) -> Result<Vec<i64>, St
 /// # Errors
 /// When the database refuses it.
 pub async fn fix_kind(tx: &mut BatchTx, series: i64, kind: SignalKind) -> Result<(), StoreError> {
-    sqlx::query("UPDATE series SET kind = ? WHERE id = ?")
-        .bind(kind.as_str())
-        .bind(series)
-        .execute(tx.conn())
-        .await?;
+    let sql = "UPDATE series SET kind = ? WHERE id = ?";
+    tx.conn().execute(sql, &[kind.as_str().into(), series.into()]).await?;
     if kind == SignalKind::Text {
         // Until now its nulls were kept among the numbers.
-        sqlx::query(
-            "INSERT INTO points_text (series_id, ts, value, quality) \
-             SELECT series_id, ts, NULL, quality FROM points WHERE series_id = ? \
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(series)
-        .execute(tx.conn())
-        .await?;
-        sqlx::query("DELETE FROM points WHERE series_id = ?")
-            .bind(series)
-            .execute(tx.conn())
-            .await?;
+        let sql = "INSERT INTO points_text (series_id, ts, value, quality) \
+                   SELECT series_id, ts, NULL, quality FROM points WHERE series_id = ? \
+                   ON CONFLICT DO NOTHING";
+        tx.conn().execute(sql, &[series.into()]).await?;
+        let sql = "DELETE FROM points WHERE series_id = ?";
+        tx.conn().execute(sql, &[series.into()]).await?;
     }
     Ok(())
 }

@@ -3,12 +3,10 @@
 use std::sync::LazyLock;
 
 use millwright_schemas::{MachineId, OutboxId};
-use sqlx::Row as _;
-use uuid::Uuid;
 
 use super::BatchTx;
-use super::multi_row::MultiRow;
 use crate::StoreError;
+use crate::engine::{Bulk, Cell, Row, Type};
 
 /// Which count of an outbox: each topic has its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,45 +73,42 @@ pub struct GapRow {
     pub detected_at: i64,
 }
 
-static LOAD_CURSORS: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
+static LOAD_CURSORS: LazyLock<Bulk<1>> = LazyLock::new(|| {
+    Bulk::new(
         "SELECT machine_id, outbox, topic, last_seq, through_ts, updated_at \
-         FROM stream_cursors WHERE machine_id IN (",
-        "?",
-        ")",
+         FROM stream_cursors WHERE machine_id IN ({rows})",
+        [Type::Id],
     )
 });
-static LOAD_GAPS: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
+static LOAD_GAPS: LazyLock<Bulk<1>> = LazyLock::new(|| {
+    Bulk::new(
         "SELECT machine_id, outbox, topic, from_seq, to_seq, detected_at \
-         FROM gaps WHERE machine_id IN (",
-        "?",
-        ")",
+         FROM gaps WHERE machine_id IN ({rows})",
+        [Type::Id],
     )
 });
-static SAVE_CURSORS: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
+static SAVE_CURSORS: LazyLock<Bulk<6>> = LazyLock::new(|| {
+    Bulk::new(
         "INSERT INTO stream_cursors \
-         (machine_id, outbox, topic, last_seq, through_ts, updated_at) VALUES",
-        "(?,?,?,?,?,?)",
-        "ON CONFLICT (machine_id, outbox, topic) DO UPDATE SET \
+         (machine_id, outbox, topic, last_seq, through_ts, updated_at) {rows} \
+         ON CONFLICT (machine_id, outbox, topic) DO UPDATE SET \
          last_seq = excluded.last_seq, through_ts = excluded.through_ts, \
          updated_at = excluded.updated_at",
+        [Type::Id, Type::Id, Type::Text, Type::Int, Type::Int, Type::Int],
     )
 });
-static SAVE_GAPS: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
-        "INSERT INTO gaps (machine_id, outbox, topic, from_seq, to_seq, detected_at) VALUES",
-        "(?,?,?,?,?,?)",
-        "ON CONFLICT (machine_id, outbox, topic, from_seq) DO UPDATE SET \
+static SAVE_GAPS: LazyLock<Bulk<6>> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO gaps (machine_id, outbox, topic, from_seq, to_seq, detected_at) {rows} \
+         ON CONFLICT (machine_id, outbox, topic, from_seq) DO UPDATE SET \
          to_seq = excluded.to_seq, detected_at = excluded.detected_at",
+        [Type::Id, Type::Id, Type::Text, Type::Int, Type::Int, Type::Int],
     )
 });
-static DELETE_GAPS: LazyLock<MultiRow> = LazyLock::new(|| {
-    MultiRow::new(
-        "DELETE FROM gaps WHERE (machine_id, outbox, topic, from_seq) IN (VALUES",
-        "(?,?,?,?)",
-        ")",
+static DELETE_GAPS: LazyLock<Bulk<4>> = LazyLock::new(|| {
+    Bulk::new(
+        "DELETE FROM gaps WHERE (machine_id, outbox, topic, from_seq) IN ({rows})",
+        [Type::Id, Type::Id, Type::Text, Type::Int],
     )
 });
 
@@ -125,28 +120,12 @@ pub async fn load(
     tx: &mut BatchTx,
     machines: &[MachineId],
 ) -> Result<(Vec<CursorRow>, Vec<GapRow>), StoreError> {
-    let (mut cursors, mut gaps) = (Vec::new(), Vec::new());
-    for (sql, piece) in LOAD_CURSORS.pieces(machines) {
-        for row in bind_machines(sql, piece).fetch_all(tx.conn()).await? {
-            cursors.push(CursorRow {
-                key: key(&row)?,
-                last_seq: row.try_get(3)?,
-                through_ts: row.try_get(4)?,
-                updated_at: row.try_get(5)?,
-            });
-        }
-    }
-    for (sql, piece) in LOAD_GAPS.pieces(machines) {
-        for row in bind_machines(sql, piece).fetch_all(tx.conn()).await? {
-            gaps.push(GapRow {
-                key: key(&row)?,
-                from_seq: row.try_get(3)?,
-                to_seq: row.try_get(4)?,
-                detected_at: row.try_get(5)?,
-            });
-        }
-    }
-    Ok((cursors, gaps))
+    let cursors = tx.fetch_rows(&LOAD_CURSORS, machines, |id| [id.uuid().into()]).await?;
+    let gaps = tx.fetch_rows(&LOAD_GAPS, machines, |id| [id.uuid().into()]).await?;
+    Ok((
+        cursors.iter().map(cursor).collect::<Result<_, _>>()?,
+        gaps.iter().map(gap).collect::<Result<_, _>>()?,
+    ))
 }
 
 /// Records how far streams have been received. One row a stream.
@@ -154,16 +133,12 @@ pub async fn load(
 /// # Errors
 /// When the database refuses it.
 pub async fn save_cursors(tx: &mut BatchTx, rows: &[CursorRow]) -> Result<(), StoreError> {
-    for (sql, piece) in SAVE_CURSORS.pieces(rows) {
-        let mut query = sqlx::query(sql);
-        for row in piece {
-            query = bind_key(query, row.key)
-                .bind(row.last_seq)
-                .bind(row.through_ts)
-                .bind(row.updated_at);
-        }
-        query.execute(tx.conn()).await?;
-    }
+    tx.execute_rows(&SAVE_CURSORS, rows, |row| {
+        let [machine, outbox, topic] = cells(&row.key);
+        let (last, at) = (row.last_seq.into(), row.updated_at.into());
+        [machine, outbox, topic, last, row.through_ts.into(), at]
+    })
+    .await?;
     Ok(())
 }
 
@@ -172,14 +147,12 @@ pub async fn save_cursors(tx: &mut BatchTx, rows: &[CursorRow]) -> Result<(), St
 /// # Errors
 /// When the database refuses it.
 pub async fn save_gaps(tx: &mut BatchTx, rows: &[GapRow]) -> Result<(), StoreError> {
-    for (sql, piece) in SAVE_GAPS.pieces(rows) {
-        let mut query = sqlx::query(sql);
-        for row in piece {
-            query =
-                bind_key(query, row.key).bind(row.from_seq).bind(row.to_seq).bind(row.detected_at);
-        }
-        query.execute(tx.conn()).await?;
-    }
+    tx.execute_rows(&SAVE_GAPS, rows, |row| {
+        let [machine, outbox, topic] = cells(&row.key);
+        let [from, to, at] = [row.from_seq, row.to_seq, row.detected_at].map(Cell::from);
+        [machine, outbox, topic, from, to, at]
+    })
+    .await?;
     Ok(())
 }
 
@@ -188,13 +161,11 @@ pub async fn save_gaps(tx: &mut BatchTx, rows: &[GapRow]) -> Result<(), StoreErr
 /// # Errors
 /// When the database refuses it.
 pub async fn delete_gaps(tx: &mut BatchTx, gaps: &[(StreamKey, i64)]) -> Result<(), StoreError> {
-    for (sql, piece) in DELETE_GAPS.pieces(gaps) {
-        let mut query = sqlx::query(sql);
-        for (key, from_seq) in piece {
-            query = bind_key(query, *key).bind(*from_seq);
-        }
-        query.execute(tx.conn()).await?;
-    }
+    tx.execute_rows(&DELETE_GAPS, gaps, |(key, from_seq)| {
+        let [machine, outbox, topic] = cells(key);
+        [machine, outbox, topic, (*from_seq).into()]
+    })
+    .await?;
     Ok(())
 }
 
@@ -211,29 +182,39 @@ pub async fn forget_outbox(
         "DELETE FROM stream_cursors WHERE machine_id = ? AND outbox = ?",
         "DELETE FROM gaps WHERE machine_id = ? AND outbox = ?",
     ] {
-        sqlx::query(sql).bind(machine.uuid()).bind(outbox.uuid()).execute(tx.conn()).await?;
+        tx.conn().execute(sql, &[machine.uuid().into(), outbox.uuid().into()]).await?;
     }
     Ok(())
 }
 
-type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
-
-fn bind_machines<'q>(sql: &'static str, machines: &[MachineId]) -> Query<'q> {
-    let mut query = sqlx::query(sql);
-    for machine in machines {
-        query = query.bind(machine.uuid());
-    }
-    query
+fn cells(key: &StreamKey) -> [Cell<'static>; 3] {
+    [key.machine.uuid().into(), key.outbox.uuid().into(), key.topic.as_str().into()]
 }
 
-fn bind_key(query: Query<'_>, key: StreamKey) -> Query<'_> {
-    query.bind(key.machine.uuid()).bind(key.outbox.uuid()).bind(key.topic.as_str())
+/// A row of `machine_id, outbox, topic, last_seq, through_ts, updated_at`.
+pub(crate) fn cursor(row: &Row) -> Result<CursorRow, StoreError> {
+    Ok(CursorRow {
+        key: key(row)?,
+        last_seq: row.get(3)?,
+        through_ts: row.get(4)?,
+        updated_at: row.get(5)?,
+    })
 }
 
-pub(super) fn key(row: &sqlx::sqlite::SqliteRow) -> Result<StreamKey, StoreError> {
+/// A row of `machine_id, outbox, topic, from_seq, to_seq, detected_at`.
+pub(crate) fn gap(row: &Row) -> Result<GapRow, StoreError> {
+    Ok(GapRow {
+        key: key(row)?,
+        from_seq: row.get(3)?,
+        to_seq: row.get(4)?,
+        detected_at: row.get(5)?,
+    })
+}
+
+fn key(row: &Row) -> Result<StreamKey, StoreError> {
     Ok(StreamKey {
-        machine: MachineId(row.try_get::<Uuid, _>(0)?),
-        outbox: OutboxId(row.try_get::<Uuid, _>(1)?),
-        topic: StreamTopic::from_word(row.try_get(2)?)?,
+        machine: MachineId(row.get(0)?),
+        outbox: OutboxId(row.get(1)?),
+        topic: StreamTopic::from_word(&row.get::<String>(2)?)?,
     })
 }

@@ -4,8 +4,8 @@ use millwright_schemas::api::tickets::EvidenceSeries;
 use millwright_schemas::{AlarmId, MachineId, SignalKind, Timestamp};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Map, Value, json};
-use sqlx::Row as _;
 
+use crate::engine::Cell;
 use crate::entities::{alarm, machine, machine_capability, machine_event};
 use crate::telemetry::series::kind_from;
 use crate::{Store, StoreError};
@@ -43,20 +43,20 @@ pub async fn samples(
     wanted: &[String],
     bounds: Bounds,
 ) -> Result<Vec<EvidenceSeries>, StoreError> {
-    let names = Value::from(wanted.to_vec()).to_string();
-    let rows = sqlx::query(
-        "SELECT id, signal, kind FROM series WHERE machine_id = ?1 \
-         ORDER BY signal NOT IN (SELECT value FROM json_each(?2)), signal LIMIT ?3",
-    )
-    .bind(machine.uuid())
-    .bind(names)
-    .bind(limit(bounds.signals))
-    .fetch_all(store.reader_pool())
-    .await?;
+    let first = vec!["?"; wanted.len()].join(",");
+    let order = if first.is_empty() { String::new() } else { format!("signal NOT IN ({first}), ") };
+    let sql = format!(
+        "SELECT id, signal, kind FROM series WHERE machine_id = ? ORDER BY {order}signal LIMIT ?"
+    );
+    let mut cells: Vec<Cell<'_>> = vec![machine.uuid().into()];
+    cells.extend(wanted.iter().map(|signal| Cell::from(signal.as_str())));
+    cells.push(limit(bounds.signals).into());
+    let rows = store.reader_pool().fetch(&sql, &cells).await?;
     let mut all = Vec::with_capacity(rows.len());
     for row in rows {
-        let (id, signal): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-        let Some(kind) = kind_from(row.try_get(2)?)? else { continue };
+        let (id, signal): (i64, String) = (row.get(0)?, row.get(1)?);
+        let kind: Option<String> = row.get(2)?;
+        let Some(kind) = kind_from(kind.as_deref())? else { continue };
         let (points, cut) = points(store, id, kind, span, bounds).await?;
         if !points.is_empty() {
             all.push(EvidenceSeries { signal, points, cut });
@@ -86,25 +86,25 @@ async fn points(
              ORDER BY abs(ts - ?4) LIMIT ?5"
         }
     };
-    let rows = sqlx::query(sql)
-        .bind(series)
-        .bind(span.from.micros())
-        .bind(span.to.micros())
-        .bind(span.center.micros())
-        .bind(limit(bounds.points + 1))
-        .fetch_all(store.reader_pool())
-        .await?;
+    let cells = [
+        series.into(),
+        span.from.micros().into(),
+        span.to.micros().into(),
+        span.center.micros().into(),
+        limit(bounds.points + 1).into(),
+    ];
+    let rows = store.reader_pool().fetch(sql, &cells).await?;
     let cut = rows.len() > bounds.points;
     let mut points = Vec::with_capacity(rows.len().min(bounds.points));
     for row in rows.iter().take(bounds.points) {
         let value = match kind {
-            SignalKind::Text => row.try_get::<Option<String>, _>(1)?.map_or(Value::Null, |text| {
+            SignalKind::Text => row.get::<Option<String>>(1)?.map_or(Value::Null, |text| {
                 Value::String(text.chars().take(bounds.text_chars).collect())
             }),
-            SignalKind::Number => row.try_get::<Option<f64>, _>(1)?.into(),
-            SignalKind::Boolean => row.try_get::<Option<f64>, _>(1)?.map(|v| v != 0.0).into(),
+            SignalKind::Number => row.get::<Option<f64>>(1)?.into(),
+            SignalKind::Boolean => row.get::<Option<f64>>(1)?.map(|v| v != 0.0).into(),
         };
-        points.push((Timestamp::from_micros(row.try_get(0)?).millis(), value));
+        points.push((Timestamp::from_micros(row.get(0)?).millis(), value));
     }
     points.sort_by_key(|(ts, _)| *ts);
     Ok((points, cut))
@@ -175,14 +175,34 @@ pub async fn versions(
 /// # Errors
 /// When the database can't be used.
 pub async fn watched(store: &Store, alarm: AlarmId) -> Result<Vec<String>, StoreError> {
-    let rows: Vec<(String,)> = sqlx::query_as(
-        "SELECT DISTINCT tree.atom FROM alarms a \
-         JOIN rule_versions v ON v.rule_id = a.rule_id AND v.version = a.rule_version \
-         JOIN json_tree(v.rule) tree ON tree.key = 'signal' AND tree.type = 'text' \
-         WHERE a.id = ?",
-    )
-    .bind(alarm.uuid())
-    .fetch_all(store.reader_pool())
-    .await?;
-    Ok(rows.into_iter().map(|(signal,)| signal).collect())
+    let sql = "SELECT v.rule FROM alarms a \
+               JOIN rule_versions v ON v.rule_id = a.rule_id AND v.version = a.rule_version \
+               WHERE a.id = ?";
+    let Some(row) = store.reader_pool().first(sql, &[alarm.uuid().into()]).await? else {
+        return Ok(Vec::new());
+    };
+    let rule: String = row.get(0)?;
+    let rule: Value =
+        serde_json::from_str(&rule).map_err(|error| StoreError::corrupt("rule_versions", error))?;
+    let mut signals = Vec::new();
+    collect_signals(&rule, &mut signals);
+    Ok(signals)
+}
+
+/// Every text that stands under the name `signal`, once.
+fn collect_signals(value: &Value, signals: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field {
+                    Value::String(signal) if name == "signal" && !signals.contains(signal) => {
+                        signals.push(signal.clone());
+                    }
+                    _ => collect_signals(field, signals),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_signals(item, signals)),
+        _ => {}
+    }
 }

@@ -152,11 +152,11 @@ mod tests {
     use sea_orm::QueryTrait;
 
     use super::*;
-    use crate::testing::{organization, plan, store};
+    use crate::testing::{organization, plan, sqlite_store};
 
     #[tokio::test]
     async fn a_list_of_open_tickets_reads_no_others() {
-        let (store, _folder) = store().await;
+        let (store, _folder) = sqlite_store().await;
         let scope = Scope::Organization(organization(&store, None).await);
         let page = PageRequest::parse("tickets", &PageQuery::default()).unwrap();
         for assignee in [None, Some(UserId(Uuid::now_v7()))] {

@@ -1,10 +1,15 @@
 //! A signal over time, in no more points than a chart has room for.
 
-use millwright_schemas::{MachineId, SignalKind, Timestamp};
-use sqlx::Row as _;
+use std::collections::BTreeMap;
 
+use millwright_schemas::{MachineId, SignalKind, Timestamp};
+use sqlx::{Decode, Postgres, Sqlite};
+
+use super::rolled;
 use super::scoped::require_machine;
+use crate::engine::Row;
 use crate::telemetry::series::kind_from;
+use crate::upkeep::rollups::{HOUR_US, MINUTE_US};
 use crate::{Scope, Store, StoreError};
 
 /// What is to be drawn.
@@ -46,10 +51,8 @@ pub enum ChartPoints {
     Texts(Vec<(i64, Option<String>)>),
 }
 
-/// Number of the bucket, mean, smallest, largest.
-type BucketRow = (i64, Option<f64>, Option<f64>, Option<f64>);
-
-/// Numbers of one bucket; of a single point when the resolution is 0. `None`: only nulls.
+/// Numbers of one bucket; of a single point when the resolution is 0. `None`: only nulls. From a
+/// minute on, buckets are made of whole minutes or hours, also the first one of the range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bucket {
     /// Where it starts.
@@ -70,15 +73,17 @@ const WIDTHS_MS: [i64; 27] = [
 ];
 const DAY_MS: i64 = 86_400_000;
 
-/// Where the value differs from the one before.
+/// Where the value differs from the one before. At most 500,000 points are looked at.
 macro_rules! changes_sql {
     ($table:literal) => {
         concat!(
             "SELECT ts, value FROM (SELECT ts, value, row_number() OVER w AS place, ",
-            "lag(value) OVER w AS before FROM ",
+            "lag(value) OVER w AS before FROM (SELECT ts, value FROM ",
             $table,
-            " WHERE series_id = ? AND ts >= ? AND ts < ? WINDOW w AS (ORDER BY ts)) ",
-            "WHERE place = 1 OR value IS NOT before ORDER BY ts LIMIT ?"
+            " WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts LIMIT 500000) AS looked_at ",
+            "WINDOW w AS (ORDER BY ts)) AS all_values ",
+            "WHERE place = 1 OR value <> before OR (value IS NULL) <> (before IS NULL) ",
+            "ORDER BY ts LIMIT ?"
         )
     };
 }
@@ -107,11 +112,8 @@ async fn read_one(
     signal: &str,
     range: Range,
 ) -> Result<Chart, StoreError> {
-    let row = sqlx::query("SELECT id, kind, unit FROM series WHERE machine_id = ? AND signal = ?")
-        .bind(machine.uuid())
-        .bind(signal)
-        .fetch_optional(store.reader_pool())
-        .await?;
+    let sql = "SELECT id, kind, unit FROM series WHERE machine_id = ? AND signal = ?";
+    let row = store.reader_pool().first(sql, &[machine.uuid().into(), signal.into()]).await?;
     let mut chart = Chart {
         signal: signal.to_owned(),
         unit: None,
@@ -121,22 +123,14 @@ async fn read_one(
         points: ChartPoints::Numbers(Vec::new()),
     };
     let Some(row) = row else { return Ok(chart) };
-    let series: i64 = row.try_get(0)?;
-    chart.kind = kind_from(row.try_get(1)?)?;
-    chart.unit = row.try_get(2)?;
+    let series: i64 = row.get(0)?;
+    chart.kind = kind_from(row.get::<Option<String>>(1)?.as_deref())?;
+    chart.unit = row.get(2)?;
     match chart.kind {
         Some(SignalKind::Number) | None => numbers(store, series, range, &mut chart).await?,
-        Some(SignalKind::Boolean) => {
-            let sql = changes_sql!("points");
-            let changes: Vec<(i64, Option<f64>)> = changes(store, sql, series, range).await?;
-            let changes = cut(changes, range, &mut chart.truncated);
-            chart.points = ChartPoints::Booleans(
-                changes.into_iter().map(|(ts, value)| (ts, value.map(|v| v != 0.0))).collect(),
-            );
-        }
+        Some(SignalKind::Boolean) => booleans(store, series, range, &mut chart).await?,
         Some(SignalKind::Text) => {
-            let sql = changes_sql!("points_text");
-            let changes = changes(store, sql, series, range).await?;
+            let changes = pairs(store, changes_sql!("points_text"), series, range).await?;
             chart.points = ChartPoints::Texts(cut(changes, range, &mut chart.truncated));
         }
     }
@@ -149,35 +143,97 @@ async fn numbers(
     range: Range,
     chart: &mut Chart,
 ) -> Result<(), StoreError> {
-    let raw: Vec<(i64, Option<f64>)> = sqlx::query_as(
-        "SELECT ts, value FROM points WHERE series_id = ? AND ts >= ? AND ts < ? \
-         ORDER BY ts LIMIT ?",
-    )
-    .bind(series)
-    .bind(range.from.micros())
-    .bind(range.to.micros())
-    .bind(i64::from(range.points) + 1)
-    .fetch_all(store.reader_pool())
-    .await?;
-    if raw.len() <= range.points as usize {
-        let bucket = |(ts, value)| Bucket { ts, avg: value, min: value, max: value };
-        chart.points = ChartPoints::Numbers(raw.into_iter().map(bucket).collect());
+    let width = bucket_width(range);
+    if width >= MINUTE_US {
+        let buckets = rolled::buckets(store, series, range, width).await?;
+        let values: i64 = buckets.values().map(|bucket| bucket.count).sum();
+        // Few enough are better shown as they are, if they are still there.
+        if values > i64::from(range.points) || !as_received(store, series, range, chart).await? {
+            chart.resolution_us = width;
+            chart.points = ChartPoints::Numbers(drawn(buckets, width));
+        }
         return Ok(());
     }
-    let width = bucket_width(range);
-    let rows: Vec<BucketRow> = sqlx::query_as(
-        "SELECT ts / ?4 AS bucket, avg(value), min(value), max(value) FROM points \
-         WHERE series_id = ?1 AND ts >= ?2 AND ts < ?3 GROUP BY bucket ORDER BY bucket",
-    )
-    .bind(series)
-    .bind(range.from.micros())
-    .bind(range.to.micros())
-    .bind(width)
-    .fetch_all(store.reader_pool())
-    .await?;
-    let bucket = |(index, avg, min, max)| Bucket { ts: width * index, avg, min, max };
+    if as_received(store, series, range, chart).await? {
+        if matches!(&chart.points, ChartPoints::Numbers(points) if points.is_empty()) {
+            // So old that only rollups are left, or nothing was there.
+            let buckets = rolled::buckets(store, series, range, MINUTE_US).await?;
+            if !buckets.is_empty() {
+                chart.resolution_us = MINUTE_US;
+                chart.points = ChartPoints::Numbers(drawn(buckets, MINUTE_US));
+            }
+        }
+        return Ok(());
+    }
+    let sql = "SELECT ts / ?4 AS bucket, avg(value), min(value), max(value) FROM points \
+               WHERE series_id = ?1 AND ts >= ?2 AND ts < ?3 GROUP BY bucket ORDER BY bucket";
+    let cells = [series.into(), range.from.micros().into(), range.to.micros().into(), width.into()];
+    let rows = store.reader_pool().fetch(sql, &cells).await?;
+    let bucket = |row: &Row| {
+        let index: i64 = row.get(0)?;
+        Ok(Bucket { ts: width * index, avg: row.get(1)?, min: row.get(2)?, max: row.get(3)? })
+    };
     chart.resolution_us = width;
-    chart.points = ChartPoints::Numbers(rows.into_iter().map(bucket).collect());
+    chart.points =
+        ChartPoints::Numbers(rows.iter().map(bucket).collect::<Result<_, StoreError>>()?);
+    Ok(())
+}
+
+/// Takes the points as they were received, if they aren't too many. Whether they were taken.
+async fn as_received(
+    store: &Store,
+    series: i64,
+    range: Range,
+    chart: &mut Chart,
+) -> Result<bool, StoreError> {
+    let raw: Vec<(i64, Option<f64>)> = pairs(
+        store,
+        "SELECT ts, value FROM points WHERE series_id = ? AND ts >= ? AND ts < ? \
+         ORDER BY ts LIMIT ?",
+        series,
+        range,
+    )
+    .await?;
+    if raw.len() > range.points as usize {
+        return Ok(false);
+    }
+    let bucket = |(ts, value)| Bucket { ts, avg: value, min: value, max: value };
+    chart.points = ChartPoints::Numbers(raw.into_iter().map(bucket).collect());
+    Ok(true)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of a bucket are far below 2^53")]
+fn drawn(buckets: BTreeMap<i64, rolled::Sums>, width: i64) -> Vec<Bucket> {
+    let bucket = |(index, sums): (i64, rolled::Sums)| Bucket {
+        ts: index * width,
+        avg: sums.sum.filter(|_| sums.count > 0).map(|sum| sum / sums.count as f64),
+        min: sums.min,
+        max: sums.max,
+    };
+    buckets.into_iter().map(bucket).collect()
+}
+
+async fn booleans(
+    store: &Store,
+    series: i64,
+    range: Range,
+    chart: &mut Chart,
+) -> Result<(), StoreError> {
+    let width = bucket_width(range);
+    let (mut changes, rest) = if width < MINUTE_US {
+        (Vec::new(), range)
+    } else {
+        chart.resolution_us = if width % HOUR_US == 0 { HOUR_US } else { MINUTE_US };
+        rolled::changes(store, series, range, chart.resolution_us).await?
+    };
+    let raw: Vec<(i64, Option<f64>)> = pairs(store, changes_sql!("points"), series, rest).await?;
+    for (ts, value) in raw {
+        let value = value.map(|value| value != 0.0);
+        if changes.last().is_none_or(|(_, last)| *last != value) {
+            changes.push((ts, value));
+        }
+    }
+    chart.points = ChartPoints::Booleans(cut(changes, range, &mut chart.truncated));
     Ok(())
 }
 
@@ -192,22 +248,26 @@ fn bucket_width(range: Range) -> i64 {
     WIDTHS_MS.iter().map(|ms| ms * 1_000).chain(days).find(fits).unwrap_or(i64::MAX)
 }
 
-async fn changes<V>(
+/// Times and values, by a query that takes a series, a range and a limit; one more than wanted,
+/// to see whether there are more.
+async fn pairs<V>(
     store: &Store,
-    sql: &'static str,
+    sql: &str,
     series: i64,
     range: Range,
 ) -> Result<Vec<(i64, Option<V>)>, StoreError>
 where
-    V: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+    V: for<'r> Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
+    V: for<'r> Decode<'r, Postgres> + sqlx::Type<Postgres>,
 {
-    Ok(sqlx::query_as(sql)
-        .bind(series)
-        .bind(range.from.micros())
-        .bind(range.to.micros())
-        .bind(i64::from(range.points) + 1)
-        .fetch_all(store.reader_pool())
-        .await?)
+    let cells = [
+        series.into(),
+        range.from.micros().into(),
+        range.to.micros().into(),
+        (i64::from(range.points) + 1).into(),
+    ];
+    let rows = store.reader_pool().fetch(sql, &cells).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 fn cut<T>(mut points: Vec<T>, range: Range, truncated: &mut bool) -> Vec<T> {

@@ -3,11 +3,10 @@
 use millwright_schemas::api::page::Page;
 use millwright_schemas::{EventId, MachineId, OutboxId, Timestamp};
 use serde_json::{Map, Value};
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::scoped::require_machine;
+use crate::engine::Row;
 use crate::page::PageRequest;
 use crate::{Scope, Store, StoreError};
 
@@ -59,37 +58,40 @@ pub async fn list(
         },
     };
     let (after_ts, after_id) = page.after.unwrap_or((i64::MAX, Uuid::max()));
-    let rows = sqlx::query(
-        "SELECT id, ts, received_at, type, outbox, seq, data FROM machine_events \
-         WHERE machine_id = ?1 AND ts >= ?2 AND ts < ?3 \
-         AND (?4 IS NULL OR type = ?4) AND (?5 IS NULL OR substr(type, 1, length(?5)) = ?5) \
-         AND ts <= ?6 AND (ts < ?6 OR id < ?7) ORDER BY ts DESC, id DESC LIMIT ?8",
-    )
-    .bind(machine.uuid())
-    .bind(filter.from.micros())
-    .bind(filter.to.micros())
-    .bind(exact)
-    .bind(prefix)
-    .bind(after_ts)
-    .bind(after_id)
-    .bind(i64::try_from(page.rows()).unwrap_or(i64::MAX))
-    .fetch_all(store.reader_pool())
-    .await?;
+    let rows = store
+        .reader_pool()
+        .fetch(
+            "SELECT id, ts, received_at, type, outbox, seq, data FROM machine_events \
+             WHERE machine_id = ?1 AND ts >= ?2 AND ts < ?3 \
+             AND (?4 IS NULL OR type = ?4) AND (?5 IS NULL OR substr(type, 1, length(?5)) = ?5) \
+             AND ts <= ?6 AND (ts < ?6 OR id < ?7) ORDER BY ts DESC, id DESC LIMIT ?8",
+            &[
+                machine.uuid().into(),
+                filter.from.micros().into(),
+                filter.to.micros().into(),
+                exact.into(),
+                prefix.into(),
+                after_ts.into(),
+                after_id.into(),
+                i64::try_from(page.rows()).unwrap_or(i64::MAX).into(),
+            ],
+        )
+        .await?;
     let events = rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
     Ok(page.page(events, |event| (event.ts.micros(), event.id.uuid())))
 }
 
-fn from_row(row: &SqliteRow) -> Result<ReportedEvent, StoreError> {
-    let outbox: Option<Uuid> = row.try_get(4)?;
-    let seq: Option<i64> = row.try_get(5)?;
-    let data: &str = row.try_get(6)?;
+fn from_row(row: &Row) -> Result<ReportedEvent, StoreError> {
+    let outbox: Option<Uuid> = row.get(4)?;
+    let seq: Option<i64> = row.get(5)?;
+    let data: String = row.get(6)?;
     Ok(ReportedEvent {
-        id: EventId(row.try_get::<Uuid, _>(0)?),
-        ts: Timestamp::from_micros(row.try_get(1)?),
-        received_at: Timestamp::from_micros(row.try_get(2)?),
-        event_type: row.try_get(3)?,
+        id: EventId(row.get(0)?),
+        ts: Timestamp::from_micros(row.get(1)?),
+        received_at: Timestamp::from_micros(row.get(2)?),
+        event_type: row.get(3)?,
         stream: outbox.map(OutboxId).zip(seq),
-        data: serde_json::from_str(data)
+        data: serde_json::from_str(&data)
             .map_err(|error| StoreError::corrupt("machine_events", error))?,
     })
 }

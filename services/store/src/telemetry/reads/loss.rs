@@ -1,10 +1,9 @@
 //! What of a machine's messages is missing, doubled or refused.
 
 use millwright_schemas::MachineId;
-use sqlx::Row as _;
 
 use super::scoped::require_machine;
-use crate::telemetry::streams::{CursorRow, GapRow, key};
+use crate::telemetry::streams::{self, CursorRow, GapRow};
 use crate::{Scope, Store, StoreError};
 
 /// How completely a machine's messages have arrived.
@@ -39,48 +38,31 @@ pub struct Counters {
 /// [`StoreError::NotFound`] when the machine is outside the scope.
 pub async fn read(store: &Store, scope: Scope, machine: MachineId) -> Result<Loss, StoreError> {
     require_machine(store, scope, machine).await?;
-    let mut loss = Loss { counters: counters(store, machine).await?, ..Loss::default() };
-    let rows = sqlx::query(
-        "SELECT machine_id, outbox, topic, last_seq, through_ts, updated_at \
-         FROM stream_cursors WHERE machine_id = ? ORDER BY outbox, topic",
-    )
-    .bind(machine.uuid())
-    .fetch_all(store.reader_pool())
-    .await?;
-    for row in &rows {
-        loss.cursors.push(CursorRow {
-            key: key(row)?,
-            last_seq: row.try_get(3)?,
-            through_ts: row.try_get(4)?,
-            updated_at: row.try_get(5)?,
-        });
-    }
-    let rows = sqlx::query(
-        "SELECT machine_id, outbox, topic, from_seq, to_seq, detected_at \
-         FROM gaps WHERE machine_id = ? ORDER BY outbox, topic, from_seq",
-    )
-    .bind(machine.uuid())
-    .fetch_all(store.reader_pool())
-    .await?;
-    for row in &rows {
-        loss.gaps.push(GapRow {
-            key: key(row)?,
-            from_seq: row.try_get(3)?,
-            to_seq: row.try_get(4)?,
-            detected_at: row.try_get(5)?,
-        });
-    }
-    Ok(loss)
+    let id = [machine.uuid().into()];
+    let cursors = "SELECT machine_id, outbox, topic, last_seq, through_ts, updated_at \
+                   FROM stream_cursors WHERE machine_id = ? ORDER BY outbox, topic";
+    let gaps = "SELECT machine_id, outbox, topic, from_seq, to_seq, detected_at \
+                FROM gaps WHERE machine_id = ? ORDER BY outbox, topic, from_seq";
+    let pool = store.reader_pool();
+    let cursors = pool.fetch(cursors, &id).await?;
+    let gaps = pool.fetch(gaps, &id).await?;
+    Ok(Loss {
+        cursors: cursors.iter().map(streams::cursor).collect::<Result<_, _>>()?,
+        gaps: gaps.iter().map(streams::gap).collect::<Result<_, _>>()?,
+        counters: counters(store, machine).await?,
+    })
 }
 
 pub(super) async fn counters(store: &Store, machine: MachineId) -> Result<Counters, StoreError> {
-    let row: Option<(i64, i64, i64, i64, i64)> = sqlx::query_as(
-        "SELECT duplicates, conflicts, quarantined, quarantine_dropped, late \
-         FROM machine_counters WHERE machine_id = ?",
-    )
-    .bind(machine.uuid())
-    .fetch_optional(store.reader_pool())
-    .await?;
-    let (duplicates, conflicts, quarantined, quarantine_dropped, late) = row.unwrap_or_default();
-    Ok(Counters { duplicates, conflicts, quarantined, quarantine_dropped, late })
+    let sql = "SELECT duplicates, conflicts, quarantined, quarantine_dropped, late \
+               FROM machine_counters WHERE machine_id = ?";
+    let row = store.reader_pool().first(sql, &[machine.uuid().into()]).await?;
+    let Some(row) = row else { return Ok(Counters::default()) };
+    Ok(Counters {
+        duplicates: row.get(0)?,
+        conflicts: row.get(1)?,
+        quarantined: row.get(2)?,
+        quarantine_dropped: row.get(3)?,
+        late: row.get(4)?,
+    })
 }

@@ -3,7 +3,10 @@
 
 pub mod chart;
 pub mod events;
+pub mod fleet;
 pub mod loss;
 pub mod quarantine;
+mod rolled;
 mod scoped;
 pub mod signals;
+pub mod storage;

@@ -36,25 +36,26 @@ pub async fn list(
     page: &PageRequest<i64>,
 ) -> Result<(Page<Quarantined>, Counters), StoreError> {
     require_machine(store, scope, machine).await?;
-    let rows: Vec<(i64, i64, String, String, String, Vec<u8>)> = sqlx::query_as(
-        "SELECT id, received_at, topic, code, reason, payload FROM quarantine \
-         WHERE machine_id = ? AND id < ? ORDER BY id DESC LIMIT ?",
-    )
-    .bind(machine.uuid())
-    .bind(page.after.unwrap_or(i64::MAX))
-    .bind(i64::try_from(page.rows()).unwrap_or(i64::MAX))
-    .fetch_all(store.reader_pool())
-    .await?;
+    let sql = "SELECT id, received_at, topic, code, reason, payload FROM quarantine \
+               WHERE machine_id = ? AND id < ? ORDER BY id DESC LIMIT ?";
+    let cells = [
+        machine.uuid().into(),
+        page.after.unwrap_or(i64::MAX).into(),
+        i64::try_from(page.rows()).unwrap_or(i64::MAX).into(),
+    ];
+    let rows = store.reader_pool().fetch(sql, &cells).await?;
     let items = rows
-        .into_iter()
-        .map(|(id, received_at, topic, code, reason, payload)| Quarantined {
-            id,
-            received_at: Timestamp::from_micros(received_at),
-            topic,
-            code,
-            reason,
-            payload,
+        .iter()
+        .map(|row| {
+            Ok(Quarantined {
+                id: row.get(0)?,
+                received_at: Timestamp::from_micros(row.get(1)?),
+                topic: row.get(2)?,
+                code: row.get(3)?,
+                reason: row.get(4)?,
+                payload: row.get(5)?,
+            })
         })
-        .collect();
+        .collect::<Result<_, StoreError>>()?;
     Ok((page.page(items, |row| row.id), counters(store, machine).await?))
 }

@@ -3,10 +3,9 @@
 use millwright_schemas::api::page::Page;
 use millwright_schemas::wire::telemetry::SampleValue;
 use millwright_schemas::{MachineId, Quality, SignalKind, Timestamp};
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
 use super::scoped::require_machine;
+use crate::engine::Row;
 use crate::page::PageRequest;
 use crate::telemetry::series::kind_from;
 use crate::{Scope, Store, StoreError};
@@ -72,31 +71,27 @@ async fn read(
     after: &str,
     limit: i64,
 ) -> Result<Vec<SignalState>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT s.signal, s.unit, s.kind, l.ts, l.value, l.text, l.quality, l.received_at \
-         FROM series s LEFT JOIN latest l ON l.series_id = s.id \
-         WHERE s.machine_id = ? AND s.signal > ? ORDER BY s.signal LIMIT ?",
-    )
-    .bind(machine.uuid())
-    .bind(after)
-    .bind(limit)
-    .fetch_all(store.reader_pool())
-    .await?;
+    let sql = "SELECT s.signal, s.unit, s.kind, l.ts, l.value, l.text, l.quality, l.received_at \
+               FROM series s LEFT JOIN latest l ON l.series_id = s.id \
+               WHERE s.machine_id = ? AND s.signal > ? ORDER BY s.signal LIMIT ?";
+    let cells = [machine.uuid().into(), after.into(), limit.into()];
+    let rows = store.reader_pool().fetch(sql, &cells).await?;
     rows.iter().map(from_row).collect()
 }
 
-fn from_row(row: &SqliteRow) -> Result<SignalState, StoreError> {
-    let kind = kind_from(row.try_get(2)?)?;
-    let latest = match row.try_get::<Option<i64>, _>(3)? {
+/// A row of `signal, unit, kind, ts, value, text, quality, received_at`.
+pub(super) fn from_row(row: &Row) -> Result<SignalState, StoreError> {
+    let kind = kind_from(row.get::<Option<String>>(2)?.as_deref())?;
+    let latest = match row.get::<Option<i64>>(3)? {
         None => None,
         Some(ts) => Some(Latest {
             ts: Timestamp::from_micros(ts),
-            value: value(kind, row.try_get(4)?, row.try_get(5)?),
-            quality: Quality::from_code(row.try_get(6)?),
-            received_at: Timestamp::from_micros(row.try_get(7)?),
+            value: value(kind, row.get(4)?, row.get(5)?),
+            quality: Quality::from_code(row.get(6)?),
+            received_at: Timestamp::from_micros(row.get(7)?),
         }),
     };
-    Ok(SignalState { signal: row.try_get(0)?, unit: row.try_get(1)?, kind, latest })
+    Ok(SignalState { signal: row.get(0)?, unit: row.get(1)?, kind, latest })
 }
 
 fn value(kind: Option<SignalKind>, number: Option<f64>, text: Option<String>) -> SampleValue {

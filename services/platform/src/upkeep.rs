@@ -1,0 +1,169 @@
+//! Looking after stored telemetry: rollups, compression, retention. What it does is in the store;
+//! here is when.
+
+use std::time::{Duration, Instant};
+
+use millwright_store::upkeep::{self, retention, rollups, timescale};
+use millwright_store::{Store, StoreError};
+use prometheus::{IntGaugeVec, Opts, Registry};
+use tokio_util::sync::CancellationToken;
+
+use crate::worker::now;
+
+/// How often rollups are brought up to date.
+const ROLLUPS: Duration = Duration::from_secs(20);
+/// Pause between two steps, so that machines' messages come first.
+const STEP_PAUSE: Duration = Duration::from_millis(20);
+/// How often TimescaleDB refreshes its aggregates.
+const REFRESH: Duration = Duration::from_secs(60);
+/// How often old data are compressed and removed.
+const RETENTION: Duration = Duration::from_secs(3_600);
+/// First time after the start: not while machines come back.
+const FIRST_RETENTION: Duration = Duration::from_secs(120);
+/// Chunks whose values are all older than this are compressed: 7 days, in microseconds. What comes
+/// later than that can still be stored.
+const COMPRESS_AFTER_US: i64 = 7 * 86_400_000_000;
+/// How often it is noted that a task had nothing to do.
+const NOTE_IDLE: Duration = Duration::from_secs(300);
+
+/// Registers when each task last went well.
+pub(crate) fn metrics(registry: &Registry) -> Result<IntGaugeVec, prometheus::Error> {
+    let help = "When a task on stored telemetry last went well, in seconds since 1970";
+    let options = Opts::new("millwright_upkeep_succeeded_timestamp_seconds", help);
+    let succeeded = IntGaugeVec::new(options, &["task"])?;
+    registry.register(Box::new(succeeded.clone()))?;
+    Ok(succeeded)
+}
+
+/// Goes on until stopped.
+pub(crate) async fn run(store: Store, succeeded: IntGaugeVec, stop: CancellationToken) {
+    let mut upkeep = Upkeep { store, succeeded, stop, tasks: Vec::new() };
+    let start = Instant::now();
+    upkeep.tasks.push(Task::new("rollups", ROLLUPS, start));
+    upkeep.tasks.push(Task::new("retention", RETENTION, start + FIRST_RETENTION));
+    if timescale::is_there(&upkeep.store) {
+        upkeep.tasks.push(Task::new("refresh", REFRESH, start));
+        upkeep.tasks.push(Task::new("compression", RETENTION, start + FIRST_RETENTION));
+    }
+    while !upkeep.pause().await {
+        if let Err(error) = upkeep.look().await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "stored telemetry can't be looked after now");
+        }
+    }
+}
+
+/// Something that is done again and again.
+#[derive(Debug)]
+struct Task {
+    name: &'static str,
+    every: Duration,
+    due: Instant,
+    noted: Option<Instant>,
+}
+
+impl Task {
+    const fn new(name: &'static str, every: Duration, due: Instant) -> Self {
+        Self { name, every, due, noted: None }
+    }
+}
+
+struct Upkeep {
+    store: Store,
+    succeeded: IntGaugeVec,
+    stop: CancellationToken,
+    tasks: Vec<Task>,
+}
+
+impl Upkeep {
+    /// Waits until something is due; whether it is to stop.
+    async fn pause(&self) -> bool {
+        let due = self.tasks.iter().map(|task| task.due).min().unwrap_or_else(Instant::now);
+        tokio::select! {
+            () = self.stop.cancelled() => true,
+            () = tokio::time::sleep_until(due.into()) => false,
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), StoreError> {
+        let started = Instant::now();
+        let due: Vec<usize> =
+            (0..self.tasks.len()).filter(|place| self.tasks[*place].due <= started).collect();
+        for place in &due {
+            self.tasks[*place].due = started + self.tasks[*place].every;
+        }
+        let Some(turn) = upkeep::take_turn(&self.store).await? else { return Ok(()) };
+        for place in due {
+            let name = self.tasks[place].name;
+            let outcome = self.run(name).await;
+            self.note(place, outcome).await?;
+        }
+        turn.end().await
+    }
+
+    async fn run(&self, task: &str) -> Result<u64, StoreError> {
+        match task {
+            "rollups" => self.rollups().await,
+            "retention" => {
+                let wanted = retention::Wanted::read(&self.store, now()).await?;
+                retention::apply(&self.store, &wanted, &|| !self.stop.is_cancelled()).await
+            }
+            "refresh" => {
+                // Of what is partly removed nothing is made anew: it would lose what is gone.
+                let wanted = retention::Wanted::read(&self.store, now()).await?;
+                timescale::refresh(&self.store, wanted.newest_raw(), now().micros()).await?;
+                Ok(0)
+            }
+            _ => {
+                let mut compressed = 0;
+                loop {
+                    let before = now().micros() - COMPRESS_AFTER_US;
+                    let step = timescale::compress(&self.store, before).await?;
+                    compressed += step;
+                    if step == 0 || self.stop.is_cancelled() {
+                        return Ok(compressed);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn rollups(&self) -> Result<u64, StoreError> {
+        let mut series = 0;
+        loop {
+            let step = rollups::advance(&self.store).await? + rollups::repair(&self.store).await?;
+            series += step;
+            if step == 0 || self.stop.is_cancelled() {
+                return Ok(series);
+            }
+            tokio::time::sleep(STEP_PAUSE).await;
+        }
+    }
+
+    async fn note(
+        &mut self,
+        place: usize,
+        outcome: Result<u64, StoreError>,
+    ) -> Result<(), StoreError> {
+        let task = &mut self.tasks[place];
+        let text = outcome.as_ref().err().map(|error| {
+            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+            format!("{error}{}", cause.unwrap_or_default())
+        });
+        let outcome = match (&outcome, &text) {
+            (Ok(done), _) => {
+                self.succeeded.with_label_values(&[task.name]).set(now().micros() / 1_000_000);
+                Ok(i64::try_from(*done).unwrap_or(i64::MAX))
+            }
+            (Err(_), text) => Err(text.as_deref().unwrap_or_default()),
+        };
+        if let Err(error) = outcome {
+            tracing::warn!(task = task.name, error, "a task on stored telemetry failed");
+        }
+        if outcome == Ok(0) && task.noted.is_some_and(|at| at.elapsed() < NOTE_IDLE) {
+            return Ok(());
+        }
+        task.noted = Some(Instant::now());
+        upkeep::note(&self.store, task.name, now(), outcome).await
+    }
+}

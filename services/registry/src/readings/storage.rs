@@ -1,0 +1,65 @@
+//! What stored data take up, and how the work on them goes.
+
+use millwright_core::access::{Caller, Permission};
+use millwright_schemas::MachineId;
+use millwright_schemas::api::telemetry::{
+    MachineStorage, SignalStorage, StorageStatus, StorageTask,
+};
+use millwright_store::telemetry::reads::storage;
+use millwright_store::{Scope, Store, upkeep};
+
+use crate::RegistryError;
+
+/// What the signals of a machine that the caller sees take up.
+///
+/// # Errors
+/// Not permitted, not found, or the database can't.
+pub async fn machine_storage(
+    store: &Store,
+    caller: &Caller,
+    machine: MachineId,
+) -> Result<MachineStorage, RegistryError> {
+    caller.require(Permission::ReadTelemetry)?;
+    let scope = Scope::Organization(caller.organization);
+    let sizes = storage::of_machine(store, scope, machine).await?;
+    let signals: Vec<SignalStorage> = sizes
+        .into_iter()
+        .map(|size| SignalStorage {
+            signal: size.signal,
+            points: size.points,
+            rollups: size.rollups,
+            bytes: size.bytes,
+            oldest: size.oldest,
+            newest: size.newest,
+        })
+        .collect();
+    Ok(MachineStorage { bytes: signals.iter().map(|signal| signal.bytes).sum(), signals })
+}
+
+/// How data are stored, over all organizations: nothing of theirs is told.
+///
+/// # Errors
+/// Not permitted, or the database can't.
+pub async fn storage_status(
+    store: &Store,
+    caller: &Caller,
+) -> Result<StorageStatus, RegistryError> {
+    caller.require(Permission::WritePolicies)?;
+    let (database, bytes) = storage::database(store).await?;
+    let tasks = upkeep::health(store).await?;
+    Ok(StorageStatus {
+        database: database.to_owned(),
+        bytes,
+        bytes_per_point: storage::bytes_per_point(store).await?,
+        tasks: tasks
+            .into_iter()
+            .map(|task| StorageTask {
+                task: task.task,
+                ran_at: task.ran_at,
+                succeeded_at: task.succeeded_at,
+                error: task.error,
+                done: task.done,
+            })
+            .collect(),
+    })
+}

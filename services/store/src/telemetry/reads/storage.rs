@@ -1,0 +1,165 @@
+//! What stored telemetry takes up.
+
+use millwright_schemas::{MachineId, SignalKind, Timestamp};
+
+use super::scoped::require_machine;
+use crate::engine::{Engine, Pool};
+use crate::telemetry::Layout;
+use crate::telemetry::series::kind_from;
+use crate::upkeep::rollups::{HOUR_US, floor};
+use crate::{Scope, Store, StoreError};
+
+/// A point on SQLite, measured: see `docs/performance.md`.
+const SQLITE_POINT: f64 = 30.0;
+/// A rollup on SQLite, by the sizes of its columns.
+const ROLLUP: f64 = 60.0;
+/// A point on PostgreSQL, as long as the server hasn't counted any.
+const POSTGRES_POINT: f64 = 100.0;
+
+/// What a signal's stored values take up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignalSize {
+    /// The signal's name.
+    pub signal: String,
+    /// Values as received; nulls aren't counted.
+    pub points: i64,
+    /// Values by minute and by hour.
+    pub rollups: i64,
+    /// Bytes of both, estimated.
+    pub bytes: i64,
+    /// Device time of the oldest value as received.
+    pub oldest: Option<Timestamp>,
+    /// Device time of the newest value.
+    pub newest: Option<Timestamp>,
+}
+
+/// What a machine's signals take up, the largest first.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when the machine is outside the scope.
+pub async fn of_machine(
+    store: &Store,
+    scope: Scope,
+    machine: MachineId,
+) -> Result<Vec<SignalSize>, StoreError> {
+    require_machine(store, scope, machine).await?;
+    let per_point = bytes_per_point(store).await?;
+    let sql = "SELECT s.id, s.signal, s.kind, l.ts FROM series s \
+               LEFT JOIN latest l ON l.series_id = s.id WHERE s.machine_id = ? ORDER BY s.signal";
+    let rows = store.reader_pool().fetch(sql, &[machine.uuid().into()]).await?;
+    let mut sizes = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (series, signal): (i64, String) = (row.get(0)?, row.get(1)?);
+        let kind = kind_from(row.get::<Option<String>>(2)?.as_deref())?;
+        let newest: Option<i64> = row.get(3)?;
+        let table = if kind == Some(SignalKind::Text) { "points_text" } else { "points" };
+        let oldest = oldest(store, table, series).await?;
+        let (points, rollups) = count(store, table, series, oldest).await?;
+        sizes.push(SignalSize {
+            signal,
+            points,
+            rollups,
+            bytes: bytes(points, per_point) + bytes(rollups, ROLLUP),
+            oldest: oldest.map(Timestamp::from_micros),
+            newest: newest.map(Timestamp::from_micros),
+        });
+    }
+    sizes.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.signal.cmp(&b.signal)));
+    Ok(sizes)
+}
+
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "an estimate")]
+fn bytes(count: i64, each: f64) -> i64 {
+    (count as f64 * each) as i64
+}
+
+async fn oldest(store: &Store, table: &str, series: i64) -> Result<Option<i64>, StoreError> {
+    let sql = format!("SELECT min(ts) FROM {table} WHERE series_id = ?");
+    let row = store.reader_pool().first(&sql, &[series.into()]).await?;
+    row.map_or(Ok(None), |row| row.get(0))
+}
+
+/// Points and rollups. Points of whole hours are counted by their rollups, so that years don't take
+/// long.
+async fn count(
+    store: &Store,
+    table: &str,
+    series: i64,
+    oldest: Option<i64>,
+) -> Result<(i64, i64), StoreError> {
+    let pool = store.reader_pool();
+    let Some(oldest) = oldest else { return Ok((0, rollups(store, series).await?)) };
+    let mut from = oldest;
+    let mut points = 0;
+    if table == "points" {
+        let sql = "SELECT CAST(coalesce(sum(count), 0) AS BIGINT), max(bucket) FROM rollups_1h \
+                   WHERE series_id = ? AND bucket > ?";
+        if let Some(row) = pool.first(sql, &[series.into(), floor(oldest, HOUR_US).into()]).await?
+            && let Some(last) = row.get::<Option<i64>>(1)?
+        {
+            // The first hour and the last one are counted themselves: they may not be whole.
+            let sql = "SELECT count FROM rollups_1h WHERE series_id = ? AND bucket = ?";
+            let tail = pool.first(sql, &[series.into(), last.into()]).await?;
+            points = row.get::<i64>(0)? - tail.map_or(Ok(0), |row| row.get(0))?;
+            let first_hour = floor(oldest, HOUR_US) + HOUR_US;
+            let sql = "SELECT count(value) FROM points WHERE series_id = ? AND ts >= ? AND ts < ?";
+            let cells = [series.into(), oldest.into(), first_hour.min(last).into()];
+            points += pool.first(sql, &cells).await?.map_or(Ok(0), |row| row.get(0))?;
+            from = last;
+        }
+    }
+    let sql = format!("SELECT count(value) FROM {table} WHERE series_id = ? AND ts >= ?");
+    let tail = pool.first(&sql, &[series.into(), from.into()]).await?;
+    points += tail.map_or(Ok(0), |row| row.get::<i64>(0))?;
+    Ok((points, rollups(store, series).await?))
+}
+
+async fn rollups(store: &Store, series: i64) -> Result<i64, StoreError> {
+    let sql = "SELECT (SELECT count(*) FROM rollups_1m WHERE series_id = ?1) \
+               + (SELECT count(*) FROM rollups_1h WHERE series_id = ?1)";
+    store.reader_pool().first(sql, &[series.into()]).await?.map_or(Ok(0), |row| row.get(0))
+}
+
+/// The database's name, and its size in bytes.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn database(store: &Store) -> Result<(&'static str, i64), StoreError> {
+    let (name, sql) = match (store.engine(), store.layout()) {
+        (Engine::Sqlite, _) => {
+            ("sqlite", "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+        }
+        (Engine::Postgres, Layout::Hypertables) => {
+            ("timescaledb", "SELECT pg_database_size(current_database())")
+        }
+        (Engine::Postgres, _) => ("postgresql", "SELECT pg_database_size(current_database())"),
+    };
+    let row = store.reader_pool().first(sql, &[]).await?;
+    Ok((name, row.map_or(Ok(0), |row| row.get(0))?))
+}
+
+/// What a point takes up on average, with its index: on PostgreSQL as the server has counted it.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn bytes_per_point(store: &Store) -> Result<f64, StoreError> {
+    let Pool::Postgres(_) = store.reader_pool() else { return Ok(SQLITE_POINT) };
+    let sql = match store.layout() {
+        Layout::Hypertables => {
+            "SELECT hypertable_size('points')::double precision, \
+             approximate_row_count('points')::double precision"
+        }
+        _ => {
+            "SELECT sum(pg_total_relation_size(c.oid))::double precision, \
+             sum(greatest(c.reltuples, 0))::double precision \
+             FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
+             WHERE i.inhparent = 'points'::regclass AND c.reltuples > 0"
+        }
+    };
+    let Some(row) = store.reader_pool().first(sql, &[]).await? else { return Ok(POSTGRES_POINT) };
+    let (size, rows): (Option<f64>, Option<f64>) = (row.get(0)?, row.get(1)?);
+    Ok(match (size, rows) {
+        (Some(size), Some(rows)) if rows >= 1_000.0 => size / rows,
+        _ => POSTGRES_POINT,
+    })
+}

@@ -1,0 +1,249 @@
+//! Retention: what is older than an organization wants is removed, in short transactions.
+
+use millwright_schemas::api::policies::RetentionPolicy;
+use millwright_schemas::{OrganizationId, Timestamp};
+use sea_orm::{EntityTrait, QuerySelect};
+use uuid::Uuid;
+
+use super::rollups::{HOUR_US, floor};
+use super::timescale;
+use crate::engine::{Cell, Pool, Row};
+use crate::entities::organization;
+use crate::telemetry::layout::{self, DAY_US, Layout};
+use crate::{Store, StoreError, policies};
+
+/// Microseconds of a series' points removed in one transaction: with a value each second 21,600.
+const STEP_US: i64 = 6 * HOUR_US;
+/// Rows of other tables removed in one transaction.
+const ROWS_MAX: i64 = 2_000;
+/// Series looked at in one go.
+const SERIES_MAX: i64 = 500;
+
+/// What holds for an organization, in times: older than these is removed. `None`: for ever.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Cuts {
+    raw: Option<i64>,
+    minutes: Option<i64>,
+    hours: Option<i64>,
+}
+
+fn before(days: Option<u32>, now: Timestamp) -> Option<i64> {
+    // By whole hours, so that every bucket is made of all of its points or of none.
+    days.map(|days| floor(now.micros() - i64::from(days) * DAY_US, HOUR_US))
+}
+
+fn cuts(policy: &RetentionPolicy, signal: &str, now: Timestamp) -> Cuts {
+    let own = policy.signals.iter().find(|own| own.fits(signal));
+    let (raw, minutes, hours) = own
+        .map_or((policy.raw_days, policy.minute_days, policy.hour_days), |own| {
+            (own.raw_days, own.minute_days, own.hour_days)
+        });
+    Cuts { raw: before(raw, now), minutes: before(minutes, now), hours: before(hours, now) }
+}
+
+/// What all organizations want, each with its own or that of the nearest above.
+#[derive(Debug)]
+pub struct Wanted {
+    policies: Vec<(OrganizationId, RetentionPolicy)>,
+    now: Timestamp,
+}
+
+impl Wanted {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When the database can't be used or a policy isn't understood.
+    pub async fn read(store: &Store, now: Timestamp) -> Result<Self, StoreError> {
+        let ids: Vec<Uuid> = organization::Entity::find()
+            .select_only()
+            .column(organization::Column::Id)
+            .into_tuple()
+            .all(store.readers())
+            .await?;
+        let mut policies = Vec::with_capacity(ids.len());
+        for id in ids {
+            let policy = policies::get(store, OrganizationId(id)).await?;
+            policies.push((OrganizationId(id), policy.retention));
+        }
+        Ok(Self { policies, now })
+    }
+
+    /// Before this time nobody wants any values as received; `None`: somebody wants all.
+    #[must_use]
+    pub fn oldest_raw(&self) -> Option<i64> {
+        self.oldest(|cuts| cuts.raw)
+    }
+
+    fn oldest(&self, level: impl Fn(Cuts) -> Option<i64>) -> Option<i64> {
+        let mut oldest = None;
+        for (_, policy) in &self.policies {
+            // A signal that none of the patterns fits, and one for each of them.
+            let names = policy.signals.iter().map(|own| own.signal.trim_end_matches('*'));
+            for name in names.chain(["\u{1}"]) {
+                let cut = level(cuts(policy, name, self.now))?;
+                oldest = Some(oldest.map_or(cut, |oldest: i64| oldest.min(cut)));
+            }
+        }
+        oldest
+    }
+
+    /// The newest time before which some values as received are removed: only what is after it is
+    /// whole for every series.
+    #[must_use]
+    pub fn newest_raw(&self) -> Option<i64> {
+        self.policies
+            .iter()
+            .flat_map(|(_, policy)| {
+                let names = policy.signals.iter().map(|own| own.signal.trim_end_matches('*'));
+                names.chain(["\u{1}"]).filter_map(|name| cuts(policy, name, self.now).raw)
+            })
+            .max()
+    }
+}
+
+/// Removes what is too old; how many points, rollups and events. May take a while: `go_on` is asked
+/// between its transactions.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn apply(
+    store: &Store,
+    wanted: &Wanted,
+    go_on: &(dyn Fn() -> bool + Send + Sync),
+) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    if let Some(before) = wanted.oldest_raw() {
+        drop_partitions(store, before).await?;
+    }
+    if timescale::is_there(store) {
+        let (minutes, hours) = (wanted.oldest(|c| c.minutes), wanted.oldest(|c| c.hours));
+        timescale::drop_rollups(store, minutes, hours).await?;
+    }
+    for (id, policy) in &wanted.policies {
+        if policy != &RetentionPolicy::default() {
+            removed += of_organization(store, *id, policy, wanted.now, go_on).await?;
+        }
+    }
+    Ok(removed)
+}
+
+async fn of_organization(
+    store: &Store,
+    organization: OrganizationId,
+    policy: &RetentionPolicy,
+    now: Timestamp,
+    go_on: &(dyn Fn() -> bool + Send + Sync),
+) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    let mut after = 0_i64;
+    loop {
+        let sql = "SELECT s.id, s.signal FROM series s JOIN machines m ON m.id = s.machine_id \
+                   WHERE m.organization_id = ? AND s.id > ? ORDER BY s.id LIMIT ?";
+        let cells = [organization.uuid().into(), after.into(), SERIES_MAX.into()];
+        let series = store.reader_pool().fetch(sql, &cells).await?;
+        let Some(last) = series.last() else { break };
+        after = last.get(0)?;
+        for row in &series {
+            let (id, signal): (i64, String) = (row.get(0)?, row.get(1)?);
+            removed += of_series(store, id, cuts(policy, &signal, now), go_on).await?;
+            if !go_on() {
+                return Ok(removed);
+            }
+        }
+    }
+    if let Some(before) = before(policy.event_days, now) {
+        removed += events(store, organization, before, go_on).await?;
+    }
+    Ok(removed)
+}
+
+async fn of_series(
+    store: &Store,
+    series: i64,
+    cuts: Cuts,
+    go_on: &(dyn Fn() -> bool + Send + Sync),
+) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    if let Some(before) = cuts.raw {
+        for table in ["points", "points_text"] {
+            removed += stepwise(store, table, "ts", series, before, STEP_US, go_on).await?;
+        }
+        // Late marks of hours that are gone would make rollups of what is left of them.
+        let sql = "DELETE FROM rollup_dirty WHERE series_id = ? AND hour < ?";
+        store.writer_pool().execute(sql, &[series.into(), before.into()]).await?;
+    }
+    if timescale::is_there(store) {
+        return Ok(removed);
+    }
+    for (table, before, step) in
+        [("rollups_1m", cuts.minutes, 30 * DAY_US), ("rollups_1h", cuts.hours, 365 * DAY_US)]
+    {
+        if let Some(before) = before {
+            removed += stepwise(store, table, "bucket", series, before, step, go_on).await?;
+        }
+    }
+    Ok(removed)
+}
+
+/// Removes a series' rows of before a time, a step in each transaction, the oldest first.
+async fn stepwise(
+    store: &Store,
+    table: &'static str,
+    time: &'static str,
+    series: i64,
+    before: i64,
+    step: i64,
+    go_on: &(dyn Fn() -> bool + Send + Sync),
+) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    let first = format!("SELECT min({time}) FROM {table} WHERE series_id = ? AND {time} < ?");
+    let delete = format!("DELETE FROM {table} WHERE series_id = ? AND {time} >= ? AND {time} < ?");
+    while go_on() {
+        let row = store.reader_pool().first(&first, &[series.into(), before.into()]).await?;
+        let oldest: Option<i64> = row.map_or(Ok(None), |row: Row| row.get(0))?;
+        let Some(oldest) = oldest else { break };
+        let to = oldest.saturating_add(step).min(before);
+        let cells: [Cell<'_>; 3] = [series.into(), oldest.into(), to.into()];
+        removed += store.writer_pool().execute(&delete, &cells).await?;
+    }
+    Ok(removed)
+}
+
+/// Removes reported events and domain events of an organization.
+async fn events(
+    store: &Store,
+    organization: OrganizationId,
+    before: i64,
+    go_on: &(dyn Fn() -> bool + Send + Sync),
+) -> Result<u64, StoreError> {
+    let reported = "DELETE FROM machine_events WHERE (machine_id, id) IN (\
+                    SELECT e.machine_id, e.id FROM machine_events e \
+                    JOIN machines m ON m.id = e.machine_id \
+                    WHERE m.organization_id = ? AND e.ts < ? AND e.received_at < ? LIMIT ?)";
+    // The newest position stays, so that positions go on counting from it.
+    let domain = "DELETE FROM events WHERE seq IN (SELECT seq FROM events \
+                  WHERE organization_id = ? AND occurred_at < ? AND position IS NOT NULL \
+                  AND position < (SELECT max(position) FROM events) AND occurred_at < ? LIMIT ?)";
+    let mut removed = 0;
+    for sql in [reported, domain] {
+        while go_on() {
+            let cells: [Cell<'_>; 4] =
+                [organization.uuid().into(), before.into(), before.into(), ROWS_MAX.into()];
+            let gone = store.writer_pool().execute(sql, &cells).await?;
+            removed += gone;
+            if gone < ROWS_MAX.unsigned_abs() {
+                break;
+            }
+        }
+    }
+    Ok(removed)
+}
+
+/// On PostgreSQL a day that nobody wants any more goes at once.
+async fn drop_partitions(store: &Store, before: i64) -> Result<(), StoreError> {
+    let (Layout::Days { made }, Pool::Postgres(pool)) = (store.layout(), store.writer_pool())
+    else {
+        return Ok(());
+    };
+    layout::drop_before(pool, made, before.div_euclid(DAY_US)).await
+}

@@ -1,0 +1,241 @@
+//! Rollups: numbers and booleans by minute and by hour, for charts over long times.
+//!
+//! What came in order is rolled up behind a cursor of each series; hours in which something came
+//! late are marked by ingest and made anew. A bucket is always computed from all that it is made
+//! of, so late and repeated points leave it right, and every step can be repeated.
+//!
+//! With TimescaleDB these are continuous aggregates: see [`super::timescale`].
+
+use std::fmt::Write as _;
+
+use crate::engine::{Engine, Row};
+use crate::telemetry::Layout;
+use crate::{Store, StoreError, Tx};
+
+/// Microseconds of a minute.
+pub(crate) const MINUTE_US: i64 = 60_000_000;
+/// Microseconds of an hour.
+pub(crate) const HOUR_US: i64 = 3_600_000_000;
+/// Series in one transaction.
+const SERIES_MAX: i64 = 200;
+/// Most minutes of one series in one transaction: with a value each second, 30,000 points.
+const MINUTES_MAX: i64 = 500;
+/// Hours made anew in one transaction.
+const DIRTY_MAX: i64 = 20;
+
+/// A span of a series that is to be rolled up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    series: i64,
+    /// From this time on: the start of a minute.
+    from: i64,
+    /// Before this time: the start of a minute.
+    to: i64,
+}
+
+/// Rolls up what has come in order since the last time, one step of it; how many series. Less than
+/// the number that a step takes means that nothing is left.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn advance(store: &Store) -> Result<u64, StoreError> {
+    if matches!(store.layout(), Layout::Hypertables) {
+        return Ok(0);
+    }
+    let spans = behind(store).await?;
+    if spans.is_empty() {
+        return Ok(0);
+    }
+    let tx = store.begin_beside().await?;
+    roll(&tx, &spans).await?;
+    let mut values = String::new();
+    for span in &spans {
+        let comma = if values.is_empty() { "" } else { "," };
+        let _ = write!(values, "{comma}({},{})", span.series, span.to);
+    }
+    tx.run(&format!(
+        "INSERT INTO rollup_cursors (series_id, through) VALUES {values} \
+         ON CONFLICT (series_id) DO UPDATE SET through = excluded.through"
+    ))
+    .await?;
+    tx.commit().await?;
+    Ok(spans.len() as u64)
+}
+
+/// Series whose whole minutes aren't all rolled up.
+async fn behind(store: &Store) -> Result<Vec<Span>, StoreError> {
+    // Of a series without a cursor the first point is looked for.
+    let sql = format!(
+        "SELECT l.series_id, c.through, l.ts, \
+         CASE WHEN c.through IS NULL THEN \
+             (SELECT min(p.ts) FROM points p WHERE p.series_id = l.series_id) END \
+         FROM latest l JOIN series s ON s.id = l.series_id \
+         LEFT JOIN rollup_cursors c ON c.series_id = l.series_id \
+         WHERE s.kind IN ('number', 'boolean') \
+         AND (c.through IS NULL OR l.ts >= c.through + {MINUTE_US}) \
+         ORDER BY l.series_id LIMIT {SERIES_MAX}"
+    );
+    let rows = store.reader_pool().fetch(&sql, &[]).await?;
+    let span = |row: &Row| -> Result<Option<Span>, StoreError> {
+        let latest: i64 = row.get(2)?;
+        let first: Option<i64> = row.get::<Option<i64>>(1)?.or(row.get(3)?);
+        // No point is left: retention took it.
+        let first = first.unwrap_or(latest);
+        let from = floor(first, MINUTE_US);
+        let to = floor(latest, MINUTE_US).min(from + MINUTES_MAX * MINUTE_US);
+        Ok(Some(Span { series: row.get(0)?, from, to }))
+    };
+    let mut spans = Vec::with_capacity(rows.len());
+    for row in &rows {
+        spans.extend(span(row)?);
+    }
+    skip_silence(store, &mut spans).await?;
+    Ok(spans)
+}
+
+/// A span in which nothing is goes on to where something is, so that a machine that was off for a
+/// year doesn't take a year of steps.
+async fn skip_silence(store: &Store, spans: &mut [Span]) -> Result<(), StoreError> {
+    for span in spans.iter_mut().filter(|span| span.to - span.from >= MINUTES_MAX * MINUTE_US) {
+        let sql = "SELECT min(ts) FROM points WHERE series_id = ? AND ts >= ?";
+        let cells = [span.series.into(), span.from.into()];
+        let row = store.reader_pool().first(sql, &cells).await?;
+        let next: Option<i64> = row.map_or(Ok(None), |row| row.get(0))?;
+        if let Some(next) = next.filter(|next| *next >= span.to) {
+            span.to = floor(next, MINUTE_US);
+        }
+    }
+    Ok(())
+}
+
+/// Makes hours anew in which something came late, one step of it; how many.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn repair(store: &Store) -> Result<u64, StoreError> {
+    let sql = format!("SELECT series_id, hour FROM rollup_dirty LIMIT {DIRTY_MAX}");
+    if store.reader_pool().fetch(&sql, &[]).await?.is_empty() {
+        // Looking costs no turn at the writer.
+        return Ok(0);
+    }
+    // No batch may write beside it: one that marks an hour that is just being made anew would be
+    // overlooked.
+    let tx = store.begin().await?;
+    let rows = tx.rows(&sql).await?;
+    let mut spans = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (series, hour): (i64, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        spans.push(Span { series, from: hour, to: hour + HOUR_US });
+    }
+    // Only what lies behind the cursors: the rest is still to come in order.
+    roll(&tx, &spans).await?;
+    for span in &spans {
+        tx.run(&format!(
+            "DELETE FROM rollup_dirty WHERE series_id = {} AND hour = {}",
+            span.series, span.from
+        ))
+        .await?;
+    }
+    tx.commit().await?;
+    Ok(spans.len() as u64)
+}
+
+/// Computes the minutes of these spans from their points, then the hours that they lie in.
+async fn roll(tx: &Tx, spans: &[Span]) -> Result<(), StoreError> {
+    let spans: Vec<Span> = spans.iter().filter(|span| span.from < span.to).copied().collect();
+    if spans.is_empty() {
+        return Ok(());
+    }
+    let minutes = Level {
+        source: "points",
+        time: "ts",
+        count: "count(p.value)",
+        min: "min(p.value)",
+        max: "max(p.value)",
+        sum: "sum(p.value)",
+        last: "value",
+        target: "rollups_1m",
+        width: MINUTE_US,
+    };
+    let hours = Level {
+        source: "rollups_1m",
+        time: "bucket",
+        count: "sum(p.count)",
+        min: "min(p.min)",
+        max: "max(p.max)",
+        sum: "sum(p.sum)",
+        last: "last",
+        target: "rollups_1h",
+        width: HOUR_US,
+    };
+    let engine = Engine::of(tx.conn());
+    tx.run(&minutes.sql(engine, &spans)).await?;
+    let whole: Vec<Span> = spans
+        .iter()
+        .map(|span| Span {
+            series: span.series,
+            from: floor(span.from, HOUR_US),
+            to: floor(span.to - 1, HOUR_US) + HOUR_US,
+        })
+        .collect();
+    tx.run(&hours.sql(engine, &whole)).await
+}
+
+/// One level of rollups, and what it is made of.
+struct Level {
+    source: &'static str,
+    time: &'static str,
+    count: &'static str,
+    min: &'static str,
+    max: &'static str,
+    sum: &'static str,
+    last: &'static str,
+    target: &'static str,
+    width: i64,
+}
+
+impl Level {
+    /// All numbers stand in the text: they are ours.
+    fn sql(&self, engine: Engine, spans: &[Span]) -> String {
+        let Self { source, time, count, min, max, sum, last, target, width } = self;
+        let rows: Vec<String> = spans
+            .iter()
+            .map(|span| format!("({},{},{})", span.series, span.from, span.to))
+            .collect();
+        let from = spans.iter().map(|span| span.from).min().unwrap_or(0);
+        let to = spans.iter().map(|span| span.to).max().unwrap_or(0);
+        // So that only the partitions of these times are looked at.
+        let within = |table: &str| match engine {
+            Engine::Sqlite => String::new(),
+            Engine::Postgres => format!(" AND {table}.{time} >= {from} AND {table}.{time} < {to}"),
+        };
+        format!(
+            "INSERT INTO {target} (series_id, bucket, count, min, max, sum, last) \
+             WITH wanted (series_id, lo, hi) AS (VALUES {rows}), \
+             made AS (SELECT p.series_id AS series_id, {bucket} AS bucket, {count} AS count, \
+                 {min} AS min, {max} AS max, {sum} AS sum, \
+                 max(CASE WHEN p.{last} IS NOT NULL THEN p.{time} END) AS at \
+                 FROM wanted w CROSS JOIN {source} p \
+                 WHERE p.series_id = w.series_id AND p.{time} >= w.lo AND p.{time} < w.hi{inner} \
+                 GROUP BY p.series_id, {bucket}) \
+             SELECT m.series_id, m.bucket, m.count, m.min, m.max, m.sum, l.{last} \
+             FROM made m LEFT JOIN {source} l \
+                 ON l.series_id = m.series_id AND l.{time} = m.at{outer} \
+             WHERE TRUE \
+             ON CONFLICT (series_id, bucket) DO UPDATE SET count = excluded.count, \
+                 min = excluded.min, max = excluded.max, sum = excluded.sum, last = excluded.last",
+            rows = rows.join(","),
+            bucket = format_args!("p.{time} - ((p.{time} % {width}) + {width}) % {width}"),
+            inner = within("p"),
+            outer = within("l"),
+        )
+    }
+}
+
+pub(crate) const fn floor(ts: i64, width: i64) -> i64 {
+    ts.div_euclid(width) * width
+}
+
+#[cfg(test)]
+#[path = "rollups_tests.rs"]
+mod tests;

@@ -1,0 +1,156 @@
+use std::collections::BTreeMap;
+
+use millwright_schemas::{MachineId, SignalKind};
+
+use super::*;
+use crate::telemetry::latest::{self, LatestRow};
+use crate::telemetry::points::{self, PointRow};
+use crate::telemetry::series::{self, NewSeries};
+use crate::testing::{NOW, machine, organization, store};
+
+const SECOND: i64 = 1_000_000;
+
+async fn new_series(store: &Store, machine: MachineId) -> i64 {
+    let mut tx = store.begin_batch().await.unwrap();
+    let row = NewSeries {
+        machine,
+        signal: "s".to_owned(),
+        kind: Some(SignalKind::Number),
+        created_at: NOW,
+    };
+    let ids = series::create(&mut tx, &[row]).await.unwrap();
+    tx.commit().await.unwrap();
+    ids[0]
+}
+
+/// As ingest does it: what is later than all of the series, and the rest.
+async fn write(store: &Store, series: i64, values: &[(i64, Option<f64>)], in_order: bool) {
+    let mut tx = store.begin_batch().await.unwrap();
+    let row =
+        |(ts, value): &(i64, Option<f64>)| PointRow { series, ts: *ts, value: *value, quality: 0 };
+    let rows: Vec<PointRow> = values.iter().map(row).collect();
+    if in_order {
+        points::insert_new(&mut tx, &rows).await.unwrap();
+    } else {
+        points::insert_any(&mut tx, &rows).await.unwrap();
+    }
+    let newest = rows.iter().max_by_key(|row| row.ts).unwrap();
+    let latest = LatestRow {
+        series,
+        ts: newest.ts,
+        value: newest.value,
+        text: None,
+        quality: 0,
+        received_at: NOW,
+    };
+    latest::save(&mut tx, &[latest]).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn settle(store: &Store) {
+    if crate::upkeep::timescale::is_there(store) {
+        crate::upkeep::timescale::refresh(store, None, NOW + 400 * 86_400 * SECOND).await.unwrap();
+        return;
+    }
+    while advance(store).await.unwrap() > 0 {}
+    while repair(store).await.unwrap() > 0 {}
+}
+
+/// Count, smallest, largest, sum, last.
+type Bucket = (i64, Option<f64>, Option<f64>, Option<f64>, Option<f64>);
+
+async fn stored(store: &Store, table: &str) -> BTreeMap<i64, Bucket> {
+    let sql = format!("SELECT bucket, count, min, max, sum, last FROM {table} ORDER BY bucket");
+    let rows = store.reader_pool().fetch(&sql, &[]).await.unwrap();
+    rows.iter()
+        .map(|row| {
+            let bucket = (
+                row.get(1).unwrap(),
+                row.get(2).unwrap(),
+                row.get(3).unwrap(),
+                row.get(4).unwrap(),
+                row.get(5).unwrap(),
+            );
+            (row.get(0).unwrap(), bucket)
+        })
+        .collect()
+}
+
+/// What the rollups must be, by the plain way.
+fn expected(values: &BTreeMap<i64, Option<f64>>, width: i64, until: i64) -> BTreeMap<i64, Bucket> {
+    let mut buckets: BTreeMap<i64, Bucket> = BTreeMap::new();
+    for (ts, value) in values.range(..until) {
+        let bucket = buckets.entry(floor(*ts, width)).or_insert((0, None, None, None, None));
+        let Some(value) = value else { continue };
+        bucket.0 += 1;
+        bucket.1 = Some(bucket.1.map_or(*value, |min: f64| min.min(*value)));
+        bucket.2 = Some(bucket.2.map_or(*value, |max: f64| max.max(*value)));
+        bucket.3 = Some(bucket.3.unwrap_or(0.0) + value);
+        bucket.4 = Some(*value);
+    }
+    buckets
+}
+
+#[tokio::test]
+async fn rollups_are_what_their_points_say_whatever_comes_late_or_twice() {
+    let (store, _folder) = store().await;
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let start = floor(NOW, HOUR_US);
+    let mut all: BTreeMap<i64, Option<f64>> = BTreeMap::new();
+    // Whole numbers, so that sums don't depend on their order.
+    for step in 0..600 {
+        let value = if step % 17 == 0 { None } else { Some(f64::from((step * 31) % 97)) };
+        all.insert(start + i64::from(step) * 10 * SECOND, value);
+    }
+    let first: Vec<_> = all.iter().map(|(ts, value)| (*ts, *value)).collect();
+    write(&store, series, &first[..300], true).await;
+    settle(&store).await;
+    write(&store, series, &first[300..], true).await;
+    settle(&store).await;
+    let end = floor(*all.keys().next_back().unwrap(), MINUTE_US);
+    assert_eq!(stored(&store, "rollups_1m").await, expected(&all, MINUTE_US, end));
+
+    // Late ones, into hours that were done, one of them twice, one with another value.
+    let late = [(start + 5 * SECOND, Some(-5.0)), (start + 3_605 * SECOND, Some(1_000.0))];
+    for (ts, value) in late {
+        all.insert(ts, value);
+    }
+    write(&store, series, &late, false).await;
+    write(&store, series, &late, false).await;
+    write(&store, series, &[(late[0].0, Some(77.0))], false).await;
+    settle(&store).await;
+    let minutes = stored(&store, "rollups_1m").await;
+    // Of the hour that goes on, all that is there may be in it.
+    let until = minutes.keys().next_back().map_or(end, |last| last + MINUTE_US);
+    assert_eq!(minutes, expected(&all, MINUTE_US, until));
+    let hours = stored(&store, "rollups_1h").await;
+    assert_eq!(hours, expected(&all, HOUR_US, until));
+    settle(&store).await;
+    assert_eq!(stored(&store, "rollups_1h").await, hours, "doing it again changes nothing");
+}
+
+#[tokio::test]
+async fn a_long_silence_is_passed_over() {
+    let (store, _folder) = store().await;
+    if crate::upkeep::timescale::is_there(&store) {
+        eprintln!("SKIPPED: TimescaleDB does this by itself");
+        return;
+    }
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let start = floor(NOW, HOUR_US);
+    let year = 365 * 86_400 * SECOND;
+    write(&store, series, &[(start, Some(1.0))], true).await;
+    write(&store, series, &[(start + year, Some(2.0)), (start + year + 90 * SECOND, None)], true)
+        .await;
+    let mut steps = 0;
+    while advance(&store).await.unwrap() > 0 {
+        steps += 1;
+    }
+    assert!(steps <= 4, "{steps} steps");
+    let minutes = stored(&store, "rollups_1m").await;
+    assert_eq!(minutes.keys().copied().collect::<Vec<_>>(), [start, start + year]);
+}

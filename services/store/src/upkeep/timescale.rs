@@ -1,0 +1,78 @@
+//! TimescaleDB's continuous aggregates and columnstore, started by us: its own background jobs
+//! aren't needed.
+
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use super::rollups::{HOUR_US, MINUTE_US, floor};
+use crate::engine::Pool;
+use crate::telemetry::Layout;
+use crate::{Store, StoreError};
+
+/// Chunks that are compressed in one step.
+const CHUNKS_MAX: i64 = 4;
+
+/// Whether this database has it.
+#[must_use]
+pub fn is_there(store: &Store) -> bool {
+    matches!(store.layout(), Layout::Hypertables)
+}
+
+/// Brings the continuous aggregates up to the last whole minute and hour before `now`, from `from`
+/// on (of what has changed only). Times in microseconds.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn refresh(store: &Store, from: Option<i64>, now: i64) -> Result<(), StoreError> {
+    let from = from.map_or_else(|| "NULL".to_owned(), |from| floor(from, HOUR_US).to_string());
+    for (view, width) in [("rollups_1m", MINUTE_US), ("rollups_1h", HOUR_US)] {
+        let to = floor(now, width);
+        alone(store, &format!("CALL refresh_continuous_aggregate('{view}', {from}, {to})")).await?;
+    }
+    Ok(())
+}
+
+/// Compresses chunks that end before this time, in microseconds; how many, at most a few.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn compress(store: &Store, before: i64) -> Result<u64, StoreError> {
+    let sql = "SELECT format('%I.%I', chunk_schema, chunk_name) FROM timescaledb_information.chunks \
+               WHERE hypertable_name IN ('points', 'points_text') AND NOT is_compressed \
+               AND range_end_integer <= ? ORDER BY range_end_integer LIMIT ?";
+    let chunks = store.reader_pool().fetch(sql, &[before.into(), CHUNKS_MAX.into()]).await?;
+    for row in &chunks {
+        let chunk: String = row.get(0)?;
+        alone(store, &format!("SELECT compress_chunk('{chunk}'::regclass, true)")).await?;
+    }
+    Ok(chunks.len() as u64)
+}
+
+/// Removes rollups of before these times, in microseconds, by whole chunks.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn drop_rollups(
+    store: &Store,
+    minutes: Option<i64>,
+    hours: Option<i64>,
+) -> Result<(), StoreError> {
+    for (view, before) in [("rollups_1m", minutes), ("rollups_1h", hours)] {
+        if let Some(before) = before {
+            let sql = format!("SELECT drop_chunks('{view}', older_than => {before}::bigint)");
+            alone(store, &sql).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs a statement outside of any transaction, however long it takes.
+async fn alone(store: &Store, sql: &str) -> Result<(), StoreError> {
+    let Pool::Postgres(pool) = store.writer_pool() else { return Ok(()) };
+    let mut connection = pool.acquire().await?;
+    let connection: &mut PgConnection = &mut connection;
+    sqlx::raw_sql("SET statement_timeout = 0").execute(&mut *connection).await?;
+    let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *connection).await;
+    sqlx::raw_sql("RESET statement_timeout").execute(&mut *connection).await?;
+    done?;
+    Ok(())
+}
