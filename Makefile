@@ -35,7 +35,7 @@ check: prerequisites ## Format, lints, docs, generated files, layers, licences: 
 	@scripts/licenses.sh
 	@scripts/dashboard-check.sh
 
-bench: dashboard ## Measure the platform from outside, in a release build (about 10 minutes, cold)
+bench: dashboard ## Measure the platform from outside, in a release build (ARGS=--quick for a short run)
 	$(CARGO) build --bin millwright --bin millwright-agent --bin millwright-bench --release --locked
 	$(TARGET)/release/millwright-bench --programs $(TARGET)/release $(ARGS)
 

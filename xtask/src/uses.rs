@@ -25,7 +25,12 @@ const RULES: &[Rule] = &[
     Rule {
         crates: &["sqlx", "sea_orm", "sea_orm_migration"],
         // The tests look into the database from outside; the benchmark measures bare inserts.
-        only_in: Only::In(&["millwright-store", "millwright-tests", "millwright-bench"]),
+        only_in: Only::In(&[
+            "millwright-store",
+            "millwright-tests",
+            "millwright-test-database",
+            "millwright-bench",
+        ]),
         why: "all SQL is in the store",
     },
     Rule {

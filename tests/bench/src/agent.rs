@@ -9,21 +9,24 @@ use tokio::process::Command;
 
 use crate::platform::Platform;
 use crate::process::resident_bytes;
+use crate::report::{Aim, Report};
 
 /// How long the agent runs before it is looked at.
 const RUN: Duration = Duration::from_secs(20);
+/// Resident memory at most, in MiB.
+const MEMORY_AIM_MIB: f64 = 20.0;
 
 /// Size of the program, and its memory with the host driver: while it has nobody to talk to and
 /// its outbox fills, and while it is connected.
-pub(crate) async fn measure(platform: &Platform, programs: &Path) -> Result<()> {
+pub(crate) async fn measure(report: &Report, platform: &Platform, programs: &Path) -> Result<()> {
+    let mut section = report.section("agent", "sqlite");
     let program = programs.join("millwright-agent");
     let size = std::fs::metadata(&program)?.len();
-    println!("| agent: size of the program | {:.1} MiB |", mib(size));
+    section.figure("size of the program", mib(size), "MiB");
     let folder = tempfile::tempdir()?;
-    println!(
-        "| agent: resident memory, host driver, not enrolled | {:.1} MiB |",
-        mib(run(&program, folder.path()).await?)
-    );
+    let memory = mib(run(&program, folder.path()).await?);
+    let aim = Aim::AtMost(MEMORY_AIM_MIB);
+    section.aimed("resident memory, host driver, not enrolled", memory, "MiB", aim);
     let code = platform.enrollment_code("agent").await?;
     let enrolled = Command::new(&program)
         .args(["enroll", "--url", platform.url(), "--code", &code, "--data-dir"])
@@ -32,11 +35,9 @@ pub(crate) async fn measure(platform: &Platform, programs: &Path) -> Result<()> 
         .status()
         .await?;
     anyhow::ensure!(enrolled.success(), "the agent can't enrol");
-    println!(
-        "| agent: resident memory, host driver, connected | {:.1} MiB |",
-        mib(run(&program, folder.path()).await?)
-    );
-    Ok(())
+    let memory = mib(run(&program, folder.path()).await?);
+    section.aimed("resident memory, host driver, connected", memory, "MiB", aim);
+    section.end()
 }
 
 /// Runs the agent for a while; returns its memory at the end.

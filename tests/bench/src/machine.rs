@@ -1,54 +1,87 @@
 //! A machine as lean as can be: MQTT 3.1.1 over mTLS, written by hand, so that the load costs
 //! little beside what is measured.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use millwright_schemas::api::enrollment::EnrollResponse;
+use millwright_schemas::MachineId;
 use millwright_schemas::topics::{self, UpChannel};
-use rcgen::KeyPair;
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// An enrolled machine.
+/// Loopback addresses that machines connect from: one alone has too few ports for a fleet.
+const SOURCES: u8 = 16;
+/// Longest wait for a connection.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A machine with a certificate.
 pub(crate) struct Machine {
     pub(crate) topic: String,
     id: String,
     host: String,
     port: u16,
+    source: Ipv4Addr,
     tls: TlsConnector,
 }
 
+/// What a machine needs to know, however it was told. Certificates and the key are PEM.
+pub(crate) struct Identity<'a> {
+    pub(crate) id: MachineId,
+    pub(crate) host: &'a str,
+    pub(crate) port: u16,
+    pub(crate) authorities: &'a str,
+    pub(crate) certificate: &'a str,
+    pub(crate) key: &'a str,
+}
+
 impl Machine {
-    pub(crate) fn new(answer: &EnrollResponse, key: &KeyPair) -> Result<Self> {
+    /// `number`: its place in the fleet.
+    pub(crate) fn new(identity: &Identity<'_>, number: usize) -> Result<Self> {
         let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(answer.ca_certificates.as_bytes()) {
+        for certificate in CertificateDer::pem_slice_iter(identity.authorities.as_bytes()) {
             roots.add(certificate?)?;
         }
-        let chain = CertificateDer::pem_slice_iter(answer.certificate.as_bytes())
+        let chain = CertificateDer::pem_slice_iter(identity.certificate.as_bytes())
             .collect::<Result<Vec<_>, _>>()?;
-        let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes())?;
+        let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes())?;
         let config = rustls::ClientConfig::builder()
             .with_root_certificates(roots)
             .with_client_auth_cert(chain, key)?;
+        let place = u8::try_from(number % usize::from(SOURCES))?;
         Ok(Self {
-            topic: topics::up(answer.machine_id, UpChannel::Telemetry),
-            id: answer.machine_id.to_string(),
-            host: answer.mqtt.host.clone(),
-            port: answer.mqtt.port,
+            topic: topics::up(identity.id, UpChannel::Telemetry),
+            id: identity.id.to_string(),
+            host: identity.host.to_owned(),
+            port: identity.port,
+            source: Ipv4Addr::new(127, 0, 0, 2 + place),
             tls: TlsConnector::from(Arc::new(config)),
         })
     }
 
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Connects and waits for CONNACK.
     pub(crate) async fn connect(&self) -> Result<Connection> {
-        let tcp = TcpStream::connect(("127.0.0.1", self.port)).await?;
+        tokio::time::timeout(CONNECT_PATIENCE, self.open()).await.context("no CONNACK")?
+    }
+
+    async fn open(&self) -> Result<Connection> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((self.source, 0).into())?;
+        let tcp = socket.connect((Ipv4Addr::LOCALHOST, self.port).into()).await?;
         tcp.set_nodelay(true)?;
+        // A connection that is dropped is cut off, as by a failing network, and leaves no port
+        // that has to rest.
+        tcp.set_zero_linger()?;
         let name = ServerName::try_from(self.host.clone())?;
         let mut stream = self.tls.connect(name, tcp).await?;
         stream.write_all(&connect_packet(&self.id)).await?;
@@ -76,9 +109,14 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
+    /// The packet id that the next message will have.
+    pub(crate) fn next_packet(&self) -> u16 {
+        self.packet.wrapping_add(1).max(1)
+    }
+
     /// Publishes with QoS 1; returns the packet id.
     pub(crate) async fn publish(&mut self, topic: &str, payload: &[u8]) -> Result<u16> {
-        self.packet = self.packet.wrapping_add(1).max(1);
+        self.packet = self.next_packet();
         let mut packet = vec![0x32];
         push_length(&mut packet, 2 + topic.len() + 2 + payload.len());
         push_text(&mut packet, topic)?;
@@ -138,7 +176,7 @@ fn push_length(packet: &mut Vec<u8>, mut length: usize) {
     }
 }
 
-/// A message of `samples` samples of one signal, ten milliseconds apart, as the agent writes it.
+/// A message of `samples` samples of one signal, a millisecond apart, as the agent writes it.
 /// Each scenario has a signal of its own, so that its samples are new to the platform.
 pub(crate) fn payload(
     outbox: uuid::Uuid,
@@ -148,13 +186,14 @@ pub(crate) fn payload(
     signal: &str,
 ) -> Vec<u8> {
     use std::fmt::Write as _;
-    let mut text = format!(r#"{{"outbox":"{outbox}","seq":{seq},"samples":["#);
+    let mut text = String::with_capacity(80 + samples * (40 + signal.len()));
+    let _ = write!(text, r#"{{"outbox":"{outbox}","seq":{seq},"samples":["#);
     let mut ts = first_ts;
     for index in 0..samples {
         let comma = if index == 0 { "" } else { "," };
         let value = 60 + ts % 997;
         let _ = write!(text, r#"{comma}{{"ts":{ts},"values":{{"{signal}":{value}.25}}}}"#);
-        ts += 10;
+        ts += 1;
     }
     text.push_str("]}");
     text.into_bytes()

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::machine::{Machine, now_ms, payload};
 use crate::platform::{Events, Platform};
-use crate::process::percentile;
+use crate::report::{Report, Section};
+use crate::stats::Times;
 
 /// Orders and faults per scenario.
 const ROUNDS: usize = 100;
@@ -27,51 +28,50 @@ const SAMPLES: usize = 20;
 
 /// Measures with an idle fleet, then while these machines send.
 pub(crate) async fn measure(
+    report: &Report,
+    database: &str,
     platform: &Platform,
     programs: &Path,
     fleet: &[Arc<Machine>],
 ) -> Result<()> {
+    let mut section = report.section("operations", database);
     let agent = Agent::start(platform, programs).await?;
-    scenario(platform, &agent, "idle fleet").await?;
+    scenario(&mut section, platform, &agent, "idle fleet").await?;
     let stop = CancellationToken::new();
     let traffic = traffic(fleet, &stop);
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let name = format!("{} machines at 1 message/s of {SAMPLES} samples each", fleet.len());
-    scenario(platform, &agent, &name).await?;
+    let name = format!("{} machines at 1 message/s of {SAMPLES} samples", fleet.len());
+    scenario(&mut section, platform, &agent, &name).await?;
     stop.cancel();
     let sent = traffic.join_all().await.into_iter().sum::<Result<u64>>()?;
     ensure!(sent > 0, "the fleet has sent nothing");
-    Ok(())
+    section.end()
 }
 
-async fn scenario(platform: &Platform, agent: &Agent, name: &str) -> Result<()> {
+async fn scenario(
+    section: &mut Section,
+    platform: &Platform,
+    agent: &Agent,
+    name: &str,
+) -> Result<()> {
     let mut events = platform.events().await?;
-    let (mut effects, mut results) = (Vec::new(), Vec::new());
+    let (mut effects, mut results) = (Times::new(), Times::new());
     for _ in 0..ROUNDS {
         let (effect, result) = agent.order(platform, &mut events).await?;
         effects.push(effect);
         results.push(result);
         tokio::time::sleep(PAUSE).await;
     }
-    report(name, "API call to effect on the machine", effects);
-    report(name, "API call to result at the API's stream", results);
-    let mut tickets = Vec::new();
+    let what = |what: &str| format!("{what}, {name}");
+    section.percentiles(&what("call to effect on the machine"), effects.p50_p99_ms());
+    section.percentiles(&what("call to result at the API's stream"), results.p50_p99_ms());
+    let mut tickets = Times::new();
     for _ in 0..ROUNDS {
         tickets.push(agent.fault(&mut events).await?);
         tokio::time::sleep(PAUSE).await;
     }
-    report(name, "fault at the machine to ticket at the API's stream", tickets);
+    section.percentiles(&what("fault to ticket at the API's stream"), tickets.p50_p99_ms());
     Ok(())
-}
-
-fn report(scenario: &str, what: &str, mut times: Vec<Duration>) {
-    times.sort_unstable();
-    println!(
-        "| {what}, {scenario}: p50 / p99 | {:.0} ms / {:.0} ms ({} times) |",
-        percentile(&times, 0.5).as_secs_f64() * 1e3,
-        percentile(&times, 0.99).as_secs_f64() * 1e3,
-        times.len(),
-    );
 }
 
 /// Every machine sends until it is stopped.

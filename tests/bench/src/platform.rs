@@ -11,32 +11,50 @@ use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
+use tokio::sync::Semaphore;
 
-use crate::machine::Machine;
+use crate::database::Database;
+use crate::machine::{Identity, Machine};
+use crate::process::tree_cpu_seconds;
 
 const PASSWORD: &str = "a password for measuring";
+/// Machines that are enrolled at once.
+const ENROLLING: usize = 16;
 
 /// A running `millwright serve`.
 pub(crate) struct Platform {
     child: Child,
     folder: TempDir,
+    /// Of its database.
+    pids: Vec<u32>,
     http: reqwest::Client,
     base: String,
 }
 
 impl Platform {
-    /// Starts it and signs in.
-    pub(crate) async fn start(programs: &Path) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+    /// Starts it on an empty database, with its data folder below `scratch` and its
+    /// log in `output`, and signs in.
+    pub(crate) async fn start(
+        programs: &Path,
+        scratch: &Path,
+        output: &Path,
+        database: &Database,
+    ) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("platform-").tempdir_in(scratch)?;
+        let log = output.join(format!("platform-{}.log", database.name()));
+        let log = std::fs::File::options().create(true).append(true).open(log)?;
         let child = Command::new(programs.join("millwright"))
             .args(["serve", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--log", "warn"])
             .arg("--data-dir")
             .arg(folder.path())
+            .args(database.arguments())
             .env("MILLWRIGHT_ADMIN_PASSWORD", PASSWORD)
             .stdout(Stdio::null())
+            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("{} can't be started", programs.display()))?;
+        let pids = database.pids();
         let addresses = wait_for_addresses(folder.path()).await?;
         let base = format!("http://{}/api/v1", addresses["http"].as_str().context("http")?);
         let body = json!({"email": "admin@localhost", "password": PASSWORD});
@@ -46,11 +64,23 @@ impl Platform {
         let mut headers = reqwest::header::HeaderMap::new();
         headers.insert("authorization", format!("Bearer {token}").parse()?);
         let http = reqwest::Client::builder().default_headers(headers).build()?;
-        Ok(Self { child, folder, http, base })
+        Ok(Self { child, folder, pids, http, base })
     }
 
     pub(crate) fn pid(&self) -> Result<u32> {
         self.child.id().context("the platform has ended")
+    }
+
+    /// Processor time of the platform, its children and its database's processes so far.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
+        let mut roots = self.pids.clone();
+        roots.push(self.pid()?);
+        tree_cpu_seconds(&roots)
+    }
+
+    /// The database's processor time alone.
+    pub(crate) fn database_cpu_seconds(&self) -> Result<f64> {
+        tree_cpu_seconds(&self.pids)
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -90,16 +120,29 @@ impl Platform {
 
     /// Registers and enrols machines over the API.
     pub(crate) async fn enrol(&self, count: usize) -> Result<Vec<Arc<Machine>>> {
-        let mut machines = Vec::with_capacity(count);
-        for number in 0..count {
-            let code = self.enrollment_code(&format!("B-{number}")).await?;
-            let key = KeyPair::generate()?;
-            let csr = CertificateParams::default().serialize_request(&key)?.pem()?;
-            let answer = self.post("/enroll", &json!({"code": code, "csr": csr})).await?;
-            let answer: EnrollResponse = serde_json::from_value(answer)?;
-            machines.push(Arc::new(Machine::new(&answer, &key)?));
-        }
-        Ok(machines)
+        let places = Semaphore::new(ENROLLING);
+        let one = async |number: usize| {
+            let _place = places.acquire().await?;
+            self.enrol_one(number).await
+        };
+        futures_util::future::try_join_all((0..count).map(one)).await
+    }
+
+    async fn enrol_one(&self, number: usize) -> Result<Arc<Machine>> {
+        let code = self.enrollment_code(&format!("B-{number}")).await?;
+        let key = KeyPair::generate()?;
+        let csr = CertificateParams::default().serialize_request(&key)?.pem()?;
+        let answer = self.post("/enroll", &json!({"code": code, "csr": csr})).await?;
+        let answer: EnrollResponse = serde_json::from_value(answer)?;
+        let identity = Identity {
+            id: answer.machine_id,
+            host: &answer.mqtt.host,
+            port: answer.mqtt.port,
+            authorities: &answer.ca_certificates,
+            certificate: &answer.certificate,
+            key: &key.serialize_pem(),
+        };
+        Ok(Arc::new(Machine::new(&identity, number)?))
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value> {

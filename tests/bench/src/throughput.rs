@@ -1,113 +1,135 @@
-//! Samples committed and acknowledged a CPU-second, beside a bare insert of the same rows.
+//! Messages committed and acknowledged, a second and a CPU-second, beside a bare insert of as
+//! many rows; and the time to PUBACK at half of that load.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use anyhow::Result;
 
-use crate::machine::{Machine, now_ms, payload};
+use crate::database::Database;
+use crate::load::{Flood, Shape, connect, flood, paced};
+use crate::machine::Machine;
 use crate::platform::Platform;
-use crate::process::cpu_seconds;
+use crate::process::own_cpu_seconds;
 use crate::reference::{Order, bare_insert};
+use crate::report::{Aim, Report, Section};
+use crate::stats::float;
 
-/// Messages of one machine that wait for their PUBACK at most.
-const IN_FLIGHT: usize = 50;
+/// Samples of a message.
+pub(crate) const SAMPLES: [usize; 2] = [1, 20];
+/// Share of the bare insert, in percent, at the largest number of samples a message.
+const SHARE_AIM: f64 = 60.0;
+/// Longest measurement of the time to PUBACK.
+const PACED_MAX: Duration = Duration::from_secs(10);
 
-/// What is sent.
-pub(crate) struct Load {
+/// How much one load came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outcome {
+    pub(crate) machines: usize,
     pub(crate) samples: usize,
-    pub(crate) seconds: u64,
+    pub(crate) messages_per_cpu: f64,
 }
 
-/// All machines send as fast as they are acknowledged.
-pub(crate) async fn measure(
-    platform: &Platform,
-    machines: &[Arc<Machine>],
-    load: &Load,
-) -> Result<()> {
-    let pid = platform.pid()?;
-    let cpu = cpu_seconds(pid)?;
-    let start = Instant::now();
-    let mut tasks = JoinSet::new();
-    for machine in machines {
-        let machine = Arc::clone(machine);
-        let (samples, length) = (load.samples, Duration::from_secs(load.seconds));
-        tasks.spawn(async move { one(&machine, samples, length).await });
-    }
-    let mut messages = 0;
-    while let Some(result) = tasks.join_next().await {
-        messages += result??;
-    }
-    let elapsed = start.elapsed().as_secs_f64();
-    let cpu = cpu_seconds(pid)? - cpu;
-    let rows = messages * u64::try_from(load.samples)?;
-    report(load.samples, messages, rows, elapsed, cpu);
-    for order in [Order::Arrival, Order::Sorted] {
-        let bare = bare_insert(machines.len(), rows, order, platform.folder()).await?;
-        report_reference(order, bare, rows, cpu);
-    }
-    Ok(())
+/// What is measured.
+pub(crate) struct Scenario<'a> {
+    pub(crate) platform: &'a Platform,
+    pub(crate) database: &'a Database,
+    pub(crate) scratch: &'a Path,
+    pub(crate) machines: &'a [Arc<Machine>],
+    /// Numbers of machines that send.
+    pub(crate) fleets: &'a [usize],
+    pub(crate) length: Duration,
 }
 
-#[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-fn report(samples: usize, messages: u64, rows: u64, elapsed: f64, cpu: f64) {
-    println!(
-        "| {samples} sample(s) a message: messages/s; samples/s; samples a CPU-second of the platform | {:.0}; {:.0}; {:.0} |",
-        messages as f64 / elapsed,
-        rows as f64 / elapsed,
-        rows as f64 / cpu,
-    );
-}
-
-#[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-fn report_reference(order: Order, bare: f64, rows: u64, cpu: f64) {
-    let order = match order {
-        Order::Arrival => "in the order of arrival",
-        Order::Sorted => "sorted by series within a batch",
-    };
-    println!(
-        "| … bare batched insert of as many rows, {order}: rows a CPU-second; platform's share of it | {bare:.0}; {:.0} % |",
-        100.0 * (rows as f64 / cpu) / bare,
-    );
-}
-
-async fn one(machine: &Machine, samples: usize, length: Duration) -> Result<u64> {
-    let connection = machine.connect().await?;
-    let (mut reader, mut writer) = (connection.reader, connection.writer);
-    let places = Arc::new(Semaphore::new(IN_FLIGHT));
-    let freed = Arc::clone(&places);
-    let (total, expected) = tokio::sync::oneshot::channel();
-    let acks = tokio::spawn(async move {
-        let mut expected = expected;
-        let mut count = 0_u64;
-        let mut wanted = None;
-        loop {
-            if wanted.is_some_and(|wanted| count >= wanted) {
-                return Ok::<u64, anyhow::Error>(count);
-            }
-            tokio::select! {
-                ack = reader.next() => {
-                    ack?;
-                    count += 1;
-                    freed.add_permits(1);
+impl Scenario<'_> {
+    /// All fleets with all messages.
+    pub(crate) async fn measure(&self, report: &Report) -> Result<Vec<Outcome>> {
+        let mut section = report.section("throughput", self.database.name());
+        let mut results = Vec::new();
+        for &machines in self.fleets {
+            let mut fleet = connect(&self.machines[..machines.min(self.machines.len())]).await?;
+            for samples in SAMPLES {
+                let name = name(fleet.len(), samples);
+                let signal = |phase| format!("{phase}.{machines}.{samples}.temperature");
+                let shape = Shape { samples, signal: signal("flood") };
+                let (cpu, database_cpu) = self.cpu()?;
+                let own = own_cpu_seconds()?;
+                let result = flood(&mut fleet, &shape, self.length).await?;
+                let own = own_cpu_seconds()? - own;
+                let (cpu_after, database_after) = self.cpu()?;
+                let (cpu, database_cpu) = (cpu_after - cpu, database_after - database_cpu);
+                report_flood(&mut section, &name, samples, result, cpu);
+                if self.database.server().is_some() {
+                    let share = 100.0 * database_cpu / cpu;
+                    section.figure(format!("{name}: the database's part of the CPU"), share, "%");
                 }
-                result = &mut expected, if wanted.is_none() => wanted = Some(result?),
+                section.figure(format!("{name}: CPU of the load program (not counted)"), own, "s");
+                let rate = float(result.messages) / result.seconds / 2.0;
+                let shape = Shape { samples, signal: signal("half") };
+                let mut half = paced(&mut fleet, &shape, rate, self.length.min(PACED_MAX)).await?;
+                let what = format!("{name}, half load: due to PUBACK");
+                section.percentiles(&what, half.times.p50_p99_ms());
+                let what = format!("{name}, half load: due to sent (of the load program)");
+                section.percentiles(&what, half.lateness.p50_p99_ms());
+                self.references(&mut section, &name, (fleet.len(), samples), result, cpu).await?;
+                results.push(Outcome {
+                    machines: fleet.len(),
+                    samples,
+                    messages_per_cpu: float(result.messages) / cpu,
+                });
             }
         }
-    });
-    let outbox = uuid::Uuid::now_v7();
-    let signal = format!("axis.{samples}.temperature");
-    let end = Instant::now() + length;
-    let mut ts = now_ms() - 3_600_000;
-    let mut sent = 0;
-    while Instant::now() < end {
-        places.acquire().await?.forget();
-        sent += 1;
-        writer.publish(&machine.topic, &payload(outbox, sent, ts, samples, &signal)).await?;
-        ts += 10 * i64::try_from(samples)?;
+        section.end()?;
+        Ok(results)
     }
-    total.send(sent).ok().context("acknowledgements ended early")?;
-    acks.await?
+
+    fn cpu(&self) -> Result<(f64, f64)> {
+        Ok((self.platform.cpu_seconds()?, self.platform.database_cpu_seconds()?))
+    }
+
+    async fn references(
+        &self,
+        section: &mut Section,
+        name: &str,
+        (series, samples): (usize, usize),
+        flood: Flood,
+        cpu: f64,
+    ) -> Result<()> {
+        let rows = flood.messages * samples as u64;
+        for order in [Order::Arrival, Order::Sorted] {
+            let bare = bare_insert(self.database, self.scratch, series, rows, order).await?;
+            let what = format!("{name}: bare insert {}", order.text());
+            section.figure(what, bare, "rows/CPU-s");
+            let what = format!("{name}: share of the bare insert {}", order.text());
+            let share = 100.0 * (float(rows) / cpu) / bare;
+            if samples > 1 {
+                section.aimed(what, share, "%", Aim::AtLeast(SHARE_AIM));
+            } else {
+                section.figure(what, share, "%");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a load is called.
+pub(crate) fn name(machines: usize, samples: usize) -> String {
+    format!("{machines} × {samples}")
+}
+
+/// A flood's figures.
+pub(crate) fn report_flood(
+    section: &mut Section,
+    name: &str,
+    samples: usize,
+    flood: Flood,
+    cpu: f64,
+) {
+    let messages = float(flood.messages);
+    let samples = float(samples as u64);
+    section.figure(format!("{name}: messages"), messages / flood.seconds, "1/s");
+    section.figure(format!("{name}: samples"), messages * samples / flood.seconds, "1/s");
+    section.figure(format!("{name}: messages a CPU-second"), messages / cpu, "1/CPU-s");
+    section.figure(format!("{name}: samples a CPU-second"), messages * samples / cpu, "1/CPU-s");
 }
