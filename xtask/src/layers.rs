@@ -15,12 +15,17 @@ const LEVELS: &[&[&str]] = &[
     &["millwright-platform"],
 ];
 
+/// Any crate's tests may use it.
+const TEST_DATABASE: &str = "millwright-test-database";
+
 /// Crates beside the levels, with all that they may depend on.
 const BESIDE: &[(&str, &[&str])] = &[
     // On the machine: what is pure, and nothing of the platform.
     ("millwright-agent", &["millwright-schemas", "millwright-core", "millwright-detection"]),
+    // An empty database for a test: it knows none of our tables.
+    (TEST_DATABASE, &[]),
     // Outside: they see what a stranger sees.
-    ("millwright-tests", &["millwright-schemas"]),
+    ("millwright-tests", &["millwright-schemas", TEST_DATABASE]),
     ("millwright-bench", &["millwright-schemas"]),
     // Feeds nonsense to everybody's decoders.
     (
@@ -45,7 +50,11 @@ const BESIDE: &[(&str, &[&str])] = &[
 pub(crate) fn check(members: &[Package]) -> Vec<String> {
     let mut findings = Vec::new();
     for package in members {
-        let own = package.dependencies.iter().filter(|dependency| dependency.path.is_some());
+        let own = package.dependencies.iter().filter(|dependency| {
+            let for_tests =
+                dependency.name == TEST_DATABASE && dependency.kind.as_deref() == Some("dev");
+            dependency.path.is_some() && !for_tests
+        });
         for dependency in own {
             if let Some(reason) = refusal(&package.name, &dependency.name) {
                 findings.push(format!("{} depends on {}: {reason}", package.name, dependency.name));
@@ -96,7 +105,11 @@ mod tests {
             manifest_path: PathBuf::new(),
             dependencies: dependencies
                 .iter()
-                .map(|name| Dependency { name: (*name).to_owned(), path: Some(PathBuf::new()) })
+                .map(|name| Dependency {
+                    name: (*name).to_owned(),
+                    path: Some(PathBuf::new()),
+                    kind: None,
+                })
                 .collect(),
         }
     }

@@ -37,6 +37,8 @@ pub(crate) struct Dependency {
     pub(crate) name: String,
     /// Set for crates in this repository.
     pub(crate) path: Option<PathBuf>,
+    /// `dev` or `build`; not set for what the crate itself uses.
+    pub(crate) kind: Option<String>,
 }
 
 impl Metadata {

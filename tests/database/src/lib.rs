@@ -4,6 +4,7 @@
 //! `MILLWRIGHT_TEST_DATABASE` says which: `sqlite` (the default) or `postgres`; with the latter
 //! `MILLWRIGHT_TEST_POSTGRES` is the server's URL. `scripts/postgres.sh` starts one.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 #![allow(clippy::missing_panics_doc, reason = "a test that can't have its database fails")]
 
 mod peer;
