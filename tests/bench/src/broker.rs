@@ -24,7 +24,7 @@ use crate::throughput::{Outcome, SAMPLES, name, report_flood};
 const MOSQUITTO: [&str; 3] = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "mosquitto"];
 /// What the Python program needs.
 const PACKAGES: [&str; 2] = ["paho-mqtt>=2", "psycopg[binary]>=3"];
-/// Messages that the program commits together: the best of what was tried.
+/// Messages that the program commits together. Other sizes have not been tried yet.
 const BATCH: usize = 2_000;
 /// Longest load: the broker takes several times what the program stores, and the rest is waited for.
 const LENGTH_MAX: Duration = Duration::from_secs(4);

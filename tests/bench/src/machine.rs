@@ -188,12 +188,10 @@ pub(crate) fn payload(
     use std::fmt::Write as _;
     let mut text = String::with_capacity(80 + samples * (40 + signal.len()));
     let _ = write!(text, r#"{{"outbox":"{outbox}","seq":{seq},"samples":["#);
-    let mut ts = first_ts;
-    for index in 0..samples {
+    for (ts, index) in (first_ts..).zip(0..samples) {
         let comma = if index == 0 { "" } else { "," };
         let value = 60 + ts % 997;
         let _ = write!(text, r#"{comma}{{"ts":{ts},"values":{{"{signal}":{value}.25}}}}"#);
-        ts += 1;
     }
     text.push_str("]}");
     text.into_bytes()

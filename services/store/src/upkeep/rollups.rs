@@ -237,5 +237,6 @@ pub(crate) const fn floor(ts: i64, width: i64) -> i64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::print_stderr)]
 #[path = "rollups_tests.rs"]
 mod tests;
