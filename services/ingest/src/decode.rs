@@ -89,7 +89,7 @@ impl Message {
     }
 }
 
-/// Decodes a payload and forgets it: for tests that must see a panic, which [`Message::decode`]
+/// Decodes a payload and forgets it: for tests that must see a panic, which `Message::decode`
 /// would turn into an entry of the quarantine.
 pub fn decode_only(uplink: &Uplink) {
     let Decoded { body, .. } = decode_body(uplink, &mut ReceiveClock::default());

@@ -1,7 +1,7 @@
 //! The gateway's side of MQTT: codec, strictness and session, fed by a client that also goes away,
 //! falls silent and doesn't read.
 //!
-//! The first byte sets the scene, then comes a list of steps: a byte below [`ACTIONS`] is followed by
+//! The first byte sets the scene, then comes a list of steps: a byte below `ACTIONS` is followed by
 //! that many bytes plus one from the client, any other is something that happens beside it.
 
 use std::collections::VecDeque;
