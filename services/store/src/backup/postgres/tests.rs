@@ -23,7 +23,7 @@ use crate::{Location, Scope, Store, events};
 
 /// An empty database on the server; `None`: this run tests SQLite.
 async fn server() -> Option<(TestDatabase, String)> {
-    let database = TestDatabase::new().await;
+    let database = TestDatabase::empty().await;
     let url = database.url()?.to_owned();
     Some((database, url))
 }
