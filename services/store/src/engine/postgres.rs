@@ -92,6 +92,14 @@ impl PostgresPools {
     }
 }
 
+/// A connection of its own, to be closed afterwards, for a statement that takes as long as it takes. It
+/// waits for others for a while only: somebody may be waiting for it.
+pub(crate) async fn patient(pool: &PgPool) -> Result<PgConnection, StoreError> {
+    let options = PgConnectOptions::clone(&pool.connect_options())
+        .options([("statement_timeout", "0"), ("lock_timeout", "30s")]);
+    Ok(options.connect().await?)
+}
+
 async fn require_version(connection: &mut PgConnection) -> Result<(), StoreError> {
     let (version, fsync): (i32, String) = sqlx::query_as(
         "SELECT current_setting('server_version_num')::int, current_setting('fsync')",

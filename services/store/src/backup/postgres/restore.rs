@@ -17,14 +17,12 @@ use super::super::{BackupError, DatabaseKind, Manifest, Part, Watch, keys};
 use super::save::lines;
 use super::schema::{self, Table, quoted};
 use super::{PREFIX, connect, place, run};
-use crate::telemetry::hypertables;
+use crate::telemetry::{hypertables, layout};
 use crate::{DataFolderLock, migrations};
 
 const FAILED: &str = "the database can't be restored";
 /// A backup without this table was made of hypertables, whose rollups are no tables.
 const ROLLUPS: &str = "rollups_1m";
-/// Microseconds of a partition.
-const DAY_US: i64 = 86_400_000_000;
 
 /// A backup to be put in place.
 #[derive(Debug, Clone)]
@@ -173,6 +171,7 @@ async fn fill(
     }
     let names: Vec<String> = tables.iter().map(|table| quoted(&table.name)).collect();
     run(tx, format!("TRUNCATE {} RESTART IDENTITY", names.join(", "))).await.map_err(failed())?;
+    layout::drop_leftovers(tx).await.map_err(failed())?;
     make_days(tx, &manifest.days).await.map_err(failed())?;
     let (mut done, all) = (0, manifest.bytes());
     for table in &tables {
@@ -225,11 +224,6 @@ async fn copy_in(
     }
 }
 
-/// Name of a partition: days since 1970, those before with an `m`.
-fn partition(table: &str, day: i64) -> String {
-    format!("{table}_{}", day.to_string().replace('-', "m"))
-}
-
 /// Makes the partitions that the points need, where they are kept by day.
 async fn make_days(tx: &mut PgConnection, days: &[i64]) -> Result<(), sqlx::Error> {
     for table in ["points", "points_text"] {
@@ -243,12 +237,7 @@ async fn make_days(tx: &mut PgConnection, days: &[i64]) -> Result<(), sqlx::Erro
             continue;
         }
         for day in days {
-            let name = partition(table, *day);
-            let (from, to) = (day * DAY_US, (day + 1) * DAY_US);
-            let sql = format!(
-                "CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES FROM ({from}) TO ({to})"
-            );
-            run(tx, sql).await?;
+            layout::attach(tx, table, *day).await?;
         }
     }
     Ok(())
