@@ -2,7 +2,9 @@
 //!
 //! What came in order is rolled up behind a cursor of each series; hours in which something came
 //! late are marked by ingest and made anew. A bucket is always computed from all that it is made
-//! of, so late and repeated points leave it right, and every step can be repeated.
+//! of, so late and repeated points leave it right, and every step can be repeated. One that counts
+//! more than what is left of its points stays: points come late, they are never taken back, but
+//! retention removes them.
 //!
 //! With TimescaleDB these are continuous aggregates: see [`super::timescale`].
 
@@ -223,7 +225,8 @@ impl Level {
                  ON l.series_id = m.series_id AND l.{time} = m.at{outer} \
              WHERE TRUE \
              ON CONFLICT (series_id, bucket) DO UPDATE SET count = excluded.count, \
-                 min = excluded.min, max = excluded.max, sum = excluded.sum, last = excluded.last",
+                 min = excluded.min, max = excluded.max, sum = excluded.sum, last = excluded.last \
+                 WHERE excluded.count >= {target}.count",
             rows = rows.join(","),
             bucket = format_args!("p.{time} - ((p.{time} % {width}) + {width}) % {width}"),
             inner = within("p"),

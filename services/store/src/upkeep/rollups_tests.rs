@@ -163,3 +163,31 @@ async fn a_long_silence_is_passed_over() {
     let minutes = stored(&store, "rollups_1m").await;
     assert_eq!(minutes.keys().copied().collect::<Vec<_>>(), [start, start + year]);
 }
+
+#[tokio::test]
+async fn a_late_value_doesnt_replace_rollups_whose_values_are_gone() {
+    let (store, folder) = store().await;
+    if crate::upkeep::timescale::is_there(&store) {
+        eprintln!("SKIPPED: TimescaleDB refreshes nothing whose values were removed");
+        return;
+    }
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let start = floor(NOW, HOUR_US);
+    let values: Vec<_> = (0..700_i32)
+        .map(|step| (start + i64::from(step) * 10 * SECOND, Some(f64::from(step))))
+        .collect();
+    write(&store, series, &values, true).await;
+    settle(&store).await;
+    let minutes = stored(&store, "rollups_1m").await;
+    let hours = stored(&store, "rollups_1h").await;
+    assert_eq!(hours[&start].0, 360);
+
+    let gone = format!("DELETE FROM points WHERE ts < {}", start + HOUR_US);
+    folder.peer().await.execute(&gone).await;
+    write(&store, series, &[(start + 5 * SECOND, Some(-5.0))], false).await;
+    settle(&store).await;
+    assert_eq!(stored(&store, "rollups_1m").await, minutes);
+    assert_eq!(stored(&store, "rollups_1h").await, hours);
+}
