@@ -4,6 +4,7 @@
 //! that is right whatever else happens, and safe to repeat.
 
 mod health;
+pub(crate) mod marks;
 pub mod retention;
 pub mod rollups;
 pub mod timescale;

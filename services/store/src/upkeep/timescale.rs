@@ -3,6 +3,7 @@
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use super::marks;
 use super::rollups::{HOUR_US, MINUTE_US, floor};
 use crate::engine::Pool;
 use crate::telemetry::Layout;
@@ -18,14 +19,23 @@ pub fn is_there(store: &Store) -> bool {
 }
 
 /// Brings the continuous aggregates up to the last whole minute and hour before `now`, from `from`
-/// on (of what has changed only). Times in microseconds.
+/// on (of what has changed only). What was made of values that retention has removed since stays as it
+/// is. Times in microseconds.
 ///
 /// # Errors
 /// When the database can't be used.
 pub async fn refresh(store: &Store, from: Option<i64>, now: i64) -> Result<(), StoreError> {
-    let from = from.map_or_else(|| "NULL".to_owned(), |from| floor(from, HOUR_US).to_string());
-    for (view, width) in [("rollups_1m", MINUTE_US), ("rollups_1h", HOUR_US)] {
+    let values = from.max(marks::get(store, marks::RAW_REMOVED).await?);
+    let minutes = values.max(marks::get(store, marks::MINUTES_REMOVED).await?);
+    for (view, width, from) in [("rollups_1m", MINUTE_US, values), ("rollups_1h", HOUR_US, minutes)]
+    {
         let to = floor(now, width);
+        // Only buckets that are made of nothing that was removed.
+        let from = from.map(|from| floor(from.saturating_add(width - 1), width));
+        if from.is_some_and(|from| from >= to) {
+            continue;
+        }
+        let from = from.map_or_else(|| "NULL".to_owned(), |from| from.to_string());
         alone(store, &format!("CALL refresh_continuous_aggregate('{view}', {from}, {to})")).await?;
     }
     Ok(())
