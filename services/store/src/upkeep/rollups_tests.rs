@@ -8,9 +8,9 @@ use crate::telemetry::points::{self, PointRow};
 use crate::telemetry::series::{self, NewSeries};
 use crate::testing::{NOW, machine, organization, store};
 
-const SECOND: i64 = 1_000_000;
+pub(crate) const SECOND: i64 = 1_000_000;
 
-async fn new_series(store: &Store, machine: MachineId) -> i64 {
+pub(crate) async fn new_series(store: &Store, machine: MachineId) -> i64 {
     let mut tx = store.begin_batch().await.unwrap();
     let row = NewSeries {
         machine,
@@ -24,7 +24,7 @@ async fn new_series(store: &Store, machine: MachineId) -> i64 {
 }
 
 /// As ingest does it: what is later than all of the series, and the rest.
-async fn write(store: &Store, series: i64, values: &[(i64, Option<f64>)], in_order: bool) {
+pub(crate) async fn write(store: &Store, series: i64, values: &[(i64, Option<f64>)], in_order: bool) {
     let mut tx = store.begin_batch().await.unwrap();
     let row =
         |(ts, value): &(i64, Option<f64>)| PointRow { series, ts: *ts, value: *value, quality: 0 };
@@ -47,7 +47,7 @@ async fn write(store: &Store, series: i64, values: &[(i64, Option<f64>)], in_ord
     tx.commit().await.unwrap();
 }
 
-async fn settle(store: &Store) {
+pub(crate) async fn settle(store: &Store) {
     if crate::upkeep::timescale::is_there(store) {
         crate::upkeep::timescale::refresh(store, None, NOW + 400 * 86_400 * SECOND).await.unwrap();
         return;
@@ -57,9 +57,9 @@ async fn settle(store: &Store) {
 }
 
 /// Count, smallest, largest, sum, last.
-type Bucket = (i64, Option<f64>, Option<f64>, Option<f64>, Option<f64>);
+pub(crate) type Bucket = (i64, Option<f64>, Option<f64>, Option<f64>, Option<f64>);
 
-async fn stored(store: &Store, table: &str) -> BTreeMap<i64, Bucket> {
+pub(crate) async fn stored(store: &Store, table: &str) -> BTreeMap<i64, Bucket> {
     let sql = format!("SELECT bucket, count, min, max, sum, last FROM {table} ORDER BY bucket");
     let rows = store.reader_pool().fetch(&sql, &[]).await.unwrap();
     rows.iter()
@@ -77,7 +77,7 @@ async fn stored(store: &Store, table: &str) -> BTreeMap<i64, Bucket> {
 }
 
 /// What the rollups must be, by the plain way.
-fn expected(values: &BTreeMap<i64, Option<f64>>, width: i64, until: i64) -> BTreeMap<i64, Bucket> {
+pub(crate) fn expected(values: &BTreeMap<i64, Option<f64>>, width: i64, until: i64) -> BTreeMap<i64, Bucket> {
     let mut buckets: BTreeMap<i64, Bucket> = BTreeMap::new();
     for (ts, value) in values.range(..until) {
         let bucket = buckets.entry(floor(*ts, width)).or_insert((0, None, None, None, None));
