@@ -117,7 +117,9 @@ impl Upkeep {
                 retention::apply(&self.store, &wanted, &|| !self.stop.is_cancelled()).await
             }
             "refresh" => {
-                timescale::refresh(&self.store, None, now().micros()).await?;
+                // Of what is partly removed nothing is made anew: it would lose what is gone.
+                let wanted = retention::Wanted::read(&self.store, now()).await?;
+                timescale::refresh(&self.store, wanted.newest_raw(), now().micros()).await?;
                 Ok(0)
             }
             _ => {
@@ -135,13 +137,14 @@ impl Upkeep {
     }
 
     async fn rollups(&self) -> Result<u64, StoreError> {
-        upkeep::make_room(&self.store, now()).await?;
+        // Told at the end: rollups don't wait for it.
+        let room = upkeep::make_room(&self.store, now()).await;
         let mut series = 0;
         loop {
             let step = rollups::advance(&self.store).await? + rollups::repair(&self.store).await?;
             series += step;
             if step == 0 || self.stop.is_cancelled() {
-                return Ok(series);
+                return room.map(|()| series);
             }
             tokio::time::sleep(STEP_PAUSE).await;
         }

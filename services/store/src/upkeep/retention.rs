@@ -130,10 +130,12 @@ pub async fn apply(
 async fn prepare(store: &Store, wanted: &Wanted) -> Result<(), StoreError> {
     let hypertables = timescale::is_there(store);
     if let Some(before) = wanted.newest_raw() {
-        if hypertables {
-            timescale::refresh(store, None, before).await?;
-        } else {
+        if !hypertables {
             rollups::finish(store, before).await?;
+        } else if marks::get(store, marks::RAW_REMOVED).await?.is_some() {
+            // From the mark on. Without one it isn't known of what something was removed before there
+            // were marks: nothing is made anew then.
+            timescale::refresh(store, None, before).await?;
         }
         marks::raise(store, marks::RAW_REMOVED, before).await?;
     }
