@@ -320,4 +320,4 @@ pub(crate) const fn floor(ts: i64, width: i64) -> i64 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::print_stderr)]
 #[path = "rollups_tests.rs"]
-pub(super) mod tests;
+pub(crate) mod tests;
