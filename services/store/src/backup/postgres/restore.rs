@@ -21,6 +21,7 @@ use crate::telemetry::{hypertables, layout};
 use crate::{DataFolderLock, migrations};
 
 const FAILED: &str = "the database can't be restored";
+const NO_ROLLUPS: &str = "all is restored but values by minute and hour, which can't be made";
 /// A backup without this table was made of hypertables, whose rollups are no tables.
 const ROLLUPS: &str = "rollups_1m";
 
@@ -66,6 +67,7 @@ pub async fn restore(order: Restore, watch: &Watch) -> Result<Restored, BackupEr
     let mark = mark.map_err(|error| error.at(&order.input))?;
     keys::restore(&archive, &order.data_dir, &aside(order.now))?;
     tx.commit().await.map_err(failed())?;
+    make_rollups(&mut connection).await.map_err(database(&order.input, NO_ROLLUPS))?;
     // The planner knows nothing of the new rows yet; it would by itself, later.
     let _ = run(&mut connection, "ANALYZE".to_owned()).await;
     let _ = connection.close().await;
@@ -183,6 +185,25 @@ async fn fill(
         .await?;
     }
     set_sequences(tx, &tables).await.map_err(failed())
+}
+
+/// With TimescaleDB rollups aren't in the backup, and what is in the database may be of other values:
+/// they are made of those that were restored. Not possible within a transaction.
+async fn make_rollups(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let there: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass($1) AND relkind = 'v')",
+    )
+    .bind(ROLLUPS)
+    .fetch_one(&mut *connection)
+    .await?;
+    if !there {
+        return Ok(());
+    }
+    for view in [ROLLUPS, "rollups_1h"] {
+        let sql = format!("CALL refresh_continuous_aggregate('{view}', NULL, NULL)");
+        run(connection, sql).await?;
+    }
+    Ok(())
 }
 
 async fn copy_in(
