@@ -137,9 +137,8 @@ fn check_order(
     let rule = "values by minute are kept at least as long as values as received";
     match raw_days {
         None => {
-            let message = format!(
-                "is {minute_days}, but raw_days isn't given, which means for ever: {rule}"
-            );
+            let message =
+                format!("is {minute_days}, but raw_days isn't given, which means for ever: {rule}");
             fields.refuse(field, message);
         }
         Some(raw_days) if minute_days < raw_days => {
@@ -163,12 +162,8 @@ mod tests {
     use super::*;
 
     fn refused(raw_days: Option<u32>, minute_days: Option<u32>) -> Vec<String> {
-        let signal = SignalRetention {
-            signal: "load".to_owned(),
-            raw_days,
-            minute_days,
-            hour_days: None,
-        };
+        let signal =
+            SignalRetention { signal: "load".to_owned(), raw_days, minute_days, hour_days: None };
         let retention = RetentionPolicy {
             raw_days,
             minute_days,

@@ -2,9 +2,7 @@
 //! program is refused. SQL files are kept per database, because the tables' physical form is
 //! where the databases differ most.
 
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, SqlxPostgresConnector, Statement,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, SqlxPostgresConnector, Statement};
 use sea_orm_migration::prelude::*;
 use sqlx::PgPool;
 

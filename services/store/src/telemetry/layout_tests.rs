@@ -8,7 +8,8 @@ const DAY: i64 = NOW / DAY_US;
 
 /// Partitions by day; `None`: this run has none.
 fn parts(store: &Store) -> Option<(&PgPool, &Mutex<BTreeSet<i64>>)> {
-    let (Layout::Days { made }, Pool::Postgres(pool)) = (store.layout(), store.writer_pool()) else {
+    let (Layout::Days { made }, Pool::Postgres(pool)) = (store.layout(), store.writer_pool())
+    else {
         eprintln!("SKIPPED: only PostgreSQL without TimescaleDB has partitions");
         return None;
     };

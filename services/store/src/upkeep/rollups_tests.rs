@@ -24,7 +24,12 @@ pub(crate) async fn new_series(store: &Store, machine: MachineId) -> i64 {
 }
 
 /// As ingest does it: what is later than all of the series, and the rest.
-pub(crate) async fn write(store: &Store, series: i64, values: &[(i64, Option<f64>)], in_order: bool) {
+pub(crate) async fn write(
+    store: &Store,
+    series: i64,
+    values: &[(i64, Option<f64>)],
+    in_order: bool,
+) {
     let mut tx = store.begin_batch().await.unwrap();
     let row =
         |(ts, value): &(i64, Option<f64>)| PointRow { series, ts: *ts, value: *value, quality: 0 };
@@ -77,7 +82,11 @@ pub(crate) async fn stored(store: &Store, table: &str) -> BTreeMap<i64, Bucket> 
 }
 
 /// What the rollups must be, by the plain way.
-pub(crate) fn expected(values: &BTreeMap<i64, Option<f64>>, width: i64, until: i64) -> BTreeMap<i64, Bucket> {
+pub(crate) fn expected(
+    values: &BTreeMap<i64, Option<f64>>,
+    width: i64,
+    until: i64,
+) -> BTreeMap<i64, Bucket> {
     let mut buckets: BTreeMap<i64, Bucket> = BTreeMap::new();
     for (ts, value) in values.range(..until) {
         let bucket = buckets.entry(floor(*ts, width)).or_insert((0, None, None, None, None));

@@ -84,9 +84,12 @@ pub async fn drop_whole(
     minutes: Option<i64>,
     hours: Option<i64>,
 ) -> Result<(), StoreError> {
-    for (table, before) in
-        [("points", values), ("points_text", values), ("rollups_1m", minutes), ("rollups_1h", hours)]
-    {
+    for (table, before) in [
+        ("points", values),
+        ("points_text", values),
+        ("rollups_1m", minutes),
+        ("rollups_1h", hours),
+    ] {
         if let Some(before) = before {
             let sql = format!("SELECT drop_chunks('{table}', older_than => {before}::bigint)");
             alone(store, &sql).await?;
