@@ -92,7 +92,8 @@ pub(super) async fn are_there(
     let cells = [series.into(), from.into(), to.into()];
     let row = store.reader_pool().first(sql, &cells).await?;
     let there: i64 = row.map_or(Ok(0), |row| row.get(0))?;
-    Ok(there >= buckets.values().map(|bucket| bucket.count).sum())
+    let counted: i64 = buckets.values().map(|bucket| bucket.count).sum();
+    Ok(there >= counted)
 }
 
 /// Where a boolean has changed, by rollups of this level; and the rest of the range, which they
