@@ -127,8 +127,8 @@ async fn run(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Err
 
 /// Nobody else makes or drops partitions until the transaction ends.
 async fn hold(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(PARTITION_LOCK);
-    lock.execute(tx).await.map(drop)
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(PARTITION_LOCK).execute(tx).await?;
+    Ok(())
 }
 
 /// Makes the partitions of these days where they are missing, in a transaction of its own. They are

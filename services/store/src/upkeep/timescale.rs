@@ -63,7 +63,8 @@ pub async fn compress(
                AND (NOT i.is_compressed OR (c.status & 8) <> 0) \
                AND i.range_end_integer <= ? ORDER BY i.range_end_integer, i.chunk_name";
     let rows = store.reader_pool().fetch(sql, &[before.into()]).await?;
-    let chunks: Vec<String> = rows.iter().map(|row| row.get::<String>(0)).collect::<Result<_, _>>()?;
+    let chunks: Vec<String> =
+        rows.iter().map(|row| row.get::<String>(0)).collect::<Result<_, _>>()?;
     let fresh: Vec<String> =
         chunks.into_iter().filter(|chunk| !seen.contains(chunk)).take(CHUNKS_MAX).collect();
     let compressed = fresh.len() as u64;
