@@ -98,10 +98,11 @@ pub async fn insert_new(tx: &mut BatchTx, rows: &[PointRow]) -> Result<(), Store
     let inserted = match tx.conn() {
         Connection::Postgres(connection) if rows.len() >= COPY_ROWS_MIN => {
             let copied = copy(connection, COPY, rows, PointRow::cells).await;
-            copied.map_err(|error| error.or_exists("point"))?
+            copied.map_err(|error| error.or_exists("point"))
         }
-        _ => tx.execute_rows(&INSERT, rows, PointRow::cells).await?,
+        _ => tx.execute_rows(&INSERT, rows, PointRow::cells).await,
     };
+    let inserted = tx.placed(inserted).await?;
     if inserted < rows.len() as u64 {
         return Err(StoreError::Exists("point"));
     }
@@ -117,7 +118,8 @@ pub async fn insert_any(tx: &mut BatchTx, rows: &[PointRow]) -> Result<Repeated,
     tx.make_room(rows.iter().map(|row| row.ts)).await?;
     let mut hours = BTreeSet::new();
     for piece in INSERT_TELLING.pieces(tx.engine(), rows) {
-        let returned = INSERT_TELLING.fetch(tx.conn(), piece, PointRow::cells).await?;
+        let returned = INSERT_TELLING.fetch(tx.conn(), piece, PointRow::cells).await;
+        let returned = tx.placed(returned).await?;
         let mut inserted = keys(&returned)?;
         hours.extend(inserted.iter().map(|(series, ts)| (*series, floor(*ts, HOUR_US))));
         if returned.len() == piece.len() {
@@ -162,7 +164,8 @@ pub async fn insert_texts(tx: &mut BatchTx, rows: &[TextRow]) -> Result<Repeated
     let mut repeated = Repeated::default();
     tx.make_room(rows.iter().map(|row| row.ts)).await?;
     for piece in INSERT_TEXT.pieces(tx.engine(), rows) {
-        let returned = INSERT_TEXT.fetch(tx.conn(), piece, TextRow::cells).await?;
+        let returned = INSERT_TEXT.fetch(tx.conn(), piece, TextRow::cells).await;
+        let returned = tx.placed(returned).await?;
         if returned.len() == piece.len() {
             continue;
         }
