@@ -42,7 +42,8 @@ async fn bodies_that_cannot_be_read() {
     let nested =
         json!({"retention": {"signals": [{"signal": "a"}, {"signal": "b", "raw_days": -1}]}});
     let path = format!("/organizations/{}/policy", api.organization);
-    let nested = api.call(&admin, "PUT", &path, Some(nested)).await;
+    let match_any = [("if-match", "\"1\"")];
+    let nested = api.call_with(&admin, "PUT", &path, Some(nested), &match_any).await;
     let problem = nested.problem(422, "invalid");
     assert_eq!(problem["errors"][0]["field"], "retention.signals[1].raw_days", "{problem}");
     let trailing = post_raw(&api, &admin, json, b"{\"email\": \"a@b\", \"name\": \"N\", \"role\": \"viewer\", \"password\": \"correct horse battery\"} x".to_vec()).await;

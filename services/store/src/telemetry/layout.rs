@@ -41,7 +41,8 @@ impl Layout {
         if !partitioned {
             return Ok(Self::Hypertables);
         }
-        let tables = day_tables(&mut pools.writers.acquire().await?).await?;
+        let mut connection = pools.writers.acquire().await?;
+        let tables = day_tables(&mut connection).await?;
         Ok(Self::Days { made: Mutex::new(whole_days(&tables)) })
     }
 }
