@@ -42,7 +42,7 @@ async fn what_comes_late_into_a_compressed_chunk_is_stored_and_told_right() {
     let series = new_series(&store, machine).await;
     let start = floor(NOW - 20 * DAY_US, DAY_US);
     let first: Vec<PointRow> =
-        (0..1_000_i32).map(|n| row(series, start + i64::from(n) * SECOND, f64::from(n))).collect();
+        (0..5_000_i32).map(|n| row(series, start + i64::from(n) * SECOND, f64::from(n))).collect();
     let mut tx = store.begin_batch().await.unwrap();
     points::insert_new(&mut tx, &first).await.unwrap();
     tx.commit().await.unwrap();
@@ -50,7 +50,7 @@ async fn what_comes_late_into_a_compressed_chunk_is_stored_and_told_right() {
     assert_eq!(compressed(&store).await, (1, 0));
 
     // New ones, so many that they are copied.
-    let more: Vec<PointRow> = (2_000..2_300_i32)
+    let more: Vec<PointRow> = (10_000..15_000_i32)
         .map(|n| row(series, start + i64::from(n) * SECOND, f64::from(n)))
         .collect();
     let mut tx = store.begin_batch().await.unwrap();
@@ -58,7 +58,7 @@ async fn what_comes_late_into_a_compressed_chunk_is_stored_and_told_right() {
     tx.commit().await.unwrap();
     // Some of them once more in the same way: they are refused.
     let mut tx = store.begin_batch().await.unwrap();
-    let error = points::insert_new(&mut tx, &first[..300]).await.unwrap_err();
+    let error = points::insert_new(&mut tx, &first).await.unwrap_err();
     assert!(matches!(error, StoreError::Exists("point")), "{error:?}");
     drop(tx);
     // A late one, one that was there, and one that was another.
@@ -71,14 +71,14 @@ async fn what_comes_late_into_a_compressed_chunk_is_stored_and_told_right() {
     let told = points::insert_any(&mut tx, &late).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!((told.duplicates, told.conflicts), (vec![series], vec![series]));
-    assert_eq!(one(&store, "SELECT count(*) FROM points").await, 1_301);
+    assert_eq!(one(&store, "SELECT count(*) FROM points").await, 10_001);
     let kept = format!("SELECT value::bigint FROM points WHERE ts = {}", start + 6 * SECOND);
     assert_eq!(one(&store, &kept).await, 6, "the first one stays");
     assert_eq!(compressed(&store).await, (1, 1));
 
     compress_all(&store).await;
     assert_eq!(compressed(&store).await, (1, 0));
-    assert_eq!(one(&store, "SELECT count(*) FROM points").await, 1_301);
+    assert_eq!(one(&store, "SELECT count(*) FROM points").await, 10_001);
 }
 
 #[tokio::test]
