@@ -68,8 +68,9 @@ impl PostgresPools {
             .connect_with(options.clone().options([
                 // What is acknowledged must survive a power cut, whatever the server's default is.
                 ("synchronous_commit", "on"),
-                // A process that stands still within a transaction mustn't hold up all others.
-                ("idle_in_transaction_session_timeout", "15s"),
+                // A process that stands still within a transaction mustn't hold up all others: it loses it
+                // before they lose patience (`lock_timeout`).
+                ("idle_in_transaction_session_timeout", "4s"),
                 ("statement_timeout", "60s"),
                 // What comes late may go into compressed chunks, however much of them it touches.
                 // Without TimescaleDB it means nothing.
