@@ -8,7 +8,7 @@
 #                                       prints its name
 #   scripts/postgres.sh find            prints the folder of the programs
 #   scripts/postgres.sh timescale       whether TimescaleDB is there
-# With MILLWRIGHT_TIMESCALE=no the server goes without TimescaleDB.
+# With MILLWRIGHT_TEST_TIMESCALE=no the server goes without TimescaleDB.
 # Durability is off: what is tested is what we do, not whether the disk keeps it.
 set -eu
 
@@ -42,7 +42,7 @@ run_server() {
 }
 
 has_timescale() {
-    [ "${MILLWRIGHT_TIMESCALE:-yes}" != no ] &&
+    [ "${MILLWRIGHT_TEST_TIMESCALE:-yes}" != no ] &&
         [ -e "$("$bin/pg_config" --pkglibdir 2>/dev/null || echo "$bin/../lib")/timescaledb.so" ]
 }
 

@@ -63,7 +63,7 @@ if [ "${POSTGRES:-yes}" != no ]; then
         export MILLWRIGHT_TEST_POSTGRES
         echo "*** The tests that have a database, on $1: $MILLWRIGHT_TEST_POSTGRES"
         shift
-        if [ "${MILLWRIGHT_TIMESCALE:-yes}" = no ]; then
+        if [ "${MILLWRIGHT_TEST_TIMESCALE:-yes}" = no ]; then
             # TimescaleDB's workers hold on to a database, which can't be copied then.
             MILLWRIGHT_TEST_TEMPLATE=$(scripts/postgres.sh template "$server" "$millwright")
             export MILLWRIGHT_TEST_TEMPLATE
@@ -81,9 +81,9 @@ if [ "${POSTGRES:-yes}" != no ]; then
                 package(millwright-detection) | package(millwright-bus) |
                 package(millwright-agent) | package(millwright-simulation) | package(xtask))'
         fi
-        export MILLWRIGHT_TIMESCALE=no
+        export MILLWRIGHT_TEST_TIMESCALE=no
         on_server PostgreSQL "$@"
-        unset MILLWRIGHT_TIMESCALE
+        unset MILLWRIGHT_TEST_TIMESCALE
         if scripts/postgres.sh timescale; then
             if [ "$all$nextest" = yesyes ]; then
                 # What differs there: telemetry, and what is made of it.
