@@ -177,7 +177,7 @@ mod tests {
             let [statement, lock, idle] = limits.map(str::to_owned);
             (statement, lock, idle)
         };
-        assert_eq!(of(pool).await, owned(["1min", "5s", "15s"]));
+        assert_eq!(of(pool).await, owned(["1min", "5s", "4s"]));
         let migrators = migrators(pool).await.unwrap();
         assert_eq!(of(&migrators).await, owned(["0", "0", "0"]));
         migrators.close().await;
