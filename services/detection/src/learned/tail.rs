@@ -1,0 +1,94 @@
+//! How improbable a distance is, judged by the distances seen before.
+//!
+//! Beyond its 95 % quantile a distance is taken as exponentially distributed (peaks over threshold);
+//! quantile and mean excess follow the stream. So each aspect of each signal is calibrated by
+//! itself: a noisy one must deviate more than a quiet one to say the same.
+
+use std::f64::consts::LOG10_E;
+
+use serde::{Deserialize, Serialize};
+
+/// The share of distances that counts as the tail.
+const TAIL: f64 = 0.05;
+
+/// Distances after which the first estimate is made; before, nothing is surprising.
+const FIRST: f64 = 40.0;
+
+/// The mean excess is at least this share of the distances' root mean square, so that a signal
+/// that hardly ever moves isn't infinitely surprising when it does.
+const FLOOR: f64 = 0.1;
+
+/// Excesses above this many mean excesses are learned as this many: what is far out is reported, and
+/// doesn't become the measure of the next.
+const CLIP: f64 = 8.0;
+
+/// The learned distribution of a distance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Tail {
+    n: f64,
+    mean: f64,
+    mean_square: f64,
+    quantile: f64,
+    excess: f64,
+}
+
+/// How a tail learns.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Learning {
+    /// Samples that are needed before anything is surprising.
+    pub(super) warm_up: f64,
+    /// Samples that count; what is older is forgotten.
+    pub(super) memory: f64,
+    /// Neighbouring distances share this many samples, so that many distances say only as much as
+    /// one that is independent.
+    pub(super) overlap: f64,
+    /// How many standard errors the estimate is taken to the safe side.
+    pub(super) caution: f64,
+}
+
+impl Tail {
+    /// The surprise of a distance, `-log10` of its probability, 0 within the usual; then learns it.
+    pub(super) fn push(&mut self, distance: f64, learning: Learning) -> f64 {
+        self.n += 1.0;
+        if self.n <= FIRST {
+            self.mean += (distance - self.mean) / self.n;
+            self.mean_square += (distance * distance - self.mean_square) / self.n;
+            if self.n >= FIRST {
+                let spread = (self.mean_square - self.mean * self.mean).max(0.0).sqrt();
+                self.quantile = self.mean + 1.7 * spread;
+                self.excess = 0.5 * spread;
+            }
+            return 0.0;
+        }
+        let floor = FLOOR * self.mean_square.sqrt() + f64::MIN_POSITIVE;
+        let surprise =
+            if self.n > learning.warm_up { self.surprise(distance, floor, learning) } else { 0.0 };
+        self.learn(distance, floor, learning.memory);
+        surprise
+    }
+
+    fn surprise(&self, distance: f64, floor: f64, learning: Learning) -> f64 {
+        if distance <= self.quantile {
+            return 0.0;
+        }
+        let independent = self.n.min(learning.memory) * TAIL / learning.overlap;
+        let scale = self.excess.max(floor) * (1.0 + learning.caution / independent.sqrt());
+        -TAIL.log10() + (distance - self.quantile) / scale * LOG10_E
+    }
+
+    fn learn(&mut self, distance: f64, floor: f64, memory: f64) {
+        let share = (1.0 / self.n).max(1.0 / memory);
+        let scale = self.excess.max(floor);
+        let learned = distance.min(self.quantile + CLIP * scale);
+        self.mean_square += share * (learned * learned - self.mean_square);
+        // A step of a stochastic quantile estimate: up and down balance at the quantile.
+        let step = 10.0 * share * scale;
+        if distance > self.quantile {
+            let rate = (share / TAIL).min(0.2);
+            self.excess += rate * (learned - self.quantile - self.excess);
+            self.quantile += step * (1.0 - TAIL);
+        } else {
+            self.quantile = (self.quantile - step * TAIL).max(0.0);
+        }
+    }
+}

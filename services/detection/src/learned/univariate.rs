@@ -1,0 +1,430 @@
+//! What is normal for one signal, and how far it is from it.
+//!
+//! Six aspects are looked at, each with its own learned distribution of distances ([`Aspect`]).
+//! Their surprises are put together; what lies beyond a fixed sum is an incident. An incident alarms
+//! once: then the score is damped for [`Settings::rest`] samples, however often it is confirmed.
+//!
+//! Behaviour that is worth knowing:
+//! - A sample without a usable value (null, bad quality) is passed over: score 0, nothing is
+//!   learned. One of uncertain quality counts as a good one. A sample that isn't later than the one
+//!   before changes nothing and gets its answer again.
+//! - Nothing is said in the first [`Settings::warm_up`] samples. The hour's course takes part after
+//!   a day, weekdays gain weight with each week.
+//! - A constant signal alarms when it changes for the first time. A stuck sensor, whose noise ends,
+//!   alarms by its spread. A counter is judged by its increments; a wrap or reset is passed over.
+//! - The window counts samples, not time: an uneven rhythm is tolerated. What was remembered of the
+//!   course before a gap of [`Settings::gap`] usual intervals is dropped, so that a jump over a gap
+//!   isn't taken for one of the signal.
+
+use millwright_schemas::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::counter::{Counter, Looked};
+use super::explanation::{Explanation, Finding, compared, short};
+use super::moments::Moments;
+use super::season::Season;
+use super::shape::{self, Shapes};
+use super::tail::{Learning, Tail};
+use super::window::Window;
+use super::{ALARM_SCORE, Verdict, score};
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aspect {
+    /// The mean of the last two dozen samples, against all.
+    Level,
+    /// A value beyond all that was seen.
+    Range,
+    /// The mean difference of the last dozen samples from what is usual at their hour and weekday.
+    Season,
+    /// The mean of three samples against that of the three before.
+    Jump,
+    /// The spread of the last four dozen samples, larger or smaller.
+    Spread,
+    /// The course of the last four dozen samples, against those drawn before.
+    Shape,
+}
+
+impl Aspect {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Level, Self::Range, Self::Season, Self::Jump, Self::Spread, Self::Shape];
+
+    /// Neighbouring distances share this many samples.
+    const fn overlap(self) -> f64 {
+        match self {
+            Self::Level => 24.0,
+            Self::Range => 1.0,
+            Self::Season | Self::Shape => 12.0,
+            Self::Jump => 3.0,
+            Self::Spread => 48.0,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Level => "level",
+            Self::Range => "range",
+            Self::Season => "season",
+            Self::Jump => "jump",
+            Self::Spread => "spread",
+            Self::Shape => "shape",
+        }
+    }
+}
+
+/// How a signal is learned and judged. The defaults are what is shipped; others are for experiments.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Samples before anything is said.
+    pub warm_up: f64,
+    /// Samples that count as the baseline; older ones are forgotten, so drift is followed.
+    pub memory: f64,
+    /// Evidence at which an alarm is due, in powers of ten of improbability.
+    pub due: f64,
+    /// How much the other aspects add to the most surprising one, 0 to 1.
+    pub agreement: f64,
+    /// Samples for which an incident that alarmed isn't told again.
+    pub rest: u32,
+    /// Standard errors by which estimates are taken to the safe side.
+    pub caution: f64,
+    /// Usual intervals without a sample after which the remembered course is dropped.
+    pub gap: f64,
+    /// Which aspects take part.
+    pub aspects: [bool; 6],
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            warm_up: 150.0,
+            memory: 4000.0,
+            due: 3.8,
+            agreement: 0.3,
+            rest: 120,
+            caution: 1.0,
+            gap: 1000.0,
+            aspects: [true; 6],
+        }
+    }
+}
+
+/// Surprises are counted up to this: a millionfold improbability says all.
+const SURPRISE_MAX: f64 = 8.0;
+
+/// Values are taken as this at most, so that their squares stay finite.
+const VALUE_MAX: f64 = 1e100;
+
+/// A detector for one signal. All it remembers is in it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Univariate {
+    settings: Settings,
+    baseline: Baseline,
+    counter: Counter,
+    rest: u32,
+    last: Option<Last>,
+}
+
+/// What is learned of a signal.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Baseline {
+    first: Option<Timestamp>,
+    latest: Option<Timestamp>,
+    interval: Moments,
+    value: Moments,
+    spread: Moments,
+    off_season: Moments,
+    lowest: f64,
+    highest: f64,
+    window: Window,
+    /// Differences from the season, in standard deviations; a short exponential mean.
+    season_difference: f64,
+    season: Season,
+    shapes: Shapes,
+    tails: [Tail; 6],
+}
+
+/// The newest sample and what was said of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Last {
+    at: Timestamp,
+    verdict: Verdict,
+    /// By aspect.
+    seen: [Seen; 6],
+}
+
+/// What was seen of one aspect.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+struct Seen {
+    surprise: f64,
+    observed: f64,
+    expected: f64,
+    spread: f64,
+}
+
+impl Univariate {
+    /// A detector that knows nothing yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, ..Self::default() }
+    }
+
+    /// The samples that it has learned from.
+    #[must_use]
+    pub const fn learned(&self) -> f64 {
+        self.baseline.value.n
+    }
+
+    /// Forgets all that was learned, as after a repair that makes the machine another one.
+    pub fn relearn(&mut self) {
+        *self = Self { settings: self.settings, last: self.last.take(), ..Self::default() };
+    }
+
+    /// Whether it was read as it can have been written; otherwise it must be learned again.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let baseline = &self.baseline;
+        baseline.window.is_sound() && baseline.season.is_sound() && baseline.shapes.is_sound()
+    }
+
+    /// Takes a sample; `None`: it has no usable value. What isn't later than the one before changes
+    /// nothing and gets its answer.
+    pub fn step(&mut self, at: Timestamp, value: Option<f64>) -> Verdict {
+        if let Some(last) = &self.last
+            && at <= last.at
+        {
+            return last.verdict;
+        }
+        let (verdict, seen) = match value.filter(|value| value.is_finite()) {
+            Some(value) => self.judge(at, value.clamp(-VALUE_MAX, VALUE_MAX)),
+            None => (Verdict::default(), [Seen::default(); 6]),
+        };
+        self.last = Some(Last { at, verdict, seen });
+        verdict
+    }
+
+    fn judge(&mut self, at: Timestamp, value: f64) -> (Verdict, [Seen; 6]) {
+        let value = match self.counter.push(value) {
+            Looked::Value(value) | Looked::Rise(value) => value,
+            Looked::Wrapped => return (Verdict::default(), [Seen::default(); 6]),
+            Looked::Changed => {
+                self.baseline = Baseline::default();
+                return (Verdict::default(), [Seen::default(); 6]);
+            }
+        };
+        let seen = self.baseline.look(at, value, &self.settings);
+        (self.decide(&seen), seen)
+    }
+
+    fn decide(&mut self, seen: &[Seen; 6]) -> Verdict {
+        let (mut most, mut sum) = (0.0_f64, 0.0_f64);
+        for (seen, _) in seen.iter().zip(self.settings.aspects).filter(|(_, takes_part)| *takes_part) {
+            let surprise = seen.surprise.min(SURPRISE_MAX);
+            most = most.max(surprise);
+            sum += surprise;
+        }
+        let evidence = most + self.settings.agreement * (sum - most);
+        let score = score(evidence, self.settings.due);
+        if self.rest > 0 {
+            self.rest -= 1;
+            return Verdict { score: score * ALARM_SCORE, alarm: false };
+        }
+        let alarm = score >= ALARM_SCORE;
+        if alarm {
+            self.rest = self.settings.rest;
+        }
+        Verdict { score, alarm }
+    }
+
+    /// Why the newest sample got its score.
+    #[must_use]
+    pub fn explain(&self) -> Explanation {
+        let Some(last) = &self.last else { return Explanation::default() };
+        let sum: f64 = last.seen.iter().map(|seen| seen.surprise.min(SURPRISE_MAX)).sum();
+        let mut findings: Vec<_> = Aspect::ALL
+            .iter()
+            .zip(&last.seen)
+            .filter(|(_, seen)| seen.surprise > 0.0)
+            .map(|(aspect, seen)| finding(*aspect, seen, sum))
+            .collect();
+        findings.sort_by(|a, b| b.share.total_cmp(&a.share));
+        Explanation { findings }
+    }
+}
+
+fn finding(aspect: Aspect, seen: &Seen, sum: f64) -> Finding {
+    let &Seen { surprise, observed, expected, spread } = seen;
+    let compared = compared(observed, expected, spread);
+    let text = match aspect {
+        Aspect::Level => format!("level: the mean of the last 24 samples is {compared}"),
+        Aspect::Range => {
+            let (side, limit) =
+                if observed > expected { ("highest", expected) } else { ("lowest", expected) };
+            format!("range: {} is beyond the {side} seen so far, {}", short(observed), short(limit))
+        }
+        Aspect::Season => {
+            format!("season: {} at an hour and weekday when usual is {} ± {}", short(observed), short(expected), short(spread))
+        }
+        Aspect::Jump => format!("jump: the last 3 samples' mean is {compared} as the 3 before"),
+        Aspect::Spread => {
+            format!("spread: the last 48 samples vary by {} where {} is usual", short(observed), short(expected))
+        }
+        Aspect::Shape => format!(
+            "shape: the course of the last 48 samples is {} σ from the nearest one known, usual is {}",
+            short(observed),
+            short(expected)
+        ),
+    };
+    Finding {
+        aspect: aspect.as_str().to_owned(),
+        share: surprise.min(SURPRISE_MAX) / sum,
+        observed,
+        expected,
+        spread,
+        text,
+    }
+}
+
+/// Samples of the mean that is the level.
+const LEVEL: usize = 24;
+/// Samples of each side of a jump.
+const JUMP: usize = 3;
+/// Samples of the spread.
+const SPREAD: usize = 48;
+/// Samples that an hour must have been seen before it is judged by.
+const HOUR_LEAST: f64 = 6.0;
+/// Shapes that must be known before a new one is judged.
+const SHAPES_LEAST: usize = 8;
+/// Weight of the newest difference in the season's mean: about a dozen count.
+const SEASON_SHARE: f64 = 0.15;
+const DAY_US: i64 = 86_400_000_000;
+
+impl Baseline {
+    /// Judges a value by what was learned, then learns it.
+    fn look(&mut self, at: Timestamp, value: f64, settings: &Settings) -> [Seen; 6] {
+        self.pass(at, settings);
+        let known = self.value;
+        let deviation = known.deviation().max(1e-12 * (known.mean.abs() + 1.0));
+        self.window.push(value);
+        let mut distances = [None; 6];
+        let mut seen = [Seen::default(); 6];
+        let mut set = |aspect: Aspect, distance: f64, observed: f64, expected: f64, spread: f64| {
+            distances[aspect as usize] = Some(distance);
+            seen[aspect as usize] = Seen { surprise: 0.0, observed, expected, spread };
+        };
+
+        if let Some(mean) = self.window.mean(LEVEL, 0) {
+            set(Aspect::Level, (mean - known.mean).abs(), mean, known.mean, deviation);
+        }
+        if let (Some(now), Some(before)) = (self.window.mean(JUMP, 0), self.window.mean(JUMP, JUMP)) {
+            set(Aspect::Jump, (now - before).abs(), now, before, deviation);
+        }
+        if let Some(spread) = self.window.deviation(SPREAD) {
+            let logarithm = (spread + 0.02 * deviation).ln();
+            if self.spread.n > 20.0 {
+                let usual = self.spread.mean;
+                set(Aspect::Spread, (logarithm - usual).abs(), spread, usual.exp(), 0.0);
+            }
+            self.spread.push(logarithm, settings.memory);
+        }
+        self.look_at_season(at, value, settings, &mut set);
+        if self.window.len() == SPREAD && known.n > 50.0 {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+            if known.n as u64 % shape::STEP as u64 == 0 {
+                self.shapes.look(&self.window, known.mean, deviation);
+            }
+            if let Some(distance) = self.shapes.distance(SHAPES_LEAST) {
+                set(Aspect::Shape, distance, distance, 0.0, 0.0);
+            }
+        }
+        for aspect in Aspect::ALL {
+            if let Some(distance) = distances[aspect as usize] {
+                let learning = Learning {
+                    warm_up: settings.warm_up,
+                    memory: settings.memory,
+                    overlap: aspect.overlap(),
+                    caution: settings.caution,
+                };
+                seen[aspect as usize].surprise = self.tails[aspect as usize].push(distance, learning);
+            }
+        }
+        seen[Aspect::Range as usize] = self.look_at_range(value, settings);
+        // What is far out is learned as six standard deviations.
+        let learned = if known.n > 50.0 {
+            value.clamp(known.mean - 6.0 * deviation, known.mean + 6.0 * deviation)
+        } else {
+            value
+        };
+        self.value.push(learned, settings.memory);
+        seen
+    }
+
+    /// Time passes: the rhythm is learned, and a long gap ends the remembered course.
+    fn pass(&mut self, at: Timestamp, settings: &Settings) {
+        self.first.get_or_insert(at);
+        let Some(latest) = self.latest.replace(at) else { return };
+        #[allow(clippy::cast_precision_loss, reason = "an interval needn't be exact")]
+        let interval = at.micros_since(latest) as f64;
+        let known = self.interval;
+        if known.n > 20.0 && interval > settings.gap * known.mean {
+            self.window = Window::default();
+            return;
+        }
+        self.interval.push(interval, settings.memory);
+    }
+
+    fn look_at_season(
+        &mut self,
+        at: Timestamp,
+        value: f64,
+        settings: &Settings,
+        set: &mut impl FnMut(Aspect, f64, f64, f64, f64),
+    ) {
+        let a_day_old = self.first.is_some_and(|first| at.micros_since(first) > DAY_US);
+        match self.season.usual(at, HOUR_LEAST).filter(|_| a_day_old) {
+            Some(usual) => {
+                let difference = value - usual.value;
+                let spread = 0.7 * usual.deviation + 0.3 * self.off_season.deviation() + 1e-9;
+                self.off_season.push(difference, settings.memory);
+                let scaled = (difference / spread).clamp(-1e6, 1e6);
+                self.season_difference += SEASON_SHARE * (scaled - self.season_difference);
+                let mean = self.season_difference;
+                set(Aspect::Season, mean.abs(), value, usual.value, usual.deviation);
+            }
+            None => self.off_season.push(value - self.value.mean, settings.memory),
+        }
+        self.season.push(at, value, settings.memory);
+    }
+
+    /// A value beyond all seen so far by more than a twentieth of the range is surprising.
+    fn look_at_range(&mut self, value: f64, settings: &Settings) -> Seen {
+        let mut seen = Seen { observed: value, expected: value, ..Seen::default() };
+        if self.value.n == 0.0 {
+            (self.lowest, self.highest) = (value, value);
+            return seen;
+        }
+        let range = (self.highest - self.lowest).max(1e-9 * (self.highest.abs() + 1e-3));
+        let (limit, over) = if value > self.highest {
+            (self.highest, value - self.highest)
+        } else {
+            (self.lowest, self.lowest - value)
+        };
+        let over = over / range;
+        if over > 0.05 && self.value.n >= settings.warm_up {
+            seen.surprise = 2.0 + 4.0 * over;
+            (seen.expected, seen.spread) = (limit, range);
+        }
+        self.lowest = self.lowest.min(value);
+        self.highest = self.highest.max(value);
+        seen
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::cast_precision_loss, clippy::cast_possible_wrap)]
+mod tests;
