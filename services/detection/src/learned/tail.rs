@@ -11,15 +11,18 @@ use serde::{Deserialize, Serialize};
 /// The share of distances that counts as the tail.
 const TAIL: f64 = 0.05;
 
+/// The surprise of a distance at the tail's begin: what is beyond it is more than usual variation.
+pub(super) const USUAL: f64 = 1.301_029_995_663_981_2;
+
 /// Distances after which the first estimate is made; before, nothing is surprising.
 const FIRST: f64 = 40.0;
 
 /// The mean excess is at least this share of the distances' root mean square, so that a signal
-/// that hardly ever moves isn't infinitely surprising when it does.
+/// that hardly ever moves isn't infinitely surprising whenever it does.
 const FLOOR: f64 = 0.1;
 
-/// Excesses above this many mean excesses are learned as this many: what is far out is reported, and
-/// doesn't become the measure of the next.
+/// Excesses above this many mean excesses are learned as this many, the first time: what is far out
+/// is reported, and doesn't become the measure of the next. What comes again is learned as it is.
 const CLIP: f64 = 8.0;
 
 /// The learned distribution of a distance.
@@ -30,6 +33,10 @@ pub(super) struct Tail {
     mean_square: f64,
     quantile: f64,
     excess: f64,
+    /// How many distances were in the tail.
+    beyond: f64,
+    /// The largest distance within memory.
+    largest: f64,
 }
 
 /// How a tail learns.
@@ -44,6 +51,8 @@ pub(super) struct Learning {
     pub(super) overlap: f64,
     /// How many standard errors the estimate is taken to the safe side.
     pub(super) caution: f64,
+    /// The least mean excess that means something.
+    pub(super) least: f64,
 }
 
 impl Tail {
@@ -57,13 +66,14 @@ impl Tail {
                 let spread = (self.mean_square - self.mean * self.mean).max(0.0).sqrt();
                 self.quantile = self.mean + 1.7 * spread;
                 self.excess = 0.5 * spread;
+                self.beyond = FIRST * TAIL;
             }
             return 0.0;
         }
-        let floor = FLOOR * self.mean_square.sqrt() + f64::MIN_POSITIVE;
+        let floor = (FLOOR * self.mean_square.sqrt()).max(learning.least).max(1e-200);
         let surprise =
             if self.n > learning.warm_up { self.surprise(distance, floor, learning) } else { 0.0 };
-        self.learn(distance, floor, learning.memory);
+        self.learn(distance, floor, learning);
         surprise
     }
 
@@ -73,18 +83,24 @@ impl Tail {
         }
         let independent = self.n.min(learning.memory) * TAIL / learning.overlap;
         let scale = self.excess.max(floor) * (1.0 + learning.caution / independent.sqrt());
-        -TAIL.log10() + (distance - self.quantile) / scale * LOG10_E
+        USUAL + (distance - self.quantile) / scale * LOG10_E
     }
 
-    fn learn(&mut self, distance: f64, floor: f64, memory: f64) {
-        let share = (1.0 / self.n).max(1.0 / memory);
+    fn learn(&mut self, distance: f64, floor: f64, learning: Learning) {
+        let share = (1.0 / self.n).max(1.0 / learning.memory);
         let scale = self.excess.max(floor);
-        let learned = distance.min(self.quantile + CLIP * scale);
+        let learned = if self.n > learning.warm_up {
+            distance.min(self.largest.max(self.quantile + CLIP * scale))
+        } else {
+            distance
+        };
+        self.largest = distance.max(self.largest * (1.0 - 1.0 / learning.memory));
         self.mean_square += share * (learned * learned - self.mean_square);
         // A step of a stochastic quantile estimate: up and down balance at the quantile.
         let step = 10.0 * share * scale;
         if distance > self.quantile {
-            let rate = (share / TAIL).min(0.2);
+            self.beyond += 1.0;
+            let rate = (1.0 / self.beyond).max(1.0 / (learning.memory * TAIL));
             self.excess += rate * (learned - self.quantile - self.excess);
             self.quantile += step * (1.0 - TAIL);
         } else {

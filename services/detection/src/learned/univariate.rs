@@ -24,7 +24,7 @@ use super::explanation::{Explanation, Finding, compared, short};
 use super::moments::Moments;
 use super::season::Season;
 use super::shape::{self, Shapes};
-use super::tail::{Learning, Tail};
+use super::tail::{Learning, Tail, USUAL};
 use super::window::Window;
 use super::{ALARM_SCORE, Verdict, score};
 
@@ -59,6 +59,15 @@ impl Aspect {
             Self::Season | Self::Shape => 12.0,
             Self::Jump => 3.0,
             Self::Spread => 48.0,
+        }
+    }
+
+    /// The least distance that means something, for a signal with this standard deviation.
+    const fn least(self, deviation: f64) -> f64 {
+        match self {
+            Self::Level => 0.05 * deviation,
+            Self::Jump => 0.01 * deviation,
+            Self::Range | Self::Season | Self::Spread | Self::Shape => 0.05,
         }
     }
 
@@ -103,8 +112,8 @@ impl Default for Settings {
         Self {
             warm_up: 150.0,
             memory: 4000.0,
-            due: 3.8,
-            agreement: 0.3,
+            due: 3.2,
+            agreement: 0.5,
             rest: 120,
             caution: 1.0,
             gap: 1000.0,
@@ -142,8 +151,9 @@ struct Baseline {
     lowest: f64,
     highest: f64,
     window: Window,
-    /// Differences from the season, in standard deviations; a short exponential mean.
-    season_difference: f64,
+    /// Differences from the season, in standard deviations; a mean of the mean, so that one
+    /// sample alone weighs little.
+    season_difference: [f64; 2],
     season: Season,
     shapes: Shapes,
     tails: [Tail; 6],
@@ -222,13 +232,15 @@ impl Univariate {
     }
 
     fn decide(&mut self, seen: &[Seen; 6]) -> Verdict {
-        let (mut most, mut sum) = (0.0_f64, 0.0_f64);
+        let (mut most, mut excess) = (0.0_f64, 0.0_f64);
         for (seen, _) in seen.iter().zip(self.settings.aspects).filter(|(_, takes_part)| *takes_part) {
             let surprise = seen.surprise.min(SURPRISE_MAX);
             most = most.max(surprise);
-            sum += surprise;
+            excess += (surprise - USUAL).max(0.0);
         }
-        let evidence = most + self.settings.agreement * (sum - most);
+        // The most surprising aspect counts in full, of the others what is beyond the usual.
+        let others = excess - (most - USUAL).max(0.0);
+        let evidence = most + self.settings.agreement * others;
         let score = score(evidence, self.settings.due);
         if self.rest > 0 {
             self.rest -= 1;
@@ -300,8 +312,10 @@ const SPREAD: usize = 48;
 const HOUR_LEAST: f64 = 6.0;
 /// Shapes that must be known before a new one is judged.
 const SHAPES_LEAST: usize = 8;
-/// Weight of the newest difference in the season's mean: about a dozen count.
-const SEASON_SHARE: f64 = 0.15;
+/// Weight of the newest difference in the season's means: about a dozen count.
+const SEASON_SHARE: f64 = 0.2;
+/// A difference from the season counts as this many standard deviations at most.
+const SEASON_MAX: f64 = 30.0;
 const DAY_US: i64 = 86_400_000_000;
 
 impl Baseline {
@@ -349,17 +363,19 @@ impl Baseline {
                     memory: settings.memory,
                     overlap: aspect.overlap(),
                     caution: settings.caution,
+                    least: aspect.least(deviation),
                 };
                 seen[aspect as usize].surprise = self.tails[aspect as usize].push(distance, learning);
             }
         }
-        seen[Aspect::Range as usize] = self.look_at_range(value, settings);
-        // What is far out is learned as six standard deviations.
+        // What is far out is learned as six standard deviations, unless it was seen before.
         let learned = if known.n > 50.0 {
-            value.clamp(known.mean - 6.0 * deviation, known.mean + 6.0 * deviation)
+            let low = self.lowest.min(known.mean - 6.0 * deviation);
+            value.clamp(low, self.highest.max(known.mean + 6.0 * deviation))
         } else {
             value
         };
+        seen[Aspect::Range as usize] = self.look_at_range(value, settings);
         self.value.push(learned, settings.memory);
         seen
     }
@@ -391,10 +407,11 @@ impl Baseline {
                 let difference = value - usual.value;
                 let spread = 0.7 * usual.deviation + 0.3 * self.off_season.deviation() + 1e-9;
                 self.off_season.push(difference, settings.memory);
-                let scaled = (difference / spread).clamp(-1e6, 1e6);
-                self.season_difference += SEASON_SHARE * (scaled - self.season_difference);
-                let mean = self.season_difference;
-                set(Aspect::Season, mean.abs(), value, usual.value, usual.deviation);
+                let scaled = (difference / spread).clamp(-SEASON_MAX, SEASON_MAX);
+                let [once, twice] = &mut self.season_difference;
+                *once += SEASON_SHARE * (scaled - *once);
+                *twice += SEASON_SHARE * (*once - *twice);
+                set(Aspect::Season, twice.abs(), value, usual.value, usual.deviation);
             }
             None => self.off_season.push(value - self.value.mean, settings.memory),
         }
