@@ -18,3 +18,6 @@ pub const TRAIN_ROWS_MAX: usize = 10_000_000;
 
 /// The shortest commissioning phase, in rows. Less is refused.
 pub const TRAIN_ROWS_MIN: usize = 50;
+
+/// Rows of a table that a detector is run over as a whole. More are refused.
+pub const TABLE_ROWS_MAX: usize = 10_000_000;

@@ -51,7 +51,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             train_rows: 400,
-            ridge: 0.05,
+            ridge: 0.2,
             shrink: 0.1,
             scales: [0.3, 0.05],
             caution: 3.5,

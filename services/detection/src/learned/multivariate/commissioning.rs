@@ -7,7 +7,7 @@ use super::super::linear::{inverse, product, transposed};
 use super::super::moments::Moments;
 use super::super::packed;
 use super::Settings;
-use super::model::{Model, Scale, VALUE_MAX};
+use super::model::{Model, QUANTILES, Scale, VALUE_MAX};
 use crate::learned::limits::TRAIN_ROWS_MIN;
 
 /// A commissioning phase under way.
@@ -109,9 +109,9 @@ impl Commissioning {
             ridged[i * d + i] += settings.ridge;
         }
         let weights = product(&unit.before, &inverse(&ridged, d)?, d);
-        let scales = scales.iter().map(|sums| {
-            let unit = sums.covariance().scaled(&deviation);
-            Scale::learned(sums.weight, sums.n, &unit.unexplained(&weights, d), settings)
+        let scales = scales.iter().zip(QUANTILES).map(|(sums, quantile)| {
+            let unexplained = sums.covariance().scaled(&deviation).unexplained(&weights, d);
+            Scale::learned(sums.weight, quantile, sums.n, &unexplained, settings)
         });
         let scales = scales.collect::<Option<Vec<_>>>()?;
         let mean = mean.iter().zip(&self.origin).map(|(mean, origin)| mean + origin).collect();

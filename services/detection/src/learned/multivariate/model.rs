@@ -16,8 +16,10 @@ const DEVIATION_MAX: f64 = 20.0;
 /// As with [`DEVIATION_MAX`], for what is unexplained after smoothing.
 const UNEXPLAINED_MAX: f64 = 50.0;
 
-/// The quantile of the standard normal distribution at 99 %.
-const Z99: f64 = 2.326;
+/// Where the limit stands among a healthy machine's distances, as quantiles of the standard normal
+/// distribution: for the slow mean at 1 in 100. The fast one is independent six times as often, so
+/// it gets a sixth of the probability.
+pub(super) const QUANTILES: [f64; 2] = [2.935, 2.326];
 
 /// A healthy machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,6 +75,7 @@ impl Scale {
     /// From the covariance of the smoothed unexplained part in `n` rows.
     pub(super) fn learned(
         weight: f64,
+        quantile: f64,
         n: f64,
         covariance: &[f64],
         settings: &Settings,
@@ -95,12 +98,12 @@ impl Scale {
         let freedom = (mean * mean / half_variance).max(1.0);
         // Wilson and Hilferty.
         let ninth = 2.0 / (9.0 * freedom);
-        let q99 = (mean * (1.0 - ninth + Z99 * ninth.sqrt()).powi(3)).sqrt();
+        let usual = (mean * (1.0 - ninth + quantile * ninth.sqrt()).powi(3)).sqrt();
         // Smoothed rows resemble each other: this many of them are independent.
         let independent = n * weight / (2.0 - weight);
         #[allow(clippy::cast_precision_loss, reason = "at most 64")]
         let unknown = settings.caution * (d as f64 / independent).sqrt();
-        let limit = q99 * (1.0 + unknown);
+        let limit = usual * (1.0 + unknown);
         let zeros = vec![0.0; d];
         let scale =
             Self { weight, smoothed: zeros.clone(), usual: zeros, spread, precision, limit };
