@@ -40,7 +40,7 @@ bench: dashboard ## Measure the platform from outside, in a release build (ARGS=
 	$(TARGET)/release/millwright-bench --programs $(TARGET)/release $(ARGS)
 
 bench-detection: ## Measure the detectors on the data sets of MILLWRIGHT_DATASETS, in a release build
-	$(CARGO) build --package millwright-detection-bench --release --locked
+	$(CARGO) build --bin millwright-detection-bench --release --locked
 	$(TARGET)/release/millwright-detection-bench --output $(TARGET)/bench-detection $(ARGS)
 
 chaos: dashboard ## Kill, pause and cut off everything at random, then count: nothing lost, nothing twice

@@ -176,8 +176,8 @@ impl Model {
             let interval = at.micros_since(latest) as f64;
             self.interval_us > 0.0 && interval > settings.gap * self.interval_us
         });
-        for (before, now) in self.before.iter_mut().zip(&now) {
-            *before = now.unwrap_or(*before);
+        for (i, now) in now.iter().enumerate() {
+            self.before[i] = now.unwrap_or(self.mean[i] + expected[i] * self.deviation[i]);
         }
         if after_a_gap {
             for scale in &mut self.scales {
