@@ -3,8 +3,8 @@
 //! - [`univariate`]: one signal: its level, range, daily and weekly course, jumps, spread and shape.
 //! - [`multivariate`]: how the signals of a machine depend on each other.
 //!
-//! Both run on event time only. A sample that isn't later than the one before changes nothing and
-//! gets the answer of the one before, so duplicates and late samples can't move the model. Their
+//! Both run on event time only. A sample that isn't later than the one before changes nothing, so
+//! duplicates and late samples can't move the model. Their
 //! state is all they remember; stored as JSON and read again it gives the same answers, bit by bit.
 //!
 //! A score is between 0 and 1, and an alarm is due from [`ALARM_SCORE`] on. How the detectors work

@@ -136,12 +136,16 @@ impl Multivariate {
     }
 
     /// Takes a row, with a value for each signal in their order (`None`: no usable one). What isn't
-    /// later than the row before, or has another number of values, changes nothing and gets the
-    /// answer of the row before.
+    /// later than the row before changes nothing: at the same time it gets the same answer, if it is
+    /// older none. Nor is a row with another number of values judged.
     pub fn step(&mut self, at: Timestamp, row: &[Option<f64>]) -> Verdict {
-        let before = self.last.map(|last| last.verdict).unwrap_or_default();
-        if row.len() != self.signals.len() || self.last.is_some_and(|last| at <= last.at) {
-            return before;
+        if let Some(last) = self.last
+            && at <= last.at
+        {
+            return if at == last.at { last.verdict } else { Verdict::default() };
+        }
+        if row.len() != self.signals.len() {
+            return Verdict::default();
         }
         self.rows = self.rows.saturating_add(1);
         let verdict = match &mut self.phase {

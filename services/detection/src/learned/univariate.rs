@@ -7,7 +7,7 @@
 //! Behaviour that is worth knowing:
 //! - A sample without a usable value (null, bad quality) is passed over: score 0, nothing is
 //!   learned. One of uncertain quality counts as a good one. A sample that isn't later than the one
-//!   before changes nothing and gets its answer again.
+//!   before changes nothing: a duplicate gets the same answer, an older one score 0.
 //! - Nothing is said in the first [`Settings::warm_up`] samples. The hour's course takes part after
 //!   a day, weekdays gain weight with each week.
 //! - A constant signal alarms when it changes for the first time. A stuck sensor, whose noise ends,
@@ -203,12 +203,12 @@ impl Univariate {
     }
 
     /// Takes a sample; `None`: it has no usable value. What isn't later than the one before changes
-    /// nothing and gets its answer.
+    /// nothing: at the same time it gets the same answer, if it is older none.
     pub fn step(&mut self, at: Timestamp, value: Option<f64>) -> Verdict {
         if let Some(last) = &self.last
             && at <= last.at
         {
-            return last.verdict;
+            return if at == last.at { last.verdict } else { Verdict::default() };
         }
         let (verdict, seen) = match value.filter(|value| value.is_finite()) {
             Some(value) => self.judge(at, value.clamp(-VALUE_MAX, VALUE_MAX)),
@@ -282,7 +282,11 @@ fn finding(aspect: Aspect, seen: &Seen, sum: f64) -> Finding {
         Aspect::Season => {
             format!("season: {} at an hour and weekday when usual is {} ± {}", short(observed), short(expected), short(spread))
         }
-        Aspect::Jump => format!("jump: the last 3 samples' mean is {compared} as the 3 before"),
+        Aspect::Jump => format!(
+            "jump: the mean of the last 3 samples is {}, {} in the 3 before",
+            short(observed),
+            short(expected)
+        ),
         Aspect::Spread => {
             format!("spread: the last 48 samples vary by {} where {} is usual", short(observed), short(expected))
         }
