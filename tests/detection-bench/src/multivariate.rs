@@ -194,8 +194,9 @@ fn each_alone(signals: &[String], machine: &Machine) -> Hours {
     let mut detectors = vec![Univariate::default(); signals.len()];
     let warm_up = univariate::Settings::default().warm_up;
     let hour = |(at, row): &(Timestamp, Vec<Option<f64>>)| {
-        let alarms = detectors.iter_mut().zip(row).filter(|(d, value)| d.step(*at, **value).alarm);
-        let alarm = alarms.count() > 0;
+        let alarms = detectors.iter_mut().zip(row).map(|(d, value)| d.step(*at, *value).alarm);
+        // Every detector takes its value, so all are asked.
+        let alarm = alarms.fold(false, |all, alarm| all | alarm);
         (*at, (detectors[0].learned() > warm_up).then_some(alarm))
     };
     machine.iter().map(hour).collect()
