@@ -49,7 +49,8 @@ pub fn detect(
     if columns.names.is_empty() {
         return refuse("columns", "there is none".to_owned());
     }
-    if let Some(rows) = train_rows.filter(|rows| !(TRAIN_ROWS_MIN..=TRAIN_ROWS_MAX).contains(rows)) {
+    if let Some(rows) = train_rows.filter(|rows| !(TRAIN_ROWS_MIN..=TRAIN_ROWS_MAX).contains(rows))
+    {
         let message = format!("{rows} is not between {TRAIN_ROWS_MIN} and {TRAIN_ROWS_MAX}");
         return refuse("train_rows", message);
     }
@@ -90,10 +91,8 @@ fn together(
     train_rows: Option<usize>,
 ) -> Result<Vec<Verdict>, Vec<FieldProblem>> {
     let shipped = multivariate::Settings::default();
-    let settings = multivariate::Settings {
-        train_rows: train_rows.unwrap_or(shipped.train_rows),
-        ..shipped
-    };
+    let settings =
+        multivariate::Settings { train_rows: train_rows.unwrap_or(shipped.train_rows), ..shipped };
     match Multivariate::new(columns.names.clone(), settings) {
         Ok(mut detector) => Ok(rows(columns).map(|(at, row)| detector.step(at, row)).collect()),
         Err(error) => refuse("columns", error.to_string()),

@@ -71,7 +71,11 @@ impl Table {
             let record = record.with_context(|| path.to_string())?;
             let line = record.position().map_or(0, csv::Position::line);
             let place = || format!("{path} line {line}");
-            ensure!(table.texts.len() < TABLE_ROWS_MAX, "{}: more than {TABLE_ROWS_MAX} rows", place());
+            ensure!(
+                table.texts.len() < TABLE_ROWS_MAX,
+                "{}: more than {TABLE_ROWS_MAX} rows",
+                place()
+            );
             let mut row = Vec::with_capacity(chosen.len());
             let mut texts = csv::StringRecord::new();
             let at = record.get(time).unwrap_or_default();
@@ -207,7 +211,10 @@ mod tests {
     #[test]
     fn there_is_a_row_for_every_row_of_the_input() {
         let folder = tempfile::tempdir().unwrap();
-        let args = args(folder.path(), "timestamp,value\n2026-01-01 00:00:00,1.50\n2026-01-01 00:05:00,\n");
+        let args = args(
+            folder.path(),
+            "timestamp,value\n2026-01-01 00:00:00,1.50\n2026-01-01 00:05:00,\n",
+        );
         run(&args).unwrap();
         let output = std::fs::read_to_string(&args.output).unwrap();
         assert_eq!(
@@ -223,13 +230,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut args = args(folder.path(), "at;t;u\n1;9;0\n2;11;0\n");
         let rule = folder.path().join("rule.json");
-        let text = r#"{"name": "hot", "condition": {"kind": "threshold", "signal": "t", "above": 10}}"#;
+        let text =
+            r#"{"name": "hot", "condition": {"kind": "threshold", "signal": "t", "above": 10}}"#;
         std::fs::write(&rule, text).unwrap();
         (args.rule, args.delimiter) = (Some(rule), ";".to_owned());
         args.timestamp_column = "at".to_owned();
         run(&args).unwrap();
         let output = std::fs::read_to_string(&args.output).unwrap();
-        assert_eq!(output, "timestamp,t,u,anomaly_score,alarm\n1,9,0,0.000000,0\n2,11,0,1.000000,1\n");
+        assert_eq!(
+            output,
+            "timestamp,t,u,anomaly_score,alarm\n1,9,0,0.000000,0\n2,11,0,1.000000,1\n"
+        );
     }
 
     #[test]
@@ -238,7 +249,10 @@ mod tests {
         for (input, told) in [
             ("timestamp,value\n1,2\n2,x3\n", "in.csv line 3 column value: \"x3\" is not a number"),
             ("timestamp,value\nsoon,2\n", "in.csv line 2: \"soon\" is not a time"),
-            ("time,value\n1,2\n", "in.csv line 1: there is no column \"timestamp\", but time, value"),
+            (
+                "time,value\n1,2\n",
+                "in.csv line 1: there is no column \"timestamp\", but time, value",
+            ),
             ("timestamp,value\n1,2\n1\n", "in.csv: CSV error: record 2 (line: 3"),
             ("timestamp,value\n1,inf\n", "\"inf\" is not a finite number"),
         ] {

@@ -86,7 +86,8 @@ fn skab_reached(
 ) -> anyhow::Result<(Confusion, Confusion)> {
     let (mut all, mut watched) = (Confusion::default(), Confusion::default());
     for (table, labels) in files {
-        for (row, (score, anomaly)) in scores(table, settings)?.into_iter().zip(labels).enumerate() {
+        for (row, (score, anomaly)) in scores(table, settings)?.into_iter().zip(labels).enumerate()
+        {
             all.add(score.0 >= threshold, *anomaly);
             if row >= TRAIN_ROWS {
                 watched.add(score.0 >= threshold, *anomaly);
@@ -109,12 +110,20 @@ pub(crate) fn measure_skab(
         if shipped {
             let false_alarms = watched.false_alarm_percent();
             report.aim("SKAB F1, shipped threshold", all.f1(), "≥ 0.80", all.f1() >= 0.8);
-            report.aim("SKAB false alarms in % of rows behind commissioning", false_alarms, "< 15", false_alarms < 15.0);
-            report.json("skab", json!({
-                "f1": all.f1(), "missed_percent": all.missed_percent(),
-                "false_alarm_percent": all.false_alarm_percent(),
-                "false_alarm_percent_behind_commissioning": false_alarms,
-            }));
+            report.aim(
+                "SKAB false alarms in % of rows behind commissioning",
+                false_alarms,
+                "< 15",
+                false_alarms < 15.0,
+            );
+            report.json(
+                "skab",
+                json!({
+                    "f1": all.f1(), "missed_percent": all.missed_percent(),
+                    "false_alarm_percent": all.false_alarm_percent(),
+                    "false_alarm_percent_behind_commissioning": false_alarms,
+                }),
+            );
         }
         rows.push(vec![
             format!("{threshold}{}", if shipped { " (shipped)" } else { "" }),
@@ -130,7 +139,8 @@ pub(crate) fn measure_skab(
         &rows,
     );
     for (number, (table, labels)) in files.iter().enumerate().take(4) {
-        let scores: Vec<f64> = scores(table, settings)?.into_iter().map(|(score, _)| score).collect();
+        let scores: Vec<f64> =
+            scores(table, settings)?.into_iter().map(|(score, _)| score).collect();
         report.plot_skab(number, labels, &scores);
     }
     Ok(())
@@ -217,7 +227,8 @@ impl Announced {
         let within = |alarm: Timestamp, failure: Timestamp| {
             (0..=48 * HOUR_US).contains(&failure.micros_since(alarm))
         };
-        let watching: Vec<_> = hours.iter().filter_map(|(at, alarm)| Some((*at, (*alarm)?))).collect();
+        let watching: Vec<_> =
+            hours.iter().filter_map(|(at, alarm)| Some((*at, (*alarm)?))).collect();
         let Some((from, _)) = watching.first() else { return };
         self.hours += watching.len();
         for failure in failures.iter().filter(|at| *at > from) {
@@ -228,7 +239,8 @@ impl Announced {
         let mut before = false;
         for (at, alarm) in watching {
             let begins = alarm && !before;
-            self.alone += usize::from(begins && !failures.iter().any(|failure| within(at, *failure)));
+            self.alone +=
+                usize::from(begins && !failures.iter().any(|failure| within(at, *failure)));
             before = alarm;
         }
     }
@@ -251,9 +263,11 @@ pub(crate) fn measure_azure(folder: &Path, report: &mut Report) -> anyhow::Resul
         machines.entry(id(row[0])).or_default().push((*at, values));
     }
     let mut rows = Vec::new();
-    for (name, train_rows) in
-        [("multivariate, 400 h of commissioning", 400), ("multivariate, 168 h", 168), ("univariate, each signal", 0)]
-    {
+    for (name, train_rows) in [
+        ("multivariate, 400 h of commissioning", 400),
+        ("multivariate, 168 h", 168),
+        ("univariate, each signal", 0),
+    ] {
         let mut reached = Announced::default();
         for (machine, hours) in &machines {
             let own: Vec<Timestamp> =
@@ -270,15 +284,26 @@ pub(crate) fn measure_azure(folder: &Path, report: &mut Report) -> anyhow::Resul
             format!("{} of {}", reached.announced, reached.failures),
             format!("{alone:.2}"),
         ]);
-        report.json(&format!("azure_pdm, {name}"), json!({
-            "failures": reached.failures, "failures_in_all": failures.len(),
-            "announced": reached.announced,
-            "alarms_without_failure_per_machine_and_month": alone,
-        }));
+        report.json(
+            &format!("azure_pdm, {name}"),
+            json!({
+                "failures": reached.failures, "failures_in_all": failures.len(),
+                "announced": reached.announced,
+                "alarms_without_failure_per_machine_and_month": alone,
+            }),
+        );
     }
     report.table(
-        &format!("azure-pdm, {} machines, {} component failures in all", machines.len(), failures.len()),
-        &["detector", "failures announced in the 48 h before", "alarms without a failure after them, a machine and month"],
+        &format!(
+            "azure-pdm, {} machines, {} component failures in all",
+            machines.len(),
+            failures.len()
+        ),
+        &[
+            "detector",
+            "failures announced in the 48 h before",
+            "alarms without a failure after them, a machine and month",
+        ],
         &rows,
     );
     Ok(())

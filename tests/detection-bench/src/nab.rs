@@ -75,9 +75,8 @@ fn worths(labels: &Labels, profile: Profile) -> Vec<Worth> {
             }
             (Some(window), scaled_sigmoid(position) * profile.hit / earliest)
         } else {
-            let position = behind.map_or(f64::INFINITY, |(first, last)| {
-                (row - last) as f64 / (last - first) as f64
-            });
+            let position = behind
+                .map_or(f64::INFINITY, |(first, last)| (row - last) as f64 / (last - first) as f64);
             (None, scaled_sigmoid(position) * profile.false_alarm)
         };
         if row >= probation(labels.rows) {
@@ -235,9 +234,8 @@ mod tests {
     #[test]
     fn earlier_in_the_window_is_better_and_a_repetition_changes_nothing() {
         let labels = labels(200, &[(100, 119)]);
-        let score = |at: &[usize]| {
-            at_threshold(&[(&labels, &alarms(200, at))], 0.5, PROFILES[0]).score
-        };
+        let score =
+            |at: &[usize]| at_threshold(&[(&labels, &alarms(200, at))], 0.5, PROFILES[0]).score;
         assert!(score(&[100]) > score(&[110]));
         assert!(score(&[110]) > score(&[119]));
         assert_eq!(score(&[110]), score(&[110, 115]));

@@ -37,7 +37,11 @@ pub(crate) fn svg(
     for (first, last) in windows {
         let (from, to) = (x(*first), x(*last + 1));
         let height = bottom - TOP - 10.0;
-        let _ = writeln!(svg, "<rect x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{height}\" fill=\"#ddd\"/>", to - from);
+        let _ = writeln!(
+            svg,
+            "<rect x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{height}\" fill=\"#ddd\"/>",
+            to - from
+        );
     }
     let mut top = TOP;
     if let Some(values) = values {
@@ -48,7 +52,11 @@ pub(crate) fn svg(
     }
     line(&mut svg, scores, 0.0, 1.0, top, "#c92a2a");
     let alarm = top + HEIGHT / 2.0;
-    let _ = writeln!(svg, "<line x1=\"{LEFT}\" x2=\"{}\" y1=\"{alarm}\" y2=\"{alarm}\" stroke=\"#666\" stroke-dasharray=\"4 4\"/>\n</svg>", LEFT + WIDTH);
+    let _ = writeln!(
+        svg,
+        "<line x1=\"{LEFT}\" x2=\"{}\" y1=\"{alarm}\" y2=\"{alarm}\" stroke=\"#666\" stroke-dasharray=\"4 4\"/>\n</svg>",
+        LEFT + WIDTH
+    );
     svg
 }
 
@@ -67,5 +75,9 @@ fn line(svg: &mut String, values: &[f64], low: f64, high: f64, top: f64, colour:
             let _ = write!(points, "{x:.1},{y:.1} ");
         }
     }
-    let _ = writeln!(svg, "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\"/>", points.trim_end());
+    let _ = writeln!(
+        svg,
+        "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\"/>",
+        points.trim_end()
+    );
 }

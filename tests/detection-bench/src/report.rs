@@ -32,7 +32,8 @@ impl Report {
 
     /// A figure with its aim.
     pub(crate) fn aim(&mut self, name: &str, reached: f64, aim: &str, met: bool) {
-        let shown = if reached.abs() >= 1e4 { format!("{reached:.0}") } else { format!("{reached:.2}") };
+        let shown =
+            if reached.abs() >= 1e4 { format!("{reached:.0}") } else { format!("{reached:.2}") };
         let met = if met { "yes" } else { "no" };
         self.aims.push(vec![name.to_owned(), shown, aim.to_owned(), met.to_owned()]);
         self.values.insert(name.to_owned(), json!(reached));

@@ -45,11 +45,14 @@ pub(crate) fn measure(streams: &[Stream], report: &mut Report) {
             format!("{} / {}", shipped.windows_hit, windows(streams)),
             shipped.false_alarms.to_string(),
         ]);
-        report.json(&format!("nab_{}", profile.name), json!({
-            "best": best.score, "best_threshold": best.threshold, "shipped": shipped.score,
-            "shipped_windows_hit": shipped.windows_hit,
-            "shipped_false_alarms": shipped.false_alarms,
-        }));
+        report.json(
+            &format!("nab_{}", profile.name),
+            json!({
+                "best": best.score, "best_threshold": best.threshold, "shipped": shipped.score,
+                "shipped_windows_hit": shipped.windows_hit,
+                "shipped_false_alarms": shipped.false_alarms,
+            }),
+        );
     }
     report.table(
         &format!("NAB, {} streams, {} windows", streams.len(), windows(streams)),
@@ -121,9 +124,16 @@ pub(crate) fn tried(streams: &[Stream], report: &mut Report) {
         let best = at_best_threshold(&corpus, PROFILES[0]);
         let shipped = at_threshold(&corpus, ALARM_SCORE, PROFILES[0]);
         let cell = |reached: Reached| {
-            format!("{:.1} ({} hit, {} false)", reached.score, reached.windows_hit, reached.false_alarms)
+            format!(
+                "{:.1} ({} hit, {} false)",
+                reached.score, reached.windows_hit, reached.false_alarms
+            )
         };
         rows.push(vec![name, cell(best), cell(shipped)]);
     }
-    report.table("NAB standard with other settings", &["setting", "best threshold", "alarm score"], &rows);
+    report.table(
+        "NAB standard with other settings",
+        &["setting", "best threshold", "alarm score"],
+        &rows,
+    );
 }

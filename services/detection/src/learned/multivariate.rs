@@ -11,7 +11,8 @@
 //! - An alarm lasts as long as the distance is beyond its limit.
 //! - Nothing is said while commissioning lasts; [`Multivariate::relearn`] starts it again.
 //! - Slow drift is followed while there is no alarm ([`Settings::memory`]).
-//! - A missing value is taken as the expected one. A row of which half or more is missing isn't
+//! - A missing value is taken as the expected one; a signal that stays away for long makes the others
+//!   less well explained. A row of which half or more is missing isn't
 //!   judged: score 0. After a gap of [`Settings::gap`] usual intervals the smoothing starts again.
 //! - A signal that was constant in commissioning weighs heavily when it changes.
 
@@ -86,7 +87,7 @@ pub struct Multivariate {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Phase {
-    Commissioning(Commissioning),
+    Commissioning(Box<Commissioning>),
     Watching(Model),
 }
 
@@ -108,7 +109,7 @@ impl Multivariate {
         if !(TRAIN_ROWS_MIN..=TRAIN_ROWS_MAX).contains(&settings.train_rows) {
             return Err(Refused::TrainRows(settings.train_rows));
         }
-        let phase = Phase::Commissioning(Commissioning::new(signals.len(), &settings));
+        let phase = Phase::Commissioning(Box::new(Commissioning::new(signals.len(), &settings)));
         Ok(Self { settings, signals, rows: 0, phase, last: None })
     }
 
@@ -118,11 +119,21 @@ impl Multivariate {
         matches!(self.phase, Phase::Watching(_))
     }
 
+    /// Bytes of what it remembers, in memory.
+    #[must_use]
+    pub fn state_bytes(&self) -> usize {
+        let names: usize = self.signals.iter().map(|name| size_of::<String>() + name.len()).sum();
+        let numbers = match &self.phase {
+            Phase::Commissioning(commissioning) => commissioning.numbers(),
+            Phase::Watching(model) => model.numbers(),
+        };
+        size_of::<Self>() + names + numbers * size_of::<f64>()
+    }
+
     /// Forgets all that was learned and starts commissioning, as after a repair.
     pub fn relearn(&mut self) {
         self.rows = 0;
-        self.phase =
-            Phase::Commissioning(Commissioning::new(self.signals.len(), &self.settings));
+        self.phase = Phase::Commissioning(Box::new(Commissioning::new(self.signals.len(), &self.settings)));
     }
 
     /// Whether it was read as it can have been written; otherwise it must be learned again.

@@ -28,8 +28,23 @@ macro_rules! packed {
 }
 
 packed!(f64, |number| number.is_finite());
-packed!(i16, |_| true);
-packed!(u32, |_| true);
+packed!(f32, |number| number.is_finite());
+packed!(i8, |_| true);
+packed!(u16, |_| true);
+
+/// Several numbers that belong together.
+impl<const N: usize> Packed for [f64; N] {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        self.iter().for_each(|number| number.write(bytes));
+    }
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        let mut numbers = [0.0; N];
+        for number in &mut numbers {
+            *number = f64::read(bytes)?;
+        }
+        Some(numbers)
+    }
+}
 
 pub(super) fn serialize<T: Packed, S: Serializer>(
     numbers: &[T],

@@ -10,17 +10,24 @@ const DAY_US: i64 = 86_400_000_000;
 const HOUR_US: i64 = 3_600_000_000;
 
 /// Parts of a day for which each weekday has its own offset.
-const PARTS: usize = 8;
+const PARTS: usize = 4;
 
-/// What is usual by hour (UTC), and how weekdays differ from it.
+/// What is usual by hour (UTC), and how weekdays differ from it. By hour and by weekday's part: how
+/// often it was seen, and what was seen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Season {
-    /// Per hour: samples, mean, variance.
     #[serde(with = "packed")]
-    hours: Vec<f64>,
-    /// Per weekday and part of the day: samples, mean of what the hour doesn't explain.
+    hour_seen: Vec<f32>,
     #[serde(with = "packed")]
-    week: Vec<f64>,
+    hour_mean: Vec<f64>,
+    #[serde(with = "packed")]
+    hour_deviation: Vec<f32>,
+    #[serde(with = "packed")]
+    part_seen: Vec<f32>,
+    /// What the hour doesn't explain.
+    #[serde(with = "packed")]
+    part_offset: Vec<f64>,
 }
 
 /// What is usual now.
@@ -34,47 +41,59 @@ pub(super) struct Usual {
 
 impl Default for Season {
     fn default() -> Self {
-        Self { hours: vec![0.0; HOURS * 3], week: vec![0.0; 7 * PARTS * 2] }
+        Self {
+            hour_seen: vec![0.0; HOURS],
+            hour_mean: vec![0.0; HOURS],
+            hour_deviation: vec![0.0; HOURS],
+            part_seen: vec![0.0; 7 * PARTS],
+            part_offset: vec![0.0; 7 * PARTS],
+        }
     }
 }
 
 impl Season {
     /// Whether it was read as it can have been written.
     pub(super) fn is_sound(&self) -> bool {
-        self.hours.len() == HOURS * 3 && self.week.len() == 7 * PARTS * 2
+        [self.hour_seen.len(), self.hour_mean.len(), self.hour_deviation.len()] == [HOURS; 3]
+            && [self.part_seen.len(), self.part_offset.len()] == [7 * PARTS; 2]
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn heap(&self) -> usize {
+        HOURS * (4 + 8 + 4) + 7 * PARTS * (4 + 8)
     }
 
     /// What is usual at this time; `None`: this hour is hardly known yet.
     pub(super) fn usual(&self, at: Timestamp, least: f64) -> Option<Usual> {
         let (hour, part) = slots(at);
-        let &[n, mean, variance] = &self.hours[hour * 3..hour * 3 + 3] else { return None };
+        let (n, days) = (f64::from(self.hour_seen[hour]), f64::from(self.part_seen[part]));
         if n < least {
             return None;
         }
-        let &[days, offset] = &self.week[part * 2..part * 2 + 2] else { return None };
+        let deviation = f64::from(self.hour_deviation[hour]);
         // A weekday that was seen little says little: its offset is drawn towards none.
         let trust = days / (days + n / 7.0 + 1.0);
-        Some(Usual { value: mean + trust * offset, deviation: variance.max(0.0).sqrt() })
+        let value = self.hour_mean[hour] + trust * self.part_offset[part];
+        Some(Usual { value, deviation })
     }
 
     /// Learns a value.
+    #[allow(clippy::cast_possible_truncation, reason = "fewer digits suffice for a spread")]
     pub(super) fn push(&mut self, at: Timestamp, value: f64, memory: f64) {
         let (hour, part) = slots(at);
-        if let [days, offset] = &mut self.week[part * 2..part * 2 + 2] {
-            let known = self.hours[hour * 3] > 0.0;
-            if known {
-                *days += 1.0;
-                let share = (1.0 / *days).max(1.0 / memory);
-                *offset += share * (value - self.hours[hour * 3 + 1] - *offset);
-            }
+        let deviation = f64::from(self.hour_deviation[hour]);
+        let delta = value - self.hour_mean[hour];
+        if self.hour_seen[hour] > 0.0 {
+            self.part_seen[part] += 1.0;
+            let share = (1.0 / f64::from(self.part_seen[part])).max(1.0 / memory);
+            self.part_offset[part] += share * (delta - self.part_offset[part]);
         }
-        if let [n, mean, variance] = &mut self.hours[hour * 3..hour * 3 + 3] {
-            *n += 1.0;
-            let share = (1.0 / *n).max(1.0 / memory);
-            let delta = value - *mean;
-            *mean += share * delta;
-            *variance += share * (delta * delta * (1.0 - share) - *variance);
-        }
+        self.hour_seen[hour] += 1.0;
+        let share = (1.0 / f64::from(self.hour_seen[hour])).max(1.0 / memory);
+        self.hour_mean[hour] += share * delta;
+        let variance = deviation * deviation;
+        let variance = variance + share * (delta * delta * (1.0 - share) - variance);
+        self.hour_deviation[hour] = variance.max(0.0).sqrt().min(f64::from(f32::MAX)) as f32;
     }
 }
 

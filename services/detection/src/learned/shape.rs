@@ -9,8 +9,8 @@ use super::window::Window;
 /// Samples that one point of a shape stands for.
 pub(super) const STEP: usize = 4;
 
-/// Fixed point: this many steps in a standard deviation.
-const UNIT: f64 = 256.0;
+/// Fixed point: this many steps in a standard deviation, up to eight of them.
+const UNIT: f64 = 16.0;
 
 /// Two shapes closer than this (mean square, in standard deviations) are one.
 const SAME: f64 = 0.0375;
@@ -23,16 +23,21 @@ const FOLLOW: f64 = 0.2;
 pub(super) struct Shapes {
     /// Points of all shapes, one after the other.
     #[serde(with = "packed")]
-    points: Vec<i16>,
+    points: Vec<i8>,
     /// When each was seen last, by the count of looks.
     #[serde(with = "packed")]
-    seen: Vec<u32>,
-    looks: u32,
+    seen: Vec<u16>,
+    looks: u16,
     /// The distance of the newest from the nearest known.
     distance: f64,
 }
 
 impl Shapes {
+    /// Bytes on the heap.
+    pub(super) fn heap(&self) -> usize {
+        self.points.capacity() + self.seen.capacity() * 2
+    }
+
     /// Whether it was read as it can have been written.
     pub(super) fn is_sound(&self) -> bool {
         self.seen.len() <= SHAPES
@@ -48,11 +53,12 @@ impl Shapes {
 
     /// Looks at the newest shape, and learns it.
     pub(super) fn look(&mut self, window: &Window, mean: f64, deviation: f64) {
-        let mut shape = [0_i16; SHAPE_POINTS];
+        let mut shape = [0_i8; SHAPE_POINTS];
         for (point, slot) in shape.iter_mut().enumerate() {
             let Some(value) = window.mean(STEP, point * STEP) else { return };
             *slot = fixed((value - mean) / deviation);
         }
+        // After 65,536 looks an old shape may count as a new one for a while.
         self.looks = self.looks.wrapping_add(1);
         let nearest = self
             .points
@@ -64,8 +70,7 @@ impl Shapes {
             self.add(shape);
             return;
         };
-        #[allow(clippy::cast_precision_loss, reason = "a distance is not exact anyway")]
-        let square = apart as f64 / (UNIT * UNIT);
+        let square = f64::from(apart) / (UNIT * UNIT);
         self.distance = square.sqrt();
         #[allow(clippy::cast_precision_loss, reason = "twelve")]
         if square > SAME * SHAPE_POINTS as f64 {
@@ -74,11 +79,12 @@ impl Shapes {
         }
         self.seen[index] = self.looks;
         for (known, new) in self.points[index * SHAPE_POINTS..].iter_mut().zip(shape) {
-            *known = fixed((f64::from(*known) + FOLLOW * (f64::from(new) - f64::from(*known))) / UNIT);
+            *known =
+                fixed((f64::from(*known) + FOLLOW * (f64::from(new) - f64::from(*known))) / UNIT);
         }
     }
 
-    fn add(&mut self, shape: [i16; SHAPE_POINTS]) {
+    fn add(&mut self, shape: [i8; SHAPE_POINTS]) {
         if self.seen.len() < SHAPES {
             self.points.extend(shape);
             self.seen.push(self.looks);
@@ -94,12 +100,12 @@ impl Shapes {
 }
 
 /// The square of the distance, in fixed point.
-fn apart(a: &[i16], b: &[i16; SHAPE_POINTS]) -> i64 {
-    let difference = |(a, b): (&i16, &i16)| i64::from(i32::from(*a) - i32::from(*b));
+fn apart(a: &[i8], b: &[i8; SHAPE_POINTS]) -> i32 {
+    let difference = |(a, b): (&i8, &i8)| i32::from(*a) - i32::from(*b);
     a.iter().zip(b).map(difference).map(|d| d * d).sum()
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "a float becomes the nearest that fits")]
-fn fixed(value: f64) -> i16 {
-    (value * UNIT).round() as i16
+fn fixed(value: f64) -> i8 {
+    (value * UNIT).round() as i8
 }

@@ -6,7 +6,7 @@
 
 use std::f64::consts::LOG10_E;
 
-use serde::{Deserialize, Serialize};
+use super::packed::Packed;
 
 /// The share of distances that counts as the tail.
 const TAIL: f64 = 0.05;
@@ -26,7 +26,7 @@ const FLOOR: f64 = 0.1;
 const CLIP: f64 = 8.0;
 
 /// The learned distribution of a distance.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Tail {
     n: f64,
     mean: f64,
@@ -37,6 +37,17 @@ pub(super) struct Tail {
     beyond: f64,
     /// The largest distance within memory.
     largest: f64,
+}
+
+impl Packed for Tail {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        let Self { n, mean, mean_square, quantile, excess, beyond, largest } = *self;
+        [n, mean, mean_square, quantile, excess, beyond, largest].write(bytes);
+    }
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        let [n, mean, mean_square, quantile, excess, beyond, largest] = Packed::read(bytes)?;
+        Some(Self { n, mean, mean_square, quantile, excess, beyond, largest })
+    }
 }
 
 /// How a tail learns.

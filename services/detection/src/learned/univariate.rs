@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::counter::{Counter, Looked};
 use super::explanation::{Explanation, Finding, compared, short};
+use super::packed::{self, Packed};
 use super::tail::USUAL;
 use super::{ALARM_SCORE, Verdict, score};
 use baseline::Baseline;
@@ -121,6 +122,12 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    fn is_shipped(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Surprises are counted up to this: a millionfold improbability says all.
 const SURPRISE_MAX: f64 = 8.0;
 
@@ -131,6 +138,7 @@ const VALUE_MAX: f64 = 1e100;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Univariate {
+    #[serde(default, skip_serializing_if = "Settings::is_shipped")]
     settings: Settings,
     baseline: Baseline,
     counter: Counter,
@@ -144,16 +152,27 @@ struct Last {
     at: Timestamp,
     verdict: Verdict,
     /// By aspect.
-    seen: [Seen; 6],
+    #[serde(with = "packed")]
+    seen: Vec<Seen>,
 }
 
 /// What was seen of one aspect.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Seen {
     surprise: f64,
     observed: f64,
     expected: f64,
     spread: f64,
+}
+
+impl Packed for Seen {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        [self.surprise, self.observed, self.expected, self.spread].write(bytes);
+    }
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        let [surprise, observed, expected, spread] = Packed::read(bytes)?;
+        Some(Self { surprise, observed, expected, spread })
+    }
 }
 
 impl Univariate {
@@ -167,6 +186,13 @@ impl Univariate {
     #[must_use]
     pub const fn learned(&self) -> f64 {
         self.baseline.learned()
+    }
+
+    /// Bytes of what it remembers, in memory.
+    #[must_use]
+    pub fn state_bytes(&self) -> usize {
+        let seen = self.last.as_ref().map_or(0, |last| last.seen.capacity());
+        size_of::<Self>() + self.baseline.heap() + seen * size_of::<Seen>()
     }
 
     /// Forgets all that was learned, as after a repair that makes the machine another one.
@@ -192,7 +218,10 @@ impl Univariate {
             Some(value) => self.judge(at, value.clamp(-VALUE_MAX, VALUE_MAX)),
             None => (Verdict::default(), [Seen::default(); 6]),
         };
-        self.last = Some(Last { at, verdict, seen });
+        let mut kept = self.last.take().map(|last| last.seen).unwrap_or_default();
+        kept.clear();
+        kept.extend(seen);
+        self.last = Some(Last { at, verdict, seen: kept });
         verdict
     }
 
@@ -211,7 +240,9 @@ impl Univariate {
 
     fn decide(&mut self, seen: &[Seen; 6]) -> Verdict {
         let (mut most, mut excess) = (0.0_f64, 0.0_f64);
-        for (seen, _) in seen.iter().zip(self.settings.aspects).filter(|(_, takes_part)| *takes_part) {
+        for (seen, _) in
+            seen.iter().zip(self.settings.aspects).filter(|(_, takes_part)| *takes_part)
+        {
             let surprise = seen.surprise.min(SURPRISE_MAX);
             most = most.max(surprise);
             excess += (surprise - USUAL).max(0.0);
@@ -258,7 +289,12 @@ fn finding(aspect: Aspect, seen: &Seen, sum: f64) -> Finding {
             format!("range: {} is beyond the {side} seen so far, {}", short(observed), short(limit))
         }
         Aspect::Season => {
-            format!("season: {} at an hour and weekday when usual is {} ± {}", short(observed), short(expected), short(spread))
+            format!(
+                "season: {} at an hour and weekday when usual is {} ± {}",
+                short(observed),
+                short(expected),
+                short(spread)
+            )
         }
         Aspect::Jump => format!(
             "jump: the mean of the last 3 samples is {}, {} in the 3 before",
@@ -266,7 +302,11 @@ fn finding(aspect: Aspect, seen: &Seen, sum: f64) -> Finding {
             short(expected)
         ),
         Aspect::Spread => {
-            format!("spread: the last 48 samples vary by {} where {} is usual", short(observed), short(expected))
+            format!(
+                "spread: the last 48 samples vary by {} where {} is usual",
+                short(observed),
+                short(expected)
+            )
         }
         Aspect::Shape => format!(
             "shape: the course of the last 48 samples is {} σ from the nearest one known, usual is {}",

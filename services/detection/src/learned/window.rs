@@ -29,6 +29,11 @@ impl Window {
         self.values.len()
     }
 
+    /// Bytes on the heap.
+    pub(super) fn heap(&self) -> usize {
+        self.values.capacity() * 8
+    }
+
     /// Whether it was read as it can have been written.
     pub(super) fn is_sound(&self) -> bool {
         let full = self.values.len() == WINDOW && self.next < WINDOW;

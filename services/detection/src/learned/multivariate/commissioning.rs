@@ -57,6 +57,11 @@ impl Commissioning {
             && self.sums.iter().all(|sums| sums.is_sound(signals))
     }
 
+    /// Numbers on the heap.
+    pub(super) fn numbers(&self) -> usize {
+        self.origin.len() + self.sums.iter().map(Sums::numbers).sum::<usize>()
+    }
+
     /// Gathers a row. A value that is missing is taken as the one before; before all signals have
     /// told one, rows are passed over.
     pub(super) fn push(&mut self, at: Timestamp, row: &[Option<f64>]) {
@@ -140,6 +145,13 @@ impl Sums {
             && self.before.len() == signals * signals
     }
 
+    fn numbers(&self) -> usize {
+        [&self.current, &self.sum, &self.sum_before, &self.now, &self.before]
+            .iter()
+            .map(|part| part.len())
+            .sum()
+    }
+
     fn push(&mut self, row: &[f64]) {
         if self.current.is_empty() {
             self.current = row.to_vec();
@@ -164,8 +176,8 @@ impl Sums {
                 self.now[index] += self.current[i] * self.current[j];
                 index += 1;
             }
-            for j in 0..d {
-                self.before[i * d + j] += self.current[i] * before[j];
+            for (sum, before) in self.before[i * d..].iter_mut().zip(&before) {
+                *sum += self.current[i] * before;
             }
         }
     }

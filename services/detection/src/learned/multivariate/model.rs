@@ -160,6 +160,13 @@ impl Model {
             && self.scales.iter().all(|scale| scale.is_sound(signals))
     }
 
+    /// Numbers on the heap.
+    pub(super) fn numbers(&self) -> usize {
+        let signals = self.mean.len();
+        let of_scale = 3 * signals + signals * signals + size_of::<Scale>() / size_of::<f64>();
+        3 * signals + signals * signals + self.scales.len() * of_scale
+    }
+
     /// How far a row is from what the row before gives, in limits; then learns slow drift.
     pub(super) fn judge(&mut self, at: Timestamp, row: &[Option<f64>], settings: &Settings) -> f64 {
         let missing = row.iter().filter(|value| !value.is_some_and(f64::is_finite)).count();

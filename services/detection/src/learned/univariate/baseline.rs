@@ -4,6 +4,7 @@ use millwright_schemas::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::moments::Moments;
+use super::super::packed;
 use super::super::season::Season;
 use super::super::shape::{self, Shapes};
 use super::super::tail::{Learning, Tail};
@@ -44,7 +45,8 @@ pub(super) struct Baseline {
     season_difference: [f64; 2],
     season: Season,
     shapes: Shapes,
-    tails: [Tail; 6],
+    #[serde(with = "packed")]
+    tails: Vec<Tail>,
 }
 
 impl Baseline {
@@ -55,12 +57,22 @@ impl Baseline {
 
     /// Whether it was read as it can have been written.
     pub(super) fn is_sound(&self) -> bool {
-        self.window.is_sound() && self.season.is_sound() && self.shapes.is_sound()
+        self.window.is_sound()
+            && self.season.is_sound()
+            && self.shapes.is_sound()
+            && [0, Aspect::ALL.len()].contains(&self.tails.len())
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn heap(&self) -> usize {
+        let tails = self.tails.capacity() * size_of::<Tail>();
+        self.window.heap() + self.season.heap() + self.shapes.heap() + tails
     }
 
     /// Judges a value by what was learned, then learns it.
     pub(super) fn look(&mut self, at: Timestamp, value: f64, settings: &Settings) -> [Seen; 6] {
         self.pass(at, settings);
+        self.tails.resize(Aspect::ALL.len(), Tail::default());
         let known = self.value;
         let deviation = known.deviation().max(1e-12 * (known.mean.abs() + 1.0));
         self.window.push(value);
@@ -74,7 +86,8 @@ impl Baseline {
         if let Some(mean) = self.window.mean(LEVEL, 0) {
             set(Aspect::Level, (mean - known.mean).abs(), mean, known.mean, deviation);
         }
-        if let (Some(now), Some(before)) = (self.window.mean(JUMP, 0), self.window.mean(JUMP, JUMP)) {
+        if let (Some(now), Some(before)) = (self.window.mean(JUMP, 0), self.window.mean(JUMP, JUMP))
+        {
             set(Aspect::Jump, (now - before).abs(), now, before, deviation);
         }
         if let Some(spread) = self.window.deviation(SPREAD) {
@@ -88,7 +101,7 @@ impl Baseline {
         self.look_at_season(at, value, settings, &mut set);
         if self.window.len() == SPREAD && known.n > 50.0 {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-            if known.n as u64 % shape::STEP as u64 == 0 {
+            if (known.n as u64).is_multiple_of(shape::STEP as u64) {
                 self.shapes.look(&self.window, known.mean, deviation);
             }
             if let Some(distance) = self.shapes.distance(SHAPES_LEAST) {
@@ -104,7 +117,8 @@ impl Baseline {
                     caution: settings.caution,
                     least: aspect.least(deviation),
                 };
-                seen[aspect as usize].surprise = self.tails[aspect as usize].push(distance, learning);
+                seen[aspect as usize].surprise =
+                    self.tails[aspect as usize].push(distance, learning);
             }
         }
         // What is far out is learned as six standard deviations, unless it was seen before.

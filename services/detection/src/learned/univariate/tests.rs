@@ -114,7 +114,8 @@ fn an_unusable_sample_says_and_teaches_nothing() {
 
 #[test]
 fn huge_values_stay_finite_and_can_be_stored() {
-    let (mut detector, _) = run((0..400).map(|sample| if sample % 50 == 9 { f64::MAX } else { -1e90 }));
+    let (mut detector, _) =
+        run((0..400).map(|sample| if sample % 50 == 9 { f64::MAX } else { -1e90 }));
     let verdict = detector.step(at(400), Some(f64::MIN));
     assert!(verdict.score.is_finite() && (0.0..=1.0).contains(&verdict.score));
     let stored = serde_json::to_string(&detector).unwrap();
