@@ -102,9 +102,15 @@ fn state(report: &mut Report) -> anyhow::Result<()> {
     report.table(
         "State of a machine with 20 signals, KiB",
         &["", "signals", "machine"],
-        &[("in memory", in_memory), ("as stored JSON", stored)].map(|(name, [signals, machine])| {
-            vec![name.to_owned(), format!("{:.1}", kib(signals)), format!("{:.1}", kib(machine))]
-        }),
+        &[("in memory", in_memory), ("as stored JSON", stored)].map(
+            |(name, [signals, machine])| {
+                vec![
+                    name.to_owned(),
+                    format!("{:.1}", kib(signals)),
+                    format!("{:.1}", kib(machine)),
+                ]
+            },
+        ),
     );
     Ok(())
 }

@@ -133,7 +133,8 @@ impl Multivariate {
     /// Forgets all that was learned and starts commissioning, as after a repair.
     pub fn relearn(&mut self) {
         self.rows = 0;
-        self.phase = Phase::Commissioning(Box::new(Commissioning::new(self.signals.len(), &self.settings)));
+        self.phase =
+            Phase::Commissioning(Box::new(Commissioning::new(self.signals.len(), &self.settings)));
     }
 
     /// Whether it was read as it can have been written; otherwise it must be learned again.
