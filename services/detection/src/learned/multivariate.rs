@@ -123,11 +123,13 @@ impl Multivariate {
     #[must_use]
     pub fn state_bytes(&self) -> usize {
         let names: usize = self.signals.iter().map(|name| size_of::<String>() + name.len()).sum();
-        let numbers = match &self.phase {
-            Phase::Commissioning(commissioning) => commissioning.numbers(),
-            Phase::Watching(model) => model.numbers(),
+        let heap = match &self.phase {
+            Phase::Commissioning(commissioning) => {
+                size_of::<Commissioning>() + commissioning.numbers() * size_of::<f64>()
+            }
+            Phase::Watching(model) => model.numbers() * size_of::<f64>(),
         };
-        size_of::<Self>() + names + numbers * size_of::<f64>()
+        size_of::<Self>() + names + heap
     }
 
     /// Forgets all that was learned and starts commissioning, as after a repair.

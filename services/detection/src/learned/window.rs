@@ -17,6 +17,7 @@ impl Window {
     /// Takes a sample; forgets the oldest when full.
     pub(super) fn push(&mut self, value: f64) {
         if self.values.len() < WINDOW {
+            self.values.reserve_exact(WINDOW - self.values.len());
             self.values.push(value);
         } else {
             self.values[self.next] = value;
