@@ -86,6 +86,9 @@ impl Shapes {
 
     fn add(&mut self, shape: [i8; SHAPE_POINTS]) {
         if self.seen.len() < SHAPES {
+            let free = SHAPES - self.seen.len();
+            self.points.reserve_exact(free * SHAPE_POINTS);
+            self.seen.reserve_exact(free);
             self.points.extend(shape);
             self.seen.push(self.looks);
             return;
