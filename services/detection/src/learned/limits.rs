@@ -5,7 +5,7 @@ pub const WINDOW: usize = 48;
 
 /// Shapes of a signal that are remembered. The one that wasn't seen for the longest time is
 /// forgotten for a new one.
-pub const SHAPES: usize = 24;
+pub const SHAPES: usize = 16;
 
 /// Numbers in a shape.
 pub const SHAPE_POINTS: usize = 12;

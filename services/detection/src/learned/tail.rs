@@ -29,8 +29,8 @@ const CLIP: f64 = 8.0;
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Tail {
     n: f64,
-    mean: f64,
     mean_square: f64,
+    /// Where the tail begins; the mean until the first estimate.
     quantile: f64,
     excess: f64,
     /// How many distances were in the tail.
@@ -41,12 +41,12 @@ pub(super) struct Tail {
 
 impl Packed for Tail {
     fn write(&self, bytes: &mut Vec<u8>) {
-        let Self { n, mean, mean_square, quantile, excess, beyond, largest } = *self;
-        [n, mean, mean_square, quantile, excess, beyond, largest].write(bytes);
+        let Self { n, mean_square, quantile, excess, beyond, largest } = *self;
+        [n, mean_square, quantile, excess, beyond, largest].write(bytes);
     }
     fn read(bytes: &mut &[u8]) -> Option<Self> {
-        let [n, mean, mean_square, quantile, excess, beyond, largest] = Packed::read(bytes)?;
-        Some(Self { n, mean, mean_square, quantile, excess, beyond, largest })
+        let [n, mean_square, quantile, excess, beyond, largest] = Packed::read(bytes)?;
+        Some(Self { n, mean_square, quantile, excess, beyond, largest })
     }
 }
 
@@ -71,11 +71,12 @@ impl Tail {
     pub(super) fn push(&mut self, distance: f64, learning: Learning) -> f64 {
         self.n += 1.0;
         if self.n <= FIRST {
-            self.mean += (distance - self.mean) / self.n;
+            self.quantile += (distance - self.quantile) / self.n;
             self.mean_square += (distance * distance - self.mean_square) / self.n;
             if self.n >= FIRST {
-                let spread = (self.mean_square - self.mean * self.mean).max(0.0).sqrt();
-                self.quantile = self.mean + 1.7 * spread;
+                let mean = self.quantile;
+                let spread = (self.mean_square - mean * mean).max(0.0).sqrt();
+                self.quantile = mean + 1.7 * spread;
                 self.excess = 0.5 * spread;
                 self.beyond = FIRST * TAIL;
             }
