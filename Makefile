@@ -9,11 +9,11 @@ DASHBOARD ?= yes
 export DASHBOARD
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chaos generate clean dashboard prerequisites
+.PHONY: help run test check bench bench-detection chaos generate clean dashboard prerequisites
 
 help: ## Explain the targets
 	@echo 'Millwright. Targets:'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'Options of a program are passed on: make run ARGS="--data-dir /tmp/demo"'
 
@@ -38,6 +38,10 @@ check: prerequisites ## Format, lints, docs, generated files, layers, licences: 
 bench: dashboard ## Measure the platform from outside, in a release build (ARGS=--quick for a short run)
 	$(CARGO) build --bin millwright --bin millwright-agent --bin millwright-bench --release --locked
 	$(TARGET)/release/millwright-bench --programs $(TARGET)/release $(ARGS)
+
+bench-detection: ## Measure the detectors on the data sets of MILLWRIGHT_DATASETS, in a release build
+	$(CARGO) build --bin millwright-detection-bench --release --locked
+	$(TARGET)/release/millwright-detection-bench --output $(TARGET)/bench-detection $(ARGS)
 
 chaos: dashboard ## Kill, pause and cut off everything at random, then count: nothing lost, nothing twice
 	$(CARGO) build --workspace --bins --locked

@@ -27,6 +27,7 @@ const BESIDE: &[(&str, &[&str])] = &[
     // Outside: they see what a stranger sees.
     ("millwright-tests", &["millwright-schemas", TEST_DATABASE]),
     ("millwright-bench", &["millwright-schemas"]),
+    ("millwright-detection-bench", &["millwright-schemas", "millwright-detection"]),
     // Feeds nonsense to everybody's decoders.
     (
         "millwright-fuzz",

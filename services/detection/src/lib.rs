@@ -8,9 +8,13 @@
 //! - [`threshold`]: one limit on one signal, with hysteresis and hold times.
 //! - [`rules`]: rules as people write them, compiled, by machine and model.
 //! - [`watch`]: the rules of one machine with their states.
+//! - [`learned`]: detectors that learn what is normal for a signal, or for a machine.
+//! - [`columns`]: a detector or a rule over a whole table.
 //! - [`contact`]: whether a machine counts as lost. By the platform's clock, not the machine's.
 
+pub mod columns;
 pub mod contact;
+pub mod learned;
 pub mod rules;
 pub mod threshold;
 pub mod watch;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Role;
 
@@ -29,6 +29,11 @@ pub(crate) enum Command {
     ///
     /// Whole or not at all. Ends with 0 when it is in place, 3 when the file is damaged, else 1.
     Restore(RestoreArgs),
+    /// Run a detector or a rule over a CSV file, as it would run live.
+    ///
+    /// Writes one row for each of the input's, in its order: the time, the columns that were looked
+    /// at, `anomaly_score` (0 to 1) and `alarm` (1 when an alarm is due at the shipped threshold).
+    Detect(DetectArgs),
     /// Help a platform that doesn't run.
     #[command(subcommand)]
     Admin(AdminCommand),
@@ -114,6 +119,47 @@ pub(crate) struct RestoreArgs {
     /// millwright.db.replaced-TIME.
     #[arg(long)]
     pub(crate) replace: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DetectArgs {
+    /// The file to be read: CSV with a line of column names.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// The column with the time: RFC 3339, `2026-11-22 08:30:00` (UTC), or Unix time.
+    #[arg(long, value_name = "NAME", default_value = "timestamp")]
+    pub(crate) timestamp_column: String,
+    /// The one column to look at. [default: value, or else all but the time]
+    #[arg(long, value_name = "NAME", conflicts_with = "columns")]
+    pub(crate) value_column: Option<String>,
+    /// The columns to look at, separated by commas.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) columns: Option<Vec<String>>,
+    /// What separates the file's columns: one character, or tab.
+    #[arg(long, value_name = "CHAR", default_value = ",")]
+    pub(crate) delimiter: String,
+    /// Rows in which the machine is known to be healthy; nothing is said in them. [default: 400 for
+    /// multivariate; univariate learns as it goes and begins after 150]
+    #[arg(long, value_name = "N")]
+    pub(crate) train_rows: Option<usize>,
+    /// A rule as JSON, as the API takes it, or its condition only.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["detector", "train_rows"])]
+    pub(crate) rule: Option<PathBuf>,
+    /// Each column by itself, or all of them together.
+    #[arg(long, value_enum, default_value = "univariate")]
+    pub(crate) detector: DetectorName,
+    /// The file to be written.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+/// A detector that learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DetectorName {
+    /// Each column by itself: level, range, season, jumps, spread, shape.
+    Univariate,
+    /// All columns together: how they depend on each other.
+    Multivariate,
 }
 
 /// Every option can also be given as MILLWRIGHT_… in the environment or in the configuration

@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod contact;
 mod demo;
+mod detect;
 mod ended;
 mod jobs;
 mod logging;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo(args),
         Command::Backup(args) => runtime().and_then(|rt| rt.block_on(backup::run(args))),
         Command::Restore(args) => runtime().and_then(|rt| rt.block_on(backup::restore(args))),
+        Command::Detect(args) => detect::run(&args),
         Command::Admin(AdminCommand::ResetPassword { data_dir, database }) => {
             reset_password(&data_dir, database.as_deref())
         }

@@ -1,0 +1,183 @@
+//! A detector or a rule over a table that is there as a whole, as `millwright detect` reads it.
+//!
+//! The same code as live, row by row in the table's order.
+
+use millwright_schemas::Timestamp;
+use millwright_schemas::api::problem::FieldProblem;
+use millwright_schemas::api::rules::RuleCondition;
+
+use crate::learned::Verdict;
+use crate::learned::limits::{TRAIN_ROWS_MAX, TRAIN_ROWS_MIN};
+use crate::learned::multivariate::{self, Multivariate};
+use crate::learned::univariate::{self, Univariate};
+use crate::threshold::{Event, State, Threshold, Transition};
+
+/// A table: a time per row, and columns of numbers; `None`: nothing usable.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Columns {
+    /// A time per row.
+    pub times: Vec<Timestamp>,
+    /// The columns' names.
+    pub names: Vec<String>,
+    /// A value per column, for each row.
+    pub rows: Vec<Vec<Option<f64>>>,
+}
+
+/// What is run over a table.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Detector {
+    /// Each column by itself; a row's score is the highest of its columns.
+    Univariate,
+    /// All columns together.
+    Multivariate,
+    /// A rule's condition. Its signal must be a column, or the table must have one column only.
+    Rule(RuleCondition),
+}
+
+/// What is said of a table's rows.
+///
+/// `train_rows`: the commissioning phase; without it the detector's own. Univariate detectors learn
+/// without one: with it, they say nothing in these rows. Rules don't use it.
+///
+/// # Errors
+/// What is wrong, by field.
+pub fn detect(
+    columns: &Columns,
+    detector: &Detector,
+    train_rows: Option<usize>,
+) -> Result<Vec<Verdict>, Vec<FieldProblem>> {
+    if columns.names.is_empty() {
+        return refuse("columns", "there is none".to_owned());
+    }
+    if let Some(rows) = train_rows.filter(|rows| !(TRAIN_ROWS_MIN..=TRAIN_ROWS_MAX).contains(rows))
+    {
+        let message = format!("{rows} is not between {TRAIN_ROWS_MIN} and {TRAIN_ROWS_MAX}");
+        return refuse("train_rows", message);
+    }
+    match detector {
+        Detector::Univariate => Ok(each_alone(columns, train_rows)),
+        Detector::Multivariate => together(columns, train_rows),
+        Detector::Rule(condition) => by_rule(columns, condition),
+    }
+}
+
+fn refuse<T>(field: &str, message: String) -> Result<T, Vec<FieldProblem>> {
+    Err(vec![FieldProblem { field: field.to_owned(), message }])
+}
+
+fn rows(columns: &Columns) -> impl Iterator<Item = (Timestamp, &Vec<Option<f64>>)> {
+    columns.times.iter().copied().zip(&columns.rows)
+}
+
+fn each_alone(columns: &Columns, train_rows: Option<usize>) -> Vec<Verdict> {
+    let shipped = univariate::Settings::default();
+    #[allow(clippy::cast_precision_loss, reason = "at most ten million")]
+    let warm_up = train_rows.map_or(shipped.warm_up, |rows| shipped.warm_up.max(rows as f64));
+    let settings = univariate::Settings { warm_up, ..shipped };
+    let mut detectors = vec![Univariate::new(settings); columns.names.len()];
+    rows(columns)
+        .map(|(at, row)| {
+            let verdicts = detectors.iter_mut().zip(row).map(|(d, value)| d.step(at, *value));
+            verdicts.fold(Verdict::default(), |all, one| Verdict {
+                score: all.score.max(one.score),
+                alarm: all.alarm || one.alarm,
+            })
+        })
+        .collect()
+}
+
+fn together(
+    columns: &Columns,
+    train_rows: Option<usize>,
+) -> Result<Vec<Verdict>, Vec<FieldProblem>> {
+    let shipped = multivariate::Settings::default();
+    let settings =
+        multivariate::Settings { train_rows: train_rows.unwrap_or(shipped.train_rows), ..shipped };
+    match Multivariate::new(columns.names.clone(), settings) {
+        Ok(mut detector) => Ok(rows(columns).map(|(at, row)| detector.step(at, row)).collect()),
+        Err(error) => refuse("columns", error.to_string()),
+    }
+}
+
+/// Score and alarm are 1 in rows at which the rule's alarm is active.
+fn by_rule(
+    columns: &Columns,
+    condition: &RuleCondition,
+) -> Result<Vec<Verdict>, Vec<FieldProblem>> {
+    let rule = Threshold::compile(condition)?;
+    let RuleCondition::Threshold { signal, .. } = condition;
+    let column = columns.names.iter().position(|name| name == signal.as_str());
+    let Some(column) = column.or((columns.names.len() == 1).then_some(0)) else {
+        let names = columns.names.join(", ");
+        return refuse("condition.signal", format!("{signal} is no column; there are: {names}"));
+    };
+    let (mut state, mut latest) = (State::default(), None);
+    let verdicts = rows(columns).map(|(at, row)| {
+        // What isn't later than the row before changes nothing, as live.
+        if latest.is_none_or(|latest| at > latest) {
+            latest = Some(at);
+            let (next, transitions): (_, Vec<Transition>) =
+                rule.step(state, Event::Sample { at, value: row.get(column).copied().flatten() });
+            state = next;
+            drop(transitions);
+        }
+        let alarm = state.is_raised();
+        Verdict { score: f64::from(u8::from(alarm)), alarm }
+    });
+    Ok(verdicts.collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn table(names: &[&str], rows: Vec<Vec<Option<f64>>>) -> Columns {
+        let times = (0..rows.len() as i64).map(|i| Timestamp::from_micros(i * 1_000_000)).collect();
+        Columns { times, names: names.iter().map(|name| (*name).to_owned()).collect(), rows }
+    }
+
+    fn rule(above: f64, signal: &str) -> Detector {
+        let rule = json!({"kind": "threshold", "signal": signal, "above": above});
+        Detector::Rule(serde_json::from_value(rule).unwrap())
+    }
+
+    #[test]
+    fn a_rule_alarms_while_it_is_active() {
+        let rows = [1.0, 9.0, 9.0, 1.0].map(|value| vec![Some(0.0), Some(value)]);
+        let columns = table(&["a", "b"], rows.to_vec());
+        let alarms: Vec<_> =
+            detect(&columns, &rule(5.0, "b"), None).unwrap().iter().map(|v| v.alarm).collect();
+        assert_eq!(alarms, [false, true, true, false]);
+    }
+
+    #[test]
+    fn an_unknown_signal_and_bad_bounds_are_refused_with_field_and_value() {
+        let columns = table(&["a", "b"], vec![vec![Some(1.0), None]]);
+        let problems = detect(&columns, &rule(5.0, "c"), None).unwrap_err();
+        assert_eq!(problems[0].field, "condition.signal");
+        assert!(problems[0].message.contains("c is no column; there are: a, b"), "{problems:?}");
+        let problems = detect(&columns, &Detector::Univariate, Some(3)).unwrap_err();
+        assert!(problems[0].field == "train_rows" && problems[0].message.starts_with("3 is not"));
+        let one = table(&["a"], vec![vec![Some(1.0)]]);
+        let problems = detect(&one, &Detector::Multivariate, None).unwrap_err();
+        assert!(problems[0].message.contains("1 signals"), "{problems:?}");
+    }
+
+    #[test]
+    fn there_is_a_verdict_for_every_row_in_order() {
+        let rows: Vec<_> = (0..300)
+            .map(|i| vec![Some(f64::from(i * 37 % 11)), (i % 7 > 0).then_some(f64::from(i % 5))])
+            .collect();
+        let mut columns = table(&["a", "b"], rows);
+        columns.times[100] = columns.times[99];
+        for detector in [Detector::Univariate, Detector::Multivariate] {
+            let verdicts = detect(&columns, &detector, Some(100)).unwrap();
+            assert_eq!(verdicts.len(), 300);
+            assert_eq!(verdicts[100], verdicts[99], "a repeated time gets the answer before");
+            assert!(verdicts[..100].iter().all(|verdict| *verdict == Verdict::default()));
+        }
+    }
+}

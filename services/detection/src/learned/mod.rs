@@ -1,0 +1,44 @@
+//! Detectors that learn what is normal: streaming, without labels, with a bounded state.
+//!
+//! - [`univariate`]: one signal: its level, range, daily and weekly course, jumps, spread and shape.
+//! - [`multivariate`]: how the signals of a machine depend on each other.
+//!
+//! Both run on event time only. A sample that isn't later than the one before changes nothing, so
+//! duplicates and late samples can't move the model. Their
+//! state is all they remember; stored as JSON and read again it gives the same answers, bit by bit.
+//!
+//! A score is between 0 and 1, and an alarm is due from [`ALARM_SCORE`] on. How the detectors work
+//! and what they reach: `docs/detection.md`.
+
+pub mod explanation;
+pub mod limits;
+pub mod multivariate;
+pub mod univariate;
+
+mod counter;
+mod linear;
+mod moments;
+mod packed;
+mod season;
+mod shape;
+mod tail;
+mod window;
+
+use serde::{Deserialize, Serialize};
+
+/// The score at which an alarm is due. Shipped; not fitted to a stream.
+pub const ALARM_SCORE: f64 = 0.5;
+
+/// What a detector says of a sample.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// How unusual, 0 to 1.
+    pub score: f64,
+    /// Whether an alarm is due.
+    pub alarm: bool,
+}
+
+/// Evidence as a score: at `due` it is [`ALARM_SCORE`].
+fn score(evidence: f64, due: f64) -> f64 {
+    if evidence <= 0.0 { 0.0 } else { evidence / (evidence + due) }
+}

@@ -1,0 +1,227 @@
+//! What is gathered while a machine is taken as healthy: sums only, no rows.
+
+use millwright_schemas::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::super::linear::{inverse, product, transposed};
+use super::super::moments::Moments;
+use super::super::packed;
+use super::Settings;
+use super::model::{Model, QUANTILES, Scale, VALUE_MAX};
+use crate::learned::limits::TRAIN_ROWS_MIN;
+
+/// A commissioning phase under way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Commissioning {
+    /// The first row; sums are of differences from it.
+    #[serde(with = "packed")]
+    origin: Vec<f64>,
+    latest: Option<Timestamp>,
+    interval: Moments,
+    /// Of the rows themselves, and of their means on both scales.
+    sums: [Sums; 3],
+}
+
+/// Sums over rows and the rows before them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sums {
+    /// Weight of the newest row in what is summed.
+    weight: f64,
+    n: f64,
+    seen: f64,
+    #[serde(with = "packed")]
+    current: Vec<f64>,
+    #[serde(with = "packed")]
+    sum: Vec<f64>,
+    #[serde(with = "packed")]
+    sum_before: Vec<f64>,
+    /// now × now, the lower triangle.
+    #[serde(with = "packed")]
+    now: Vec<f64>,
+    /// now × before.
+    #[serde(with = "packed")]
+    before: Vec<f64>,
+}
+
+impl Commissioning {
+    pub(super) fn new(signals: usize, settings: &Settings) -> Self {
+        let [fast, slow] = settings.scales;
+        let sums = [1.0, fast, slow].map(|weight| Sums::new(signals, weight));
+        Self { origin: Vec::new(), latest: None, interval: Moments::default(), sums }
+    }
+
+    pub(super) fn is_sound(&self, signals: usize) -> bool {
+        (self.origin.is_empty() || self.origin.len() == signals)
+            && self.sums.iter().all(|sums| sums.is_sound(signals))
+    }
+
+    /// Numbers on the heap.
+    pub(super) fn numbers(&self) -> usize {
+        self.origin.len() + self.sums.iter().map(Sums::numbers).sum::<usize>()
+    }
+
+    /// Gathers a row. A value that is missing is taken as the one before; before all signals have
+    /// told one, rows are passed over.
+    pub(super) fn push(&mut self, at: Timestamp, row: &[Option<f64>]) {
+        if let Some(latest) = self.latest.replace(at) {
+            #[allow(clippy::cast_precision_loss, reason = "an interval needn't be exact")]
+            self.interval.push(at.micros_since(latest) as f64, 1e9);
+        }
+        let known = |value: &Option<f64>| {
+            value.filter(|v| v.is_finite()).map(|v| v.clamp(-VALUE_MAX, VALUE_MAX))
+        };
+        if self.origin.is_empty() {
+            match row.iter().map(known).collect() {
+                Some(origin) => self.origin = origin,
+                None => return,
+            }
+        }
+        let current = &self.sums[0].current;
+        let row: Vec<f64> = row
+            .iter()
+            .enumerate()
+            .map(|(i, value)| match known(value) {
+                Some(value) => value - self.origin[i],
+                None => current.get(i).copied().unwrap_or_default(),
+            })
+            .collect();
+        for sums in &mut self.sums {
+            sums.push(&row);
+        }
+    }
+
+    /// What was learned; `None`: not enough yet.
+    pub(super) fn learned(&self, settings: &Settings) -> Option<Model> {
+        let [rows, scales @ ..] = &self.sums;
+        #[allow(clippy::cast_precision_loss, reason = "a small number")]
+        if rows.n < TRAIN_ROWS_MIN as f64 - 1.0 {
+            return None;
+        }
+        let d = self.origin.len();
+        let mean: Vec<f64> = rows.sum.iter().map(|sum| sum / rows.n).collect();
+        let covariance = rows.covariance();
+        let deviation: Vec<f64> = (0..d)
+            .map(|i| {
+                let least = 1e-9 * ((self.origin[i] + mean[i]).abs() + 1e-3);
+                covariance.now[i * d + i].max(0.0).sqrt().max(least)
+            })
+            .collect();
+        let unit = covariance.scaled(&deviation);
+        let mut ridged = unit.now.clone();
+        for i in 0..d {
+            ridged[i * d + i] += settings.ridge;
+        }
+        let weights = product(&unit.before, &inverse(&ridged, d)?, d);
+        let scales = scales.iter().zip(QUANTILES).map(|(sums, quantile)| {
+            let unexplained = sums.covariance().scaled(&deviation).unexplained(&weights, d);
+            Scale::learned(sums.weight, quantile, sums.n, &unexplained, settings)
+        });
+        let scales = scales.collect::<Option<Vec<_>>>()?;
+        let mean = mean.iter().zip(&self.origin).map(|(mean, origin)| mean + origin).collect();
+        let before = rows.current.iter().zip(&self.origin).map(|(x, origin)| x + origin).collect();
+        Some(Model::new(mean, deviation, weights, scales, before, self.latest, self.interval.mean))
+    }
+}
+
+impl Sums {
+    fn new(signals: usize, weight: f64) -> Self {
+        Self {
+            weight,
+            sum: vec![0.0; signals],
+            sum_before: vec![0.0; signals],
+            now: vec![0.0; signals * (signals + 1) / 2],
+            before: vec![0.0; signals * signals],
+            ..Self::default()
+        }
+    }
+
+    fn is_sound(&self, signals: usize) -> bool {
+        (self.current.is_empty() || self.current.len() == signals)
+            && self.sum.len() == signals
+            && self.sum_before.len() == signals
+            && self.now.len() == signals * (signals + 1) / 2
+            && self.before.len() == signals * signals
+    }
+
+    fn numbers(&self) -> usize {
+        [&self.current, &self.sum, &self.sum_before, &self.now, &self.before]
+            .iter()
+            .map(|part| part.len())
+            .sum()
+    }
+
+    fn push(&mut self, row: &[f64]) {
+        if self.current.is_empty() {
+            self.current = row.to_vec();
+            return;
+        }
+        let before = self.current.clone();
+        for (current, value) in self.current.iter_mut().zip(row) {
+            *current += self.weight * (value - *current);
+        }
+        self.seen += 1.0;
+        // The mean starts as the first row; it counts when that has faded.
+        if self.seen < 1.0 / self.weight {
+            return;
+        }
+        self.n += 1.0;
+        let d = row.len();
+        let mut index = 0;
+        for i in 0..d {
+            self.sum[i] += self.current[i];
+            self.sum_before[i] += before[i];
+            for j in 0..=i {
+                self.now[index] += self.current[i] * self.current[j];
+                index += 1;
+            }
+            for (sum, before) in self.before[i * d..].iter_mut().zip(&before) {
+                *sum += self.current[i] * before;
+            }
+        }
+    }
+
+    fn covariance(&self) -> Covariance {
+        let d = self.sum.len();
+        let mut covariance = Covariance { now: vec![0.0; d * d], before: vec![0.0; d * d] };
+        for i in 0..d {
+            let mean = self.sum[i] / self.n;
+            for j in 0..d {
+                let (high, low) = (i.max(j), i.min(j));
+                let now = self.now[high * (high + 1) / 2 + low] / self.n;
+                covariance.now[i * d + j] = now - mean * self.sum[j] / self.n;
+                covariance.before[i * d + j] =
+                    self.before[i * d + j] / self.n - mean * self.sum_before[j] / self.n;
+            }
+        }
+        covariance
+    }
+}
+
+/// Covariances of rows with themselves, and with the rows before them.
+struct Covariance {
+    now: Vec<f64>,
+    before: Vec<f64>,
+}
+
+impl Covariance {
+    fn scaled(mut self, deviation: &[f64]) -> Self {
+        let d = deviation.len();
+        for i in 0..d * d {
+            let unit = deviation[i / d] * deviation[i % d];
+            self.now[i] /= unit;
+            self.before[i] /= unit;
+        }
+        self
+    }
+
+    /// The covariance of what the row before doesn't explain. Rows before are taken to vary as rows.
+    fn unexplained(&self, weights: &[f64], d: usize) -> Vec<f64> {
+        let explained = product(&self.before, &transposed(weights, d), d);
+        let before = product(&product(weights, &self.now, d), &transposed(weights, d), d);
+        (0..d * d)
+            .map(|i| self.now[i] - explained[i] - explained[(i % d) * d + i / d] + before[i])
+            .collect()
+    }
+}

@@ -1,0 +1,261 @@
+//! `millwright detect`: a detector or a rule over a CSV file, with the engine that runs live.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use millwright_detection::columns::{Columns, Detector, detect};
+use millwright_detection::learned::Verdict;
+use millwright_detection::learned::limits::TABLE_ROWS_MAX;
+use millwright_schemas::Timestamp;
+use millwright_schemas::api::rules::RuleCondition;
+use serde_json::Value;
+
+use crate::cli::{DetectArgs, DetectorName};
+
+/// Reads the input, runs the detector and writes the output: one row for each of the input's.
+pub(crate) fn run(args: &DetectArgs) -> anyhow::Result<()> {
+    let detector = match (&args.rule, args.detector) {
+        (Some(rule), _) => Detector::Rule(read_rule(rule)?),
+        (None, DetectorName::Univariate) => Detector::Univariate,
+        (None, DetectorName::Multivariate) => Detector::Multivariate,
+    };
+    let table = Table::read(args)?;
+    let verdicts = detect(&table.columns, &detector, args.train_rows).map_err(|problems| {
+        let all: Vec<_> = problems.iter().map(|p| format!("{}: {}", p.field, p.message)).collect();
+        anyhow::anyhow!("{}", all.join("; "))
+    })?;
+    table.write(&args.output, &verdicts)
+}
+
+/// A rule as the API takes it, or its condition only.
+fn read_rule(path: &Path) -> anyhow::Result<RuleCondition> {
+    let file = || path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(file)?;
+    let mut rule: Value = serde_json::from_str(&text).with_context(file)?;
+    let condition = rule.get_mut("condition").map(Value::take).unwrap_or(rule);
+    serde_json::from_value(condition).with_context(|| format!("{} condition", path.display()))
+}
+
+/// The input: its columns as numbers, and as they were written.
+struct Table {
+    columns: Columns,
+    /// The time and the columns of each row.
+    texts: Vec<csv::StringRecord>,
+}
+
+impl Table {
+    fn read(args: &DetectArgs) -> anyhow::Result<Self> {
+        let path = args.input.display();
+        let file = File::open(&args.input).with_context(|| path.to_string())?;
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(delimiter(&args.delimiter)?).from_reader(file);
+        let headers = reader.headers().with_context(|| format!("{path} line 1"))?.clone();
+        let headers: Vec<_> = headers.iter().map(|name| name.trim().to_owned()).collect();
+        let position = |name: &str| {
+            let found = headers.iter().position(|header| header == name);
+            found.with_context(|| {
+                format!("{path} line 1: there is no column {name:?}, but {}", headers.join(", "))
+            })
+        };
+        let time = position(&args.timestamp_column)?;
+        let chosen = chosen(args, &headers, time);
+        let chosen: Vec<_> = chosen.iter().map(|name| position(name)).collect::<Result<_, _>>()?;
+        ensure!(!chosen.is_empty(), "{path} line 1: there is no column beside the time");
+        let names = chosen.iter().map(|column| headers[*column].clone()).collect();
+        let mut table =
+            Self { columns: Columns { names, ..Columns::default() }, texts: Vec::new() };
+        for record in reader.records() {
+            let record = record.with_context(|| path.to_string())?;
+            let line = record.position().map_or(0, csv::Position::line);
+            let place = || format!("{path} line {line}");
+            ensure!(
+                table.texts.len() < TABLE_ROWS_MAX,
+                "{}: more than {TABLE_ROWS_MAX} rows",
+                place()
+            );
+            let mut row = Vec::with_capacity(chosen.len());
+            let mut texts = csv::StringRecord::new();
+            let at = record.get(time).unwrap_or_default();
+            table.columns.times.push(parse_time(at).with_context(place)?);
+            texts.push_field(at);
+            for column in &chosen {
+                let text = record.get(*column).unwrap_or_default();
+                let name = &headers[*column];
+                row.push(parse_value(text).with_context(|| format!("{} column {name}", place()))?);
+                texts.push_field(text);
+            }
+            table.columns.rows.push(row);
+            table.texts.push(texts);
+        }
+        Ok(table)
+    }
+
+    fn write(&self, path: &Path, verdicts: &[Verdict]) -> anyhow::Result<()> {
+        let file = || path.display().to_string();
+        let output = BufWriter::new(File::create(path).with_context(file)?);
+        let mut writer = csv::Writer::from_writer(output);
+        let names = self.columns.names.iter().map(String::as_str);
+        let head = ["timestamp"].into_iter().chain(names).chain(["anomaly_score", "alarm"]);
+        writer.write_record(head).with_context(file)?;
+        for (texts, verdict) in self.texts.iter().zip(verdicts) {
+            let score = format!("{:.6}", verdict.score);
+            let alarm = if verdict.alarm { "1" } else { "0" };
+            let row = texts.iter().chain([score.as_str(), alarm]);
+            writer.write_record(row).with_context(file)?;
+        }
+        writer.flush().with_context(file)
+    }
+}
+
+/// The columns that are looked at: those that were named; else `value`; else all but the time.
+fn chosen(args: &DetectArgs, headers: &[String], time: usize) -> Vec<String> {
+    if let Some(columns) = &args.columns {
+        return columns.clone();
+    }
+    if let Some(column) = &args.value_column {
+        return vec![column.clone()];
+    }
+    let value = "value".to_owned();
+    if headers.contains(&value) {
+        return vec![value];
+    }
+    let others = headers.iter().enumerate().filter(|(index, _)| *index != time);
+    others.map(|(_, name)| name.clone()).collect()
+}
+
+fn delimiter(text: &str) -> anyhow::Result<u8> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii() => Ok(*byte),
+        b"\\t" | b"tab" => Ok(b'\t'),
+        _ => bail!("--delimiter: {text:?} is not one ASCII character, nor tab"),
+    }
+}
+
+/// A number; `None` for an empty cell, null, NA and NaN.
+fn parse_value(text: &str) -> anyhow::Result<Option<f64>> {
+    let text = text.trim();
+    if ["", "null", "na", "nan", "none"].contains(&text.to_ascii_lowercase().as_str()) {
+        return Ok(None);
+    }
+    let number: f64 = text.parse().with_context(|| format!("{text:?} is not a number"))?;
+    ensure!(number.is_finite(), "{text:?} is not a finite number");
+    Ok(Some(number))
+}
+
+/// RFC 3339, the same without a zone (then UTC) or with a space, a date, or Unix time in seconds
+/// or, from 100 billion on, milliseconds.
+fn parse_time(text: &str) -> anyhow::Result<Timestamp> {
+    let text = text.trim();
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Ok(Timestamp::from_chrono(time.to_utc()));
+    }
+    for format in ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M"] {
+        if let Ok(time) = NaiveDateTime::parse_from_str(text, format) {
+            return Ok(Timestamp::from_chrono(time.and_utc()));
+        }
+    }
+    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return Ok(Timestamp::from_chrono(date.and_time(chrono::NaiveTime::MIN).and_utc()));
+    }
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => {
+            let seconds = if number.abs() < 1e11 { number } else { number / 1e3 };
+            #[allow(clippy::cast_possible_truncation, reason = "what is beyond is clamped")]
+            Ok(Timestamp::from_micros((seconds * 1e6).round() as i64))
+        }
+        _ => bail!("{text:?} is not a time such as 2026-11-22T08:30:00Z"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn args(folder: &Path, input: &str) -> DetectArgs {
+        std::fs::write(folder.join("in.csv"), input).unwrap();
+        DetectArgs {
+            input: folder.join("in.csv"),
+            timestamp_column: "timestamp".to_owned(),
+            value_column: None,
+            columns: None,
+            delimiter: ",".to_owned(),
+            train_rows: None,
+            rule: None,
+            detector: DetectorName::Univariate,
+            output: folder.join("out.csv"),
+        }
+    }
+
+    #[test]
+    fn times_are_read_in_their_usual_forms() {
+        let time: Timestamp = "2015-09-08T11:39:00Z".parse().unwrap();
+        for text in [
+            "2015-09-08 11:39:00",
+            "2015-09-08T11:39:00",
+            "2015-09-08 11:39",
+            "2015-09-08T13:39:00+02:00",
+            "1441712340",
+            "1441712340000",
+        ] {
+            assert_eq!(parse_time(text).unwrap(), time, "{text}");
+        }
+        assert!(parse_time("yesterday").unwrap_err().to_string().contains("\"yesterday\""));
+    }
+
+    #[test]
+    fn there_is_a_row_for_every_row_of_the_input() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = args(
+            folder.path(),
+            "timestamp,value\n2026-01-01 00:00:00,1.50\n2026-01-01 00:05:00,\n",
+        );
+        run(&args).unwrap();
+        let output = std::fs::read_to_string(&args.output).unwrap();
+        assert_eq!(
+            output,
+            "timestamp,value,anomaly_score,alarm\n\
+             2026-01-01 00:00:00,1.50,0.000000,0\n\
+             2026-01-01 00:05:00,,0.000000,0\n"
+        );
+    }
+
+    #[test]
+    fn a_rule_file_alarms_at_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut args = args(folder.path(), "at;t;u\n1;9;0\n2;11;0\n");
+        let rule = folder.path().join("rule.json");
+        let text =
+            r#"{"name": "hot", "condition": {"kind": "threshold", "signal": "t", "above": 10}}"#;
+        std::fs::write(&rule, text).unwrap();
+        (args.rule, args.delimiter) = (Some(rule), ";".to_owned());
+        args.timestamp_column = "at".to_owned();
+        run(&args).unwrap();
+        let output = std::fs::read_to_string(&args.output).unwrap();
+        assert_eq!(
+            output,
+            "timestamp,t,u,anomaly_score,alarm\n1,9,0,0.000000,0\n2,11,0,1.000000,1\n"
+        );
+    }
+
+    #[test]
+    fn what_cant_be_read_is_told_with_file_line_and_value() {
+        let folder = tempfile::tempdir().unwrap();
+        for (input, told) in [
+            ("timestamp,value\n1,2\n2,x3\n", "in.csv line 3 column value: \"x3\" is not a number"),
+            ("timestamp,value\nsoon,2\n", "in.csv line 2: \"soon\" is not a time"),
+            (
+                "time,value\n1,2\n",
+                "in.csv line 1: there is no column \"timestamp\", but time, value",
+            ),
+            ("timestamp,value\n1,2\n1\n", "(line: 3"),
+            ("timestamp,value\n1,inf\n", "\"inf\" is not a finite number"),
+        ] {
+            let error = format!("{:#}", run(&args(folder.path(), input)).unwrap_err());
+            assert!(error.contains(told), "{error}");
+        }
+    }
+}
