@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use millwright_schemas::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::marks;
@@ -37,10 +38,19 @@ pub async fn refresh(store: &Store, from: Option<i64>, now: i64) -> Result<(), S
         if from.is_some_and(|from| from >= to) {
             continue;
         }
-        let from = from.map_or_else(|| "NULL".to_owned(), |from| from.to_string());
-        alone(store, &format!("CALL refresh_continuous_aggregate('{view}', {from}, {to})")).await?;
+        alone(store, &refreshing(view, from, to)).await?;
     }
     Ok(())
+}
+
+/// The statement that makes a continuous aggregate anew where something has changed, from `from`, by
+/// default the first time there is, up to `to`; in microseconds.
+///
+/// Never without a start: TimescaleDB 2.28 marks what lies before its first bucket then, and fails at
+/// that mark later ("timestamp out of range").
+pub(crate) fn refreshing(view: &str, from: Option<i64>, to: i64) -> String {
+    let from = from.unwrap_or_else(|| floor(Timestamp::from_micros(i64::MIN).micros(), HOUR_US));
+    format!("CALL refresh_continuous_aggregate('{view}', {from}, {to})")
 }
 
 /// Compresses chunks that end before this time, in microseconds, also those that got something late

@@ -9,7 +9,7 @@ mod restore;
 mod save;
 mod schema;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 mod tests;
 
 use std::path::Path;

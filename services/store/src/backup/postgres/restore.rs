@@ -18,12 +18,14 @@ use super::save::lines;
 use super::schema::{self, Table, quoted};
 use super::{PREFIX, connect, place, run};
 use crate::telemetry::{hypertables, layout};
+use crate::upkeep::rollups::{HOUR_US, floor};
+use crate::upkeep::timescale;
 use crate::{DataFolderLock, migrations};
 
 const FAILED: &str = "the database can't be restored";
 const NO_ROLLUPS: &str = "all is restored but values by minute and hour, which can't be made";
-/// A backup without this table was made of hypertables, whose rollups are no tables.
-const ROLLUPS: &str = "rollups_1m";
+/// A backup without these tables was made of hypertables, whose rollups are no tables.
+const ROLLUPS: [&str; 2] = ["rollups_1m", "rollups_1h"];
 
 /// A backup to be put in place.
 #[derive(Debug, Clone)]
@@ -98,8 +100,8 @@ async fn refuse_loss(
         return Ok(());
     }
     let tables = schema::tables(connection).await.map_err(failed())?;
-    let keeps_rollups = tables.iter().any(|table| table.name == ROLLUPS);
-    if had != manifest.migrations || manifest.tables.contains_key(ROLLUPS) && !keeps_rollups {
+    let keeps_rollups = tables.iter().any(|table| table.name == ROLLUPS[0]);
+    if had != manifest.migrations || manifest.tables.contains_key(ROLLUPS[0]) && !keeps_rollups {
         return Err(BackupError::OtherTables { place });
     }
     let filled: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM organizations)")
@@ -149,7 +151,7 @@ async fn make_tables(
     let db = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
     let steps = u32::try_from(steps).unwrap_or(u32::MAX);
     let made = match migrations::first(&db, steps).await {
-        Ok(()) if !manifest.tables.contains_key(ROLLUPS) => hypertables::adopt(&pool).await,
+        Ok(()) if !manifest.tables.contains_key(ROLLUPS[0]) => hypertables::adopt(&pool).await,
         made => made,
     };
     pool.close().await;
@@ -171,7 +173,11 @@ async fn fill(
     if let Some(name) = unknown {
         return Err(BackupError::damaged(archive.path(), format!("there is no table {name}")));
     }
-    let names: Vec<String> = tables.iter().map(|table| quoted(&table.name)).collect();
+    let mut names: Vec<String> = tables.iter().map(|table| quoted(&table.name)).collect();
+    if makes_rollups(tx).await.map_err(failed())? {
+        // TimescaleDB wouldn't find those whose values are gone.
+        names.extend(ROLLUPS.map(quoted));
+    }
     run(tx, format!("TRUNCATE {} RESTART IDENTITY", names.join(", "))).await.map_err(failed())?;
     layout::drop_leftovers(tx).await.map_err(failed())?;
     make_days(tx, &manifest.days).await.map_err(failed())?;
@@ -187,21 +193,27 @@ async fn fill(
     set_sequences(tx, &tables).await.map_err(failed())
 }
 
-/// With TimescaleDB rollups aren't in the backup, and what is in the database may be of other values:
-/// they are made of those that were restored. Not possible within a transaction.
-async fn make_rollups(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let there: bool = sqlx::query_scalar(
+/// Whether TimescaleDB makes the rollups: they aren't in a backup then.
+async fn makes_rollups(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass($1) AND relkind = 'v')",
     )
-    .bind(ROLLUPS)
-    .fetch_one(&mut *connection)
-    .await?;
-    if !there {
+    .bind(ROLLUPS[0])
+    .fetch_one(connection)
+    .await
+}
+
+/// With TimescaleDB rollups are made of the values that were restored. Not possible within a
+/// transaction.
+async fn make_rollups(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    if !makes_rollups(connection).await? {
         return Ok(());
     }
-    for view in [ROLLUPS, "rollups_1h"] {
-        let sql = format!("CALL refresh_continuous_aggregate('{view}', NULL, NULL)");
-        run(connection, sql).await?;
+    let last = sqlx::query_scalar("SELECT max(ts) FROM points").fetch_one(&mut *connection).await?;
+    let Some(last): Option<i64> = last else { return Ok(()) };
+    let end = floor(last, HOUR_US).saturating_add(HOUR_US);
+    for view in ROLLUPS {
+        run(connection, timescale::refreshing(view, None, end)).await?;
     }
     Ok(())
 }

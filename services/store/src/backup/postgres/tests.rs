@@ -147,6 +147,40 @@ async fn all_tables_are_restored_as_they_were() {
 }
 
 #[tokio::test]
+async fn rollups_of_what_is_thrown_away_are_made_anew() {
+    let Some((database, url)) = server().await else { return };
+    let store = Store::open(&Location::Postgres(url.clone())).await.unwrap();
+    if !timescale::is_there(&store) {
+        eprintln!("SKIPPED: only TimescaleDB makes rollups by itself");
+        return;
+    }
+    let far = now().micros();
+    // Upkeep ran before there was anything, and again later.
+    timescale::refresh(&store, None, far).await.unwrap();
+    store.close().await;
+    let (store, _) = filled(&url).await;
+    timescale::refresh(&store, None, far).await.unwrap();
+    made(&url, database.path()).await;
+    let later = PointRow { series: 1, ts: 9 * DAY_US, value: Some(7.0), quality: 0 };
+    let mut tx = store.begin_batch().await.unwrap();
+    insert_any(&mut tx, &[later]).await.unwrap();
+    tx.commit().await.unwrap();
+    timescale::refresh(&store, None, far).await.unwrap();
+    assert_eq!(materialized(&url, "rollups_1h").await, "3");
+    store.close().await;
+
+    put(&database.path().join("b.mwb"), &url, true).await.unwrap();
+    for view in ["rollups_1m", "rollups_1h"] {
+        assert_eq!(dump(&url, view).await.len(), 2, "{view}");
+        assert_eq!(materialized(&url, view).await, "2", "{view}");
+    }
+    // And goes on.
+    let store = Store::open(&Location::Postgres(url.clone())).await.unwrap();
+    timescale::refresh(&store, None, far).await.unwrap();
+    assert_eq!(materialized(&url, "rollups_1h").await, "2");
+}
+
+#[tokio::test]
 async fn what_is_in_use_or_not_empty_is_refused() {
     let Some((database, url)) = server().await else { return };
     let (store, organization) = filled(&url).await;
