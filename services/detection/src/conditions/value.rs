@@ -1,6 +1,5 @@
 //! What a sample says, as conditions see it.
 
-use millwright_schemas::SignalKind;
 use millwright_schemas::api::rules::StateValue;
 use serde::{Deserialize, Serialize};
 
@@ -50,14 +49,6 @@ impl Value {
         match self {
             Self::Number(number) => Some(number),
             Self::Boolean(_) | Self::Text(_) => None,
-        }
-    }
-
-    pub(crate) fn kind(self) -> SignalKind {
-        match self {
-            Self::Number(_) => SignalKind::Number,
-            Self::Boolean(_) => SignalKind::Boolean,
-            Self::Text(_) => SignalKind::Text,
         }
     }
 }

@@ -14,12 +14,12 @@ use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{RuleId, Timestamp};
 use serde_json::{Value, json};
 
-pub fn at(seconds: f64) -> Timestamp {
+pub(crate) fn at(seconds: f64) -> Timestamp {
     #[allow(clippy::cast_possible_truncation, reason = "small numbers")]
     Timestamp::from_micros((seconds * 1e6).round() as i64)
 }
 
-pub fn rule(n: u8, condition: RuleCondition, severity: Severity) -> Rule {
+pub(crate) fn rule(n: u8, condition: RuleCondition, severity: Severity) -> Rule {
     Rule {
         id: format!("0198b2c4-7c1e-7000-8000-0000000000{n:02x}").parse().unwrap(),
         organization_id: "0198b2c4-7c1e-7000-8000-0000000000ff".parse().unwrap(),
@@ -37,45 +37,45 @@ pub fn rule(n: u8, condition: RuleCondition, severity: Severity) -> Rule {
 }
 
 /// The severity that a condition asks for.
-pub fn severity_of(condition: &RuleCondition) -> Severity {
+pub(crate) fn severity_of(condition: &RuleCondition) -> Severity {
     match condition {
         RuleCondition::Levels(of) => of.levels.last().unwrap().severity,
         _ => Severity::Major,
     }
 }
 
-pub fn compiled(condition: Value) -> Arc<CompiledRule> {
+pub(crate) fn compiled(condition: Value) -> Arc<CompiledRule> {
     let condition: RuleCondition = serde_json::from_value(condition).unwrap();
     let severity = severity_of(&condition);
     Arc::new(CompiledRule::compile(rule(1, condition, severity)).unwrap())
 }
 
 /// A rule on a machine. A sample is handed in when it is later than all before it of its signal.
-pub struct Machine {
-    pub rules: Vec<Arc<CompiledRule>>,
-    pub around: Surroundings,
-    pub watch: Watch,
-    pub stored: HashMap<RuleId, String>,
-    pub latest: HashMap<String, i64>,
-    pub told: Vec<(RuleId, Transition)>,
+pub(crate) struct Machine {
+    pub(crate) rules: Vec<Arc<CompiledRule>>,
+    pub(crate) around: Surroundings,
+    pub(crate) watch: Watch,
+    pub(crate) stored: HashMap<RuleId, String>,
+    pub(crate) latest: HashMap<String, i64>,
+    pub(crate) told: Vec<(RuleId, Transition)>,
 }
 
 impl Machine {
-    pub fn new(rules: Vec<Arc<CompiledRule>>) -> Self {
+    pub(crate) fn new(rules: Vec<Arc<CompiledRule>>) -> Self {
         Self::around(rules, Surroundings::default())
     }
 
-    pub fn around(rules: Vec<Arc<CompiledRule>>, around: Surroundings) -> Self {
+    pub(crate) fn around(rules: Vec<Arc<CompiledRule>>, around: Surroundings) -> Self {
         let watch = Watch::new(rules.clone(), &around, |_, _| None);
         let (stored, latest, told) = (HashMap::new(), HashMap::new(), Vec::new());
         Self { rules, around, watch, stored, latest, told }
     }
 
-    pub fn of(condition: Value) -> Self {
+    pub(crate) fn of(condition: Value) -> Self {
         Self::new(vec![compiled(condition)])
     }
 
-    pub fn instant(&mut self, seconds: f64, samples: &[(&str, Value)]) {
+    pub(crate) fn instant(&mut self, seconds: f64, samples: &[(&str, Value)]) {
         let mut new = Vec::new();
         for (signal, value) in samples {
             let latest = self.latest.entry((*signal).to_owned()).or_insert(i64::MIN);
@@ -90,16 +90,16 @@ impl Machine {
         }
     }
 
-    pub fn sample(&mut self, seconds: f64, signal: &str, value: impl Into<Value>) {
+    pub(crate) fn sample(&mut self, seconds: f64, signal: &str, value: impl Into<Value>) {
         self.instant(seconds, &[(signal, value.into())]);
     }
 
-    pub fn through(&mut self, seconds: f64) {
+    pub(crate) fn through(&mut self, seconds: f64) {
         let changes = self.watch.through(at(seconds));
         self.tell(changes);
     }
 
-    pub fn event(&mut self, seconds: f64, event_type: &str) {
+    pub(crate) fn event(&mut self, seconds: f64, event_type: &str) {
         let changes = self.watch.event(event_type, at(seconds));
         self.tell(changes);
     }
@@ -113,25 +113,25 @@ impl Machine {
         }
     }
 
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         let read = |id: RuleId| Some(serde_json::from_str::<RuleState>(self.stored.get(&id)?).unwrap());
         self.watch = Watch::new(self.rules.clone(), &self.around, |id, _| read(id));
     }
 
     /// What was told, such as `raised major 12.5`.
-    pub fn heard(&self) -> Vec<String> {
+    pub(crate) fn heard(&self) -> Vec<String> {
         self.told.iter().map(|(_, transition)| shown(transition)).collect()
     }
 
     /// The same, and forgotten.
-    pub fn take(&mut self) -> Vec<String> {
+    pub(crate) fn take(&mut self) -> Vec<String> {
         let heard = self.heard();
         self.told.clear();
         heard
     }
 
     /// The context of the last finding.
-    pub fn context(&self) -> Value {
+    pub(crate) fn context(&self) -> Value {
         let found = self.told.iter().rev().find_map(|(_, transition)| match transition {
             Transition::Raised(found) | Transition::Changed(found) => Some(found.context.clone()),
             Transition::Cleared { .. } => None,
@@ -140,7 +140,7 @@ impl Machine {
     }
 }
 
-pub fn shown(transition: &Transition) -> String {
+pub(crate) fn shown(transition: &Transition) -> String {
     #[allow(clippy::cast_precision_loss, reason = "small numbers")]
     let seconds = |at: Timestamp| at.micros() as f64 / 1e6;
     match transition {
