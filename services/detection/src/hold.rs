@@ -155,7 +155,9 @@ impl Hold {
             (State::Normal { .. }, Beyond(value)) => {
                 (State::Active { since: at }, Some(Transition::Raised { at, value }))
             }
-            (State::Pending { since, .. }, Beyond(value)) => (State::Pending { since, value }, None),
+            (State::Pending { since, .. }, Beyond(value)) => {
+                (State::Pending { since, value }, None)
+            }
             (State::Pending { .. }, _) => (State::Normal { since: at }, None),
             (State::Active { .. }, Back) if self.clear_hold_us > 0 => {
                 (State::Clearing { since: at }, None)

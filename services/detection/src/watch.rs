@@ -9,7 +9,9 @@ use millwright_schemas::{RuleId, Timestamp};
 use serde_json::{Map, Value as Json};
 
 use crate::conditions::value::{Reading, Value};
-use crate::conditions::{Happening, Heard, Moved, OverBudget, Tree, TreeState, Update, WORK_MAX, words};
+use crate::conditions::{
+    Happening, Heard, Moved, OverBudget, Tree, TreeState, Update, WORK_MAX, words,
+};
 use crate::hold;
 use crate::rules::{CompiledRule, Evaluator};
 use crate::state::RuleState;
@@ -187,7 +189,9 @@ impl Watch {
             for (place, source) in self.of_signal.get(signal).into_iter().flatten() {
                 let watching = &mut self.rules[*place];
                 match &watching.with {
-                    Evaluator::Threshold(_) => watching.threshold(at, reading, *place, &mut changes),
+                    Evaluator::Threshold(_) => {
+                        watching.threshold(at, reading, *place, &mut changes)
+                    }
                     Evaluator::Tree(_) => {
                         self.together.push((*place, (*source, reading.value())));
                     }

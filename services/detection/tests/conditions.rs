@@ -190,8 +190,7 @@ fn state_stays_longer_than_allowed() {
 
 #[test]
 fn state_that_is_none_of_some_needs_a_first_sample() {
-    let mut machine =
-        Machine::of(json!({"kind": "state", "signal": "n", "is_not": [0, 1, 2]}));
+    let mut machine = Machine::of(json!({"kind": "state", "signal": "n", "is_not": [0, 1, 2]}));
     machine.through(10.0);
     assert!(machine.take().is_empty());
     values(&mut machine, "n", &[(11.0, json!(1)), (12.0, json!(7)), (13.0, json!(0))]);
@@ -319,7 +318,8 @@ fn schedule_goes_by_the_local_clock_over_its_changes() {
         ]})
     };
     // 2025-03-29 is a Saturday; the clock goes from 02:00 to 03:00 in the night after, in Berlin.
-    let start = at(0.0).micros() + "2025-03-28T00:00:00Z".parse::<millwright_schemas::Timestamp>().unwrap().micros();
+    let start = at(0.0).micros()
+        + "2025-03-28T00:00:00Z".parse::<millwright_schemas::Timestamp>().unwrap().micros();
     let seconds = |hours: f64| start as f64 / 1e6 + hours * 3_600.0;
     let times = |machine: &mut Machine| -> Vec<String> {
         machine.sample(seconds(0.0), "t", 2);
@@ -332,7 +332,8 @@ fn schedule_goes_by_the_local_clock_over_its_changes() {
     let expected = [shown("raised major ", 45.0), shown("cleared ", 49.0)];
     assert_eq!(times(&mut berlin), expected);
     // That of the machine's site.
-    let around = Surroundings { time_zone: Some("America/New_York".to_owned()), ..Surroundings::default() };
+    let around =
+        Surroundings { time_zone: Some("America/New_York".to_owned()), ..Surroundings::default() };
     let mut site = Machine::around(vec![compiled(condition(json!(null)))], around);
     let expected = [shown("raised major ", 50.0), shown("cleared ", 55.0)];
     assert_eq!(times(&mut site), expected);
@@ -354,13 +355,14 @@ fn what_began_and_ended_more_than_a_month_before_is_not_told() {
 
 #[test]
 fn any_and_all_have_holds_of_their_own() {
-    let mut machine = Machine::of(json!({"kind": "all", "hold_s": 10, "clear_hold_s": 3, "conditions": [
-        {"kind": "threshold", "signal": "t", "below": 40},
-        {"kind": "any", "conditions": [
-            {"kind": "state", "signal": "s", "is": ["running"]},
-            {"kind": "threshold", "signal": "rpm", "above": 100, "hold_s": 5}
-        ]}
-    ]}));
+    let mut machine =
+        Machine::of(json!({"kind": "all", "hold_s": 10, "clear_hold_s": 3, "conditions": [
+            {"kind": "threshold", "signal": "t", "below": 40},
+            {"kind": "any", "conditions": [
+                {"kind": "state", "signal": "s", "is": ["running"]},
+                {"kind": "threshold", "signal": "rpm", "above": 100, "hold_s": 5}
+            ]}
+        ]}));
     machine.sample(0.0, "t", 30);
     machine.sample(1.0, "s", "idle");
     machine.sample(2.0, "rpm", 200);
@@ -449,7 +451,8 @@ fn one_alarm_goes_up_and_down_with_its_levels() {
     assert_eq!(machine.heard(), ["changed major 7"]);
     assert_eq!(machine.context()["limit"], json!(80.0));
     values(&mut machine, "t", &[(11.0, json!(95)), (12.0, json!(79)), (13.0, json!(69))]);
-    let expected = ["changed major 7", "changed critical 11", "changed major 12", "changed warning 13"];
+    let expected =
+        ["changed major 7", "changed critical 11", "changed major 12", "changed warning 13"];
     assert_eq!(machine.take(), expected);
     values(&mut machine, "t", &[(14.0, json!(91)), (15.0, json!(10))]);
     assert_eq!(machine.take(), ["changed critical 14", "cleared 15"]);
@@ -472,7 +475,11 @@ fn a_machine_has_limits_of_its_own() {
     assert_eq!(run(Some(90.0)), ["raised major 3", "cleared 5"]);
     // Below where it clears: it clears at the limit itself.
     assert_eq!(run(Some(65.0)), ["raised major 0", "cleared 6"]);
-    assert_eq!(run(Some(f64::NAN)), ["raised major 2", "cleared 5"], "no number: as if it had none");
+    assert_eq!(
+        run(Some(f64::NAN)),
+        ["raised major 2", "cleared 5"],
+        "no number: as if it had none"
+    );
 }
 
 #[test]
@@ -551,7 +558,8 @@ fn old_rules_and_their_states_are_still_read() {
     machine.restart();
     machine.through(20.0);
     assert_eq!(machine.heard(), ["raised major 14"]);
-    let told = json!({"signal": "t", "value": 90.0, "side": "above", "limit": 80.0, "hold_s": 10.0});
+    let told =
+        json!({"signal": "t", "value": 90.0, "side": "above", "limit": 80.0, "hold_s": 10.0});
     assert_eq!(machine.context(), told);
     assert_eq!(machine.stored[&id], r#"{"state":"active","since":"1970-01-01T00:00:14Z"}"#);
 }

@@ -118,7 +118,7 @@ pub struct DeviationCondition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
     /// Whether the limits are in the signals' unit or in percent of `from`.
-    #[serde(default)]
+    #[serde(default = "absolute")]
     pub measure: DeviationMeasure,
     /// Raised when the distance, up or down, is above this, for `hold_s`. At least 0.
     pub above: Limit,
@@ -149,7 +149,7 @@ pub struct CountCondition {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub is: Vec<StateValue>,
     /// Whether every such sample counts, or only those with which it begins.
-    #[serde(default)]
+    #[serde(default = "sample")]
     pub each: CountEach,
     /// Raised when it happened so often within `window_s`: 1 to 100.
     pub at_least: u32,
@@ -196,7 +196,7 @@ pub struct MissingCondition {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub is: Vec<StateValue>,
     /// What must come: a value, or another value than the last (a sensor that is stuck).
-    #[serde(default)]
+    #[serde(default = "value")]
     pub of: MissingOf,
     /// For how long it may be away, in seconds, 1 to 31,622,400 (366 days).
     pub for_s: f64,
@@ -359,22 +359,16 @@ words! {
     }
 }
 
-impl Default for DeviationMeasure {
-    fn default() -> Self {
-        Self::Absolute
-    }
+const fn absolute() -> DeviationMeasure {
+    DeviationMeasure::Absolute
 }
 
-impl Default for CountEach {
-    fn default() -> Self {
-        Self::Sample
-    }
+const fn sample() -> CountEach {
+    CountEach::Sample
 }
 
-impl Default for MissingOf {
-    fn default() -> Self {
-        Self::Value
-    }
+const fn value() -> MissingOf {
+    MissingOf::Value
 }
 
 impl ThresholdCondition {

@@ -71,12 +71,8 @@ impl Compiler<'_> {
             }
         }
         match (&it.above, &it.below, it.is.is_empty()) {
-            (Some(limit), None, true) => {
-                Some(What::Beyond(Side::Above, self.around.number(limit)))
-            }
-            (None, Some(limit), true) => {
-                Some(What::Beyond(Side::Below, self.around.number(limit)))
-            }
+            (Some(limit), None, true) => Some(What::Beyond(Side::Above, self.around.number(limit))),
+            (None, Some(limit), true) => Some(What::Beyond(Side::Below, self.around.number(limit))),
             (None, None, false) => Some(What::Is(self.values(path, "is", &it.is)?)),
             (None, None, true) => {
                 self.refuse(format!("{path}.above"), "give above, below or is");
@@ -168,11 +164,8 @@ impl Compiler<'_> {
         let from = self.values(path, "allowed", &from)?;
         for (place, (change, from)) in it.allowed.iter().zip(from).enumerate() {
             let to = format!("allowed[{place}].to");
-            let listed = if change.to.is_empty() {
-                Vec::new()
-            } else {
-                self.values(path, &to, &change.to)?
-            };
+            let listed =
+                if change.to.is_empty() { Vec::new() } else { self.values(path, &to, &change.to)? };
             if change.to.iter().any(|to| to.kind() != change.from.kind()) {
                 self.refuse(format!("{path}.{to}"), "is of another kind than from");
                 return None;
@@ -183,8 +176,7 @@ impl Compiler<'_> {
     }
 
     pub(super) fn schedule(&mut self, it: &ScheduleCondition, path: &str) -> Option<(Kind, Hold)> {
-        let (from, to) =
-            (it.from.unwrap_or(LocalTime::MIDNIGHT), it.to.unwrap_or(LocalTime::END));
+        let (from, to) = (it.from.unwrap_or(LocalTime::MIDNIGHT), it.to.unwrap_or(LocalTime::END));
         if from == LocalTime::END {
             self.refuse(format!("{path}.from"), "24:00 is the end of a day; give 00:00");
         }
@@ -337,7 +329,11 @@ impl<'a> Limited<'a> {
                     "deviation",
                     it.signal.as_str(),
                     Some(it.from.as_str()),
-                    if it.measure == DeviationMeasure::Percent { "%".to_owned() } else { String::new() },
+                    if it.measure == DeviationMeasure::Percent {
+                        "%".to_owned()
+                    } else {
+                        String::new()
+                    },
                 ),
                 above: Some(it.above.default_value()),
                 below: None,

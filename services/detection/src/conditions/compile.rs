@@ -94,11 +94,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// The outermost condition, which may have levels.
-    fn levels(
-        &mut self,
-        condition: &RuleCondition,
-        severity: Severity,
-    ) -> Vec<(Severity, usize)> {
+    fn levels(&mut self, condition: &RuleCondition, severity: Severity) -> Vec<(Severity, usize)> {
         let RuleCondition::Levels(levels) = condition else {
             let node = self.watching(condition, ROOT);
             return node.map(|node| (severity, node)).into_iter().collect();
@@ -106,7 +102,8 @@ impl<'a> Compiler<'a> {
         self.check_levels(&levels.levels, severity);
         let mut nodes = Vec::new();
         for (place, level) in levels.levels.iter().enumerate() {
-            let node = self.watching(&level.condition, &format!("{ROOT}.levels[{place}].condition"));
+            let node =
+                self.watching(&level.condition, &format!("{ROOT}.levels[{place}].condition"));
             nodes.extend(node.map(|node| (level.severity, node)));
         }
         nodes
@@ -195,9 +192,16 @@ impl<'a> Compiler<'a> {
                 let bound = self.bound(path, fields);
                 let hold = self.hold(path, it.hold_s, it.clear_hold_s);
                 self.unit(path, it.unit.as_deref());
-                for (field, limit) in [("above", Some(&it.above)), ("clear_at", it.clear_at.as_ref())] {
-                    if let Some(limit) = limit.map(Limit::default_value).filter(|limit| *limit < 0.0) {
-                        self.refuse(format!("{path}.{field}"), format!("{limit} is below 0, which no distance is"));
+                for (field, limit) in
+                    [("above", Some(&it.above)), ("clear_at", it.clear_at.as_ref())]
+                {
+                    if let Some(limit) =
+                        limit.map(Limit::default_value).filter(|limit| *limit < 0.0)
+                    {
+                        self.refuse(
+                            format!("{path}.{field}"),
+                            format!("{limit} is below 0, which no distance is"),
+                        );
                     }
                 }
                 if it.signal == it.from {

@@ -25,12 +25,7 @@ pub(crate) struct Heard {
 }
 
 /// Lets a leaf hear a source. `None`: it doesn't listen to it, or can't use such a value.
-pub(crate) fn hear(
-    node: &Node,
-    memory: &mut Memory,
-    at: Timestamp,
-    said: Said,
-) -> Option<Heard> {
+pub(crate) fn hear(node: &Node, memory: &mut Memory, at: Timestamp, said: Said) -> Option<Heard> {
     let Said { source: of, value, carried } = said;
     // What isn't a number can't be compared with one.
     let number = || match value {
@@ -90,11 +85,15 @@ pub(crate) fn due(
         (Kind::Count { count, .. }, Memory::Count(memory)) => {
             count.ends(memory).filter(|_| matches!(state.hold, State::Active { .. }))
         }
-        (Kind::Missing { source, missing }, Memory::Missing(memory)) => match missing.due(*memory) {
-            // Watching begins now.
-            None => Some(at),
-            Some(due) => Some(due).filter(|_| !state.hold.is_raised() && is_missing(*source, due)),
-        },
+        (Kind::Missing { source, missing }, Memory::Missing(memory)) => {
+            match missing.due(*memory) {
+                // Watching begins now.
+                None => Some(at),
+                Some(due) => {
+                    Some(due).filter(|_| !state.hold.is_raised() && is_missing(*source, due))
+                }
+            }
+        }
         (Kind::Schedule(_), Memory::Schedule(next)) => {
             let earliest = at.plus_micros(-super::schedule::LOOKBACK_US);
             Some(next.map_or(at, |next| next.max(earliest)))

@@ -50,9 +50,7 @@ fn find_subject(condition: &RuleCondition) -> Option<&str> {
         RuleCondition::All(group) | RuleCondition::Any(group) => {
             group.conditions.iter().find_map(find_subject)
         }
-        RuleCondition::While(of) => {
-            find_subject(&of.condition).or_else(|| find_subject(&of.gate))
-        }
+        RuleCondition::While(of) => find_subject(&of.condition).or_else(|| find_subject(&of.gate)),
         RuleCondition::Levels(of) => {
             of.levels.iter().find_map(|level| find_subject(&level.condition))
         }

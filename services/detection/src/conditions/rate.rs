@@ -82,16 +82,25 @@ impl Rate {
     fn remember(&self, memory: &mut RateMemory, at: i64, value: f64) -> bool {
         let part = (self.window_us / PARTS).max(1);
         let points = &mut memory.points;
-        let new = points.back().is_none_or(|(last, _)| last.div_euclid(part) < at.div_euclid(part));
-        if new {
-            points.push_back((at, value));
-        }
+        let same_part = |then: i64| then.div_euclid(part) == at.div_euclid(part);
+        let remembers = match points.back_mut() {
+            // A value that was there when watching began, and another one with it.
+            Some(last) if last.0 == at => {
+                last.1 = value;
+                true
+            }
+            Some(last) if same_part(last.0) => false,
+            _ => {
+                points.push_back((at, value));
+                true
+            }
+        };
         let before = points.len();
         // What is older than the newest value that is a window old is needed no more.
         while points.get(1).is_some_and(|(then, _)| at - then >= self.window_us) {
             points.pop_front();
         }
-        new || points.len() < before
+        remembers || points.len() < before
     }
 }
 

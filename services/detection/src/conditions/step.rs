@@ -95,8 +95,7 @@ impl Tree {
             Happening::Through => (&[], at),
             Happening::Elsewhere => (&[], at.plus_micros(-GRACE_US)),
         };
-        let mut moment =
-            Moment { at, updates: &[], missing_before, own: updates, own_before: at };
+        let mut moment = Moment { at, updates: &[], missing_before, own: updates, own_before: at };
         if !matches!(happening, Happening::Elsewhere) || self.is_timed() {
             while let Some(due) = work.next_due(&moment) {
                 work.judge(&Moment { at: due, ..moment })?;

@@ -56,20 +56,51 @@ pub(crate) struct Node {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Kind {
-    Threshold { source: usize, bound: Bound },
-    Rate { source: usize, rate: Rate },
-    Deviation { source: usize, from: usize, deviation: Deviation },
-    Count { source: usize, count: Count },
-    State { source: usize, states: States },
-    Missing { source: usize, missing: Missing },
-    Sequence { source: usize, sequence: Sequence },
-    Order { source: usize, order: Order },
+    Threshold {
+        source: usize,
+        bound: Bound,
+    },
+    Rate {
+        source: usize,
+        rate: Rate,
+    },
+    Deviation {
+        source: usize,
+        from: usize,
+        deviation: Deviation,
+    },
+    Count {
+        source: usize,
+        count: Count,
+    },
+    State {
+        source: usize,
+        states: States,
+    },
+    Missing {
+        source: usize,
+        missing: Missing,
+    },
+    Sequence {
+        source: usize,
+        sequence: Sequence,
+    },
+    Order {
+        source: usize,
+        order: Order,
+    },
     Schedule(Schedule),
     All(Vec<usize>),
     Any(Vec<usize>),
     /// Open while `of` is true; then `covers`, which stand behind it, are watched.
-    Gate { of: usize, covers: Range<usize> },
-    While { gate: usize, inner: usize },
+    Gate {
+        of: usize,
+        covers: Range<usize>,
+    },
+    While {
+        gate: usize,
+        inner: usize,
+    },
 }
 
 /// Where a tree stands with a machine. All that is remembered between two events; bounded by the

@@ -122,7 +122,8 @@ fn list(values: &[StateValue]) -> String {
 fn schedule(it: &ScheduleCondition) -> String {
     let days: Vec<&str> = it.weekdays.iter().map(|day| day.as_str()).collect();
     let mut text = if it.outside { "outside" } else { "on" }.to_owned();
-    let _ = write!(text, " {}", if days.is_empty() { "all days".to_owned() } else { days.join(" ") });
+    let _ =
+        write!(text, " {}", if days.is_empty() { "all days".to_owned() } else { days.join(" ") });
     if let Some(from) = it.from {
         let _ = write!(text, " from {from}");
     }
@@ -145,7 +146,11 @@ pub(crate) fn context(
     let on = (first..=tree.levels[level].1).filter(|place| {
         let cause = !matches!(
             tree.nodes[*place].kind,
-            Kind::All(_) | Kind::Any(_) | Kind::Gate { .. } | Kind::While { .. } | Kind::Schedule(_)
+            Kind::All(_)
+                | Kind::Any(_)
+                | Kind::Gate { .. }
+                | Kind::While { .. }
+                | Kind::Schedule(_)
         );
         cause && state.is_on(*place)
     });

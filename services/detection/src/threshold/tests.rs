@@ -6,11 +6,7 @@ fn at(s: i64) -> Timestamp {
     Timestamp::from_micros(s * 1_000_000)
 }
 
-fn condition(
-    above: Option<f64>,
-    below: Option<f64>,
-    clear_at: Option<f64>,
-) -> ThresholdCondition {
+fn condition(above: Option<f64>, below: Option<f64>, clear_at: Option<f64>) -> ThresholdCondition {
     ThresholdCondition {
         signal: "s".parse().unwrap(),
         unit: None,

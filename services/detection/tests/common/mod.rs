@@ -114,7 +114,8 @@ impl Machine {
     }
 
     pub(crate) fn restart(&mut self) {
-        let read = |id: RuleId| Some(serde_json::from_str::<RuleState>(self.stored.get(&id)?).unwrap());
+        let read =
+            |id: RuleId| Some(serde_json::from_str::<RuleState>(self.stored.get(&id)?).unwrap());
         self.watch = Watch::new(self.rules.clone(), &self.around, |id, _| read(id));
     }
 

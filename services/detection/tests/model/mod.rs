@@ -1,4 +1,4 @@
-//! What is right, from all samples at once: half second by half second, each in three looks: what
+//! What is right, from all samples at once: tick by tick, each in three looks: what
 //! lasts long enough, what else time changes, what samples say.
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -21,7 +21,7 @@ pub(crate) struct Seen {
 /// The samples of signals `s0`, `s1`…
 pub(crate) type Trace = Vec<Vec<Seen>>;
 
-/// From the old severity to the new one, with the time in half seconds.
+/// From the old severity to the new one, with the time in ticks.
 pub(crate) type Told = (Option<Severity>, Option<Severity>, i64);
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,6 +33,8 @@ enum Verdict {
 }
 
 const LOOKS: usize = 3;
+/// Ticks of a second.
+pub(crate) const TICKS: i64 = 8;
 
 fn tick(look: usize) -> i64 {
     i64::try_from(look / LOOKS).unwrap()
@@ -41,18 +43,25 @@ fn tick(look: usize) -> i64 {
 /// Samples in seconds, as the model sees them.
 pub(crate) fn trace(signals: &[Vec<(i64, Option<StateValue>)>]) -> Trace {
     let seen = |(s, value): &(i64, Option<StateValue>)| {
-        let look = usize::try_from(s * 2).unwrap() * LOOKS + 2;
-        Seen { look, tick: s * 2, value: value.clone(), carried: false }
+        let look = usize::try_from(s * TICKS).unwrap() * LOOKS + 2;
+        Seen { look, tick: s * TICKS, value: value.clone(), carried: false }
     };
     signals.iter().map(|samples| samples.iter().map(seen).collect()).collect()
 }
 
 /// All changes of the alarm up to a time in seconds.
-pub(crate) fn changes(condition: &RuleCondition, severity: Severity, trace: &Trace, end_s: usize) -> Vec<Told> {
-    let looks = 0..end_s * 2 * LOOKS;
+pub(crate) fn changes(
+    condition: &RuleCondition,
+    severity: Severity,
+    trace: &Trace,
+    end_s: usize,
+) -> Vec<Told> {
+    let looks = 0..end_s * usize::try_from(TICKS).unwrap() * LOOKS;
     let levels: Vec<(Severity, Vec<bool>)> = match condition {
         RuleCondition::Levels(of) => {
-            let level = |it: &millwright_schemas::api::rules::Level| (it.severity, on(&it.condition, trace, looks.clone()));
+            let level = |it: &millwright_schemas::api::rules::Level| {
+                (it.severity, on(&it.condition, trace, looks.clone()))
+            };
             of.levels.iter().map(level).collect()
         }
         condition => vec![(severity, on(condition, trace, looks.clone()))],
@@ -96,7 +105,12 @@ fn frozen<T: Copy>(looks: Looks, mut at: impl FnMut(usize) -> T) -> Vec<T> {
     all
 }
 
-fn grouped(group: &GroupCondition, trace: &Trace, looks: Looks, join: impl Fn(&[bool]) -> bool) -> Vec<bool> {
+fn grouped(
+    group: &GroupCondition,
+    trace: &Trace,
+    looks: Looks,
+    join: impl Fn(&[bool]) -> bool,
+) -> Vec<bool> {
     let children: Vec<Vec<bool>> =
         group.conditions.iter().map(|child| on(child, trace, looks.clone())).collect();
     let raw = frozen(looks.clone(), |look| {
@@ -140,9 +154,9 @@ fn since(trace: &Trace, begin: usize) -> Trace {
     trace.iter().map(of_signal).collect()
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "small numbers")]
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "small numbers")]
 fn ticks(seconds: f64) -> i64 {
-    (seconds * 2.0).round() as i64
+    (seconds * TICKS as f64).round() as i64
 }
 
 fn held(raw: &[Verdict], first: usize, (hold_s, clear_hold_s): (f64, f64)) -> Vec<bool> {
@@ -187,7 +201,12 @@ fn number(seen: &Seen) -> Option<f64> {
     }
 }
 
-fn limited(value: Option<f64>, above: Option<&Limit>, below: Option<&Limit>, clear_at: Option<&Limit>) -> Verdict {
+fn limited(
+    value: Option<f64>,
+    above: Option<&Limit>,
+    below: Option<&Limit>,
+    clear_at: Option<&Limit>,
+) -> Verdict {
     let Some(value) = value else { return Verdict::Unknown };
     // Below is above, mirrored.
     let sign = if above.is_some() { 1.0 } else { -1.0 };
@@ -206,12 +225,14 @@ fn raw(leaf: &RuleCondition, trace: &Trace, look: usize, begin: i64) -> Verdict 
     let bool = |on: bool| if on { Verdict::Beyond } else { Verdict::Back };
     match leaf {
         RuleCondition::Threshold(it) => {
-            let last = samples(trace, it.signal.as_str(), look).last().and_then(|seen| number(seen));
+            let last =
+                samples(trace, it.signal.as_str(), look).last().and_then(|seen| number(seen));
             limited(last, it.above.as_ref(), it.below.as_ref(), it.clear_at.as_ref())
         }
         RuleCondition::Rate(it) => rate(it, trace, look),
         RuleCondition::Deviation(it) => {
-            let last = |signal: &str| samples(trace, signal, look).last().and_then(|seen| number(seen));
+            let last =
+                |signal: &str| samples(trace, signal, look).last().and_then(|seen| number(seen));
             let both = last(it.signal.as_str()).zip(last(it.from.as_str()));
             limited(both.map(|(a, b)| (a - b).abs()), Some(&it.above), None, it.clear_at.as_ref())
         }
@@ -232,7 +253,7 @@ fn raw(leaf: &RuleCondition, trace: &Trace, look: usize, begin: i64) -> Verdict 
         RuleCondition::Order(it) => bool(order(it, trace, look)),
         RuleCondition::Schedule(it) => {
             // UTC on the first day: minutes since midnight are minutes since 1970.
-            let minute = tick(look) / 120;
+            let minute = tick(look) / (60 * TICKS);
             let (from, to) = (it.from.unwrap().minutes(), it.to.unwrap().minutes());
             bool((i64::from(from)..i64::from(to)).contains(&minute) != it.outside)
         }
@@ -244,12 +265,11 @@ fn rate(it: &RateCondition, trace: &Trace, look: usize) -> Verdict {
     let seen = samples(trace, it.signal.as_str(), look);
     let rate = seen.last().and_then(|last| {
         let value = number(last)?;
-        let old = |then: &&&Seen| {
-            last.tick - then.tick >= ticks(it.window_s) && number(then).is_some()
-        };
+        let old =
+            |then: &&&Seen| last.tick - then.tick >= ticks(it.window_s) && number(then).is_some();
         let base = seen.iter().rev().find(old)?;
         #[allow(clippy::cast_precision_loss, reason = "small numbers")]
-        let span = (last.tick - base.tick) as f64 / 2.0;
+        let span = (last.tick - base.tick) as f64 / TICKS as f64;
         Some((value - number(base)?) / span)
     });
     limited(rate, it.above.as_ref(), it.below.as_ref(), it.clear_at.as_ref())
@@ -278,9 +298,11 @@ fn count(it: &CountCondition, trace: &Trace, look: usize) -> usize {
 fn came(it: &MissingCondition, trace: &Trace, look: usize) -> Option<i64> {
     let seen = samples(trace, it.signal.as_ref().unwrap().as_str(), look);
     let listed = |value: &StateValue| it.is.is_empty() || it.is.contains(value);
-    let fit: Vec<&&Seen> = seen.iter().filter(|seen| seen.value.as_ref().is_some_and(listed)).collect();
+    let fit: Vec<&&Seen> =
+        seen.iter().filter(|seen| seen.value.as_ref().is_some_and(listed)).collect();
     let came = |place: &usize| {
-        let same = place.checked_sub(1).is_some_and(|before| fit[before].value == fit[*place].value);
+        let same =
+            place.checked_sub(1).is_some_and(|before| fit[before].value == fit[*place].value);
         !fit[*place].carried && !(it.of == MissingOf::Change && same)
     };
     (0..fit.len()).rev().find(came).map(|place| fit[place].tick)
