@@ -4,7 +4,11 @@
 #   scripts/postgres.sh stop FOLDER     stops it and removes the folder
 #   scripts/postgres.sh halt FOLDER     ends it at once, as a crash does; its data stay
 #   scripts/postgres.sh resume FOLDER   starts it again on its port
+#   scripts/postgres.sh template FOLDER PROGRAM   makes a database with all tables by this `millwright`;
+#                                       prints its name
 #   scripts/postgres.sh find            prints the folder of the programs
+#   scripts/postgres.sh timescale       whether TimescaleDB is there
+# With MILLWRIGHT_TIMESCALE=no the server goes without TimescaleDB.
 # Durability is off: what is tested is what we do, not whether the disk keeps it.
 set -eu
 
@@ -37,6 +41,11 @@ run_server() {
         start >/dev/null 2>&1
 }
 
+has_timescale() {
+    [ "${MILLWRIGHT_TIMESCALE:-yes}" != no ] &&
+        [ -e "$("$bin/pg_config" --pkglibdir 2>/dev/null || echo "$bin/../lib")/timescaledb.so" ]
+}
+
 owner=postgres
 id "$owner" >/dev/null 2>&1 || owner=nobody
 
@@ -52,7 +61,7 @@ start)
     as_user "$bin/initdb" -D "$folder/data" -A trust -U postgres -E UTF8 --locale=C --no-sync \
         >"$folder/initdb.log" 2>&1 || { cat "$folder/initdb.log" >&2; exit 1; }
     : >"$folder/options"
-    if [ -e "$bin/../lib/timescaledb.so" ] || [ -e "$("$bin/pg_config" --pkglibdir 2>/dev/null)/timescaledb.so" ]; then
+    if has_timescale; then
         echo '-c shared_preload_libraries=timescaledb -c timescaledb.telemetry_level=off' >"$folder/options"
     fi
     # A port of those that nobody is given by chance; the next one when it is taken.
@@ -68,6 +77,15 @@ start)
     done
     echo "$port" >"$folder/port"
     echo "postgres://postgres@127.0.0.1:$port/postgres"
+    ;;
+template)
+    url="postgres://postgres@127.0.0.1:$(cat "$2/port")"
+    "$bin/createdb" -h 127.0.0.1 -p "$(cat "$2/port")" -U postgres -T template0 millwright_template
+    "$3" admin migrate --database "$url/millwright_template" >/dev/null
+    echo millwright_template
+    ;;
+timescale)
+    has_timescale
     ;;
 halt)
     as_user "$bin/pg_ctl" -D "$2/data" -m immediate -w stop >/dev/null
@@ -85,7 +103,7 @@ stop)
     rm -rf "$folder"
     ;;
 *)
-    sed -n '2,8p' "$0"
+    sed -n '2,12p' "$0"
     exit 2
     ;;
 esac

@@ -53,21 +53,49 @@ if [ "${POSTGRES:-yes}" != no ]; then
         { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; } \
             >/dev/null 2>&1 || echo '*** PostgreSQL could not be installed' >&2
     fi
-    if scripts/postgres.sh find >/dev/null 2>&1; then
+    # Runs tests on a server of their own: on_server NAME ARGUMENTS…
+    on_server() {
         # Not below the project: it belongs to another user, who may not see into ours.
         server=$(mktemp -d /tmp/millwright-postgres.XXXXXX)
         trap 'scripts/postgres.sh stop "$server"' EXIT
         trap 'exit 130' INT TERM
         MILLWRIGHT_TEST_POSTGRES=$(scripts/postgres.sh start "$server")
         export MILLWRIGHT_TEST_POSTGRES
-        echo "*** The tests that have a database, on PostgreSQL: $MILLWRIGHT_TEST_POSTGRES"
+        echo "*** The tests that have a database, on $1: $MILLWRIGHT_TEST_POSTGRES"
+        shift
+        if [ "${MILLWRIGHT_TIMESCALE:-yes}" = no ]; then
+            # TimescaleDB's workers hold on to a database, which can't be copied then.
+            MILLWRIGHT_TEST_TEMPLATE=$(scripts/postgres.sh template "$server" "$millwright")
+            export MILLWRIGHT_TEST_TEMPLATE
+        fi
+        MILLWRIGHT_TEST_DATABASE=postgres run "$@"
+        unset MILLWRIGHT_TEST_TEMPLATE
+        scripts/postgres.sh stop "$server"
+        trap - EXIT INT TERM
+    }
+    millwright=${CARGO_TARGET_DIR:-target}/debug/millwright
+    if scripts/postgres.sh find >/dev/null 2>&1; then
         if [ "$all$nextest" = yesyes ]; then
             # They mostly wait for the server.
             set -- --test-threads 6 -E 'not (package(millwright-schemas) | package(millwright-core) |
                 package(millwright-detection) | package(millwright-bus) |
                 package(millwright-agent) | package(millwright-simulation) | package(xtask))'
         fi
-        MILLWRIGHT_TEST_DATABASE=postgres run "$@"
+        export MILLWRIGHT_TIMESCALE=no
+        on_server PostgreSQL "$@"
+        unset MILLWRIGHT_TIMESCALE
+        if scripts/postgres.sh timescale; then
+            if [ "$all$nextest" = yesyes ]; then
+                # What differs there: telemetry, and what is made of it.
+                set -- --test-threads 6 -E 'package(millwright-store) | package(millwright-ingest) |
+                    package(millwright-api) | package(millwright-platform) |
+                    package(millwright-tests) & (binary(backup) | binary(cluster) | binary(kill))'
+            fi
+            on_server TimescaleDB "$@"
+        else
+            echo '*** There is no TimescaleDB: the tests on it are SKIPPED.' >&2
+            echo '*** https://github.com/timescale/timescaledb, release 2.28 for PostgreSQL 15' >&2
+        fi
     else
         echo '*** There is no PostgreSQL: its tests are SKIPPED.' >&2
         echo '*** Debian, Ubuntu: apt install postgresql' >&2

@@ -84,6 +84,18 @@ impl Platform {
         process.kill();
     }
 
+    /// Starts it and waits until it has ended by itself. Returns what it said.
+    pub async fn refused(&self) -> String {
+        let mut process = Process::start("millwright serve", &mut self.command(), self.log_file());
+        eventually("it ends by itself", READY, async || {
+            let status = process.ended().ok_or_else(|| anyhow::anyhow!("it still runs"))?;
+            anyhow::ensure!(!status.success(), "{status}");
+            Ok(())
+        })
+        .await;
+        process.output()
+    }
+
     /// Where it keeps its data.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {

@@ -204,3 +204,27 @@ async fn while_the_database_is_away_nothing_is_acknowledged_and_afterwards_nothi
     assert_eq!(database.missing_messages(agent.machine()).await.unwrap(), 0);
     assert_eq!(database.conflicts(agent.machine()).await.unwrap(), 0);
 }
+
+#[tokio::test]
+async fn a_platform_that_is_up_before_its_database_waits_for_it() {
+    let Some(server) = Postgres::start() else { return };
+    server.halt();
+    let mut platform = Platform::prepare().with(server.url(), &[]);
+    let log = platform.folder().join("platform.log");
+    let waiting = eventually("it says what it waits for", SOON, async || {
+        let log = std::fs::read_to_string(&log)?;
+        ensure!(log.contains("can't be reached; trying again"), "{log}");
+        Ok(())
+    });
+    let database = async {
+        waiting.await;
+        server.resume();
+    };
+    tokio::join!(platform.resume(), database);
+    platform.api().await.get("/machines").await.unwrap();
+
+    // What waiting doesn't mend isn't waited for.
+    let nowhere = format!("{}_nowhere", server.url());
+    let said = Platform::prepare().with(&nowhere, &[]).refused().await;
+    assert!(said.contains("does not exist"), "{said}");
+}

@@ -108,7 +108,12 @@ pub trait Directory: Send + Sync + 'static {
     ///
     /// # Errors
     /// It can't be done now.
-    async fn closed(&self, key: &SessionKey, why: &str, kept_s: u32) -> Result<(), Unavailable>;
+    async fn closed(
+        &self,
+        key: &SessionKey,
+        why: &'static str,
+        kept_s: u32,
+    ) -> Result<(), Unavailable>;
 
     /// Compares live connections with the truth.
     ///

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millwright_identity::machines::admission;
-use millwright_identity::machines::connections::{self, Closing, OpenError, Opening, Review};
+use millwright_identity::machines::connections::{
+    self, Closing, OpenError, Opening, Register, Remembering, Review,
+};
 use millwright_identity::machines::proof::{self, ProofError};
 use millwright_ingest::intake::Generation;
 use millwright_schemas::{MachineId, topics};
@@ -24,6 +26,7 @@ use crate::wire::Version;
 #[derive(Debug, Clone)]
 pub struct StoreDirectory {
     store: Store,
+    register: Register,
     gateway: String,
     /// By which hosts machines know this platform.
     hosts: Arc<[String]>,
@@ -38,8 +41,8 @@ impl StoreDirectory {
     pub async fn open(store: Store, gateway: impl Into<String>) -> Result<Self, StoreError> {
         let gateway = gateway.into();
         connections::reset(&store, &gateway, now()).await?;
-        let hosts = Arc::from([]);
-        Ok(Self { store, gateway, hosts, changes: watch::Sender::new(0) })
+        let (register, hosts) = (Register::start(store.clone()), Arc::from([]));
+        Ok(Self { store, register, gateway, hosts, changes: watch::Sender::new(0) })
     }
 
     /// By which hosts machines know this platform: who proves the key of a certificate says to
@@ -100,22 +103,19 @@ impl Directory for StoreDirectory {
             remote_address: remote.to_string(),
             at: now(),
         };
-        let clean_start = claim.clean_start;
-        let opening = Opening { connection, credential: credential.clone(), clean_start };
-        let opened = match connections::open(&self.store, opening).await {
+        let opening = Opening {
+            connection,
+            credential: credential.clone(),
+            clean_start: claim.clean_start,
+            kept: claim.kept_s > 0,
+        };
+        let opened = match self.register.open(opening).await {
             Ok(opened) => opened,
             Err(OpenError::Revoked) => return Err(Refused::NotAuthorized),
             Err(OpenError::Store(error)) => return Err(unavailable(&error)),
         };
-        let generation = Generation(opened.generation);
-        if claim.kept_s > 0 && opened.earlier.is_none() {
-            // A session exists from its first connection on, filters or not.
-            let client_id = claim.client_id.clone();
-            let key = SessionKey { machine: claim.machine, generation, client_id };
-            self.remember(&key, &[]).await.map_err(|_| Refused::Unavailable)?;
-        }
         Ok(Opened {
-            generation,
+            generation: Generation(opened.generation),
             children: opened.children.into_iter().collect(),
             earlier: opened.earlier.map(|filters| read_filters(claim.machine, &filters)),
         })
@@ -127,24 +127,33 @@ impl Directory for StoreDirectory {
         filters: &[Subscription],
     ) -> Result<(), Unavailable> {
         let SessionKey { machine, generation, client_id } = key;
-        let filters = write_filters(filters);
-        let (store, generation) = (&self.store, generation.0);
-        connections::remember(store, *machine, generation, client_id, &filters, now())
-            .await
-            .map_err(|error| Unavailable(Box::new(error)))?;
+        let remembering = Remembering {
+            machine: *machine,
+            generation: generation.0,
+            client_id: client_id.clone(),
+            filters: write_filters(filters),
+            at: now(),
+        };
+        let remembered = self.register.remember(remembering).await;
+        remembered.map_err(|error| Unavailable(Box::new(error)))?;
         Ok(())
     }
 
-    async fn closed(&self, key: &SessionKey, why: &str, kept_s: u32) -> Result<(), Unavailable> {
+    async fn closed(
+        &self,
+        key: &SessionKey,
+        why: &'static str,
+        kept_s: u32,
+    ) -> Result<(), Unavailable> {
         let closing = Closing {
             machine: key.machine,
             generation: key.generation.0,
-            client_id: &key.client_id,
+            client_id: key.client_id.clone(),
             reason: why,
             kept_s,
             at: now(),
         };
-        let closed = connections::close(&self.store, &closing).await;
+        let closed = self.register.close(closing).await;
         closed.map_err(|error| Unavailable(Box::new(error)))?;
         Ok(())
     }

@@ -41,6 +41,15 @@ pub(crate) struct Written {
     pub(crate) counts: Counts,
 }
 
+/// One of perhaps several attempts at a batch.
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    /// An earlier one may have been committed without anyone knowing.
+    again: bool,
+    /// Takes no point for new.
+    careful: bool,
+}
+
 impl Writer {
     pub(crate) fn new(store: Store, live: Live, limits: MachineLimits) -> Self {
         let memory = Memory::new(CACHED_MACHINES, CACHED_ENTRIES);
@@ -63,7 +72,14 @@ impl Writer {
             .collect();
         let ids: Vec<MachineId> = ids.into_iter().collect();
         let before = self.memory.entries_of(&ids);
-        let written = self.write_for(&ids, messages, again).await;
+        let mut written = self.write_for(&ids, messages, Attempt { again, careful: false }).await;
+        if matches!(written, Err(StoreError::Exists(_))) {
+            // More is stored than the newest values say. All is read anew, and each point is
+            // looked up.
+            tracing::warn!("points were there that could not be");
+            self.memory.forget(&ids);
+            written = self.write_for(&ids, messages, Attempt { again, careful: true }).await;
+        }
         if written.is_err() {
             self.memory.forget(&ids);
         }
@@ -75,7 +91,7 @@ impl Writer {
         &mut self,
         ids: &[MachineId],
         messages: &[Message],
-        again: bool,
+        attempt: Attempt,
     ) -> Result<Written, StoreError> {
         let watched = self.live.watched(Instant::now());
         let mut tx = self.store.begin_batch().await?;
@@ -95,7 +111,7 @@ impl Writer {
             batch: self.batch,
         };
         let mut planned = plan(&mut self.memory.states, &known, messages);
-        let counts = self.execute(&mut tx, &mut planned.plan, again).await?;
+        let counts = self.execute(&mut tx, &mut planned.plan, attempt).await?;
         tx.commit().await?;
         Ok(Written { planned, counts })
     }
@@ -151,12 +167,15 @@ impl Writer {
         &mut self,
         tx: &mut BatchTx,
         plan: &mut Plan,
-        again: bool,
+        attempt: Attempt,
     ) -> Result<Counts, StoreError> {
         let mut counts = Counts::default();
         self.create_series(tx, plan).await?;
         for (series, kind) in &plan.fixed_kinds {
             series::fix_kind(tx, *series, *kind).await?;
+        }
+        if attempt.careful {
+            plan.other_points.append(&mut plan.new_points);
         }
         self.insert_points(tx, plan, &mut counts).await?;
         latest::save(tx, &plan.latest).await?;
@@ -168,7 +187,7 @@ impl Writer {
         streams::save_cursors(tx, &plan.streams.cursors).await?;
         consequences::save_states(tx, plan).await?;
         insert_events(tx, plan, &mut counts).await?;
-        insert_quarantine(tx, plan, again, &mut counts).await?;
+        insert_quarantine(tx, plan, attempt.again, &mut counts).await?;
         machines::save_seen(tx, &plan.seen).await?;
         machines::add_counts(tx, &counts.rows()).await?;
         Ok(counts)
@@ -209,10 +228,7 @@ impl Writer {
         // times stays the first.
         plan.new_points.sort_by_key(|row| (row.series, row.ts));
         plan.other_points.sort_by_key(|row| (row.series, row.ts));
-        let unexpected = points::insert_new(tx, &plan.new_points).await?;
-        if unexpected > 0 {
-            tracing::warn!(points = unexpected, "points were there that could not be");
-        }
+        points::insert_new(tx, &plan.new_points).await?;
         let numbers = points::insert_any(tx, &plan.other_points).await?;
         let texts = points::insert_texts(tx, &plan.texts).await?;
         self.count_repeated(&[numbers, texts], counts);

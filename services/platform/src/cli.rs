@@ -48,6 +48,18 @@ pub(crate) enum AdminCommand {
         #[arg(long, value_name = "URL", env = "MILLWRIGHT_DATABASE", hide_env_values = true)]
         database: Option<String>,
     },
+    /// Bring a database to the tables of this program, and end.
+    ///
+    /// `serve` does so by itself at its start; this is for a job of its own before that. Ends with 0
+    /// when they are there, also when nothing was to be done.
+    Migrate {
+        /// Where the platform keeps its data; it must not run.
+        #[arg(long, value_name = "DIR", env = "MILLWRIGHT_DATA_DIR", default_value = "./data")]
+        data_dir: PathBuf,
+        /// Its PostgreSQL, if it has one.
+        #[arg(long, value_name = "URL", env = "MILLWRIGHT_DATABASE", hide_env_values = true)]
+        database: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

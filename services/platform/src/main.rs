@@ -33,6 +33,9 @@ fn main() -> ExitCode {
         Command::Admin(AdminCommand::ResetPassword { data_dir, database }) => {
             reset_password(&data_dir, database.as_deref())
         }
+        Command::Admin(AdminCommand::Migrate { data_dir, database }) => {
+            migrate(&data_dir, database.as_deref())
+        }
         Command::Broker => millwright_bus::run_broker(std::io::BufReader::new(std::io::stdin()))
             .context("the bus's broker"),
     };
@@ -62,6 +65,10 @@ fn demo(args: DemoArgs) -> anyhow::Result<()> {
 
 fn reset_password(data_dir: &Path, database: Option<&str>) -> anyhow::Result<()> {
     runtime()?.block_on(admin::reset_password(config::location(data_dir, database)?))
+}
+
+fn migrate(data_dir: &Path, database: Option<&str>) -> anyhow::Result<()> {
+    runtime()?.block_on(admin::migrate(config::location(data_dir, database)?))
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

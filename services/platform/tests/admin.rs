@@ -11,7 +11,8 @@ use millwright_identity::people::sessions::{SignInError, log_in, refresh};
 use millwright_schemas::api::page::PageQuery;
 use millwright_schemas::{Secret, Timestamp};
 use millwright_store::page::PageRequest;
-use millwright_store::{DataFolderLock, Scope, Store, audit};
+use millwright_store::{DATABASE_FILE, DataFolderLock, Scope, Store, audit};
+use millwright_test_database::TestDatabase;
 
 fn reset(folder: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_millwright"))
@@ -62,4 +63,32 @@ async fn a_folder_in_use_and_one_without_a_database_are_left_alone() {
     assert!(!refused.status.success() && refused.stdout.is_empty());
     let why = String::from_utf8(refused.stderr).unwrap();
     assert!(why.contains("in use by another process"), "{why}");
+}
+
+#[tokio::test]
+async fn a_database_is_migrated_once_and_a_second_time_changes_nothing() {
+    let database = TestDatabase::empty().await;
+    // Of SQLite only one that is there: no folder is made for a mistyped name.
+    if database.url().is_none() {
+        let refused = migrate(&database);
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("no database in"), "{refused:?}");
+        std::fs::write(database.path().join(DATABASE_FILE), []).unwrap();
+    }
+    for _ in 0..2 {
+        let output = migrate(&database);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert!(told.contains("has the tables of millwright"), "{told}");
+    }
+    let tables = "SELECT count(*) FROM machines";
+    assert_eq!(database.peer().await.value(tables).await, "0");
+}
+
+fn migrate(database: &TestDatabase) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_millwright"));
+    command.args(["admin", "migrate", "--data-dir"]).arg(database.path());
+    if let Some(url) = database.url() {
+        command.args(["--database", url]);
+    }
+    command.output().unwrap()
 }

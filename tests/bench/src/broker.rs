@@ -24,8 +24,6 @@ use crate::throughput::{Outcome, SAMPLES, name, report_flood};
 const MOSQUITTO: [&str; 3] = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "mosquitto"];
 /// What the Python program needs.
 const PACKAGES: [&str; 2] = ["paho-mqtt>=2", "psycopg[binary]>=3"];
-/// Messages that the program commits together. Other sizes have not been tried yet.
-const BATCH: usize = 2_000;
 /// Longest load: the broker takes several times what the program stores, and the rest is waited for.
 const LENGTH_MAX: Duration = Duration::from_secs(4);
 /// Longest wait until what the broker has taken is stored.
@@ -77,13 +75,14 @@ pub(crate) async fn measure(
     scratch: &Path,
     fleets: &[usize],
     length: Duration,
+    batch: usize,
 ) -> Result<Vec<Outcome>> {
     let mut section = report.section("throughput", "mosquitto-python");
     let database = Database::start(Kind::Postgres, scratch).await?;
     let authority = Authority::new()?;
     let (port, open_port) = (free_port()?, free_port()?);
     let mut broker = Broker::start(programs, scratch, &authority, (port, open_port)).await?;
-    let mut intake = Intake::start(programs, &database, open_port).await?;
+    let mut intake = Intake::start(programs, &database, open_port, batch).await?;
     let mut roots = database.pids();
     roots.extend([broker.child.id(), intake.child.id()].into_iter().flatten());
     let count = fleets.iter().copied().max().unwrap_or(0);
@@ -206,11 +205,16 @@ struct Intake {
 }
 
 impl Intake {
-    async fn start(programs: &Programs, database: &Database, port: u16) -> Result<Self> {
+    async fn start(
+        programs: &Programs,
+        database: &Database,
+        port: u16,
+        batch: usize,
+    ) -> Result<Self> {
         let url = database.server().context("a server")?.url(NAME);
         let mut child = Command::new(&programs.python)
             .args(["-c", include_str!("../python/intake.py"), "--port", &port.to_string()])
-            .args(["--database", &url, "--batch", &BATCH.to_string()])
+            .args(["--database", &url, "--batch", &batch.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -11,7 +11,7 @@ use sqlx::postgres::PgPool;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{AssertSqlSafe, Row as _};
 
-use crate::database::{Database, NAME};
+use crate::database::{Database, Kind, NAME};
 
 /// Rows of one transaction.
 const BATCH: i64 = 10_000;
@@ -39,13 +39,29 @@ pub(crate) struct History {
 enum Pool {
     Sqlite { pool: SqlitePool, sql: String },
     Postgres(PgPool),
+    Timescale(PgPool),
 }
+
+/// What the platform's upkeep does each minute with TimescaleDB.
+const REFRESH: [&str; 2] = [
+    "CALL refresh_continuous_aggregate('rollups_1m', NULL, NULL)",
+    "CALL refresh_continuous_aggregate('rollups_1h', NULL, NULL)",
+];
+/// And each hour, with chunks that have been full for a week.
+const COMPRESS: &str = "SELECT compress_chunk(format('%I.%I', chunk_schema, chunk_name)::regclass, true) \
+    FROM timescaledb_information.chunks WHERE hypertable_name = 'points' AND NOT is_compressed \
+    AND range_end_integer < (extract(epoch FROM now()) * 1000000)::bigint - 604800000000";
 
 impl History {
     /// Opens the database of a platform that has heard one value of this signal.
     pub(crate) async fn open(database: &Database, folder: &Path, signal: &str) -> Result<Self> {
         let pool = if let Some(server) = database.server() {
-            Pool::Postgres(server.pool(NAME).await?)
+            let pool = server.pool(NAME).await?;
+            if database.kind() == Kind::Timescale {
+                Pool::Timescale(pool)
+            } else {
+                Pool::Postgres(pool)
+            }
         } else {
             let options = SqliteConnectOptions::new()
                 .filename(folder.join("millwright.db"))
@@ -109,7 +125,7 @@ impl History {
                 }
                 Ok(tx.commit().await?)
             }
-            Pool::Postgres(pool) => {
+            Pool::Postgres(pool) | Pool::Timescale(pool) => {
                 sqlx::query(POSTGRES_INSERT)
                     .bind(self.series)
                     .bind(from * SECOND_US)
@@ -121,9 +137,16 @@ impl History {
         }
     }
 
-    /// Tells the platform which hours have changed, and waits until it has summed them up.
+    /// Tells the platform which hours have changed, and waits until it has summed them up. With
+    /// TimescaleDB, which notices by itself, does now what the platform would do within a minute.
     pub(crate) async fn roll_up(&self, (from, to): (i64, i64)) -> Result<()> {
         let series = self.series;
+        if let Pool::Timescale(pool) = &self.pool {
+            for statement in REFRESH {
+                sqlx::raw_sql(statement).execute(pool).await?;
+            }
+            return Ok(());
+        }
         let hours: Vec<String> = (from.div_euclid(HOUR_S)..=(to - 1).div_euclid(HOUR_S))
             .map(|hour| format!("({series},{})", hour * HOUR_S * SECOND_US))
             .collect();
@@ -143,6 +166,13 @@ impl History {
         Ok(())
     }
 
+    /// Compresses what the platform would compress within an hour; `false`: nothing can be.
+    pub(crate) async fn compress(&self) -> Result<bool> {
+        let Pool::Timescale(pool) = &self.pool else { return Ok(false) };
+        sqlx::raw_sql(COMPRESS).execute(pool).await?;
+        Ok(true)
+    }
+
     /// Bytes of the whole database.
     pub(crate) async fn size(&self) -> Result<u64> {
         let size = match &self.pool {
@@ -150,7 +180,9 @@ impl History {
                 let text = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
                 self.number(text.to_owned()).await?
             }
-            Pool::Postgres(_) => self.number(format!("SELECT pg_database_size('{NAME}')")).await?,
+            Pool::Postgres(_) | Pool::Timescale(_) => {
+                self.number(format!("SELECT pg_database_size('{NAME}')")).await?
+            }
         };
         Ok(u64::try_from(size)?)
     }
@@ -163,7 +195,7 @@ impl History {
     pub(crate) async fn close(self) {
         match self.pool {
             Pool::Sqlite { pool, .. } => pool.close().await,
-            Pool::Postgres(pool) => pool.close().await,
+            Pool::Postgres(pool) | Pool::Timescale(pool) => pool.close().await,
         }
     }
 
@@ -172,7 +204,7 @@ impl History {
             Pool::Sqlite { pool, .. } => {
                 sqlx::query(AssertSqlSafe(text)).execute(pool).await?;
             }
-            Pool::Postgres(pool) => {
+            Pool::Postgres(pool) | Pool::Timescale(pool) => {
                 sqlx::query(AssertSqlSafe(text)).execute(pool).await?;
             }
         }
@@ -185,10 +217,12 @@ impl History {
                 .fetch_optional(pool)
                 .await?
                 .map(|row| row.try_get::<i64, _>(0)),
-            Pool::Postgres(pool) => sqlx::query(AssertSqlSafe(text.clone()))
-                .fetch_optional(pool)
-                .await?
-                .map(|row| row.try_get::<i64, _>(0)),
+            Pool::Postgres(pool) | Pool::Timescale(pool) => {
+                sqlx::query(AssertSqlSafe(text.clone()))
+                    .fetch_optional(pool)
+                    .await?
+                    .map(|row| row.try_get::<i64, _>(0))
+            }
         };
         Ok(number.with_context(|| format!("no row: {text}"))??)
     }

@@ -104,6 +104,9 @@ struct Args {
     /// Connections that are cut off at once.
     #[arg(long, default_value_t = 5_000)]
     storm: usize,
+    /// Messages that the Python program commits together.
+    #[arg(long, default_value_t = 2_000)]
+    python_batch: usize,
     /// Seconds each load lasts.
     #[arg(long, default_value_t = 8)]
     seconds: u64,
@@ -287,9 +290,11 @@ impl Run<'_> {
         programs: &broker::Programs,
         outcomes: &[(&'static str, Vec<Outcome>)],
     ) -> Result<()> {
-        let Args { scratch, machines, .. } = self.args;
+        let Args { scratch, machines, python_batch, .. } = self.args;
         let length = self.args.length();
-        let reference = broker::measure(self.report, programs, scratch, machines, length).await?;
+        let reference =
+            broker::measure(self.report, programs, scratch, machines, length, *python_batch)
+                .await?;
         compare(self.report, outcomes, &reference)
     }
 }

@@ -24,10 +24,19 @@ const ROWS_MIN: u64 = 200_000;
 
 const SQLITE_TABLE: &str = "CREATE TABLE points (series_id INTEGER NOT NULL, ts INTEGER NOT NULL, \
     value REAL, quality INTEGER NOT NULL, PRIMARY KEY (series_id, ts)) STRICT, WITHOUT ROWID";
+/// As the platform makes it, with the partition of the one day that the rows are of.
 const POSTGRES_TABLE: &str = "CREATE TABLE points (series_id BIGINT NOT NULL, ts BIGINT NOT NULL, \
-    value DOUBLE PRECISION, quality SMALLINT NOT NULL, PRIMARY KEY (series_id, ts))";
+    value DOUBLE PRECISION, quality BIGINT NOT NULL, PRIMARY KEY (series_id, ts)) \
+    PARTITION BY RANGE (ts); \
+    CREATE TABLE points_0 PARTITION OF points FOR VALUES FROM (0) TO (86400000000)";
+/// As the platform makes it.
+const TIMESCALE_TABLE: &str = "CREATE EXTENSION IF NOT EXISTS timescaledb; \
+    CREATE TABLE points (series_id BIGINT NOT NULL, ts BIGINT NOT NULL, \
+    value DOUBLE PRECISION, quality BIGINT NOT NULL, PRIMARY KEY (series_id, ts)); \
+    SELECT create_hypertable('points', 'ts', chunk_time_interval => 86400000000, \
+    create_default_indexes => false)";
 const POSTGRES_INSERT: &str = "INSERT INTO points SELECT * FROM \
-    UNNEST($1::bigint[], $2::bigint[], $3::float8[], $4::smallint[]) ON CONFLICT DO NOTHING";
+    UNNEST($1::bigint[], $2::bigint[], $3::float8[], $4::bigint[]) ON CONFLICT DO NOTHING";
 
 /// In which order the rows of a batch are inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +119,9 @@ impl Table {
         let server = database.server().context("a server")?;
         server.create_anew("bare").await?;
         let pool = server.pool("bare").await?;
-        sqlx::query(POSTGRES_TABLE).execute(&pool).await?;
+        let timescale = database.kind() == Kind::Timescale;
+        let table = if timescale { TIMESCALE_TABLE } else { POSTGRES_TABLE };
+        sqlx::raw_sql(table).execute(&pool).await?;
         Ok(Self::Postgres { pool })
     }
 
@@ -136,7 +147,7 @@ impl Table {
                     .bind(series)
                     .bind(times)
                     .bind(values)
-                    .bind(vec![0_i16; keys.len()])
+                    .bind(vec![0_i64; keys.len()])
                     .execute(&mut *tx)
                     .await?;
                 Ok(tx.commit().await?)

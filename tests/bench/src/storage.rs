@@ -101,6 +101,14 @@ impl Scenario<'_> {
         section.figure(format!("{name} points more, rolled up by the platform"), rate, "1/s");
         let all = float(history.size().await?.saturating_sub(before)) / added;
         section.figure(format!("{name} points more: bytes of a point with rollups"), all, "B");
+        let start = Instant::now();
+        if history.compress().await? {
+            let rate = added / start.elapsed().as_secs_f64();
+            section.figure(format!("{name} points more, compressed"), rate, "1/s");
+            let all = float(history.size().await?.saturating_sub(before)) / added;
+            let what = format!("{name} points more: bytes of a point with rollups, compressed");
+            section.figure(what, all, "B");
+        }
         history.count().await
     }
 

@@ -30,3 +30,8 @@ pub const ADDRESS_ATTEMPT_S: f64 = 2.0;
 
 /// How far in the future a machine may have signed its proof at CONNECT, in seconds: clocks differ.
 pub const PROOF_AHEAD_MAX_S: i64 = 60;
+
+/// Connections that are opened or closed in one transaction; others wait for the next.
+pub const REGISTER_GROUP: usize = 64;
+/// Connections that wait to be opened or closed before those who ask for more wait themselves.
+pub const REGISTER_WAITING: usize = 1_024;

@@ -2,13 +2,16 @@
 
 use std::collections::HashSet;
 
-use millwright_identity::machines::connections::{self, Closing, OpenError, Opened, Opening};
+use millwright_identity::machines::connections::{
+    self, Closing, OpenError, Opened, Opening, Register, Remembering,
+};
 use millwright_identity::machines::{certificates, device_tokens};
 use millwright_schemas::api::credentials::RevokeCertificate;
 use millwright_schemas::api::machines::MachineState;
 use millwright_schemas::{MachineId, Timestamp};
 use millwright_store::machines::connections::{NewConnection, generations};
 use millwright_store::machines::revocations::Credential;
+use tokio::task::JoinSet;
 
 use crate::harness::{Platform, now};
 
@@ -30,23 +33,28 @@ fn opening(machine: MachineId, credential: &Credential, clean_start: bool) -> Op
         },
         credential: credential.clone(),
         clean_start,
+        kept: false,
     }
 }
 
+fn register(platform: &Platform) -> Register {
+    Register::start(platform.store.clone())
+}
+
 async fn open(platform: &Platform, machine: MachineId, credential: &Credential) -> Opened {
-    connections::open(&platform.store, opening(machine, credential, false)).await.unwrap()
+    register(platform).open(opening(machine, credential, false)).await.unwrap()
 }
 
 async fn close(platform: &Platform, machine: MachineId, generation: i64, kept_s: u32) -> bool {
     let closing = Closing {
         machine,
         generation,
-        client_id: "client",
+        client_id: "client".to_owned(),
         reason: "keep-alive",
         kept_s,
         at: now(),
     };
-    connections::close(&platform.store, &closing).await.unwrap()
+    register(platform).close(closing).await.unwrap()
 }
 
 #[tokio::test]
@@ -94,10 +102,13 @@ async fn a_session_goes_on_while_it_is_kept() {
     let machine = platform.machine().await;
     let credential = token(&platform, machine).await;
     let filters = vec![("mw/v1/me/down/#".to_owned(), 1)];
-    let store = &platform.store;
+    let register = register(&platform);
     let generation = open(&platform, machine, &credential).await.generation;
-    let put =
-        |generation| connections::remember(store, machine, generation, "client", &filters, now());
+    let put = |generation| {
+        let client_id = "client".to_owned();
+        let filters = filters.clone();
+        register.remember(Remembering { machine, generation, client_id, filters, at: now() })
+    };
     assert!(put(generation).await.unwrap());
     assert!(!put(generation - 1).await.unwrap(), "an earlier connection remembers nothing");
     close(&platform, machine, generation, 60).await;
@@ -106,7 +117,7 @@ async fn a_session_goes_on_while_it_is_kept() {
         let mut opening = opening(machine, &credential, false);
         opening.connection.at = time;
         opening.connection.client_id = client_id.to_owned();
-        connections::open(store, opening)
+        register.open(opening)
     };
     assert_eq!(at(now(), "other").await.unwrap().earlier, None, "another session");
     let resumed = at(now().plus_seconds(59), "client").await.unwrap();
@@ -115,7 +126,7 @@ async fn a_session_goes_on_while_it_is_kept() {
     assert_eq!(at(now().plus_seconds(60), "client").await.unwrap().earlier, None, "expired");
 
     put(resumed.generation + 1).await.unwrap();
-    let clean = connections::open(store, opening(machine, &credential, true)).await.unwrap();
+    let clean = register.open(opening(machine, &credential, true)).await.unwrap();
     assert_eq!(clean.earlier, None);
     assert_eq!(open(&platform, machine, &credential).await.earlier, None, "forgotten");
 }
@@ -133,9 +144,65 @@ async fn a_credential_revoked_meanwhile_opens_nothing() {
     let reason = RevokeCertificate { reason: "stolen".to_owned() };
     certificates::revoke(store, &admin, machine, &serial, &reason, now()).await.unwrap();
     for machine in [machine, other] {
-        let result = connections::open(store, opening(machine, &credential, false)).await;
+        let result = register(&platform).open(opening(machine, &credential, false)).await;
         assert!(matches!(result, Err(OpenError::Revoked)), "{result:?}");
     }
+}
+
+#[tokio::test]
+async fn what_comes_together_is_answered_each_by_itself() {
+    let platform = Platform::start().await;
+    let register = register(&platform);
+    let mut openings = Vec::new();
+    for _ in 0..20 {
+        let machine = platform.machine().await;
+        openings.push(opening(machine, &token(&platform, machine).await, false));
+    }
+    let strange = openings[3].credential.clone();
+    openings.push(Opening { credential: strange, ..openings[4].clone() });
+    let refused = openings[7].connection.machine;
+    let mut peer = platform.folder.peer().await;
+    let id = peer.id(refused.uuid());
+    peer.refuse("machine_status", Some(&format!("NEW.machine_id = {id}")), "not this one").await;
+
+    let mut asked = JoinSet::new();
+    for opening in openings {
+        let register = register.clone();
+        asked.spawn(async move { (opening.connection.machine, register.open(opening).await) });
+    }
+    let (mut opened, mut revoked) = (Vec::new(), 0);
+    for (machine, result) in asked.join_all().await {
+        match result {
+            Ok(one) => opened.push((machine, one.generation)),
+            Err(OpenError::Revoked) => revoked += 1,
+            Err(OpenError::Store(error)) => {
+                assert_eq!(machine, refused, "{error}");
+                assert!(!error.is_transient(), "{error:?}");
+            }
+        }
+    }
+    assert_eq!((opened.len(), revoked), (19, 1));
+    for (machine, generation) in opened {
+        assert_eq!(generation, 1, "once");
+        assert!(platform.get(machine).await.connection.connected);
+    }
+    assert!(!platform.get(refused).await.connection.connected);
+
+    peer.accept("machine_status").await;
+    let credential = token(&platform, refused).await;
+    assert_eq!(open(&platform, refused, &credential).await.generation, 1);
+}
+
+#[tokio::test]
+async fn a_kept_session_exists_from_its_first_connection_on() {
+    let platform = Platform::start().await;
+    let machine = platform.machine().await;
+    let credential = token(&platform, machine).await;
+    let kept = Opening { kept: true, ..opening(machine, &credential, true) };
+    let opened = register(&platform).open(kept).await.unwrap();
+    assert_eq!(opened.earlier, None);
+    close(&platform, machine, opened.generation, 60).await;
+    assert_eq!(open(&platform, machine, &credential).await.earlier, Some(Vec::new()));
 }
 
 #[tokio::test]
@@ -188,7 +255,7 @@ async fn an_expired_certificate_is_no_longer_accepted() {
 
     let mut late = opening(machine, &credential, true);
     late.connection.at = after;
-    let result = connections::open(store, late).await;
+    let result = register(&platform).open(late).await;
     assert!(matches!(result, Err(OpenError::Revoked)), "{result:?}");
 
     let reason = RevokeCertificate { reason: "stolen".to_owned() };

@@ -41,6 +41,34 @@ async fn a_message_is_stored_value_by_value() {
 }
 
 #[tokio::test]
+async fn points_that_could_not_be_there_are_looked_up() {
+    let mut site = Site::new().await;
+    let ms = T0 / 1000;
+    site.telemetry(&[&format!(r#"{{"ts":{ms},"values":{{"a":0}}}}"#)]).await;
+    // More than the newest value says, as after a repair by hand: one the same, one different.
+    site.execute(&format!(
+        "INSERT INTO points SELECT id, {}, 6.0, 0 FROM series; \
+         INSERT INTO points SELECT id, {}, 70.0, 0 FROM series",
+        T0 + 6_000,
+        T0 + 7_000
+    ))
+    .await;
+    let samples: Vec<String> =
+        (1..=300).map(|n| format!(r#"{{"ts":{},"values":{{"a":{n}}}}}"#, ms + n)).collect();
+    site.telemetry(&[&format!(r#"{{"samples":[{}]}}"#, samples.join(","))]).await;
+    let points = site.rows("SELECT ts - 1767225600000000, value FROM points ORDER BY ts").await;
+    let value = |n| if n == 7 { 70 } else { n };
+    let expected: Vec<String> =
+        (0..=300).map(|n| format!("{}|{}.0", n * 1_000, value(n))).collect();
+    assert_eq!(points, expected);
+    let counts = "SELECT duplicates, conflicts FROM machine_counters";
+    assert_eq!(site.rows(counts).await, ["1|1"]);
+    // From now on they are remembered.
+    site.telemetry(&[&format!(r#"{{"ts":{},"values":{{"a":1}}}}"#, ms + 301)]).await;
+    assert_eq!(site.rows("SELECT count(*) FROM points").await, ["302"]);
+}
+
+#[tokio::test]
 async fn a_value_at_fault_is_quarantined_and_the_others_are_stored() {
     let mut site = Site::new().await;
     site.telemetry(&[

@@ -3,6 +3,7 @@
 mod addresses;
 mod bridge;
 mod bus;
+mod database;
 mod doors;
 mod files;
 mod machine_door;
@@ -29,14 +30,23 @@ pub(crate) async fn run(config: Config, stop_on_eof: bool) -> anyhow::Result<()>
     files::raise_limit();
     let _lock = DataFolderLock::acquire(&config.data_dir)?;
     AddressFile::remove_stale(&config.data_dir);
-    let mut parts = Parts::start(&config).await?;
+    let stop = stop_signal(stop_on_eof);
+    tokio::pin!(stop);
+    let mut parts = tokio::select! {
+        parts = Parts::start(&config) => parts?,
+        // While it waits for its database, say.
+        signal = &mut stop => {
+            tracing::info!(signal = signal?, "stopped before it was ready");
+            return Ok(());
+        }
+    };
     let _addresses = AddressFile::write(&config.data_dir, parts.http, parts.mqtt)
         // Only a hint for scripts; a full disk is no reason not to run.
         .inspect_err(|error| tracing::warn!(%error, "addresses.json can't be written"))
         .ok();
     announce(parts.http, parts.mqtt, config.tls.is_some());
     let ended = tokio::select! {
-        signal = stop_signal(stop_on_eof) => signal.map(|name| tracing::info!(signal = name, "stopping")),
+        signal = &mut stop => signal.map(|name| tracing::info!(signal = name, "stopping")),
         ended = parts.api_ended() => ended,
     };
     parts.stop(DRAIN).await;

@@ -37,7 +37,7 @@ use tokio_util::task::TaskTracker;
 use super::bus::RunningBus;
 use super::orders::{Orders, follow_presence};
 use super::presence::Presence;
-use super::{bridge, doors, files, machine_door, tls};
+use super::{bridge, database, doors, files, machine_door, tls};
 use crate::config::{Config, Role};
 use crate::contact;
 use crate::ended;
@@ -96,9 +96,7 @@ impl Parts {
         let endpoint =
             doors::mqtt_endpoint(config.public_mqtt.as_deref(), mqtt.unwrap_or(config.mqtt))?;
 
-        let store = Store::open(&config.database)
-            .await
-            .with_context(|| format!("{} can't be opened", config.database))?;
+        let store = database::open(&config.database).await?;
         let presence = Presence::begin(&store, config).await?;
         let people = Arc::new(People::set_up(&config.keys_in)?);
         if has(Role::Api) {

@@ -97,9 +97,9 @@ pub enum BackupError {
         /// How many.
         connections: i64,
     },
-    /// Its tables are of another version than the backup's.
+    /// Its tables are of another version or form than the backup's.
     #[error(
-        "{place} has tables of another version than the backup; restore into an empty database"
+        "{place} has tables of another version or form than the backup; restore into an empty database"
     )]
     OtherTables {
         /// Which database.

@@ -5,6 +5,7 @@
 //! the way that suits each.
 
 pub(crate) mod bulk;
+pub(crate) mod copy;
 pub(crate) mod postgres;
 pub(crate) mod sql;
 pub(crate) mod sqlite;
@@ -13,7 +14,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, Value};
 use sqlx::{PgPool, SqlitePool};
 
 pub(crate) use bulk::{Bulk, Type};
-pub(crate) use sql::{Cell, Row};
+pub(crate) use sql::{Cell, Connection, Row};
 
 /// Which database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::StoreError;
 
@@ -53,6 +54,12 @@ impl PostgresPools {
                 ("plan_cache_mode", "force_custom_plan"),
                 ("lock_timeout", "5s"),
             ]);
+        // A pool would try until its time is up: whoever starts us wants to know at once.
+        let first = tokio::time::timeout(ACQUIRE_TIMEOUT, options.connect());
+        let mut first = first.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+        require_version(&mut first).await?;
+        // What is asked of it is known; how it ends doesn't matter.
+        let _ = first.close().await;
         let writers = PgPoolOptions::new()
             .max_connections(WRITERS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -64,7 +71,6 @@ impl PostgresPools {
                 ("statement_timeout", "60s"),
             ]))
             .await?;
-        require_version(&writers).await?;
         let readers =
             PgPoolOptions::new()
                 .max_connections(READERS)
@@ -86,11 +92,11 @@ impl PostgresPools {
     }
 }
 
-async fn require_version(pool: &PgPool) -> Result<(), StoreError> {
+async fn require_version(connection: &mut PgConnection) -> Result<(), StoreError> {
     let (version, fsync): (i32, String) = sqlx::query_as(
         "SELECT current_setting('server_version_num')::int, current_setting('fsync')",
     )
-    .fetch_one(pool)
+    .fetch_one(connection)
     .await?;
     if version < VERSION_MIN {
         return Err(StoreError::Schema(format!(

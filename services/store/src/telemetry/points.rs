@@ -7,7 +7,8 @@ use sqlx::{Decode, Postgres, Sqlite};
 
 use super::BatchTx;
 use crate::StoreError;
-use crate::engine::{Bulk, Cell, Row, Type};
+use crate::engine::copy::copy;
+use crate::engine::{Bulk, Cell, Connection, Row, Type};
 use crate::upkeep::rollups::{HOUR_US, floor};
 
 /// A number, a boolean (0, 1) or null at a time.
@@ -83,15 +84,28 @@ fn existing(table: &str) -> Bulk<2> {
     Bulk::of(&text, &postgres, [Type::Int, Type::Int])
 }
 
-/// Inserts points that are known to be new: later than all of their series. Those that are there
-/// all the same are left as they are and returned as the number missing.
+/// From so many rows on COPY is worth its second round trip.
+const COPY_ROWS_MIN: usize = 200;
+const COPY: &str = "COPY points (series_id, ts, value, quality) FROM STDIN WITH (FORMAT binary)";
+
+/// Inserts points that are known to be new: later than all of their series.
 ///
 /// # Errors
-/// When the database refuses it.
-pub async fn insert_new(tx: &mut BatchTx, rows: &[PointRow]) -> Result<u64, StoreError> {
+/// [`StoreError::Exists`] if one is there all the same: the transaction can only be rolled back
+/// then. When the database refuses it.
+pub async fn insert_new(tx: &mut BatchTx, rows: &[PointRow]) -> Result<(), StoreError> {
     tx.make_room(rows.iter().map(|row| row.ts)).await?;
-    let inserted = tx.execute_rows(&INSERT, rows, PointRow::cells).await?;
-    Ok((rows.len() as u64).saturating_sub(inserted))
+    let inserted = match tx.conn() {
+        Connection::Postgres(connection) if rows.len() >= COPY_ROWS_MIN => {
+            let copied = copy(connection, COPY, rows, PointRow::cells).await;
+            copied.map_err(|error| error.or_exists("point"))?
+        }
+        _ => tx.execute_rows(&INSERT, rows, PointRow::cells).await?,
+    };
+    if inserted < rows.len() as u64 {
+        return Err(StoreError::Exists("point"));
+    }
+    Ok(())
 }
 
 /// Inserts points that may be there already; tells which were.

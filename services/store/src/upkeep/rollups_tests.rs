@@ -91,6 +91,14 @@ fn expected(values: &BTreeMap<i64, Option<f64>>, width: i64, until: i64) -> BTre
     buckets
 }
 
+/// Up to where the minutes go: to the last whole one at least. What goes on may be among them, as far
+/// as it has come.
+fn through(minutes: &BTreeMap<i64, Bucket>, whole: i64) -> i64 {
+    let until = minutes.keys().next_back().map_or(0, |last| last + MINUTE_US);
+    assert!(until >= whole, "rolled up to {until}, not to {whole}");
+    until
+}
+
 #[tokio::test]
 async fn rollups_are_what_their_points_say_whatever_comes_late_or_twice() {
     let (store, _folder) = store().await;
@@ -110,7 +118,9 @@ async fn rollups_are_what_their_points_say_whatever_comes_late_or_twice() {
     write(&store, series, &first[300..], true).await;
     settle(&store).await;
     let end = floor(*all.keys().next_back().unwrap(), MINUTE_US);
-    assert_eq!(stored(&store, "rollups_1m").await, expected(&all, MINUTE_US, end));
+    let minutes = stored(&store, "rollups_1m").await;
+    let until = through(&minutes, end);
+    assert_eq!(minutes, expected(&all, MINUTE_US, until));
 
     // Late ones, into hours that were done, one of them twice, one with another value.
     let late = [(start + 5 * SECOND, Some(-5.0)), (start + 3_605 * SECOND, Some(1_000.0))];
@@ -122,8 +132,7 @@ async fn rollups_are_what_their_points_say_whatever_comes_late_or_twice() {
     write(&store, series, &[(late[0].0, Some(77.0))], false).await;
     settle(&store).await;
     let minutes = stored(&store, "rollups_1m").await;
-    // Of the hour that goes on, all that is there may be in it.
-    let until = minutes.keys().next_back().map_or(end, |last| last + MINUTE_US);
+    let until = through(&minutes, end);
     assert_eq!(minutes, expected(&all, MINUTE_US, until));
     let hours = stored(&store, "rollups_1h").await;
     assert_eq!(hours, expected(&all, HOUR_US, until));

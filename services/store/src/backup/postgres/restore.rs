@@ -17,9 +17,12 @@ use super::super::{BackupError, DatabaseKind, Manifest, Part, Watch, keys};
 use super::save::lines;
 use super::schema::{self, Table, quoted};
 use super::{PREFIX, connect, place, run};
+use crate::telemetry::hypertables;
 use crate::{DataFolderLock, migrations};
 
 const FAILED: &str = "the database can't be restored";
+/// A backup without this table was made of hypertables, whose rollups are no tables.
+const ROLLUPS: &str = "rollups_1m";
 /// Microseconds of a partition.
 const DAY_US: i64 = 86_400_000_000;
 
@@ -94,7 +97,9 @@ async fn refuse_loss(
     if had.is_empty() {
         return Ok(());
     }
-    if had != manifest.migrations {
+    let tables = schema::tables(connection).await.map_err(failed())?;
+    let keeps_rollups = tables.iter().any(|table| table.name == ROLLUPS);
+    if had != manifest.migrations || manifest.tables.contains_key(ROLLUPS) && !keeps_rollups {
         return Err(BackupError::OtherTables { place });
     }
     let filled: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM organizations)")
@@ -143,7 +148,10 @@ async fn make_tables(
     let pool = pool.connect_with(options.application_name(super::NAME)).await.map_err(failed())?;
     let db = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
     let steps = u32::try_from(steps).unwrap_or(u32::MAX);
-    let made = migrations::first(&db, steps).await;
+    let made = match migrations::first(&db, steps).await {
+        Ok(()) if !manifest.tables.contains_key(ROLLUPS) => hypertables::adopt(&pool).await,
+        made => made,
+    };
     pool.close().await;
     made.map_err(|source| BackupError::Database { doing: FAILED, source })
 }

@@ -15,12 +15,15 @@ use super::*;
 use crate::backup::mark::RESTORED;
 use crate::backup::{BackupError, Manifest, Restored, Watch};
 use crate::changes::{self, Change};
+use crate::telemetry::layout::DAY_US;
+use crate::telemetry::points::{PointRow, insert_any};
 use crate::testing::{machine, now, organization};
+use crate::upkeep::timescale;
 use crate::{Location, Scope, Store, events};
 
 /// An empty database on the server; `None`: this run tests SQLite.
 async fn server() -> Option<(TestDatabase, String)> {
-    let database = TestDatabase::new().await;
+    let database = TestDatabase::empty().await;
     let url = database.url()?.to_owned();
     Some((database, url))
 }
@@ -49,23 +52,18 @@ async fn filled(url: &str) -> (Store, OrganizationId) {
         change(&store, organization, id).await;
     }
     events::assign_positions(&store).await.unwrap();
-    let mut peer = Peer::postgres(url).await;
     // On two days, one of them before 1970, with numbers that text must keep as they are.
-    for (day, name) in [(0, "0"), (-3, "m3")] {
-        for table in ["points", "points_text"] {
-            let (from, to) = (day * 86_400_000_000_i64, (day + 1) * 86_400_000_000_i64);
-            peer.execute(&format!(
-                "CREATE TABLE {table}_{name} PARTITION OF {table} FOR VALUES FROM ({from}) TO ({to})"
-            ))
-            .await;
-        }
-        let at = day * 86_400_000_000 + 5;
-        peer.execute(&format!(
-            "INSERT INTO points (series_id, ts, value, quality) VALUES (1, {at}, 0.1::float8 + 0.2, 0), \
-             (1, {at} + 1, NULL, 2), (1, {at} + 2, 5e-324, 0)"
-        ))
-        .await;
+    let mut points = Vec::new();
+    for day in [0, -3] {
+        let at = day * DAY_US + 5;
+        let row = |ts, value, quality| PointRow { series: 1, ts, value, quality };
+        points.push(row(at, Some(0.1 + 0.2), 0));
+        points.push(row(at + 1, None, 2));
+        points.push(row(at + 2, Some(5e-324), 0));
     }
+    let mut tx = store.begin_batch().await.unwrap();
+    insert_any(&mut tx, &points).await.unwrap();
+    tx.commit().await.unwrap();
     (store, organization)
 }
 
@@ -119,6 +117,7 @@ async fn all_tables_are_restored_as_they_were() {
     }
     // The platform goes on: numbers and positions after those that were given.
     let again = Store::open(&Location::Postgres(other.clone())).await.unwrap();
+    assert_eq!(timescale::is_there(&again), timescale::is_there(&store), "in the form it had");
     change(&again, organization, 99).await;
     events::assign_positions(&again).await.unwrap();
     let come = events::after(&again, Scope::Platform, seen, &[], 10).await.unwrap();

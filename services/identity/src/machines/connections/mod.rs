@@ -1,5 +1,7 @@
 //! Machines' connections, as gateways open, close and review them.
 
+mod register;
+
 use std::collections::{HashMap, HashSet};
 
 use millwright_core::access::Actor;
@@ -17,9 +19,10 @@ use millwright_store::{Scope, Store, StoreError, Tx};
 use serde_json::{Map, Value, json};
 
 use super::enroll::{EnrollError, commission};
+pub use register::Register;
 
 /// Why a connection isn't opened.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum OpenError {
     /// The credential was revoked or has expired since it was checked, or the machine may not connect.
     #[error("the credential is no longer accepted")]
@@ -38,6 +41,9 @@ pub struct Opening {
     pub credential: Credential,
     /// Whether an earlier session is to be forgotten.
     pub clean_start: bool,
+    /// Whether the session is kept after the connection: then it exists from now on, filters or
+    /// not.
+    pub kept: bool,
 }
 
 /// An opened connection.
@@ -52,37 +58,35 @@ pub struct Opened {
 }
 
 /// Opens a connection: fences earlier ones off, takes up or forgets the session, and commissions
-/// the machine if it is its first contact.
-///
-/// # Errors
-/// See [`OpenError`].
-pub async fn open(store: &Store, opening: Opening) -> Result<Opened, OpenError> {
-    let Opening { connection, credential, clean_start } = opening;
+/// the machine if it is its first contact. Nothing is written when it is refused.
+async fn open(tx: &Tx, opening: Opening) -> Result<Opened, OpenError> {
+    let Opening { connection, credential, clean_start, kept } = opening;
     let (id, now) = (connection.machine, connection.at);
     let client_id = connection.client_id.clone();
-    let tx = store.begin().await?;
-    let machine = match fleet::load(&tx, Scope::Platform, id).await {
+    let machine = match fleet::load(tx, Scope::Platform, id).await {
         Err(StoreError::NotFound(_)) => return Err(OpenError::Revoked),
         other => other?,
     };
-    if !revocations::accepts(&tx, id, &credential, now).await? {
+    if !revocations::accepts(tx, id, &credential, now).await? {
         return Err(OpenError::Revoked);
     }
+    let machine = first_contact(tx, machine, now).await?;
     if let Credential::DeviceToken(token) = &credential {
-        device_tokens::touch(&tx, *token, now).await?;
+        device_tokens::touch(tx, *token, now).await?;
     }
-    let machine = first_contact(&tx, machine, now).await?;
     let data = json!({"protocol": connection.protocol, "gateway": connection.gateway});
-    let generation = rows::open(&tx, connection).await?;
+    let generation = rows::open(tx, connection).await?;
     let earlier = if clean_start {
-        sessions::delete(&tx, id).await?;
+        sessions::delete(tx, id).await?;
         None
     } else {
-        sessions::resume(&tx, id, &client_id, now).await?
+        sessions::resume(tx, id, &client_id, now).await?
     };
-    presence(&tx, &machine, "machine.connected", changes::fields(&data, &[])?, now).await?;
-    let children = fleet::load_children(&tx, id).await?;
-    tx.commit().await?;
+    if kept && earlier.is_none() {
+        sessions::put(tx, id, &client_id, &Filters::new(), now).await?;
+    }
+    presence(tx, &machine, "machine.connected", changes::fields(&data, &[])?, now).await?;
+    let children = fleet::load_children(tx, id).await?;
     Ok(Opened { generation, children, earlier })
 }
 
@@ -108,39 +112,42 @@ async fn first_contact(tx: &Tx, before: Machine, now: Timestamp) -> Result<Machi
     Ok(machine)
 }
 
-/// Remembers the filters of a connection's session, unless a later connection was opened. Returns
-/// whether it was remembered.
-///
-/// # Errors
-/// When the database can't.
-pub async fn remember(
-    store: &Store,
-    machine: MachineId,
-    generation: i64,
-    client_id: &str,
-    filters: &Filters,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let tx = store.begin().await?;
-    if !rows::is_current(&tx, machine, generation).await? {
+/// The filters of a connection's session, to be remembered unless a later connection was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembering {
+    /// Whose they are.
+    pub machine: MachineId,
+    /// Of which of its connections.
+    pub generation: i64,
+    /// Of which of its sessions.
+    pub client_id: String,
+    /// All of them.
+    pub filters: Filters,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Returns whether it was the current connection.
+async fn remember(tx: &Tx, remembering: &Remembering) -> Result<bool, StoreError> {
+    let Remembering { machine, generation, client_id, filters, at } = remembering;
+    if !rows::is_current(tx, *machine, *generation).await? {
         return Ok(false);
     }
-    sessions::put(&tx, machine, client_id, filters, now).await?;
-    tx.commit().await?;
+    sessions::put(tx, *machine, client_id, filters, *at).await?;
     Ok(true)
 }
 
 /// A connection that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Closing<'a> {
+pub struct Closing {
     /// Whose it was.
     pub machine: MachineId,
     /// Which of its connections.
     pub generation: i64,
     /// Which of its sessions.
-    pub client_id: &'a str,
+    pub client_id: String,
     /// Why it ended.
-    pub reason: &'a str,
+    pub reason: &'static str,
     /// How long the session is kept, in seconds.
     pub kept_s: u32,
     /// When it ended.
@@ -149,24 +156,20 @@ pub struct Closing<'a> {
 
 /// Records the end of a connection, unless a later one has taken its place. Returns whether it
 /// was the current one.
-///
-/// # Errors
-/// When the database can't.
-pub async fn close(store: &Store, closing: &Closing<'_>) -> Result<bool, StoreError> {
-    let Closing { machine, generation, client_id, reason, kept_s, at } = *closing;
-    let tx = store.begin().await?;
-    if !rows::close(&tx, machine, generation, reason, at).await? {
+async fn close(tx: &Tx, closing: &Closing) -> Result<bool, StoreError> {
+    let Closing { machine, generation, client_id, reason, kept_s, at } = closing;
+    let (machine, at) = (*machine, *at);
+    if !rows::close(tx, machine, *generation, reason, at).await? {
         return Ok(false);
     }
-    if kept_s == 0 {
-        sessions::delete(&tx, machine).await?;
+    if *kept_s == 0 {
+        sessions::delete(tx, machine).await?;
     } else {
-        sessions::expire(&tx, machine, client_id, at.plus_seconds(i64::from(kept_s))).await?;
+        sessions::expire(tx, machine, client_id, at.plus_seconds(i64::from(*kept_s))).await?;
     }
-    let found = fleet::load(&tx, Scope::Platform, machine).await?;
+    let found = fleet::load(tx, Scope::Platform, machine).await?;
     let data = changes::fields(&json!({"reason": reason}), &[])?;
-    presence(&tx, &found, "machine.disconnected", data, at).await?;
-    tx.commit().await?;
+    presence(tx, &found, "machine.disconnected", data, at).await?;
     Ok(true)
 }
 
