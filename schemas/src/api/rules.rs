@@ -19,7 +19,9 @@ pub use condition::{
     RuleCondition, ScheduleCondition, SequenceCondition, StateCondition, ThresholdCondition,
     WhileCondition,
 };
-pub use limit::{InvalidParameterName, Limit, Parameter, ParameterName};
+pub use limit::{
+    InvalidParameterName, Limit, Parameter, ParameterName, ParameterValue, Parameters,
+};
 pub use state_value::StateValue;
 pub use week::{InvalidLocalTime, LocalTime, Weekday};
 

@@ -1,14 +1,12 @@
 //! What a rule takes from the machine that it watches.
 
-use std::collections::BTreeMap;
-
-use millwright_schemas::api::rules::{Limit, ParameterName};
+use millwright_schemas::api::rules::{Limit, Parameters};
 
 /// A machine's parameters, and the time zone of its site.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Surroundings {
-    /// Finite numbers by name.
-    pub parameters: BTreeMap<ParameterName, f64>,
+    /// The machine's own limits.
+    pub parameters: Parameters,
     /// IANA name; UTC when there is none.
     pub time_zone: Option<String>,
 }
@@ -19,8 +17,7 @@ impl Surroundings {
         match limit {
             Limit::Number(number) => *number,
             Limit::Parameter(of) => {
-                let own = self.parameters.get(&of.parameter).copied();
-                own.filter(|number| number.is_finite()).unwrap_or(of.default)
+                self.parameters.get(&of.parameter).map_or(of.default, |own| own.number())
             }
         }
     }

@@ -190,7 +190,7 @@ impl Watch {
                 let watching = &mut self.rules[*place];
                 match &watching.with {
                     Evaluator::Threshold(_) => {
-                        watching.threshold(at, reading, *place, &mut changes)
+                        watching.threshold(at, reading, *place, &mut changes);
                     }
                     Evaluator::Tree(_) => {
                         self.together.push((*place, (*source, reading.value())));

@@ -1,5 +1,6 @@
 //! A limit of a condition: a number, or a machine's own.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -132,5 +133,42 @@ impl From<ParameterName> for String {
 impl fmt::Display for ParameterName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// A machine's parameters by name.
+pub type Parameters = BTreeMap<ParameterName, ParameterValue>;
+
+/// What a parameter says: a finite number.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct ParameterValue(f64);
+
+impl Eq for ParameterValue {}
+
+impl ParameterValue {
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> f64 {
+        self.0
+    }
+}
+
+/// A number that can't be a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("{0} is not a finite number")]
+pub struct InvalidParameterValue(f64);
+
+impl TryFrom<f64> for ParameterValue {
+    type Error = InvalidParameterValue;
+
+    fn try_from(number: f64) -> Result<Self, InvalidParameterValue> {
+        if number.is_finite() { Ok(Self(number)) } else { Err(InvalidParameterValue(number)) }
+    }
+}
+
+impl From<ParameterValue> for f64 {
+    fn from(value: ParameterValue) -> Self {
+        value.0
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use millwright_alarms::rules::limits::RULES_MAX;
 use millwright_alarms::{AlarmError, rules};
 use millwright_core::access::{Actor, Caller, Permission};
-use millwright_schemas::api::rules::{Rule, RuleCondition, RuleInput};
+use millwright_schemas::api::rules::{Rule, RuleCondition, RuleInput, ThresholdCondition};
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{RuleId, SignalKind, UserId};
 use millwright_store::telemetry::series::{self, NewSeries};
@@ -14,14 +14,7 @@ use uuid::Uuid;
 use crate::harness::{Plant, at};
 
 fn condition() -> RuleCondition {
-    RuleCondition::Threshold {
-        signal: "t".parse().unwrap(),
-        above: Some(1.0),
-        below: None,
-        clear_at: None,
-        hold_s: 0.0,
-        clear_hold_s: 0.0,
-    }
+    ThresholdCondition::above("t".parse().unwrap(), 1.0).into()
 }
 
 #[tokio::test]

@@ -46,6 +46,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0006_years.sqlite.sql"),
                 postgres: include_str!("0006_years.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0007_parameters",
+                sqlite: include_str!("0007_parameters.sqlite.sql"),
+                postgres: include_str!("0007_parameters.postgres.sql"),
+            }),
         ]
     }
 }
