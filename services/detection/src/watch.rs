@@ -260,8 +260,8 @@ impl Watch {
             .collect()
     }
 
-    /// The rules that have failed since the last call. They don't watch any more, and their states
-    /// are as they were before.
+    /// The rules that have failed since the last call. They don't watch any more; what they had told
+    /// up to then stands, their states are worth nothing.
     pub fn take_failed(&mut self) -> Vec<(Arc<CompiledRule>, OverBudget)> {
         let failed = self.rules.iter_mut().filter_map(|watching| {
             let Failed::Now(error) = watching.failed else { return None };

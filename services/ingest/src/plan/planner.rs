@@ -160,6 +160,7 @@ impl<'a> Planner<'a> {
             touched.insert(uplink.sender);
         }
         let Some(state) = states.get_mut(&uplink.machine) else { return };
+        state.watch.set_work(self.known.limits.rule_work);
         let own_clock = message.clock_offset_us.filter(|_| uplink.sender == uplink.machine);
         state.hear(received_at, own_clock, message.through_ts);
         touched.insert(uplink.machine);
