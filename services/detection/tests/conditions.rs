@@ -595,3 +595,22 @@ fn a_state_is_bounded() {
     assert!(sizes[299] < 64 * 1024, "{} bytes", sizes[299]);
     assert!(sizes[299] < sizes[150] + sizes[150] / 10, "it grows no more");
 }
+
+#[test]
+fn other_signals_begin_the_wait_but_pass_time_only_a_minute_later() {
+    let mut machine = Machine::of(json!({"kind": "any", "hold_s": 5, "conditions": [
+        {"kind": "missing", "signal": "h", "for_s": 100},
+        {"kind": "threshold", "signal": "t", "above": 1}
+    ]}));
+    machine.sample(10.0, "other", 1);
+    machine.sample(20.0, "t", 2);
+    machine.sample(84.0, "other", 1);
+    assert!(machine.take().is_empty(), "the hold is told by signals of the rule, or later");
+    machine.sample(85.0, "other", 1);
+    assert_eq!(machine.take(), ["raised major 25"]);
+    machine.sample(90.0, "t", 0);
+    machine.sample(174.0, "other", 1);
+    assert_eq!(machine.take(), ["cleared 90"]);
+    machine.sample(176.0, "other", 1);
+    assert_eq!(machine.take(), ["raised major 115"]);
+}

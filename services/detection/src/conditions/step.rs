@@ -48,7 +48,7 @@ pub(crate) enum Happening<'a> {
     Samples(&'a [Update]),
     /// Nothing older than this will come.
     Through,
-    /// Another signal of the machine has a sample.
+    /// Another signal of the machine has a sample: so much later nothing older will come.
     Elsewhere,
 }
 
@@ -66,6 +66,8 @@ struct Work<'a> {
 #[derive(Clone, Copy)]
 struct Moment<'a> {
     at: Timestamp,
+    /// Since when what must come is waited for, if it wasn't before.
+    begins: Timestamp,
     updates: &'a [Update],
     /// What should have come before this is missing.
     missing_before: Timestamp,
@@ -90,16 +92,17 @@ impl Tree {
     ) -> Result<bool, OverBudget> {
         let mut work =
             Work { tree: self, state, tell: &mut tell, left: allowed, allowed, changed: false };
-        let (updates, missing_before): (&[Update], _) = match happening {
-            Happening::Samples(updates) => (updates, at.plus_micros(-GRACE_US)),
-            Happening::Through => (&[], at),
-            Happening::Elsewhere => (&[], at.plus_micros(-GRACE_US)),
+        let graced = at.plus_micros(-GRACE_US);
+        let (updates, reach, missing_before): (&[Update], _, _) = match happening {
+            Happening::Samples(updates) => (updates, at, graced),
+            Happening::Through => (&[], at, at),
+            Happening::Elsewhere => (&[], graced, graced),
         };
-        let mut moment = Moment { at, updates: &[], missing_before, own: updates, own_before: at };
-        if !matches!(happening, Happening::Elsewhere) || self.is_timed() {
-            while let Some(due) = work.next_due(&moment) {
-                work.judge(&Moment { at: due, ..moment })?;
-            }
+        let (own, own_before) = (updates, at);
+        let mut moment =
+            Moment { at: reach, begins: at, updates: &[], missing_before, own, own_before };
+        while let Some(due) = work.next_due(&moment) {
+            work.judge(&Moment { at: due, ..moment })?;
         }
         if !updates.is_empty() {
             moment.updates = updates;
@@ -246,7 +249,7 @@ impl Work<'_> {
     /// Time first, then what its sources say; after its gate has opened, what they said last.
     fn judge_leaf(&mut self, place: usize, moment: &Moment<'_>, begun: bool) {
         let node = &self.tree.nodes[place];
-        self.begin_missing(place, moment.at);
+        self.begin_missing(place, moment.begins);
         let is_missing = |of, due| moment.is_missing(of, due);
         let by_time = leaf::by_time(node, &self.state.nodes[place], moment.at, is_missing);
         if let Some((at, verdict)) = by_time {
