@@ -80,7 +80,7 @@ async fn samples_of_a_message_come_in_order_and_those_of_a_moment_at_once() {
 
 #[tokio::test]
 async fn what_does_not_come_is_told_by_time_alone_over_a_restart() {
-    let mut site = Site::new().await;
+    let site = Site::new().await;
     site.rule(8, condition(json!({"kind": "missing", "signal": "t", "for_s": 60}))).await;
     site.rule(9, condition(json!({"kind": "missing", "event": "lift.test_call", "for_s": 100})))
         .await;
