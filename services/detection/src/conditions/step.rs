@@ -102,7 +102,8 @@ impl Tree {
         let mut moment =
             Moment { at: reach, begins: at, updates: &[], missing_before, own, own_before };
         while let Some(due) = work.next_due(&moment) {
-            work.judge(&Moment { at: due, ..moment })?;
+            let begins = if due == reach { at } else { due };
+            work.judge(&Moment { at: due, begins, ..moment })?;
         }
         if !updates.is_empty() {
             moment.updates = updates;

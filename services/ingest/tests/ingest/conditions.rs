@@ -153,7 +153,10 @@ async fn a_rule_that_costs_too_much_is_switched_off_and_holds_up_nothing() {
     assert_eq!(site.rows("SELECT enabled, version FROM rules ORDER BY id").await, ["0|2", "1|1"]);
     assert_eq!(site.rows("SELECT count(*) FROM rule_states").await, ["1"]);
     let audit = site.rows("SELECT action, actor FROM audit ORDER BY seq").await;
-    assert!(audit.iter().any(|row| row.starts_with("rule.updated|platform")), "{audit:?}");
+    assert!(
+        audit.iter().any(|row| row.starts_with(r#"rule.updated|{"kind":"platform""#)),
+        "{audit:?}"
+    );
     // Changed, its failure is over.
     let caller = Caller {
         actor: Actor::User(UserId(Uuid::from_u128(7))),
