@@ -20,7 +20,7 @@ fn condition(value: Value) -> RuleCondition {
 }
 
 /// Values at so many seconds after the start.
-fn sample(s: i64, values: Value) -> Value {
+fn sample(s: i64, values: &Value) -> Value {
     json!({"ts": T0 / 1000 + s * 1000, "values": values})
 }
 
@@ -42,7 +42,7 @@ async fn one_alarm_goes_up_and_down_and_is_counted_once() {
     let levels = condition(json!({"kind": "levels", "levels": levels}));
     let of_rule = Rule { severity: Severity::Critical, ..rule(9, levels) };
     site.add_rule(&Rule { machine_id: Some(machine(1)), ..of_rule }).await;
-    let at = |s: i64, t: i32| sample(s, json!({"t": t}));
+    let at = |s: i64, t: i32| sample(s, &json!({"t": t}));
     site.telemetry(&[&message(1, 3, &[at(1, 75), at(2, 95)])]).await;
     assert_eq!(site.rows(ALARMS).await, ["t|critical|1|1|1|NULL"]);
     let mut site = site.restart().await;
@@ -65,16 +65,16 @@ async fn samples_of_a_message_come_in_order_and_those_of_a_moment_at_once() {
     site.rule(9, condition(deviation)).await;
     // Both jump at once, twice; the message isn't in order.
     let samples = [
-        sample(3, json!({"b": 300})),
-        sample(1, json!({"a": 100, "b": 100})),
-        sample(2, json!({"b": 200, "a": 200})),
-        sample(3, json!({"a": 300})),
+        sample(3, &json!({"b": 300})),
+        sample(1, &json!({"a": 100, "b": 100})),
+        sample(2, &json!({"b": 200, "a": 200})),
+        sample(3, &json!({"a": 300})),
     ];
     site.telemetry(&[&message(1, 4, &samples)]).await;
     assert_eq!(site.rows(ALARMS).await.len(), 0);
     // The older sample of b is late: its newest was at 3.
     assert_eq!(site.rows("SELECT late FROM machine_counters").await, ["2"]);
-    site.telemetry(&[&message(2, 6, &[sample(5, json!({"a": 310}))])]).await;
+    site.telemetry(&[&message(2, 6, &[sample(5, &json!({"a": 310}))])]).await;
     assert_eq!(site.rows(ALARMS).await, ["a|major|1|1|5|NULL"]);
 }
 
@@ -84,7 +84,7 @@ async fn what_does_not_come_is_told_by_time_alone_over_a_restart() {
     site.rule(8, condition(json!({"kind": "missing", "signal": "t", "for_s": 60}))).await;
     site.rule(9, condition(json!({"kind": "missing", "event": "lift.test_call", "for_s": 100})))
         .await;
-    site.telemetry(&[&message(1, 1, &[sample(1, json!({"t": 1}))])]).await;
+    site.telemetry(&[&message(1, 1, &[sample(1, &json!({"t": 1}))])]).await;
     let call = |s: i64| {
         json!({"id": Uuid::from_u128(s as u128), "ts": T0 / 1000 + s * 1000,
             "type": "lift.test_call", "data": {}})
@@ -97,7 +97,7 @@ async fn what_does_not_come_is_told_by_time_alone_over_a_restart() {
     site.telemetry(&[&message(3, 200, &[])]).await;
     let expected = ["t|major|1|1|61|NULL", "lift.test_call|major|1|1|120|NULL"];
     assert_eq!(site.rows(ALARMS).await, expected);
-    site.telemetry(&[&message(4, 201, &[sample(201, json!({"t": 1}))])]).await;
+    site.telemetry(&[&message(4, 201, &[sample(201, &json!({"t": 1}))])]).await;
     site.events(&[&call(210)]).await;
     let expected = ["t|major|0|1|61|201", "lift.test_call|major|0|1|120|210"];
     assert_eq!(site.rows(ALARMS).await, expected);
@@ -115,16 +115,16 @@ async fn texts_booleans_and_a_machines_own_limit() {
             "above": {"parameter": "max", "default": 80}}});
     site.rule(9, condition(all)).await;
     let running = json!({"t": 85, "door": false, "state": "running"});
-    site.telemetry(&[&message(1, 2, &[sample(1, running)])]).await;
+    site.telemetry(&[&message(1, 2, &[sample(1, &running)])]).await;
     assert_eq!(site.rows(ALARMS).await, ["t|major|1|1|1|NULL"]);
-    site.telemetry(&[&message(2, 3, &[sample(2, json!({"door": true}))])]).await;
+    site.telemetry(&[&message(2, 3, &[sample(2, &json!({"door": true}))])]).await;
     assert_eq!(site.rows(ALARMS).await, ["t|major|0|1|1|2"]);
     site.execute(r#"UPDATE machines SET parameters = '{"max":90}' WHERE serial_number = '1'"#)
         .await;
     site.execute("UPDATE revisions SET revision = revision + 1").await;
-    site.telemetry(&[&message(3, 4, &[sample(3, json!({"door": false}))])]).await;
+    site.telemetry(&[&message(3, 4, &[sample(3, &json!({"door": false}))])]).await;
     assert_eq!(site.rows(ALARMS).await.len(), 1);
-    site.telemetry(&[&message(4, 5, &[sample(4, json!({"t": 91}))])]).await;
+    site.telemetry(&[&message(4, 5, &[sample(4, &json!({"t": 91}))])]).await;
     assert_eq!(site.rows(ALARMS).await[1], "t|major|1|1|4|NULL");
 }
 
@@ -137,7 +137,7 @@ async fn a_rule_that_costs_too_much_is_switched_off_and_holds_up_nothing() {
     ]});
     let costly = site.rule(8, condition(office)).await;
     site.rule(9, condition(json!({"kind": "state", "signal": "on", "is": [true]}))).await;
-    site.telemetry(&[&message(1, 1, &[sample(1, json!({"on": true}))])]).await;
+    site.telemetry(&[&message(1, 1, &[sample(1, &json!({"on": true}))])]).await;
     assert_eq!(site.rows(ALARMS).await, ["on|major|1|1|1|NULL"]);
     // Twenty days of edges at once, three judgements each.
     let days = 20 * 86_400;
