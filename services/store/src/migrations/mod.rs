@@ -47,9 +47,9 @@ impl MigratorTrait for Migrator {
                 postgres: include_str!("0006_years.postgres.sql"),
             }),
             Box::new(SqlFile {
-                name: "m0007_parameters",
-                sqlite: include_str!("0007_parameters.sqlite.sql"),
-                postgres: include_str!("0007_parameters.postgres.sql"),
+                name: "m0008_parameters",
+                sqlite: include_str!("0008_parameters.sqlite.sql"),
+                postgres: include_str!("0008_parameters.postgres.sql"),
             }),
         ]
     }
