@@ -1,6 +1,6 @@
 //! Errors over HTTP: the one place that maps an error to a status and a problem.
 
-use actix_web::error::{JsonPayloadError, PathError, PayloadError, QueryPayloadError};
+use actix_web::error::{PathError, PayloadError, QueryPayloadError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
@@ -224,36 +224,34 @@ impl From<InvalidPage> for ApiError {
     }
 }
 
-impl From<JsonPayloadError> for ApiError {
-    fn from(error: JsonPayloadError) -> Self {
-        use serde_json::error::Category;
-        match error {
-            JsonPayloadError::ContentType => Self::UnsupportedMediaType,
-            JsonPayloadError::OverflowKnownLength { .. } | JsonPayloadError::Overflow { .. } => {
-                too_large()
-            }
-            // "… at line 1 column 5" is part of the text.
-            JsonPayloadError::Deserialize(error) if error.classify() == Category::Data => {
-                Self::Invalid {
-                    detail: quoted(&error.to_string()),
-                    errors: field_of(&error.to_string()),
-                }
-            }
-            JsonPayloadError::Deserialize(error) => {
-                Self::Malformed(quoted(&format!("not JSON: {error}")))
-            }
-            JsonPayloadError::Payload(error) => error.into(),
-            error => Self::internal(error.to_string()),
-        }
-    }
-}
-
 impl From<PayloadError> for ApiError {
     fn from(error: PayloadError) -> Self {
         match error {
             PayloadError::Overflow => too_large(),
             error => Self::Malformed(format!("body can't be read: {error}")),
         }
+    }
+}
+
+impl ApiError {
+    /// A body that didn't arrive whole.
+    pub(crate) fn unreadable(error: &actix_web::Error) -> Self {
+        match error.as_error::<PayloadError>() {
+            Some(PayloadError::Overflow) => too_large(),
+            _ => Self::Malformed(format!("body can't be read: {error}")),
+        }
+    }
+
+    /// A body that is not JSON, or not of the form that is wanted; `path` is where, `.` for the whole.
+    pub(crate) fn unusable_json(path: &str, error: &serde_json::Error) -> Self {
+        // "… at line 1 column 5" is part of the text.
+        let text = error.to_string();
+        if error.classify() != serde_json::error::Category::Data {
+            return Self::Malformed(quoted(&format!("not JSON: {text}")));
+        }
+        let field = field_at(path, &text);
+        let problem = field.map(|field| FieldProblem { field, message: quoted(&text) });
+        Self::Invalid { detail: quoted(&text), errors: problem.into_iter().collect() }
     }
 }
 
@@ -288,13 +286,27 @@ pub(crate) fn quoted(text: &str) -> String {
     text.chars().take(QUOTED_MAX_CHARS).collect()
 }
 
-/// serde names the field of a missing or unknown one within back quotes.
-fn field_of(text: &str) -> Vec<FieldProblem> {
-    let field = ["missing field `", UNKNOWN_FIELD]
+/// The field at fault: where it was noticed, and for a missing or unknown one the name that serde puts
+/// within back quotes.
+fn field_at(path: &str, text: &str) -> Option<String> {
+    let path = Some(path).filter(|path| *path != ".");
+    let name = ["missing field `", UNKNOWN_FIELD]
         .iter()
         .find_map(|start| text.strip_prefix(start))
         .and_then(|rest| rest.split_once('`'))
-        .map(|(field, _)| quoted(field));
+        .map(|(name, _)| name);
+    let field = match (path, name) {
+        (Some(path), Some(name)) if path == name || path.ends_with(&format!(".{name}")) => {
+            path.to_owned()
+        }
+        (Some(path), Some(name)) => format!("{path}.{name}"),
+        (path, name) => path.or(name)?.to_owned(),
+    };
+    Some(quoted(&field))
+}
+
+fn field_of(text: &str) -> Vec<FieldProblem> {
+    let field = field_at(".", text);
     field.map(|field| FieldProblem { field, message: quoted(text) }).into_iter().collect()
 }
 

@@ -1,9 +1,9 @@
-//! Who is calling.
+//! Who is calling, and what they send.
 
+use std::ops::Deref;
 use std::rc::Rc;
 
 use actix_web::dev::Payload;
-use actix_web::error::JsonPayloadError;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
@@ -66,12 +66,61 @@ pub(crate) fn bearer(request: &HttpRequest) -> Result<&str, ApiError> {
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }
 }
 
+/// A JSON body. What is wrong with it is told with the field, such as `condition.above`.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T> Json<T> {
+    /// What was sent.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Json<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = is_json(request);
+        let body = web::Bytes::from_request(request, payload);
+        Box::pin(async move {
+            if !is_json {
+                return Err(ApiError::UnsupportedMediaType);
+            }
+            let body = body.await.map_err(|error| ApiError::unreadable(&error))?;
+            read_json(&body).map(Self)
+        })
+    }
+}
+
+/// `application/json`, or something whose form is JSON (RFC 6839).
+fn is_json(request: &HttpRequest) -> bool {
+    let Ok(Some(mime)) = request.mime_type() else { return false };
+    mime.subtype() == "json" || mime.suffix().is_some_and(|suffix| suffix == "json")
+}
+
 /// A JSON body that may be left out or null. Its content type isn't asked for: an empty body has none.
 pub(crate) fn optional_json<T: DeserializeOwned>(body: &[u8]) -> Result<Option<T>, ApiError> {
-    if body.is_empty() {
-        return Ok(None);
-    }
-    serde_json::from_slice(body).map_err(|error| JsonPayloadError::Deserialize(error).into())
+    if body.is_empty() { Ok(None) } else { read_json(body) }
+}
+
+fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        ApiError::unusable_json(&path, &error.into_inner())
+    })?;
+    json.end().map_err(|error| ApiError::unusable_json(".", &error))?;
+    Ok(read)
 }
 
 impl From<AuthenticateError> for ApiError {

@@ -99,7 +99,6 @@ pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
             .app_data(streams.clone())
             .app_data(description.clone())
             .app_data(web::PayloadConfig::new(BODY_MAX_BYTES))
-            .app_data(json_config())
             .app_data(web::QueryConfig::default().error_handler(|e, _| ApiError::from(e).into()))
             .app_data(web::PathConfig::default().error_handler(|e, _| ApiError::from(e).into()))
             .service(utoipa_actix_web::scope(BASE_PATH).configure(rest).configure(|config| {
@@ -123,12 +122,6 @@ pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
         None => server.listen(listener)?,
     };
     Ok(Api { server: server.run(), address })
-}
-
-fn json_config() -> web::JsonConfig {
-    web::JsonConfig::default()
-        .limit(BODY_MAX_BYTES)
-        .error_handler(|error, _| ApiError::from(error).into())
 }
 
 /// The description as JSON, and what paths there are.

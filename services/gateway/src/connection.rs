@@ -17,6 +17,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::gateway::{Admitted, Gateway, Seated};
 use crate::limits::{LINGER_MAX_BYTES, LINGER_TIMEOUT, READ_CHUNK_BYTES, ROUNDS_PER_TURN};
+use crate::newcomers::Newcomer;
 use crate::presence::Presence;
 use crate::session::{Admission, Delivery, End, Message, Peer, Question, Refused, Session};
 
@@ -29,6 +30,8 @@ pub struct Transport<S> {
     pub peer: Peer,
     /// Its address.
     pub remote: SocketAddr,
+    /// Its place among those that haven't said who they are.
+    pub newcomer: Newcomer,
     /// Tells the kernel to acknowledge TCP at once what was just read.
     pub quick_ack: fn(&S),
 }
@@ -60,6 +63,7 @@ struct Connection<S> {
     gateway: Arc<Gateway>,
     stream: S,
     remote: SocketAddr,
+    newcomer: Option<Newcomer>,
     quick_ack: fn(&S),
     session: Session,
     acks: Arc<AckLine>,
@@ -77,7 +81,7 @@ struct Connection<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     fn new(gateway: Arc<Gateway>, transport: Transport<S>) -> Self {
-        let Transport { stream, peer, remote, quick_ack } = transport;
+        let Transport { stream, peer, remote, newcomer, quick_ack } = transport;
         let now = Instant::now();
         let settings = gateway.settings();
         let session = Session::new(peer, settings.session, settings.pace, now);
@@ -87,6 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             gateway,
             stream,
             remote,
+            newcomer: Some(newcomer),
             quick_ack,
             session,
             acks: AckLine::new(),
@@ -228,6 +233,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 self.gateway.notify(seated.key.machine, &seated.seat, Presence::Connected);
                 self.gateway.metrics().machines.inc();
                 self.seated = Some(seated);
+                self.newcomer = None;
                 self.stopping = None;
                 self.session.admitted(Ok(admission), Instant::now());
             }

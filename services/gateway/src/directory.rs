@@ -69,7 +69,7 @@ pub enum Change {
     Revoked,
     /// The certificate has expired.
     Expired,
-    /// A later connection was opened, at another gateway.
+    /// A later connection was opened, at another gateway, or this one was taken for ended.
     Superseded,
     /// It has other children.
     Children(ChildSet),
@@ -123,6 +123,12 @@ pub trait Directory: Send + Sync + 'static {
         &self,
         live: &[Live],
     ) -> Result<Vec<(MachineId, Generation, Change)>, Unavailable>;
+
+    /// The connections that are recorded as open at this gateway, whether they are or not.
+    ///
+    /// # Errors
+    /// It can't be said now.
+    async fn held(&self) -> Result<Vec<SessionKey>, Unavailable>;
 
     /// Changes whenever something in the database may concern a live connection. Only a wake-up:
     /// the gateway reviews by itself too.

@@ -11,7 +11,7 @@ use millwright_identity::machines::connections::{
 use millwright_identity::machines::proof::{self, ProofError};
 use millwright_ingest::intake::Generation;
 use millwright_schemas::{MachineId, topics};
-use millwright_store::machines::connections::NewConnection;
+use millwright_store::machines::connections::{Held, NewConnection, held_by};
 use millwright_store::machines::revocations::Credential;
 use millwright_store::machines::sessions::Filters;
 use millwright_store::{Store, StoreError};
@@ -112,6 +112,7 @@ impl Directory for StoreDirectory {
         let opened = match self.register.open(opening).await {
             Ok(opened) => opened,
             Err(OpenError::Revoked) => return Err(Refused::NotAuthorized),
+            Err(OpenError::Busy) => return Err(Refused::Unavailable),
             Err(OpenError::Store(error)) => return Err(unavailable(&error)),
         };
         Ok(Opened {
@@ -170,6 +171,17 @@ impl Directory for StoreDirectory {
             compare(live, &review).map(|change| (live.machine, live.generation, change))
         });
         Ok(changes.collect())
+    }
+
+    async fn held(&self) -> Result<Vec<SessionKey>, Unavailable> {
+        let held = held_by(&self.store, &self.gateway).await;
+        let held = held.map_err(|error| Unavailable(Box::new(error)))?;
+        let key = |Held { machine, generation, client_id }| SessionKey {
+            machine,
+            generation: Generation(generation),
+            client_id,
+        };
+        Ok(held.into_iter().map(key).collect())
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -20,6 +20,7 @@ use crate::directory::{Directory, SessionKey, Unavailable};
 use crate::limits::{DIRECTORY_TIMEOUT, STOP_TIMEOUT, WEBSOCKET_PIPE_BYTES};
 use crate::listener;
 use crate::metrics::Metrics;
+use crate::newcomers::{Newcomer, Newcomers};
 use crate::presence::{Notice, Notices, Presence};
 use crate::registry::{NotTaken, Registry, Seat};
 use crate::review;
@@ -56,6 +57,7 @@ pub struct Gateway {
     registry: Registry,
     wills: Wills,
     room: Arc<Semaphore>,
+    newcomers: Newcomers,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -91,6 +93,7 @@ impl Gateway {
             attempts: ConnectAttempts::new(parts.settings.connects, parts.settings.refusals),
             registry,
             room: Arc::new(Semaphore::new(parts.settings.connections_max)),
+            newcomers: Newcomers::new(parts.settings.newcomers_max),
             tasks,
             stop,
         });
@@ -143,8 +146,8 @@ impl Gateway {
     /// there are as many connections as may be, or the gateway stops.
     #[must_use]
     pub fn enter(self: &Arc<Self>, remote: SocketAddr) -> Option<DuplexStream> {
-        let place = self.take_place().filter(|_| !self.stop.is_cancelled());
-        let Some(place) = place else {
+        let place = self.take_place(remote).filter(|_| !self.stop.is_cancelled());
+        let Some((place, newcomer)) = place else {
             self.metrics.websockets.with_label_values(&["over_limit"]).inc();
             return None;
         };
@@ -154,7 +157,8 @@ impl Gateway {
         self.spawn(async move {
             gateway.metrics.connections.inc();
             let quick_ack = |_: &DuplexStream| {};
-            let transport = Transport { stream, peer: Peer::Anonymous, remote, quick_ack };
+            let peer = Peer::Anonymous;
+            let transport = Transport { stream, peer, remote, newcomer, quick_ack };
             Box::pin(connection::run(Arc::clone(&gateway), transport)).await;
             gateway.metrics.connections.dec();
             drop(place);
@@ -162,9 +166,14 @@ impl Gateway {
         Some(theirs)
     }
 
-    /// A place among the connections, until it is dropped.
-    pub(crate) fn take_place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.room).try_acquire_owned().ok()
+    /// A place among the connections, and one among the newcomers of its network, each until it is
+    /// dropped.
+    pub(crate) fn take_place(
+        &self,
+        remote: SocketAddr,
+    ) -> Option<(OwnedSemaphorePermit, Newcomer)> {
+        let newcomer = self.newcomers.add(remote)?;
+        Some((Arc::clone(&self.room).try_acquire_owned().ok()?, newcomer))
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -296,9 +305,11 @@ impl Gateway {
 }
 
 async fn review_all(gateway: Arc<Gateway>) {
-    let interval = gateway.settings.review_interval;
+    let Settings { review_interval, left_interval, left_after, .. } = gateway.settings;
+    let (directory, registry) = (gateway.directory.as_ref(), &gateway.registry);
     tokio::select! {
-        () = review::run(gateway.directory.as_ref(), &gateway.registry, interval) => {}
+        () = review::run(directory, registry, review_interval) => {}
+        () = review::close_left(directory, registry, left_interval, left_after) => {}
         () = gateway.stop.cancelled() => {}
     }
 }

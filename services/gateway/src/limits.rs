@@ -75,6 +75,10 @@ pub const ROUNDS_PER_TURN: usize = 32;
 pub const WRITE_PROGRESS_MIN_BYTES: usize = 1024;
 /// Connections at once, TLS handshakes included; beyond it new ones are closed.
 pub const CONNECTIONS_MAX: usize = 20_000;
+/// Connections at once of one network (an IPv4 address, an IPv6 /64) that haven't said who they are;
+/// further ones are closed. A third: a load balancer shows all machines at one address, and after a
+/// power cut thousands come back together.
+pub const NEWCOMERS_MAX: usize = 7_000;
 /// Bytes each way between a connection and the WebSocket that carries it. At the limit the
 /// WebSocket isn't read, or the session not served, as with a full socket.
 pub const WEBSOCKET_PIPE_BYTES: usize = 16 * 1024;
@@ -107,3 +111,10 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Presence notices that wait for their reader; beyond it they are dropped, as the database has
 /// the truth.
 pub const PRESENCE_NOTICES: usize = 4_096;
+/// How often the directory's list of this gateway's connections is compared with those that are there.
+pub const LEFT_INTERVAL: Duration = Duration::from_secs(15);
+/// How long a connection must have been recorded as open without being there until its end is
+/// recorded: longer than one takes to be opened or closed.
+pub const LEFT_AFTER: Duration = Duration::from_secs(30);
+/// How long the session of such a connection is kept, in seconds: a day.
+pub const LEFT_SESSION_S: u32 = 86_400;

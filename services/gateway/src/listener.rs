@@ -14,6 +14,7 @@ use tokio_rustls::server::TlsStream;
 use crate::connection::{self, Transport};
 use crate::gateway::Gateway;
 use crate::limits::{ACCEPT_PAUSE, TCP_KEEPALIVE, UNREAD_TIMEOUT};
+use crate::newcomers::Newcomer;
 use crate::tls::{self, TlsSetting};
 
 /// Accepts until the gateway stops. A failed accept doesn't end it.
@@ -33,24 +34,26 @@ pub(crate) async fn run(gateway: Arc<Gateway>, socket: TcpListener, tls: TlsSett
                 continue;
             }
         };
-        let Some(place) = gateway.take_place() else {
+        let Some((place, newcomer)) = gateway.take_place(remote) else {
             gateway.metrics().handshakes.with_label_values(&["over_limit"]).inc();
             continue;
         };
-        let newcomer = Newcomer { stream, remote, place, handshakes: Arc::clone(&handshakes) };
-        gateway.spawn(serve(Arc::clone(&gateway), newcomer, tls.clone()));
+        let accepted =
+            Accepted { stream, remote, place, newcomer, handshakes: Arc::clone(&handshakes) };
+        gateway.spawn(serve(Arc::clone(&gateway), accepted, tls.clone()));
     }
 }
 
-struct Newcomer {
+struct Accepted {
     stream: TcpStream,
     remote: SocketAddr,
     place: OwnedSemaphorePermit,
+    newcomer: Newcomer,
     handshakes: Arc<Semaphore>,
 }
 
-async fn serve(gateway: Arc<Gateway>, newcomer: Newcomer, tls: TlsSetting) {
-    let Newcomer { stream, remote, place, handshakes } = newcomer;
+async fn serve(gateway: Arc<Gateway>, accepted: Accepted, tls: TlsSetting) {
+    let Accepted { stream, remote, place, newcomer, handshakes } = accepted;
     gateway.metrics().connections.inc();
     // In its own allocation, which ends with the handshake: a task keeps the room of its
     // greatest state for life.
@@ -64,7 +67,7 @@ async fn serve(gateway: Arc<Gateway>, newcomer: Newcomer, tls: TlsSetting) {
         Ok(Ok(stream)) => {
             gateway.metrics().handshakes.with_label_values(&["ok"]).inc();
             let peer = tls::peer(stream.get_ref().1);
-            let transport = Transport { stream, peer, remote, quick_ack };
+            let transport = Transport { stream, peer, remote, newcomer, quick_ack };
             Box::pin(connection::run(Arc::clone(&gateway), transport)).await;
             None
         }

@@ -11,12 +11,18 @@ use crate::limits;
 pub struct Settings {
     /// See [`limits::CONNECTIONS_MAX`].
     pub connections_max: usize,
+    /// See [`limits::NEWCOMERS_MAX`].
+    pub newcomers_max: usize,
     /// See [`limits::HANDSHAKES_MAX`].
     pub handshakes_max: usize,
     /// See [`limits::HANDSHAKE_TIMEOUT`].
     pub handshake_timeout: Duration,
     /// See [`limits::REVIEW_INTERVAL`].
     pub review_interval: Duration,
+    /// See [`limits::LEFT_INTERVAL`].
+    pub left_interval: Duration,
+    /// See [`limits::LEFT_AFTER`].
+    pub left_after: Duration,
     /// Times of each session.
     pub session: SessionTimes,
     /// How fast each connection may send.
@@ -53,9 +59,12 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             connections_max: limits::CONNECTIONS_MAX,
+            newcomers_max: limits::NEWCOMERS_MAX,
             handshakes_max: limits::HANDSHAKES_MAX,
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
             review_interval: limits::REVIEW_INTERVAL,
+            left_interval: limits::LEFT_INTERVAL,
+            left_after: limits::LEFT_AFTER,
             session: SessionTimes::default(),
             pace: Pace::default(),
             connects: Rate { burst: limits::CONNECTS_BURST, every: limits::CONNECT_EVERY },

@@ -58,7 +58,9 @@ impl Committer {
         loop {
             let started = Instant::now();
             match self.writer.write(messages, again).await {
-                Err(error) if error.is_transient() => {
+                // Also when nobody knows whether it will get better: what is quarantined is
+                // acknowledged, and the machine deletes it.
+                Err(error) if !error.blames_data() => {
                     self.health.set_stalled((self.now)(), chain(&error));
                     self.metrics.stalled.set(1);
                     self.metrics.retries.inc();

@@ -1,6 +1,7 @@
 //! Looking after stored telemetry: rollups, compression, retention. What it does is in the store;
 //! here is when.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use millwright_store::upkeep::{self, retention, rollups, timescale};
@@ -93,12 +94,19 @@ impl Upkeep {
             self.tasks[*place].due = started + self.tasks[*place].every;
         }
         let Some(turn) = upkeep::take_turn(&self.store).await? else { return Ok(()) };
+        let done = self.run_all(due).await;
+        // Whatever has become of them: nobody else could do anything.
+        let ended = turn.end().await;
+        done.and(ended)
+    }
+
+    async fn run_all(&mut self, due: Vec<usize>) -> Result<(), StoreError> {
         for place in due {
             let name = self.tasks[place].name;
             let outcome = self.run(name).await;
             self.note(place, outcome).await?;
         }
-        turn.end().await
+        Ok(())
     }
 
     async fn run(&self, task: &str) -> Result<u64, StoreError> {
@@ -115,10 +123,10 @@ impl Upkeep {
                 Ok(0)
             }
             _ => {
-                let mut compressed = 0;
+                let (mut compressed, mut seen) = (0, BTreeSet::new());
                 loop {
                     let before = now().micros() - COMPRESS_AFTER_US;
-                    let step = timescale::compress(&self.store, before).await?;
+                    let step = timescale::compress(&self.store, before, &mut seen).await?;
                     compressed += step;
                     if step == 0 || self.stop.is_cancelled() {
                         return Ok(compressed);
@@ -129,12 +137,14 @@ impl Upkeep {
     }
 
     async fn rollups(&self) -> Result<u64, StoreError> {
+        // Told at the end: rollups don't wait for it.
+        let room = upkeep::make_room(&self.store, now()).await;
         let mut series = 0;
         loop {
             let step = rollups::advance(&self.store).await? + rollups::repair(&self.store).await?;
             series += step;
             if step == 0 || self.stop.is_cancelled() {
-                return Ok(series);
+                return room.map(|()| series);
             }
             tokio::time::sleep(STEP_PAUSE).await;
         }

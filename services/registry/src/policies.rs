@@ -106,6 +106,7 @@ fn check_retention(fields: &mut Fields, retention: &RetentionPolicy) {
     ] {
         check_days(fields, field, *days);
     }
+    check_order(fields, "retention.minute_days", *raw_days, *minute_days);
     if signals.len() > RETENTION_SIGNALS_MAX {
         let message = format!("has {} entries, more than {RETENTION_SIGNALS_MAX}", signals.len());
         fields.refuse("retention.signals", message);
@@ -120,11 +121,72 @@ fn check_retention(fields: &mut Fields, retention: &RetentionPolicy) {
         check_days(fields, "retention.signals.raw_days", signal.raw_days);
         check_days(fields, "retention.signals.minute_days", signal.minute_days);
         check_days(fields, "retention.signals.hour_days", signal.hour_days);
+        let field = "retention.signals.minute_days";
+        check_order(fields, field, signal.raw_days, signal.minute_days);
+    }
+}
+
+/// Values by minute are made of those as received: what is there as received is there by minute too.
+fn check_order(
+    fields: &mut Fields,
+    field: &'static str,
+    raw_days: Option<u32>,
+    minute_days: Option<u32>,
+) {
+    let Some(minute_days) = minute_days else { return };
+    let rule = "values by minute are kept at least as long as values as received";
+    match raw_days {
+        None => {
+            let message =
+                format!("is {minute_days}, but raw_days isn't given, which means for ever: {rule}");
+            fields.refuse(field, message);
+        }
+        Some(raw_days) if minute_days < raw_days => {
+            let message = format!("{minute_days} is below raw_days, which is {raw_days}: {rule}");
+            fields.refuse(field, message);
+        }
+        Some(_) => {}
     }
 }
 
 fn check_days(fields: &mut Fields, field: &'static str, days: Option<u32>) {
     if let Some(days) = days {
         fields.range(field, i64::from(days), &RETENTION_DAYS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millwright_schemas::api::policies::SignalRetention;
+
+    use super::*;
+
+    fn refused(raw_days: Option<u32>, minute_days: Option<u32>) -> Vec<String> {
+        let signal =
+            SignalRetention { signal: "load".to_owned(), raw_days, minute_days, hour_days: None };
+        let retention = RetentionPolicy {
+            raw_days,
+            minute_days,
+            signals: vec![signal],
+            ..RetentionPolicy::default()
+        };
+        match check(&PolicyInput { retention, ..PolicyInput::default() }) {
+            Ok(()) => Vec::new(),
+            Err(RegistryError::Invalid(fields)) => {
+                fields.iter().map(|problem| problem.field.clone()).collect()
+            }
+            Err(other) => vec![other.to_string()],
+        }
+    }
+
+    #[test]
+    fn values_by_minute_are_kept_as_long_as_values_as_received() {
+        let fields = ["retention.minute_days", "retention.signals.minute_days"];
+        for (raw_days, minute_days) in [(Some(30), Some(29)), (None, Some(30))] {
+            assert_eq!(refused(raw_days, minute_days), fields, "{raw_days:?}, {minute_days:?}");
+        }
+        for (raw_days, minute_days) in [(Some(30), Some(30)), (Some(30), None), (None, None)] {
+            assert!(refused(raw_days, minute_days).is_empty(), "{raw_days:?}, {minute_days:?}");
+        }
     }
 }

@@ -44,6 +44,30 @@ impl StoreError {
         matches!(self, Self::Unavailable(_))
     }
 
+    /// Whether what was to be written is at fault. If not, the database is: away, full, damaged, without
+    /// its tables or rights. Nothing that was sent may then be refused, only kept waiting.
+    #[must_use]
+    pub fn blames_data(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Schema(_) => false,
+            Self::Database(
+                DbErr::Exec(RuntimeErr::SqlxError(error))
+                | DbErr::Query(RuntimeErr::SqlxError(error)),
+            ) => match &**error {
+                sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+                    if error.as_error().is::<PgDatabaseError>() {
+                        DATA_CLASSES.iter().any(|class| code.starts_with(class))
+                    } else {
+                        code.parse::<i32>().is_ok_and(|code| SQLITE_DATA.contains(&(code & 0xff)))
+                    }
+                }),
+                // It couldn't even be handed over.
+                _ => true,
+            },
+            _ => true,
+        }
+    }
+
     /// From a row that couldn't be understood.
     pub fn corrupt(table: &'static str, reason: impl std::fmt::Display) -> Self {
         Self::Corrupt { table, reason: reason.to_string() }
@@ -82,6 +106,12 @@ impl From<sqlx::Error> for StoreError {
         if unavailable { Self::Unavailable(error) } else { Self::Database(error) }
     }
 }
+
+/// PostgreSQL's SQLSTATEs for what is written, by class: a row twice, data, a constraint, too large, and
+/// what an installed rule says.
+const DATA_CLASSES: [&str; 5] = ["21", "22", "23", "54", "P0"];
+/// SQLite's primary result codes for what is written: too large, a constraint, a type, a range.
+const SQLITE_DATA: [i32; 4] = [18, 19, 20, 25];
 
 /// SQLite's primary result codes for "not now": busy, locked, out of memory, read-only, I/O,
 /// full, can't open.

@@ -169,7 +169,13 @@ impl History {
     /// Compresses what the platform would compress within an hour; `false`: nothing can be.
     pub(crate) async fn compress(&self) -> Result<bool> {
         let Pool::Timescale(pool) = &self.pool else { return Ok(false) };
-        sqlx::raw_sql(COMPRESS).execute(pool).await?;
+        let mut attempts = 0;
+        // The platform may be at the same chunk just then.
+        while let Err(error) = sqlx::raw_sql(COMPRESS).execute(pool).await {
+            attempts += 1;
+            ensure!(attempts < 10, "compression: {error}");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
         Ok(true)
     }
 

@@ -10,7 +10,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
 use crate::etag::etag;
-use crate::extract::Authenticated;
+use crate::extract::{Authenticated, Json};
 use crate::names;
 use crate::state::AppState;
 
@@ -96,7 +96,7 @@ async fn shelve_alarm(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
     id: web::Path<AlarmId>,
-    body: web::Json<ShelveAlarm>,
+    body: Json<ShelveAlarm>,
 ) -> Result<HttpResponse, ApiError> {
     let input = body.into_inner();
     let alarm = manage::shelve(&state.store, &caller, *id, input, state.now()).await?;
@@ -134,7 +134,7 @@ async fn take_alarm_out_of_service(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
     id: web::Path<AlarmId>,
-    body: web::Json<AlarmReason>,
+    body: Json<AlarmReason>,
 ) -> Result<HttpResponse, ApiError> {
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
     let alarm = manage::take_out_of_service(store, &caller, *id, input, now).await?;
@@ -171,7 +171,7 @@ async fn clear_alarm(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
     id: web::Path<AlarmId>,
-    body: web::Json<AlarmReason>,
+    body: Json<AlarmReason>,
 ) -> Result<HttpResponse, ApiError> {
     let input = body.into_inner();
     let alarm = manage::clear(&state.store, &caller, *id, input, state.now()).await?;

@@ -11,7 +11,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::error::ApiError;
-use crate::extract::Authenticated;
+use crate::extract::{Authenticated, Json};
 use crate::idempotency::shown_once;
 use crate::openapi::BASE_PATH;
 use crate::state::AppState;
@@ -48,7 +48,7 @@ async fn list_api_tokens(
 async fn create_api_token(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
-    body: web::Json<NewApiToken>,
+    body: Json<NewApiToken>,
 ) -> Result<HttpResponse, ApiError> {
     let new = body.into_inner();
     let (token, secret) = api_tokens::create(&state.store, &caller, new, state.now()).await?;

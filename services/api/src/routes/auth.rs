@@ -14,7 +14,7 @@ use millwright_schemas::api::auth::{AccessToken, LoginRequest, Me, PasswordChang
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
-use crate::extract::Identified;
+use crate::extract::{Identified, Json};
 use crate::idempotency::shown_once;
 use crate::observe::SignInMetrics;
 use crate::openapi::BASE_PATH;
@@ -48,7 +48,7 @@ async fn log_in(
     state: web::Data<AppState>,
     metrics: web::Data<SignInMetrics>,
     request: HttpRequest,
-    body: web::Json<LoginRequest>,
+    body: Json<LoginRequest>,
 ) -> HttpResponse {
     let LoginRequest { email, password } = body.into_inner();
     let (people, store) = (&state.people, &state.store);
@@ -123,7 +123,7 @@ async fn get_me(Identified(identity): Identified) -> web::Json<Me> {
 async fn change_password(
     state: web::Data<AppState>,
     Identified(identity): Identified,
-    body: web::Json<PasswordChange>,
+    body: Json<PasswordChange>,
 ) -> Result<HttpResponse, ApiError> {
     let (people, store) = (&state.people, &state.store);
     users::change_own_password(people, store, &identity, body.into_inner(), state.now()).await?;

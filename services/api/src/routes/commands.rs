@@ -12,7 +12,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
 use crate::etag::etag;
-use crate::extract::Authenticated;
+use crate::extract::{Authenticated, Json};
 use crate::names;
 use crate::openapi::BASE_PATH;
 use crate::state::AppState;
@@ -52,7 +52,7 @@ async fn issue_command(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
     id: web::Path<MachineId>,
-    body: web::Json<IssueCommand>,
+    body: Json<IssueCommand>,
 ) -> Result<HttpResponse, ApiError> {
     let (store, now) = (&state.store, state.now());
     let issued = dispatch::issue(store, &caller, *id, body.into_inner(), now).await?;
@@ -167,7 +167,7 @@ async fn decide_command(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
     id: web::Path<CommandId>,
-    body: web::Json<DecideCommand>,
+    body: Json<DecideCommand>,
 ) -> Result<HttpResponse, ApiError> {
     let (store, input, now) = (&state.store, body.into_inner(), state.now());
     let decided = dispatch::decide(store, &state.commands, &caller, *id, input, now).await?;

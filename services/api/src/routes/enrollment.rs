@@ -13,7 +13,7 @@ use millwright_schemas::api::enrollment::{
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
-use crate::extract::{Authenticated, optional_json};
+use crate::extract::{Authenticated, Json, optional_json};
 use crate::idempotency::shown_once;
 use crate::state::AppState;
 
@@ -59,7 +59,7 @@ async fn create_enrollment_code(
 async fn enroll(
     state: web::Data<AppState>,
     request: HttpRequest,
-    body: web::Json<EnrollRequest>,
+    body: Json<EnrollRequest>,
 ) -> Result<web::Json<EnrollResponse>, ApiError> {
     let answer = state.enrollment.enroll(address(&request), &body, state.now()).await?;
     Ok(web::Json(answer))
@@ -80,7 +80,7 @@ async fn enroll(
 async fn renew_certificate(
     state: web::Data<AppState>,
     request: HttpRequest,
-    body: web::Json<RenewRequest>,
+    body: Json<RenewRequest>,
 ) -> Result<web::Json<EnrollResponse>, ApiError> {
     let answer = state.enrollment.renew(address(&request), &body, state.now()).await?;
     Ok(web::Json(answer))

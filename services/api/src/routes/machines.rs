@@ -10,7 +10,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
 use crate::etag::{IfMatch, etag};
-use crate::extract::Authenticated;
+use crate::extract::{Authenticated, Json};
 use crate::openapi::BASE_PATH;
 use crate::state::AppState;
 
@@ -70,7 +70,7 @@ async fn list_machines(
 async fn create_machine(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
-    body: web::Json<CreateMachine>,
+    body: Json<CreateMachine>,
 ) -> Result<HttpResponse, ApiError> {
     let created = machines::create(&state.store, &caller, body.into_inner(), state.now()).await?;
     let created = with_alarms(&state, &caller, created).await;
@@ -111,7 +111,7 @@ async fn update_machine(
     Authenticated(caller): Authenticated,
     id: web::Path<MachineId>,
     IfMatch(version): IfMatch,
-    body: web::Json<UpdateMachine>,
+    body: Json<UpdateMachine>,
 ) -> Result<HttpResponse, ApiError> {
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
     let changed = machines::update(store, &caller, *id, version, input, now).await?;

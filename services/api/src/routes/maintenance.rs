@@ -7,7 +7,7 @@ use millwright_schemas::api::alarms::{Maintenance, StartMaintenance};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
-use crate::extract::Authenticated;
+use crate::extract::{Authenticated, Json};
 use crate::names;
 use crate::state::AppState;
 
@@ -47,7 +47,7 @@ async fn start_maintenance(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
     id: web::Path<MachineId>,
-    body: web::Json<StartMaintenance>,
+    body: Json<StartMaintenance>,
 ) -> Result<web::Json<Maintenance>, ApiError> {
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
     let started = maintenance::start(store, &caller, *id, input, now).await?;

@@ -11,7 +11,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
 use crate::etag::{IfMatch, etag};
-use crate::extract::Authenticated;
+use crate::extract::{Authenticated, Json};
 use crate::openapi::BASE_PATH;
 use crate::state::AppState;
 
@@ -48,7 +48,7 @@ async fn list_organizations(
 async fn create_organization(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
-    body: web::Json<CreateOrganization>,
+    body: Json<CreateOrganization>,
 ) -> Result<HttpResponse, ApiError> {
     let input = body.into_inner();
     let created = organizations::create(&state.store, &caller, input, state.now()).await?;
@@ -86,7 +86,7 @@ async fn update_organization(
     Authenticated(caller): Authenticated,
     id: web::Path<OrganizationId>,
     IfMatch(version): IfMatch,
-    body: web::Json<UpdateOrganization>,
+    body: Json<UpdateOrganization>,
 ) -> Result<HttpResponse, ApiError> {
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
     let changed = organizations::update(store, &caller, *id, version, input, now).await?;

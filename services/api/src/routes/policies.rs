@@ -8,7 +8,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
 use crate::etag::{IfMatch, etag};
-use crate::extract::Authenticated;
+use crate::extract::{Authenticated, Json};
 use crate::state::AppState;
 
 /// Registers the handlers.
@@ -45,7 +45,7 @@ async fn put_policy(
     Authenticated(caller): Authenticated,
     id: web::Path<OrganizationId>,
     IfMatch(version): IfMatch,
-    body: web::Json<PolicyInput>,
+    body: Json<PolicyInput>,
 ) -> Result<HttpResponse, ApiError> {
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
     let changed = policies::put(store, &caller, *id, version, input, now).await?;

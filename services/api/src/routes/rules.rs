@@ -9,7 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
 use crate::etag::{IfMatch, etag};
-use crate::extract::Authenticated;
+use crate::extract::{Authenticated, Json};
 use crate::openapi::BASE_PATH;
 use crate::state::AppState;
 
@@ -47,7 +47,7 @@ async fn list_rules(
 async fn create_rule(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
-    body: web::Json<RuleInput>,
+    body: Json<RuleInput>,
 ) -> Result<HttpResponse, ApiError> {
     let created = rules::create(&state.store, &caller, body.into_inner(), state.now()).await?;
     Ok(HttpResponse::Created()
@@ -85,7 +85,7 @@ async fn replace_rule(
     Authenticated(caller): Authenticated,
     id: web::Path<RuleId>,
     IfMatch(version): IfMatch,
-    body: web::Json<RuleInput>,
+    body: Json<RuleInput>,
 ) -> Result<HttpResponse, ApiError> {
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
     let changed = rules::replace(store, &caller, *id, version, input, now).await?;

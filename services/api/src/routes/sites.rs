@@ -9,7 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
 use crate::etag::{IfMatch, etag};
-use crate::extract::Authenticated;
+use crate::extract::{Authenticated, Json};
 use crate::openapi::BASE_PATH;
 use crate::state::AppState;
 
@@ -42,7 +42,7 @@ async fn list_sites(
 async fn create_site(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
-    body: web::Json<CreateSite>,
+    body: Json<CreateSite>,
 ) -> Result<HttpResponse, ApiError> {
     let created = sites::create(&state.store, &caller, body.into_inner(), state.now()).await?;
     Ok(HttpResponse::Created()
@@ -79,7 +79,7 @@ async fn update_site(
     Authenticated(caller): Authenticated,
     id: web::Path<SiteId>,
     IfMatch(version): IfMatch,
-    body: web::Json<UpdateSite>,
+    body: Json<UpdateSite>,
 ) -> Result<HttpResponse, ApiError> {
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
     let changed = sites::update(store, &caller, *id, version, input, now).await?;

@@ -13,7 +13,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
 use crate::etag::{IfMatch, etag};
-use crate::extract::Authenticated;
+use crate::extract::{Authenticated, Json};
 use crate::names;
 use crate::openapi::BASE_PATH;
 use crate::state::AppState;
@@ -62,7 +62,7 @@ async fn list_tickets(
 async fn create_ticket(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
-    body: web::Json<CreateTicket>,
+    body: Json<CreateTicket>,
 ) -> Result<HttpResponse, ApiError> {
     let created = desk::create(&state.store, &caller, body.into_inner(), state.now()).await?;
     let created = names::one(&state.store, &caller, created).await;
@@ -100,7 +100,7 @@ async fn update_ticket(
     Authenticated(caller): Authenticated,
     id: web::Path<TicketId>,
     IfMatch(version): IfMatch,
-    body: web::Json<UpdateTicket>,
+    body: Json<UpdateTicket>,
 ) -> Result<HttpResponse, ApiError> {
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
     let ticket = desk::update(store, &caller, *id, version, input, now).await?;
@@ -122,7 +122,7 @@ async fn move_ticket(
     Authenticated(caller): Authenticated,
     id: web::Path<TicketId>,
     IfMatch(version): IfMatch,
-    body: web::Json<MoveTicket>,
+    body: Json<MoveTicket>,
 ) -> Result<HttpResponse, ApiError> {
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
     let ticket = desk::move_to(store, &caller, *id, version, input, now).await?;
@@ -158,7 +158,7 @@ async fn write_comment(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
     id: web::Path<TicketId>,
-    body: web::Json<WriteComment>,
+    body: Json<WriteComment>,
 ) -> Result<HttpResponse, ApiError> {
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
     let written = desk::comment(store, &caller, *id, input, now).await?;

@@ -7,7 +7,7 @@ use millwright_schemas::api::enrollment::{TrustChain, TrustQuery};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
-use crate::extract::Authenticated;
+use crate::extract::{Authenticated, Json};
 use crate::state::AppState;
 
 /// Registers the handlers.
@@ -68,7 +68,7 @@ async fn get_ca_certificates(state: web::Data<AppState>) -> HttpResponse {
 async fn rotate_trust(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
-    body: web::Json<RotateTrust>,
+    body: Json<RotateTrust>,
 ) -> Result<HttpResponse, ApiError> {
     let version = state.enrollment.trust().rotate(&caller, &body, state.now()).await?;
     Ok(HttpResponse::Created().json(version))
@@ -86,7 +86,7 @@ async fn rotate_trust(
 async fn retire_trust(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
-    body: web::Json<RetireTrust>,
+    body: Json<RetireTrust>,
 ) -> Result<HttpResponse, ApiError> {
     let version = state.enrollment.trust().retire(&caller, &body, state.now()).await?;
     Ok(HttpResponse::Created().json(version))

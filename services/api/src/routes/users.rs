@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::error::ApiError;
 use crate::etag::{IfMatch, etag};
-use crate::extract::Authenticated;
+use crate::extract::{Authenticated, Json};
 use crate::openapi::BASE_PATH;
 use crate::state::AppState;
 
@@ -59,7 +59,7 @@ async fn list_users(
 async fn create_user(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
-    body: web::Json<NewUser>,
+    body: Json<NewUser>,
 ) -> Result<HttpResponse, ApiError> {
     let (people, store) = (&state.people, &state.store);
     let user = users::create(people, store, &caller, body.into_inner(), state.now()).await?;
@@ -100,7 +100,7 @@ async fn update_user(
     Authenticated(caller): Authenticated,
     id: web::Path<UserId>,
     IfMatch(version): IfMatch,
-    body: web::Json<UserChange>,
+    body: Json<UserChange>,
 ) -> Result<HttpResponse, ApiError> {
     let (people, store, now) = (&state.people, &state.store, state.now());
     let change = body.into_inner();

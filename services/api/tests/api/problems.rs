@@ -37,6 +37,21 @@ async fn bodies_that_cannot_be_read() {
     let missing = post_raw(&api, &admin, json, b"{\"email\": \"a@b\"}".to_vec()).await;
     assert_eq!(missing.problem(422, "invalid")["errors"][0]["field"], "name");
 
+    assert_eq!(wrong_type.problem(422, "invalid")["errors"][0]["field"], "email");
+    // Within the body, and within a list.
+    let nested =
+        json!({"retention": {"signals": [{"signal": "a"}, {"signal": "b", "raw_days": -1}]}});
+    let path = format!("/organizations/{}/policy", api.organization);
+    let match_any = [("if-match", "\"1\"")];
+    let nested = api.call_with(&admin, "PUT", &path, Some(nested), &match_any).await;
+    let problem = nested.problem(422, "invalid");
+    assert_eq!(problem["errors"][0]["field"], "retention.signals[1].raw_days", "{problem}");
+    let trailing = post_raw(&api, &admin, json, b"{\"email\": \"a@b\", \"name\": \"N\", \"role\": \"viewer\", \"password\": \"correct horse battery\"} x".to_vec()).await;
+    trailing.problem(400, "malformed");
+    let vendor =
+        post_raw(&api, &admin, "application/merge-patch+json; charset=utf-8", b"{}".to_vec());
+    vendor.await.problem(422, "invalid");
+
     let text = post_raw(&api, &admin, "text/plain", b"{}".to_vec()).await;
     text.problem(415, "unsupported-media-type");
     let large = post_raw(&api, &admin, json, vec![b' '; 2 * 1024 * 1024]).await;

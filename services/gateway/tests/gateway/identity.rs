@@ -5,6 +5,7 @@ use std::time::Duration;
 use millwright_gateway::presence::Presence;
 use millwright_gateway::settings::Settings;
 use millwright_identity::machines::attempts::Rate;
+use millwright_identity::machines::connections;
 use millwright_schemas::topics::{self, UpChannel};
 use uuid::Uuid;
 
@@ -157,6 +158,50 @@ async fn a_connection_at_another_gateway_takes_over() {
     client.expect(&disconnect_v5(0x8E)).await;
     client.expect_end().await;
     assert!(site.connection(machine).await.connected, "closed in place of its successor");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_taken_for_ended_is_opened_anew() {
+    let site = Site::with(rarely()).await;
+    let (machine, papers) = site.machine().await;
+    let mut client = site.connect(&papers, &v5()).await;
+    // As another process does that thinks this one gone.
+    connections::reset(&site.store, "test", crate::site::now()).await.unwrap();
+    assert!(!site.connection(machine).await.connected);
+    site.directory.wake();
+    client.expect(&disconnect_v5(0x8E)).await;
+    client.expect_end().await;
+    let _again = site.connect(&papers, &v5()).await;
+    assert!(site.connection(machine).await.connected);
+}
+
+#[tokio::test]
+async fn the_end_of_a_connection_that_could_not_be_recorded_is_recorded_later() {
+    let short = Duration::from_millis(50);
+    let site = Site::with(Settings { left_interval: short, left_after: short, ..rarely() }).await;
+    let (machine, papers) = site.machine().await;
+    let _live = site.connect(&papers, &v5()).await;
+    // One that has ended while the database was away: recorded, and not there.
+    let ghost = site.register(None).await;
+    let tx = site.store.begin().await.unwrap();
+    let left = millwright_store::machines::connections::NewConnection {
+        machine: ghost,
+        gateway: "test".to_owned(),
+        client_id: "c".to_owned(),
+        protocol: "5".to_owned(),
+        remote_address: "192.0.2.1:1".to_owned(),
+        at: crate::site::now(),
+    };
+    millwright_store::machines::connections::open(&tx, left).await.unwrap();
+    tx.commit().await.unwrap();
+    let waited = async {
+        while site.connection(ghost).await.connected {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waited).await.unwrap();
+    assert_eq!(site.connection(ghost).await.reason.as_deref(), Some("lost"));
+    assert!(site.connection(machine).await.connected, "a live one stays");
 }
 
 #[tokio::test]

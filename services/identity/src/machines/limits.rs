@@ -1,5 +1,7 @@
 //! Named bounds of machines' identity. What lies beyond is refused with a reason.
 
+use std::time::Duration;
+
 /// How long a CA is valid, in days: ten years.
 pub const CA_DAYS: i64 = 3_652;
 /// How long a machine's certificate is valid unless set otherwise, in days.
@@ -33,5 +35,10 @@ pub const PROOF_AHEAD_MAX_S: i64 = 60;
 
 /// Connections that are opened or closed in one transaction; others wait for the next.
 pub const REGISTER_GROUP: usize = 64;
-/// Connections that wait to be opened or closed before those who ask for more wait themselves.
-pub const REGISTER_WAITING: usize = 1_024;
+/// Connections that wait to be opened or closed; beyond it machines are told to come later, and those
+/// who close one wait.
+pub const REGISTER_WAITING: usize = 4_096;
+/// How long somebody waits for a connection to be opened; what is older isn't opened any more.
+pub const OPENING_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the session of a connection is kept of whose end nobody knows, in seconds: a day.
+pub const LEFT_SESSION_S: u32 = 86_400;

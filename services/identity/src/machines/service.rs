@@ -87,7 +87,8 @@ impl Enrollment {
 }
 
 /// One subscriber has a whole /64 of IPv6 addresses.
-pub(super) fn network(address: IpAddr) -> IpAddr {
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

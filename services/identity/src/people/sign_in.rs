@@ -5,6 +5,8 @@ use std::path::Path;
 
 use millwright_schemas::Timestamp;
 
+use crate::machines::network;
+
 use super::access_tokens::{KeyError, SignInKey};
 use super::limits::{
     ACCOUNT_ALL_ATTEMPT_S, ACCOUNT_ALL_ATTEMPTS, ACCOUNT_ATTEMPT_S, ACCOUNT_ATTEMPTS,
@@ -86,17 +88,6 @@ impl People {
         }
         self.by_both.give_back((account.clone(), address), now);
         self.by_account.give_back(account, now);
-    }
-}
-
-/// Who has one IPv6 address has 2^64 of them: they count as one.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            std::net::Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -175,6 +175,7 @@ async fn what_comes_together_is_answered_each_by_itself() {
         match result {
             Ok(one) => opened.push((machine, one.generation)),
             Err(OpenError::Revoked) => revoked += 1,
+            Err(OpenError::Busy) => panic!("there is room"),
             Err(OpenError::Store(error)) => {
                 assert_eq!(machine, refused, "{error}");
                 assert!(!error.is_transient(), "{error:?}");

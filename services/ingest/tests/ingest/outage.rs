@@ -35,6 +35,29 @@ async fn a_locked_database_stops_acknowledgements_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_the_database_is_no_fault_of_the_messages() {
+    let mut site = Site::new().await;
+    site.telemetry(&[&sample(0)]).await;
+    site.execute("ALTER TABLE machine_counters RENAME TO away").await;
+    site.execute("ALTER TABLE latest RENAME TO latest_away").await;
+    let line = AckLine::new();
+    for n in 1..=20 {
+        let mut message = telemetry(1, &sample(n));
+        message.acks = Some(Arc::clone(&line));
+        site.send(message).await;
+    }
+    let health = site.ingest.health();
+    until("stalled", || health.stall().is_some()).await;
+    assert!(health.stall().unwrap().reason.contains("latest"), "{:?}", health.stall());
+    assert_eq!(line.committed(), 0);
+    site.execute("ALTER TABLE latest_away RENAME TO latest").await;
+    site.execute("ALTER TABLE away RENAME TO machine_counters").await;
+    committed(&line, 20).await;
+    assert_eq!(site.rows("SELECT count(*) FROM points").await, ["21"]);
+    assert_eq!(site.rows("SELECT count(*) FROM quarantine").await, ["0"]);
+}
+
+#[tokio::test]
 async fn a_full_disk_is_waited_out() {
     let mut site = Site::new().await;
     if site.store.engine() != Engine::Sqlite {

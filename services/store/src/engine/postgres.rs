@@ -15,6 +15,8 @@ const VERSION_MIN: i32 = 150_000;
 const WRITERS: u32 = 6;
 /// Connections that only read, of one process.
 const READERS: u32 = 6;
+/// Connections of a process that migrates, until it has.
+const MIGRATORS: u32 = 3;
 /// How long somebody waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Prepared statements kept per connection.
@@ -69,6 +71,9 @@ impl PostgresPools {
                 // A process that stands still within a transaction mustn't hold up all others.
                 ("idle_in_transaction_session_timeout", "15s"),
                 ("statement_timeout", "60s"),
+                // What comes late may go into compressed chunks, however much of them it touches.
+                // Without TimescaleDB it means nothing.
+                ("timescaledb.max_tuples_decompressed_per_dml_transaction", "0"),
             ]))
             .await?;
         let readers =
@@ -90,6 +95,25 @@ impl PostgresPools {
     pub(crate) fn orm_readers(&self) -> DatabaseConnection {
         SqlxPostgresConnector::from_sqlx_postgres_pool(self.readers.clone())
     }
+}
+
+/// A pool of its own, to be closed afterwards, for migrations: one connection keeps their lock.
+pub(crate) async fn migrators(pool: &PgPool) -> Result<PgPool, StoreError> {
+    let options = PgConnectOptions::clone(&pool.connect_options()).options([
+        ("statement_timeout", "0"),
+        ("lock_timeout", "0"),
+        ("idle_in_transaction_session_timeout", "0"),
+    ]);
+    let pool = PgPoolOptions::new().max_connections(MIGRATORS).acquire_timeout(ACQUIRE_TIMEOUT);
+    Ok(pool.connect_with(options).await?)
+}
+
+/// A connection of its own, to be closed afterwards, for a statement that takes as long as it takes. It
+/// waits for others for a while only: somebody may be waiting for it.
+pub(crate) async fn patient(pool: &PgPool) -> Result<PgConnection, StoreError> {
+    let options = PgConnectOptions::clone(&pool.connect_options())
+        .options([("statement_timeout", "0"), ("lock_timeout", "30s")]);
+    Ok(options.connect().await?)
 }
 
 async fn require_version(connection: &mut PgConnection) -> Result<(), StoreError> {

@@ -147,8 +147,7 @@ fn disconnected(reason: &str, now: Timestamp) -> ActiveModel {
     }
 }
 
-/// The current generation of each of these machines; those that were never connected are left
-/// out.
+/// The current generation of each of these machines that stands as connected; others are left out.
 ///
 /// # Errors
 /// When the database can't be used.
@@ -156,13 +155,47 @@ pub async fn generations(
     store: &Store,
     machines: &[MachineId],
 ) -> Result<HashMap<MachineId, i64>, StoreError> {
-    let rows = store.readers().query_all(&select_generations(machines)).await?;
+    let mut connected = select_generations(machines);
+    connected.and_where(Expr::col(Column::Connected).eq(true));
+    let rows = store.readers().query_all(&connected).await?;
     rows.into_iter()
         .map(|row| {
             let machine: uuid::Uuid = row.try_get_by_index(0)?;
             Ok((MachineId(machine), row.try_get_by_index(1)?))
         })
         .collect()
+}
+
+/// A connection that stands as open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Whose.
+    pub machine: MachineId,
+    /// Which of its connections.
+    pub generation: i64,
+    /// Which of its sessions.
+    pub client_id: String,
+}
+
+/// The connections that stand as open at this gateway.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn held_by(store: &Store, gateway: &str) -> Result<Vec<Held>, StoreError> {
+    let rows: Vec<(uuid::Uuid, i64, Option<String>)> = Entity::find()
+        .select_only()
+        .columns([Column::MachineId, Column::Generation, Column::ClientId])
+        .filter(Column::Gateway.eq(gateway))
+        .filter(Column::Connected.eq(true))
+        .into_tuple()
+        .all(store.readers())
+        .await?;
+    let held = rows.into_iter().map(|(machine, generation, client_id)| Held {
+        machine: MachineId(machine),
+        generation,
+        client_id: client_id.unwrap_or_default(),
+    });
+    Ok(held.collect())
 }
 
 /// Selects `machine_id, generation`; for transactions of sqlx and of sea-orm alike.

@@ -75,6 +75,26 @@ pub async fn expire(
     set_expiry(tx, machine, client_id, Some(at.micros())).await
 }
 
+/// The connections of these machines have ended, nobody said how long their sessions are kept: they
+/// are forgotten at this time.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn expire_all(tx: &Tx, machines: &[MachineId], at: Timestamp) -> Result<(), StoreError> {
+    for part in machines.chunks(IDS_AT_ONCE) {
+        Entity::update_many()
+            .set(ActiveModel { expires_at: Set(Some(at.micros())), ..Default::default() })
+            .filter(Column::MachineId.is_in(part.iter().map(|machine| machine.uuid())))
+            .filter(Column::ExpiresAt.is_null())
+            .exec(tx.conn())
+            .await?;
+    }
+    Ok(())
+}
+
+/// Machines that one statement names.
+const IDS_AT_ONCE: usize = 1_000;
+
 async fn set_expiry(
     tx: &Tx,
     machine: MachineId,

@@ -2,11 +2,12 @@
 //! program is refused. SQL files are kept per database, because the tables' physical form is
 //! where the databases differ most.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, SqlxPostgresConnector, Statement};
 use sea_orm_migration::prelude::*;
+use sqlx::PgPool;
 
 use crate::StoreError;
-use crate::engine::postgres::MIGRATION_LOCK;
+use crate::engine::postgres::{MIGRATION_LOCK, migrators};
 use crate::engine::{Engine, Pool, Pools};
 use crate::telemetry::hypertables;
 
@@ -45,6 +46,11 @@ impl MigratorTrait for Migrator {
                 name: "m0006_years",
                 sqlite: include_str!("0006_years.sqlite.sql"),
                 postgres: include_str!("0006_years.postgres.sql"),
+            }),
+            Box::new(SqlFile {
+                name: "m0007_upkeep_marks",
+                sqlite: include_str!("0007_upkeep_marks.sqlite.sql"),
+                postgres: include_str!("0007_upkeep_marks.postgres.sql"),
             }),
             Box::new(SqlFile {
                 name: "m0008_parameters",
@@ -91,14 +97,20 @@ impl MigrationTrait for SqlFile {
 }
 
 /// Brings the database to this program's schema. On PostgreSQL one process at a time does so; the
-/// others wait and find nothing left to do.
+/// others wait and find nothing left to do. On connections of its own: it may take as long as it takes.
 pub(crate) async fn run(pools: &Pools, db: &DatabaseConnection) -> Result<(), StoreError> {
     let Pool::Postgres(pool) = pools.writers() else { return migrate(db).await };
+    let pool = migrators(pool).await?;
+    let migrated = migrate_alone(&pool).await;
+    pool.close().await;
+    migrated
+}
+
+async fn migrate_alone(pool: &PgPool) -> Result<(), StoreError> {
     let mut guard = pool.acquire().await?;
-    // However long another one needs.
-    sqlx::query("SET lock_timeout = 0").execute(&mut *guard).await?;
     sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut *guard).await?;
-    let migrated = match migrate(db).await {
+    let db = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
+    let migrated = match migrate(&db).await {
         Ok(()) => hypertables::adopt(pool).await,
         failed => failed,
     };
@@ -148,4 +160,31 @@ async fn refuse_newer(db: &DatabaseConnection) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::testing::store;
+
+    #[tokio::test]
+    async fn a_migration_takes_as_long_as_it_takes() {
+        let (store, _folder) = store().await;
+        let Pool::Postgres(pool) = store.writer_pool() else { return };
+        let limits = "SELECT current_setting('statement_timeout'), \
+                      current_setting('lock_timeout'), \
+                      current_setting('idle_in_transaction_session_timeout')";
+        let of = async |pool: &PgPool| -> (String, String, String) {
+            sqlx::query_as(limits).fetch_one(pool).await.unwrap()
+        };
+        let owned = |limits: [&str; 3]| {
+            let [statement, lock, idle] = limits.map(str::to_owned);
+            (statement, lock, idle)
+        };
+        assert_eq!(of(pool).await, owned(["1min", "5s", "15s"]));
+        let migrators = migrators(pool).await.unwrap();
+        assert_eq!(of(&migrators).await, owned(["0", "0", "0"]));
+        migrators.close().await;
+    }
 }

@@ -1,5 +1,6 @@
 //! The transaction of a batch of telemetry.
 
+use sea_orm::{DbErr, RuntimeErr};
 use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
 
 use super::layout::{self, DAY_US, Layout};
@@ -110,6 +111,18 @@ impl BatchTx {
         }
     }
 
+    /// Where points went. A day whose partition another process has removed is an error that may be
+    /// gone by trying again: days are looked for anew then.
+    pub(super) async fn placed<T>(&self, done: Result<T, StoreError>) -> Result<T, StoreError> {
+        match (done, self.store.layout()) {
+            (Err(StoreError::Database(error)), Layout::Days { made }) if no_partition(&error) => {
+                made.lock().await.clear();
+                Err(StoreError::Unavailable(error))
+            }
+            (done, _) => done,
+        }
+    }
+
     /// Whether it must be noted what comes late: TimescaleDB sees it by itself.
     pub(super) fn needs_marks(&self) -> bool {
         !matches!(self.store.layout(), Layout::Hypertables)
@@ -142,6 +155,15 @@ impl BatchTx {
         }
         Ok(found)
     }
+}
+
+/// Whether a row had no partition to go to. By PostgreSQL's code that is a check that fails, as one of
+/// a constraint is; but it has no name.
+fn no_partition(error: &DbErr) -> bool {
+    let DbErr::Exec(RuntimeErr::SqlxError(error)) = error else { return false };
+    error.as_database_error().is_some_and(|error| {
+        error.code().as_deref() == Some("23514") && error.constraint().is_none()
+    })
 }
 
 #[cfg(test)]

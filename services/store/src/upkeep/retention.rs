@@ -5,8 +5,8 @@ use millwright_schemas::{OrganizationId, Timestamp};
 use sea_orm::{EntityTrait, QuerySelect};
 use uuid::Uuid;
 
-use super::rollups::{HOUR_US, floor};
-use super::timescale;
+use super::rollups::{self, HOUR_US, floor};
+use super::{marks, timescale};
 use crate::engine::{Cell, Pool, Row};
 use crate::entities::organization;
 use crate::telemetry::layout::{self, DAY_US, Layout};
@@ -91,18 +91,20 @@ impl Wanted {
     /// whole for every series.
     #[must_use]
     pub fn newest_raw(&self) -> Option<i64> {
-        self.policies
-            .iter()
-            .flat_map(|(_, policy)| {
-                let names = policy.signals.iter().map(|own| own.signal.trim_end_matches('*'));
-                names.chain(["\u{1}"]).filter_map(|name| cuts(policy, name, self.now).raw)
-            })
-            .max()
+        self.newest(|cuts| cuts.raw)
+    }
+
+    fn newest(&self, level: impl Fn(Cuts) -> Option<i64>) -> Option<i64> {
+        let of = |policy: &RetentionPolicy| {
+            let names = policy.signals.iter().map(|own| own.signal.trim_end_matches('*'));
+            names.chain(["\u{1}"]).filter_map(|name| level(cuts(policy, name, self.now))).max()
+        };
+        self.policies.iter().filter_map(|(_, policy)| of(policy)).max()
     }
 }
 
 /// Removes what is too old; how many points, rollups and events. May take a while: `go_on` is asked
-/// between its transactions.
+/// between its transactions. Nothing goes that isn't in the rollups yet.
 ///
 /// # Errors
 /// When the database can't be used.
@@ -111,20 +113,58 @@ pub async fn apply(
     wanted: &Wanted,
     go_on: &(dyn Fn() -> bool + Send + Sync),
 ) -> Result<u64, StoreError> {
+    prepare(store, wanted).await?;
+    let dropped = drop_whole(store, wanted).await;
     let mut removed = 0;
-    if let Some(before) = wanted.oldest_raw() {
-        drop_partitions(store, before).await?;
-    }
-    if timescale::is_there(store) {
-        let (minutes, hours) = (wanted.oldest(|c| c.minutes), wanted.oldest(|c| c.hours));
-        timescale::drop_rollups(store, minutes, hours).await?;
-    }
     for (id, policy) in &wanted.policies {
         if policy != &RetentionPolicy::default() {
             removed += of_organization(store, *id, policy, wanted.now, go_on).await?;
         }
     }
+    // Told at the end: a partition that can't be had now keeps nothing else from being removed.
+    dropped?;
     Ok(removed)
+}
+
+/// Rolls up what would never be after the removal, then marks how far that goes.
+async fn prepare(store: &Store, wanted: &Wanted) -> Result<(), StoreError> {
+    let hypertables = timescale::is_there(store);
+    if let Some(before) = wanted.newest_raw() {
+        if !hypertables {
+            rollups::finish(store, before).await?;
+        } else if marks::get(store, marks::RAW_REMOVED).await?.is_some() {
+            // From the mark on. Without one it isn't known of what something was removed before there
+            // were marks: nothing is made anew then.
+            timescale::refresh(store, None, before).await?;
+        }
+        marks::raise(store, marks::RAW_REMOVED, before).await?;
+    }
+    let minutes = if hypertables {
+        wanted.oldest(|cuts| cuts.minutes)
+    } else {
+        wanted.newest(|cuts| cuts.minutes)
+    };
+    if let Some(before) = minutes {
+        marks::raise(store, marks::MINUTES_REMOVED, before).await?;
+    }
+    Ok(())
+}
+
+/// Removes at once what nobody wants any more: days on PostgreSQL, chunks with TimescaleDB.
+async fn drop_whole(store: &Store, wanted: &Wanted) -> Result<(), StoreError> {
+    let before = wanted.oldest_raw();
+    match (store.layout(), store.writer_pool()) {
+        (Layout::Days { made }, Pool::Postgres(pool)) => {
+            let unrolled = rollups::unrolled(store).await?.unwrap_or(i64::MAX);
+            let day = before.map_or(i64::MIN, |before| before.min(unrolled).div_euclid(DAY_US));
+            layout::drop_before(pool, made, day).await
+        }
+        (Layout::Hypertables, _) => {
+            let (minutes, hours) = (wanted.oldest(|c| c.minutes), wanted.oldest(|c| c.hours));
+            timescale::drop_whole(store, before, minutes, hours).await
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn of_organization(
@@ -165,12 +205,11 @@ async fn of_series(
 ) -> Result<u64, StoreError> {
     let mut removed = 0;
     if let Some(before) = cuts.raw {
-        for table in ["points", "points_text"] {
+        let through = rollups::through(store, series).await?;
+        let rolled_up = through.map_or(before, |through| through.min(before));
+        for (table, before) in [("points", rolled_up), ("points_text", before)] {
             removed += stepwise(store, table, "ts", series, before, STEP_US, go_on).await?;
         }
-        // Late marks of hours that are gone would make rollups of what is left of them.
-        let sql = "DELETE FROM rollup_dirty WHERE series_id = ? AND hour < ?";
-        store.writer_pool().execute(sql, &[series.into(), before.into()]).await?;
     }
     if timescale::is_there(store) {
         return Ok(removed);
@@ -239,11 +278,7 @@ async fn events(
     Ok(removed)
 }
 
-/// On PostgreSQL a day that nobody wants any more goes at once.
-async fn drop_partitions(store: &Store, before: i64) -> Result<(), StoreError> {
-    let (Layout::Days { made }, Pool::Postgres(pool)) = (store.layout(), store.writer_pool())
-    else {
-        return Ok(());
-    };
-    layout::drop_before(pool, made, before.div_euclid(DAY_US)).await
-}
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::print_stderr)]
+#[path = "retention_tests.rs"]
+mod tests;

@@ -2,7 +2,9 @@
 //!
 //! What came in order is rolled up behind a cursor of each series; hours in which something came
 //! late are marked by ingest and made anew. A bucket is always computed from all that it is made
-//! of, so late and repeated points leave it right, and every step can be repeated.
+//! of, so late and repeated points leave it right, and every step can be repeated. One that counts
+//! more than what is left of its points stays: points come late, they are never taken back, but
+//! retention removes them.
 //!
 //! With TimescaleDB these are continuous aggregates: see [`super::timescale`].
 
@@ -140,6 +142,84 @@ pub async fn repair(store: &Store) -> Result<u64, StoreError> {
     Ok(spans.len() as u64)
 }
 
+/// Rolls up the last minutes of series that have ended before this time, in microseconds: in order a
+/// minute is rolled up when something comes after it. Their cursors stay, so that what does come is
+/// rolled up with them.
+///
+/// # Errors
+/// When the database can't be used.
+pub(crate) async fn finish(store: &Store, before: i64) -> Result<(), StoreError> {
+    let sql = format!(
+        "SELECT l.series_id, c.through FROM latest l JOIN series s ON s.id = l.series_id \
+         JOIN rollup_cursors c ON c.series_id = l.series_id \
+         WHERE s.kind IN ('number', 'boolean') AND l.series_id > ? AND l.ts < ? \
+         AND l.ts >= c.through AND l.ts < c.through + {MINUTE_US} \
+         ORDER BY l.series_id LIMIT {SERIES_MAX}"
+    );
+    let mut after = i64::MIN;
+    loop {
+        let rows = store.reader_pool().fetch(&sql, &[after.into(), before.into()]).await?;
+        let span = |row: &Row| -> Result<Span, StoreError> {
+            let from: i64 = row.get(1)?;
+            Ok(Span { series: row.get(0)?, from, to: from + MINUTE_US })
+        };
+        let spans: Vec<Span> = rows.iter().map(span).collect::<Result<_, _>>()?;
+        let Some(last) = spans.last() else { return Ok(()) };
+        after = last.series;
+        let tx = store.begin_beside().await?;
+        roll(&tx, &spans).await?;
+        tx.commit().await?;
+    }
+}
+
+/// Before this time, in microseconds, all of a series is rolled up, once it is finished; `None`: all of
+/// it is, or none ever will be.
+///
+/// # Errors
+/// When the database can't be used.
+pub(crate) async fn through(store: &Store, series: i64) -> Result<Option<i64>, StoreError> {
+    if matches!(store.layout(), Layout::Hypertables) {
+        return Ok(None);
+    }
+    let sql = "SELECT l.ts, c.through, \
+               (SELECT min(d.hour) FROM rollup_dirty d WHERE d.series_id = s.id) \
+               FROM series s JOIN latest l ON l.series_id = s.id \
+               LEFT JOIN rollup_cursors c ON c.series_id = s.id \
+               WHERE s.id = ? AND s.kind IN ('number', 'boolean')";
+    let Some(row) = store.reader_pool().first(sql, &[series.into()]).await? else {
+        return Ok(None);
+    };
+    let (latest, through): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
+    let late: Option<i64> = row.get(2)?;
+    let through = through.unwrap_or(i64::MIN);
+    let through = (latest >= through.saturating_add(MINUTE_US)).then_some(through);
+    Ok([through, late].into_iter().flatten().min())
+}
+
+/// From this time on, in microseconds, there are values that aren't rolled up yet; `None`: all are, but
+/// for the last minutes of series.
+///
+/// # Errors
+/// When the database can't be used.
+pub(crate) async fn unrolled(store: &Store) -> Result<Option<i64>, StoreError> {
+    let behind = format!(
+        "SELECT min(CASE WHEN c.through IS NULL THEN \
+             (SELECT min(p.ts) FROM points p WHERE p.series_id = l.series_id) \
+             ELSE c.through END) \
+         FROM latest l JOIN series s ON s.id = l.series_id \
+         LEFT JOIN rollup_cursors c ON c.series_id = l.series_id \
+         WHERE s.kind IN ('number', 'boolean') \
+         AND (c.through IS NULL OR l.ts >= c.through + {MINUTE_US})"
+    );
+    let mut first: Option<i64> = None;
+    for sql in [behind.as_str(), "SELECT min(hour) FROM rollup_dirty"] {
+        let row = store.reader_pool().first(sql, &[]).await?;
+        let found: Option<i64> = row.map_or(Ok(None), |row| row.get(0))?;
+        first = [first, found].into_iter().flatten().min();
+    }
+    Ok(first)
+}
+
 /// Computes the minutes of these spans from their points, then the hours that they lie in.
 async fn roll(tx: &Tx, spans: &[Span]) -> Result<(), StoreError> {
     let spans: Vec<Span> = spans.iter().filter(|span| span.from < span.to).copied().collect();
@@ -223,7 +303,8 @@ impl Level {
                  ON l.series_id = m.series_id AND l.{time} = m.at{outer} \
              WHERE TRUE \
              ON CONFLICT (series_id, bucket) DO UPDATE SET count = excluded.count, \
-                 min = excluded.min, max = excluded.max, sum = excluded.sum, last = excluded.last",
+                 min = excluded.min, max = excluded.max, sum = excluded.sum, last = excluded.last \
+                 WHERE excluded.count >= {target}.count",
             rows = rows.join(","),
             bucket = format_args!("p.{time} - ((p.{time} % {width}) + {width}) % {width}"),
             inner = within("p"),
@@ -239,4 +320,4 @@ pub(crate) const fn floor(ts: i64, width: i64) -> i64 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::print_stderr)]
 #[path = "rollups_tests.rs"]
-mod tests;
+pub(crate) mod tests;

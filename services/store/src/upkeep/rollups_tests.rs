@@ -8,9 +8,9 @@ use crate::telemetry::points::{self, PointRow};
 use crate::telemetry::series::{self, NewSeries};
 use crate::testing::{NOW, machine, organization, store};
 
-const SECOND: i64 = 1_000_000;
+pub(crate) const SECOND: i64 = 1_000_000;
 
-async fn new_series(store: &Store, machine: MachineId) -> i64 {
+pub(crate) async fn new_series(store: &Store, machine: MachineId) -> i64 {
     let mut tx = store.begin_batch().await.unwrap();
     let row = NewSeries {
         machine,
@@ -24,7 +24,12 @@ async fn new_series(store: &Store, machine: MachineId) -> i64 {
 }
 
 /// As ingest does it: what is later than all of the series, and the rest.
-async fn write(store: &Store, series: i64, values: &[(i64, Option<f64>)], in_order: bool) {
+pub(crate) async fn write(
+    store: &Store,
+    series: i64,
+    values: &[(i64, Option<f64>)],
+    in_order: bool,
+) {
     let mut tx = store.begin_batch().await.unwrap();
     let row =
         |(ts, value): &(i64, Option<f64>)| PointRow { series, ts: *ts, value: *value, quality: 0 };
@@ -47,7 +52,7 @@ async fn write(store: &Store, series: i64, values: &[(i64, Option<f64>)], in_ord
     tx.commit().await.unwrap();
 }
 
-async fn settle(store: &Store) {
+pub(crate) async fn settle(store: &Store) {
     if crate::upkeep::timescale::is_there(store) {
         crate::upkeep::timescale::refresh(store, None, NOW + 400 * 86_400 * SECOND).await.unwrap();
         return;
@@ -57,9 +62,9 @@ async fn settle(store: &Store) {
 }
 
 /// Count, smallest, largest, sum, last.
-type Bucket = (i64, Option<f64>, Option<f64>, Option<f64>, Option<f64>);
+pub(crate) type Bucket = (i64, Option<f64>, Option<f64>, Option<f64>, Option<f64>);
 
-async fn stored(store: &Store, table: &str) -> BTreeMap<i64, Bucket> {
+pub(crate) async fn stored(store: &Store, table: &str) -> BTreeMap<i64, Bucket> {
     let sql = format!("SELECT bucket, count, min, max, sum, last FROM {table} ORDER BY bucket");
     let rows = store.reader_pool().fetch(&sql, &[]).await.unwrap();
     rows.iter()
@@ -77,7 +82,11 @@ async fn stored(store: &Store, table: &str) -> BTreeMap<i64, Bucket> {
 }
 
 /// What the rollups must be, by the plain way.
-fn expected(values: &BTreeMap<i64, Option<f64>>, width: i64, until: i64) -> BTreeMap<i64, Bucket> {
+pub(crate) fn expected(
+    values: &BTreeMap<i64, Option<f64>>,
+    width: i64,
+    until: i64,
+) -> BTreeMap<i64, Bucket> {
     let mut buckets: BTreeMap<i64, Bucket> = BTreeMap::new();
     for (ts, value) in values.range(..until) {
         let bucket = buckets.entry(floor(*ts, width)).or_insert((0, None, None, None, None));
@@ -162,4 +171,32 @@ async fn a_long_silence_is_passed_over() {
     assert!(steps <= 4, "{steps} steps");
     let minutes = stored(&store, "rollups_1m").await;
     assert_eq!(minutes.keys().copied().collect::<Vec<_>>(), [start, start + year]);
+}
+
+#[tokio::test]
+async fn a_late_value_doesnt_replace_rollups_whose_values_are_gone() {
+    let (store, folder) = store().await;
+    if crate::upkeep::timescale::is_there(&store) {
+        eprintln!("SKIPPED: TimescaleDB refreshes nothing whose values were removed");
+        return;
+    }
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let start = floor(NOW, HOUR_US);
+    let values: Vec<_> = (0..700_i32)
+        .map(|step| (start + i64::from(step) * 10 * SECOND, Some(f64::from(step))))
+        .collect();
+    write(&store, series, &values, true).await;
+    settle(&store).await;
+    let minutes = stored(&store, "rollups_1m").await;
+    let hours = stored(&store, "rollups_1h").await;
+    assert_eq!(hours[&start].0, 360);
+
+    let gone = format!("DELETE FROM points WHERE ts < {}", start + HOUR_US);
+    folder.peer().await.execute(&gone).await;
+    write(&store, series, &[(start + 5 * SECOND, Some(-5.0))], false).await;
+    settle(&store).await;
+    assert_eq!(stored(&store, "rollups_1m").await, minutes);
+    assert_eq!(stored(&store, "rollups_1h").await, hours);
 }

@@ -1,15 +1,18 @@
 //! TimescaleDB's continuous aggregates and columnstore, started by us: its own background jobs
 //! aren't needed.
 
+use std::collections::BTreeSet;
+
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use super::marks;
 use super::rollups::{HOUR_US, MINUTE_US, floor};
 use crate::engine::Pool;
 use crate::telemetry::Layout;
 use crate::{Store, StoreError};
 
 /// Chunks that are compressed in one step.
-const CHUNKS_MAX: i64 = 4;
+const CHUNKS_MAX: usize = 4;
 
 /// Whether this database has it.
 #[must_use]
@@ -18,47 +21,78 @@ pub fn is_there(store: &Store) -> bool {
 }
 
 /// Brings the continuous aggregates up to the last whole minute and hour before `now`, from `from`
-/// on (of what has changed only). Times in microseconds.
+/// on (of what has changed only). What was made of values that retention has removed since stays as it
+/// is. Times in microseconds.
 ///
 /// # Errors
 /// When the database can't be used.
 pub async fn refresh(store: &Store, from: Option<i64>, now: i64) -> Result<(), StoreError> {
-    let from = from.map_or_else(|| "NULL".to_owned(), |from| floor(from, HOUR_US).to_string());
-    for (view, width) in [("rollups_1m", MINUTE_US), ("rollups_1h", HOUR_US)] {
+    let values = from.max(marks::get(store, marks::RAW_REMOVED).await?);
+    let minutes = values.max(marks::get(store, marks::MINUTES_REMOVED).await?);
+    for (view, width, from) in [("rollups_1m", MINUTE_US, values), ("rollups_1h", HOUR_US, minutes)]
+    {
         let to = floor(now, width);
+        // Only buckets that are made of nothing that was removed.
+        let from = from.map(|from| floor(from.saturating_add(width - 1), width));
+        if from.is_some_and(|from| from >= to) {
+            continue;
+        }
+        let from = from.map_or_else(|| "NULL".to_owned(), |from| from.to_string());
         alone(store, &format!("CALL refresh_continuous_aggregate('{view}', {from}, {to})")).await?;
     }
     Ok(())
 }
 
-/// Compresses chunks that end before this time, in microseconds; how many, at most a few.
+/// Compresses chunks that end before this time, in microseconds, also those that got something late
+/// since; how many, at most a few. `seen` names those that were taken already: none is taken twice,
+/// whatever comes late meanwhile.
 ///
 /// # Errors
 /// When the database can't be used.
-pub async fn compress(store: &Store, before: i64) -> Result<u64, StoreError> {
-    let sql = "SELECT format('%I.%I', chunk_schema, chunk_name) FROM timescaledb_information.chunks \
-               WHERE hypertable_name IN ('points', 'points_text') AND NOT is_compressed \
-               AND range_end_integer <= ? ORDER BY range_end_integer LIMIT ?";
-    let chunks = store.reader_pool().fetch(sql, &[before.into(), CHUNKS_MAX.into()]).await?;
-    for row in &chunks {
-        let chunk: String = row.get(0)?;
+pub async fn compress(
+    store: &Store,
+    before: i64,
+    seen: &mut BTreeSet<String>,
+) -> Result<u64, StoreError> {
+    // 8: a part of it isn't compressed.
+    let sql = "SELECT format('%I.%I', i.chunk_schema, i.chunk_name) \
+               FROM timescaledb_information.chunks i \
+               JOIN _timescaledb_catalog.chunk c \
+                   ON c.schema_name = i.chunk_schema AND c.table_name = i.chunk_name \
+               WHERE i.hypertable_name IN ('points', 'points_text') \
+               AND (NOT i.is_compressed OR (c.status & 8) <> 0) \
+               AND i.range_end_integer <= ? ORDER BY i.range_end_integer, i.chunk_name";
+    let rows = store.reader_pool().fetch(sql, &[before.into()]).await?;
+    let chunks: Vec<String> =
+        rows.iter().map(|row| row.get::<String>(0)).collect::<Result<_, _>>()?;
+    let fresh: Vec<String> =
+        chunks.into_iter().filter(|chunk| !seen.contains(chunk)).take(CHUNKS_MAX).collect();
+    let compressed = fresh.len() as u64;
+    for chunk in fresh {
         alone(store, &format!("SELECT compress_chunk('{chunk}'::regclass, true)")).await?;
+        seen.insert(chunk);
     }
-    Ok(chunks.len() as u64)
+    Ok(compressed)
 }
 
-/// Removes rollups of before these times, in microseconds, by whole chunks.
+/// Removes values and rollups of before these times, in microseconds, by whole chunks.
 ///
 /// # Errors
 /// When the database can't be used.
-pub async fn drop_rollups(
+pub async fn drop_whole(
     store: &Store,
+    values: Option<i64>,
     minutes: Option<i64>,
     hours: Option<i64>,
 ) -> Result<(), StoreError> {
-    for (view, before) in [("rollups_1m", minutes), ("rollups_1h", hours)] {
+    for (table, before) in [
+        ("points", values),
+        ("points_text", values),
+        ("rollups_1m", minutes),
+        ("rollups_1h", hours),
+    ] {
         if let Some(before) = before {
-            let sql = format!("SELECT drop_chunks('{view}', older_than => {before}::bigint)");
+            let sql = format!("SELECT drop_chunks('{table}', older_than => {before}::bigint)");
             alone(store, &sql).await?;
         }
     }
@@ -76,3 +110,8 @@ async fn alone(store: &Store, sql: &str) -> Result<(), StoreError> {
     done?;
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::print_stderr)]
+#[path = "timescale_tests.rs"]
+mod tests;

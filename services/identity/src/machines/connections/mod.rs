@@ -19,6 +19,7 @@ use millwright_store::{Scope, Store, StoreError, Tx};
 use serde_json::{Map, Value, json};
 
 use super::enroll::{EnrollError, commission};
+use super::limits::LEFT_SESSION_S;
 pub use register::Register;
 
 /// Why a connection isn't opened.
@@ -27,6 +28,9 @@ pub enum OpenError {
     /// The credential was revoked or has expired since it was checked, or the machine may not connect.
     #[error("the credential is no longer accepted")]
     Revoked,
+    /// Too many wait, or it has waited too long.
+    #[error("too many connections wait to be opened")]
+    Busy,
     /// The database can't.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -173,8 +177,8 @@ async fn close(tx: &Tx, closing: &Closing) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Records that all connections of a gateway have ended, because it starts anew. Their sessions
-/// are kept as if they had just been closed. Returns whose they were.
+/// Records that all connections of a gateway have ended, because it starts anew or is gone. Their
+/// sessions are kept for [`LEFT_SESSION_S`]. Returns whose they were.
 ///
 /// # Errors
 /// When the database can't.
@@ -185,6 +189,8 @@ pub async fn reset(
 ) -> Result<Vec<MachineId>, StoreError> {
     let tx = store.begin().await?;
     let machines = rows::reset(&tx, gateway, now).await?;
+    let kept_until = now.plus_seconds(i64::from(LEFT_SESSION_S));
+    sessions::expire_all(&tx, &machines, kept_until).await?;
     let reason = changes::fields(&json!({"reason": rows::GATEWAY_RESTARTED}), &[])?;
     for machine in &machines {
         let found = fleet::load(&tx, Scope::Platform, *machine).await?;

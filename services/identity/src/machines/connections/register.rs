@@ -4,10 +4,12 @@
 //! the database beside everybody else, and an order that a technician sends would wait behind all
 //! of them; so it waits behind one group at most.
 
+use std::time::Instant;
+
 use millwright_store::{Store, StoreError, Tx};
 use tokio::sync::{mpsc, oneshot};
 
-use super::super::limits::{REGISTER_GROUP, REGISTER_WAITING};
+use super::super::limits::{OPENING_PATIENCE, REGISTER_GROUP, REGISTER_WAITING};
 use super::{Closing, OpenError, Opened, Opening, Remembering};
 
 /// Opens and closes connections. Cheap to clone; ends with its last clone, after what it was
@@ -20,6 +22,7 @@ pub struct Register {
 #[derive(Debug)]
 struct Request {
     change: Change,
+    asked_at: Instant,
     answer: oneshot::Sender<Result<Done, OpenError>>,
 }
 
@@ -47,13 +50,16 @@ impl Register {
     }
 
     /// Opens a connection: fences earlier ones off, takes up or forgets the session, and
-    /// commissions the machine if it is its first contact. Carried out even if nobody waits for
-    /// the answer any more: who asked must close it then.
+    /// commissions the machine if it is its first contact. Whoever doesn't wait for the answer must
+    /// close it all the same; what has waited for longer than [`OPENING_PATIENCE`] isn't opened.
     ///
     /// # Errors
-    /// See [`OpenError`].
+    /// See [`OpenError`]. [`OpenError::Busy`] when too many wait already.
     pub async fn open(&self, opening: Opening) -> Result<Opened, OpenError> {
-        match self.ask(Change::Open(Box::new(opening))).await? {
+        let (request, answered) = Request::new(Change::Open(Box::new(opening)));
+        // Machines come again; what waits must stay bounded.
+        self.requests.try_send(request).map_err(|_| OpenError::Busy)?;
+        match answered.await.map_err(|_| ended())?? {
             Done::Opened(opened) => Ok(opened),
             Done::Current(_) => Err(ended().into()),
         }
@@ -78,17 +84,26 @@ impl Register {
     }
 
     async fn is_current(&self, change: Change) -> Result<bool, StoreError> {
-        match self.ask(change).await {
+        let (request, answered) = Request::new(change);
+        self.requests.send(request).await.map_err(|_| ended())?;
+        match answered.await.map_err(|_| ended())? {
             Ok(Done::Current(current)) => Ok(current),
             Err(OpenError::Store(error)) => Err(error),
-            Ok(Done::Opened(_)) | Err(OpenError::Revoked) => Err(ended()),
+            Ok(Done::Opened(_)) | Err(OpenError::Revoked | OpenError::Busy) => Err(ended()),
         }
     }
+}
 
-    async fn ask(&self, change: Change) -> Result<Done, OpenError> {
+impl Request {
+    fn new(change: Change) -> (Self, oneshot::Receiver<Result<Done, OpenError>>) {
         let (answer, answered) = oneshot::channel();
-        self.requests.send(Request { change, answer }).await.map_err(|_| ended())?;
-        answered.await.map_err(|_| ended())?
+        (Self { change, asked_at: Instant::now(), answer }, answered)
+    }
+
+    /// Whether nobody waits for it any more.
+    fn is_stale(&self) -> bool {
+        matches!(self.change, Change::Open(_))
+            && (self.answer.is_closed() || self.asked_at.elapsed() >= OPENING_PATIENCE)
     }
 }
 
@@ -100,8 +115,11 @@ fn ended() -> StoreError {
 async fn write_all(store: Store, mut waiting: mpsc::Receiver<Request>) {
     let mut group = Vec::with_capacity(REGISTER_GROUP);
     while waiting.recv_many(&mut group, REGISTER_GROUP).await > 0 {
+        for stale in group.extract_if(.., |request: &mut Request| request.is_stale()) {
+            let _ = stale.answer.send(Err(OpenError::Busy));
+        }
         let (changes, answers): (Vec<_>, Vec<_>) =
-            group.drain(..).map(|request: Request| (request.change, request.answer)).unzip();
+            group.drain(..).map(|request| (request.change, request.answer)).unzip();
         for (answer, result) in answers.into_iter().zip(write(&store, changes).await) {
             // Who asked may be gone.
             let _ = answer.send(result);
@@ -132,6 +150,9 @@ async fn together(
     store: &Store,
     changes: Vec<Change>,
 ) -> Result<Vec<Result<Done, OpenError>>, StoreError> {
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
     let tx = store.begin().await?;
     let mut results = Vec::with_capacity(changes.len());
     for change in changes {

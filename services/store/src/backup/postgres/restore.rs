@@ -17,14 +17,13 @@ use super::super::{BackupError, DatabaseKind, Manifest, Part, Watch, keys};
 use super::save::lines;
 use super::schema::{self, Table, quoted};
 use super::{PREFIX, connect, place, run};
-use crate::telemetry::hypertables;
+use crate::telemetry::{hypertables, layout};
 use crate::{DataFolderLock, migrations};
 
 const FAILED: &str = "the database can't be restored";
+const NO_ROLLUPS: &str = "all is restored but values by minute and hour, which can't be made";
 /// A backup without this table was made of hypertables, whose rollups are no tables.
 const ROLLUPS: &str = "rollups_1m";
-/// Microseconds of a partition.
-const DAY_US: i64 = 86_400_000_000;
 
 /// A backup to be put in place.
 #[derive(Debug, Clone)]
@@ -68,6 +67,7 @@ pub async fn restore(order: Restore, watch: &Watch) -> Result<Restored, BackupEr
     let mark = mark.map_err(|error| error.at(&order.input))?;
     keys::restore(&archive, &order.data_dir, &aside(order.now))?;
     tx.commit().await.map_err(failed())?;
+    make_rollups(&mut connection).await.map_err(database(&order.input, NO_ROLLUPS))?;
     // The planner knows nothing of the new rows yet; it would by itself, later.
     let _ = run(&mut connection, "ANALYZE".to_owned()).await;
     let _ = connection.close().await;
@@ -173,6 +173,7 @@ async fn fill(
     }
     let names: Vec<String> = tables.iter().map(|table| quoted(&table.name)).collect();
     run(tx, format!("TRUNCATE {} RESTART IDENTITY", names.join(", "))).await.map_err(failed())?;
+    layout::drop_leftovers(tx).await.map_err(failed())?;
     make_days(tx, &manifest.days).await.map_err(failed())?;
     let (mut done, all) = (0, manifest.bytes());
     for table in &tables {
@@ -184,6 +185,25 @@ async fn fill(
         .await?;
     }
     set_sequences(tx, &tables).await.map_err(failed())
+}
+
+/// With TimescaleDB rollups aren't in the backup, and what is in the database may be of other values:
+/// they are made of those that were restored. Not possible within a transaction.
+async fn make_rollups(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let there: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass($1) AND relkind = 'v')",
+    )
+    .bind(ROLLUPS)
+    .fetch_one(&mut *connection)
+    .await?;
+    if !there {
+        return Ok(());
+    }
+    for view in [ROLLUPS, "rollups_1h"] {
+        let sql = format!("CALL refresh_continuous_aggregate('{view}', NULL, NULL)");
+        run(connection, sql).await?;
+    }
+    Ok(())
 }
 
 async fn copy_in(
@@ -225,11 +245,6 @@ async fn copy_in(
     }
 }
 
-/// Name of a partition: days since 1970, those before with an `m`.
-fn partition(table: &str, day: i64) -> String {
-    format!("{table}_{}", day.to_string().replace('-', "m"))
-}
-
 /// Makes the partitions that the points need, where they are kept by day.
 async fn make_days(tx: &mut PgConnection, days: &[i64]) -> Result<(), sqlx::Error> {
     for table in ["points", "points_text"] {
@@ -243,12 +258,7 @@ async fn make_days(tx: &mut PgConnection, days: &[i64]) -> Result<(), sqlx::Erro
             continue;
         }
         for day in days {
-            let name = partition(table, *day);
-            let (from, to) = (day * DAY_US, (day + 1) * DAY_US);
-            let sql = format!(
-                "CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES FROM ({from}) TO ({to})"
-            );
-            run(tx, sql).await?;
+            layout::attach(tx, table, *day).await?;
         }
     }
     Ok(())

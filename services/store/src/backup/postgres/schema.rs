@@ -29,7 +29,7 @@ impl Table {
 }
 
 /// The tables of the connection's schema, each after those that it refers to. Partitions are part of
-/// their table.
+/// their table; what a removal of one that was broken off has left is nothing's.
 pub(super) async fn tables(connection: &mut PgConnection) -> Result<Vec<Table>, sqlx::Error> {
     let rows: Vec<(String, Vec<String>, f64)> = sqlx::query_as(
         "SELECT c.relname::text, \
@@ -41,7 +41,7 @@ pub(super) async fn tables(connection: &mut PgConnection) -> Result<Vec<Table>, 
                 WHERE i.inhparent = c.oid), 0)::float8 \
          FROM pg_class c \
          WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') \
-         AND NOT c.relispartition \
+         AND NOT c.relispartition AND c.relname !~ '^points(_text|)_(m|)[0-9]+$' \
          ORDER BY c.relname",
     )
     .fetch_all(&mut *connection)

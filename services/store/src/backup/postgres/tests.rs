@@ -89,6 +89,18 @@ async fn dump(url: &str, table: &str) -> Vec<String> {
     rows
 }
 
+/// How many rows of a continuous aggregate are kept.
+async fn materialized(url: &str, view: &str) -> String {
+    let mut peer = Peer::postgres(url).await;
+    let table = format!(
+        "SELECT format('%I.%I', materialization_hypertable_schema, \
+         materialization_hypertable_name) FROM timescaledb_information.continuous_aggregates \
+         WHERE view_name = '{view}'"
+    );
+    let table = peer.value(&table).await;
+    peer.value(&format!("SELECT count(*) FROM {table}")).await
+}
+
 #[tokio::test]
 async fn all_tables_are_restored_as_they_were() {
     let Some((database, url)) = server().await else { return };
@@ -114,6 +126,14 @@ async fn all_tables_are_restored_as_they_were() {
             assert_eq!(found.len(), 20, "{table}");
         }
         assert!(found == wanted, "{table}");
+    }
+    if timescale::is_there(&store) {
+        for view in ["rollups_1m", "rollups_1h"] {
+            let made = dump(&other, view).await;
+            assert_eq!(made.len(), 2, "{view}: {made:?}");
+            assert_eq!(made, dump(&url, view).await, "{view}");
+            assert_eq!(materialized(&other, view).await, "2", "{view}: kept, not only computed");
+        }
     }
     // The platform goes on: numbers and positions after those that were given.
     let again = Store::open(&Location::Postgres(other.clone())).await.unwrap();

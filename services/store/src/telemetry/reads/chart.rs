@@ -9,7 +9,8 @@ use super::rolled;
 use super::scoped::require_machine;
 use crate::engine::Row;
 use crate::telemetry::series::kind_from;
-use crate::upkeep::rollups::{HOUR_US, MINUTE_US};
+use crate::upkeep::marks;
+use crate::upkeep::rollups::{MINUTE_US, floor};
 use crate::{Scope, Store, StoreError};
 
 /// What is to be drawn.
@@ -148,10 +149,19 @@ async fn numbers(
         let buckets = rolled::buckets(store, series, range, width).await?;
         let values: i64 = buckets.values().map(|bucket| bucket.count).sum();
         // Few enough are better shown as they are, if they are still there.
-        if values > i64::from(range.points) || !as_received(store, series, range, chart).await? {
+        let shown = values <= i64::from(range.points)
+            && rolled::are_there(store, series, range, width, &buckets).await?
+            && as_received(store, series, range, chart).await?;
+        if !shown {
             chart.resolution_us = width;
             chart.points = ChartPoints::Numbers(drawn(buckets, width));
         }
+        return Ok(());
+    }
+    if !whole(store, series, range).await? {
+        let buckets = rolled::buckets(store, series, range, MINUTE_US).await?;
+        chart.resolution_us = MINUTE_US;
+        chart.points = ChartPoints::Numbers(drawn(buckets, MINUTE_US));
         return Ok(());
     }
     if as_received(store, series, range, chart).await? {
@@ -177,6 +187,16 @@ async fn numbers(
     chart.points =
         ChartPoints::Numbers(rows.iter().map(bucket).collect::<Result<_, StoreError>>()?);
     Ok(())
+}
+
+/// Whether all values as received of a range of few minutes are still there, as far as rollups tell.
+async fn whole(store: &Store, series: i64, range: Range) -> Result<bool, StoreError> {
+    let removed = marks::get(store, marks::RAW_REMOVED).await?;
+    if removed.is_none_or(|before| floor(range.from.micros(), MINUTE_US) >= before) {
+        return Ok(true);
+    }
+    let buckets = rolled::buckets(store, series, range, MINUTE_US).await?;
+    rolled::are_there(store, series, range, MINUTE_US, &buckets).await
 }
 
 /// Takes the points as they were received, if they aren't too many. Whether they were taken.
@@ -220,11 +240,12 @@ async fn booleans(
     chart: &mut Chart,
 ) -> Result<(), StoreError> {
     let width = bucket_width(range);
-    let (mut changes, rest) = if width < MINUTE_US {
+    let level = if width < MINUTE_US { MINUTE_US } else { rolled::level(width) };
+    let (mut changes, rest) = if width < MINUTE_US && whole(store, series, range).await? {
         (Vec::new(), range)
     } else {
-        chart.resolution_us = if width % HOUR_US == 0 { HOUR_US } else { MINUTE_US };
-        rolled::changes(store, series, range, chart.resolution_us).await?
+        chart.resolution_us = level;
+        rolled::changes(store, series, range, level).await?
     };
     let raw: Vec<(i64, Option<f64>)> = pairs(store, changes_sql!("points"), series, rest).await?;
     for (ts, value) in raw {
@@ -277,26 +298,6 @@ fn cut<T>(mut points: Vec<T>, range: Range, truncated: &mut bool) -> Vec<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn width(seconds: i64, points: u32) -> i64 {
-        let from = Timestamp::from_micros(1_763_775_000_000_000);
-        bucket_width(Range { from, to: from.plus_seconds(seconds), points })
-    }
-
-    #[test]
-    fn a_range_never_has_more_buckets_than_points() {
-        assert_eq!(width(1, 1_000), 1_000);
-        assert_eq!(width(86_400, 500), 300_000_000);
-        assert_eq!(width(3_600, 500), 10_000_000);
-        for points in [1, 2, 7, 500, 5_000] {
-            for seconds in [1, 59, 3_601, 86_400 * 365 * 20] {
-                let width = width(seconds, points);
-                let from = 1_763_775_000_000_000_i64;
-                let buckets = (from + seconds * 1_000_000 - 1) / width - from / width + 1;
-                assert!(buckets <= i64::from(points), "{seconds} s in {points}: {buckets}");
-            }
-        }
-    }
-}
+#[allow(clippy::unwrap_used)]
+#[path = "chart_tests.rs"]
+mod tests;

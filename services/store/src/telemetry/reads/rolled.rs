@@ -47,7 +47,7 @@ pub(super) async fn buckets(
     };
     let raw = "SELECT ts / ?4 AS place, count(value), sum(value), min(value), max(value) \
                FROM points WHERE series_id = ?1 AND ts >= ?2 AND ts < ?3 GROUP BY place";
-    let level = if width % HOUR_US == 0 { HOUR_US } else { MINUTE_US };
+    let level = level(width);
     let (from, to) = (floor(range.from.micros(), level), range.to.micros());
     let [hours, minutes] = ends(store, series, from, to, level).await?;
     let mut buckets: BTreeMap<i64, Sums> = BTreeMap::new();
@@ -67,6 +67,33 @@ pub(super) async fn buckets(
         }
     }
     Ok(buckets)
+}
+
+/// Which rollups buckets of this width are made of.
+pub(super) const fn level(width: i64) -> i64 {
+    if width % HOUR_US == 0 { HOUR_US } else { MINUTE_US }
+}
+
+/// Whether the values that these buckets count are all there as received; nulls don't count.
+pub(super) async fn are_there(
+    store: &Store,
+    series: i64,
+    range: Range,
+    width: i64,
+    buckets: &BTreeMap<i64, Sums>,
+) -> Result<bool, StoreError> {
+    // The first and the last bucket may reach beyond the range.
+    let level = level(width);
+    let (from, to) = (floor(range.from.micros(), level), range.to.micros());
+    let [hours, minutes] = ends(store, series, from, to, level).await?;
+    let last = if hours == to { HOUR_US } else { MINUTE_US };
+    let to = if minutes == to { floor(to - 1, last).saturating_add(last) } else { to };
+    let sql = "SELECT count(value) FROM points WHERE series_id = ? AND ts >= ? AND ts < ?";
+    let cells = [series.into(), from.into(), to.into()];
+    let row = store.reader_pool().first(sql, &cells).await?;
+    let there: i64 = row.map_or(Ok(0), |row| row.get(0))?;
+    let counted: i64 = buckets.values().map(|bucket| bucket.count).sum();
+    Ok(there >= counted)
 }
 
 /// Where a boolean has changed, by rollups of this level; and the rest of the range, which they

@@ -1,0 +1,98 @@
+use std::collections::BTreeMap;
+
+use millwright_schemas::api::policies::PolicyInput;
+
+use super::*;
+use crate::testing::{NOW, machine, now, organization, store};
+use crate::upkeep::rollups::MINUTE_US;
+use crate::upkeep::rollups::tests::{SECOND, expected, new_series, settle, stored, write};
+
+async fn keep(store: &Store, organization: OrganizationId, retention: RetentionPolicy) {
+    let tx = store.begin().await.unwrap();
+    let policy = PolicyInput { retention, ..PolicyInput::default() };
+    policies::put(&tx, organization, &policy, 1, now()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn apply_now(store: &Store) -> u64 {
+    let wanted = Wanted::read(store, now()).await.unwrap();
+    apply(store, &wanted, &|| true).await.unwrap()
+}
+
+async fn points(store: &Store) -> i64 {
+    let rows = store.reader_pool().fetch("SELECT count(*) FROM points", &[]).await.unwrap();
+    rows[0].get(0).unwrap()
+}
+
+#[tokio::test]
+async fn nothing_is_removed_before_it_is_rolled_up() {
+    let (store, _folder) = store().await;
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    keep(&store, top, RetentionPolicy { raw_days: Some(2), ..RetentionPolicy::default() }).await;
+    let start = floor(NOW - 10 * DAY_US, HOUR_US);
+    // Its last minute isn't whole, and never will be.
+    let all: BTreeMap<i64, Option<f64>> = (0..500_i32)
+        .map(|step| (start + i64::from(step) * 10 * SECOND, Some(f64::from(step))))
+        .collect();
+    let values: Vec<_> = all.iter().map(|(ts, value)| (*ts, *value)).collect();
+    write(&store, series, &values, true).await;
+    if timescale::is_there(&store) {
+        settle(&store).await;
+    } else {
+        assert_eq!(apply_now(&store).await, 0);
+        assert_eq!(points(&store).await, 500);
+        settle(&store).await;
+        // And what is late, before its hour is made anew.
+        write(&store, series, &[(start + 5 * SECOND, Some(-1.0))], false).await;
+        assert_eq!(apply_now(&store).await, 0);
+        assert_eq!(points(&store).await, 501);
+        settle(&store).await;
+    }
+    apply_now(&store).await;
+    assert_eq!(points(&store).await, 0);
+    let mut all = all;
+    if !timescale::is_there(&store) {
+        all.insert(start + 5 * SECOND, Some(-1.0));
+    }
+    assert_eq!(stored(&store, "rollups_1m").await, expected(&all, MINUTE_US, i64::MAX));
+    assert_eq!(stored(&store, "rollups_1h").await, expected(&all, HOUR_US, i64::MAX));
+    let mark = marks::get(&store, marks::RAW_REMOVED).await.unwrap();
+    assert_eq!(mark, Some(floor(NOW - 2 * DAY_US, HOUR_US)));
+
+    // Whatever is wanted now: what is gone isn't made anew of nothing.
+    keep(&store, top, RetentionPolicy::default()).await;
+    let minutes = stored(&store, "rollups_1m").await;
+    settle(&store).await;
+    assert_eq!(stored(&store, "rollups_1m").await, minutes);
+}
+
+#[tokio::test]
+async fn a_partition_that_cant_be_had_keeps_nothing_else_from_being_removed() {
+    let (store, folder) = store().await;
+    if !matches!(store.layout(), Layout::Days { .. }) {
+        eprintln!("SKIPPED: only PostgreSQL without TimescaleDB has partitions");
+        return;
+    }
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    keep(&store, top, RetentionPolicy { raw_days: Some(2), ..RetentionPolicy::default() }).await;
+    let start = floor(NOW - 10 * DAY_US, HOUR_US);
+    // The other one lies in a day of which something is kept.
+    let cut = floor(NOW - 2 * DAY_US, HOUR_US);
+    write(&store, series, &[(start, Some(1.0)), (cut - MINUTE_US, Some(2.0))], true).await;
+    settle(&store).await;
+    let mut peer = folder.peer().await;
+    // A view that hangs on it.
+    let name = layout::partition("points", start / DAY_US);
+    peer.execute(&format!("CREATE VIEW kept AS SELECT * FROM {name}")).await;
+    let wanted = Wanted::read(&store, now()).await.unwrap();
+    apply(&store, &wanted, &|| true).await.unwrap_err();
+    assert_eq!(points(&store).await, 0, "the rest went on");
+    peer.execute("DROP VIEW kept").await;
+    apply(&store, &wanted, &|| true).await.unwrap();
+    let there = format!("SELECT count(*) FROM pg_class WHERE relname = '{name}'");
+    assert_eq!(peer.value(&there).await, "0");
+}

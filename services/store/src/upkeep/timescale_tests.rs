@@ -1,0 +1,109 @@
+use super::*;
+use crate::telemetry::layout::DAY_US;
+use crate::telemetry::points::{self, PointRow};
+use crate::testing::{NOW, machine, organization, store};
+use crate::upkeep::rollups::tests::{SECOND, new_series};
+
+fn row(series: i64, ts: i64, value: f64) -> PointRow {
+    PointRow { series, ts, value: Some(value), quality: 0 }
+}
+
+async fn one(store: &Store, sql: &str) -> i64 {
+    store.reader_pool().fetch(sql, &[]).await.unwrap()[0].get(0).unwrap()
+}
+
+/// Chunks of values that are compressed, and those of them that are only in part.
+async fn compressed(store: &Store) -> (i64, i64) {
+    let of = |bit: i64| {
+        format!(
+            "SELECT count(*) FROM _timescaledb_catalog.chunk c \
+             JOIN timescaledb_information.chunks i \
+                 ON c.schema_name = i.chunk_schema AND c.table_name = i.chunk_name \
+             WHERE i.hypertable_name = 'points' AND i.is_compressed AND (c.status & {bit}) <> 0"
+        )
+    };
+    (one(store, &of(1)).await, one(store, &of(8)).await)
+}
+
+async fn compress_all(store: &Store) {
+    let mut seen = BTreeSet::new();
+    while compress(store, NOW, &mut seen).await.unwrap() > 0 {}
+}
+
+#[tokio::test]
+async fn what_comes_late_into_a_compressed_chunk_is_stored_and_told_right() {
+    let (store, _folder) = store().await;
+    if !is_there(&store) {
+        eprintln!("SKIPPED: only TimescaleDB compresses");
+        return;
+    }
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let start = floor(NOW - 20 * DAY_US, DAY_US);
+    let first: Vec<PointRow> =
+        (0..5_000_i32).map(|n| row(series, start + i64::from(n) * SECOND, f64::from(n))).collect();
+    let mut tx = store.begin_batch().await.unwrap();
+    points::insert_new(&mut tx, &first).await.unwrap();
+    tx.commit().await.unwrap();
+    compress_all(&store).await;
+    assert_eq!(compressed(&store).await, (1, 0));
+
+    // New ones, so many that they are copied.
+    let more: Vec<PointRow> = (10_000..15_000_i32)
+        .map(|n| row(series, start + i64::from(n) * SECOND, f64::from(n)))
+        .collect();
+    let mut tx = store.begin_batch().await.unwrap();
+    points::insert_new(&mut tx, &more).await.unwrap();
+    tx.commit().await.unwrap();
+    // Some of them once more in the same way: they are refused.
+    let mut tx = store.begin_batch().await.unwrap();
+    let error = points::insert_new(&mut tx, &first).await.unwrap_err();
+    assert!(matches!(error, StoreError::Exists("point")), "{error:?}");
+    drop(tx);
+    // A late one, one that was there, and one that was another.
+    let late = [
+        row(series, start + SECOND / 2, -1.0),
+        row(series, start + 5 * SECOND, 5.0),
+        row(series, start + 6 * SECOND, 66.0),
+    ];
+    let mut tx = store.begin_batch().await.unwrap();
+    let told = points::insert_any(&mut tx, &late).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!((told.duplicates, told.conflicts), (vec![series], vec![series]));
+    assert_eq!(one(&store, "SELECT count(*) FROM points").await, 10_001);
+    let kept = format!("SELECT value::bigint FROM points WHERE ts = {}", start + 6 * SECOND);
+    assert_eq!(one(&store, &kept).await, 6, "the first one stays");
+    assert_eq!(compressed(&store).await, (1, 1));
+
+    compress_all(&store).await;
+    assert_eq!(compressed(&store).await, (1, 0));
+    assert_eq!(one(&store, "SELECT count(*) FROM points").await, 10_001);
+}
+
+#[tokio::test]
+async fn whole_chunks_of_values_go_at_once_and_their_rollups_stay() {
+    let (store, _folder) = store().await;
+    if !is_there(&store) {
+        eprintln!("SKIPPED: only TimescaleDB has chunks");
+        return;
+    }
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let old = floor(NOW - 20 * DAY_US, DAY_US);
+    for start in [old, old + 10 * DAY_US] {
+        let mut tx = store.begin_batch().await.unwrap();
+        points::insert_any(&mut tx, &[row(series, start, 1.0)]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    refresh(&store, None, NOW).await.unwrap();
+    marks::raise(&store, marks::RAW_REMOVED, old + DAY_US).await.unwrap();
+    drop_whole(&store, Some(old + DAY_US), None, None).await.unwrap();
+    assert_eq!(one(&store, "SELECT count(*) FROM points").await, 1);
+    // Whatever the policies say now.
+    refresh(&store, None, NOW).await.unwrap();
+    for view in ["rollups_1m", "rollups_1h"] {
+        assert_eq!(one(&store, &format!("SELECT count(*) FROM {view}")).await, 2, "{view}");
+    }
+}
