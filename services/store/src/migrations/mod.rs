@@ -52,6 +52,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0007_upkeep_marks.sqlite.sql"),
                 postgres: include_str!("0007_upkeep_marks.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0008_parameters",
+                sqlite: include_str!("0008_parameters.sqlite.sql"),
+                postgres: include_str!("0008_parameters.postgres.sql"),
+            }),
         ]
     }
 }
