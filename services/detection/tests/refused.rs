@@ -19,6 +19,7 @@ fn refused(condition: Value) -> Vec<String> {
     problems.iter().map(|it| format!("{}: {}", short(&it.field), it.message)).collect()
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "written as literals")]
 fn with(base: &Value, changes: Value) -> Value {
     let mut all = base.as_object().unwrap().clone();
     for (key, value) in changes.as_object().unwrap() {
