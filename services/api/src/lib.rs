@@ -1,5 +1,6 @@
 //! The REST API: handlers that extract, call one use case and convert; no rules, no SQL.
 
+mod body;
 pub mod clock;
 mod dashboard;
 pub mod error;

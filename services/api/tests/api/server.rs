@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use millwright_api::limits::BODY_TIMEOUT;
 use millwright_api::server::{self, ServerConfig};
 use reqwest::Method;
 use rustls::pki_types::PrivateKeyDer;
@@ -19,7 +20,8 @@ async fn https_is_served_with_a_given_certificate() {
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
     let listener = server::listen("127.0.0.1:0".parse().unwrap()).unwrap();
-    let config = ServerConfig { listener, tls: Some(Arc::new(tls)), workers: 1 };
+    let config =
+        ServerConfig { listener, tls: Some(Arc::new(tls)), workers: 1, body_timeout: BODY_TIMEOUT };
     let mut state = api.state.clone();
     state.metrics = prometheus::Registry::new();
     let https = server::run(config, state).unwrap();
