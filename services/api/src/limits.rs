@@ -24,6 +24,8 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long running requests may take to end when the platform stops, in seconds.
 pub const SHUTDOWN_S: u64 = 5;
+/// The same for what answers while the platform waits for its database, in seconds.
+pub const WAITING_SHUTDOWN_S: u64 = 1;
 /// How long a readiness check may take before it counts as failed.
 pub const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest `Idempotency-Key`, in characters.
