@@ -125,7 +125,8 @@ async fn what_is_kept_how_long_is_an_organizations_decision() {
     let later = Timestamp::from_millis(START + 3 * DAY_MS);
     let wanted = retention::Wanted::read(store, later).await.unwrap();
     let turn = upkeep::take_turn(store).await.unwrap().unwrap();
-    let steps = Steps::new(&turn, &|| true);
+    let go_on = || true;
+    let steps = Steps::new(&turn, &go_on);
     let removed = retention::apply(store, &wanted, &steps).await.unwrap();
     assert!(removed >= 1_081, "{removed}");
     assert_eq!(retention::apply(store, &wanted, &steps).await.unwrap(), 0, "nothing is left");

@@ -94,7 +94,8 @@ async fn a_partition_that_cant_be_had_keeps_nothing_else_from_being_removed() {
     peer.execute(&format!("CREATE VIEW kept AS SELECT * FROM {name}")).await;
     let wanted = Wanted::read(&store, now()).await.unwrap();
     let turn = take_turn(&store).await.unwrap().unwrap();
-    let steps = Steps::new(&turn, &|| true);
+    let go_on = || true;
+    let steps = Steps::new(&turn, &go_on);
     apply(&store, &wanted, &steps).await.unwrap_err();
     assert_eq!(points(&store).await, 0, "the rest went on");
     peer.execute("DROP VIEW kept").await;
