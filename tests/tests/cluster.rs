@@ -211,9 +211,20 @@ async fn a_platform_that_is_up_before_its_database_waits_for_it() {
     server.halt();
     let mut platform = Platform::prepare().with(server.url(), &[]);
     let log = platform.folder().join("platform.log");
+    let url = platform.url();
     let waiting = eventually("it says what it waits for", SOON, async || {
         let log = std::fs::read_to_string(&log)?;
         ensure!(log.contains("can't be reached; trying again"), "{log}");
+        // Whoever has started it learns that it lives, and why it isn't ready.
+        let health = reqwest::get(format!("{url}/healthz")).await?;
+        ensure!(health.status().as_u16() == 200, "{}", health.status());
+        let ready = reqwest::get(format!("{url}/readyz")).await?;
+        ensure!(ready.status().as_u16() == 503, "{}", ready.status());
+        let told: Value = ready.json().await?;
+        let reason = told["checks"]["database"]["reason"].as_str().unwrap_or_default();
+        ensure!(told["ready"] == false && reason.contains("not available"), "{told}");
+        let other = reqwest::get(format!("{url}/api/v1/machines")).await?;
+        ensure!(other.status().as_u16() == 503, "{}", other.status());
         Ok(())
     });
     let database = async {
@@ -222,6 +233,8 @@ async fn a_platform_that_is_up_before_its_database_waits_for_it() {
     };
     tokio::join!(platform.resume(), database);
     platform.api().await.get("/machines").await.unwrap();
+    let ready = reqwest::get(format!("{url}/readyz")).await.unwrap();
+    assert_eq!(ready.status().as_u16(), 200, "{:?}", ready.text().await);
 
     // What waiting doesn't mend isn't waited for.
     let nowhere = format!("{}_nowhere", server.url());

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use millwright_store::upkeep::{self, retention, rollups, timescale};
+use millwright_store::upkeep::{self, Steps, Turn, retention, rollups, timescale};
 use millwright_store::{Store, StoreError};
 use prometheus::{IntGaugeVec, Opts, Registry};
 use tokio_util::sync::CancellationToken;
@@ -94,29 +94,34 @@ impl Upkeep {
             self.tasks[*place].due = started + self.tasks[*place].every;
         }
         let Some(turn) = upkeep::take_turn(&self.store).await? else { return Ok(()) };
-        let done = self.run_all(due).await;
+        let done = self.run_all(due, &turn).await;
         // Whatever has become of them: nobody else could do anything.
         let ended = turn.end().await;
         done.and(ended)
     }
 
-    async fn run_all(&mut self, due: Vec<usize>) -> Result<(), StoreError> {
+    async fn run_all(&mut self, due: Vec<usize>, turn: &Turn) -> Result<(), StoreError> {
         for place in due {
             let name = self.tasks[place].name;
-            let outcome = self.run(name).await;
+            let outcome = self.run(name, turn).await;
+            // Once it is lost, another process does it, and notes how it went.
+            turn.check().await?;
             self.note(place, outcome).await?;
         }
         Ok(())
     }
 
-    async fn run(&self, task: &str) -> Result<u64, StoreError> {
+    async fn run(&self, task: &str, turn: &Turn) -> Result<u64, StoreError> {
+        let wanted = || !self.stop.is_cancelled();
+        let steps = Steps::new(turn, &wanted);
         match task {
-            "rollups" => self.rollups().await,
+            "rollups" => self.rollups(&steps).await,
             "retention" => {
                 let wanted = retention::Wanted::read(&self.store, now()).await?;
-                retention::apply(&self.store, &wanted, &|| !self.stop.is_cancelled()).await
+                retention::apply(&self.store, &wanted, &steps).await
             }
             "refresh" => {
+                turn.check().await?;
                 // Of what is partly removed nothing is made anew: it would lose what is gone.
                 let wanted = retention::Wanted::read(&self.store, now()).await?;
                 timescale::refresh(&self.store, wanted.newest_raw(), now().micros()).await?;
@@ -124,30 +129,32 @@ impl Upkeep {
             }
             _ => {
                 let (mut compressed, mut seen) = (0, BTreeSet::new());
-                loop {
+                while steps.go_on().await? {
                     let before = now().micros() - COMPRESS_AFTER_US;
                     let step = timescale::compress(&self.store, before, &mut seen).await?;
                     compressed += step;
-                    if step == 0 || self.stop.is_cancelled() {
-                        return Ok(compressed);
+                    if step == 0 {
+                        break;
                     }
                 }
+                Ok(compressed)
             }
         }
     }
 
-    async fn rollups(&self) -> Result<u64, StoreError> {
+    async fn rollups(&self, steps: &Steps<'_>) -> Result<u64, StoreError> {
         // Told at the end: rollups don't wait for it.
         let room = upkeep::make_room(&self.store, now()).await;
         let mut series = 0;
-        loop {
+        while steps.go_on().await? {
             let step = rollups::advance(&self.store).await? + rollups::repair(&self.store).await?;
             series += step;
-            if step == 0 || self.stop.is_cancelled() {
-                return room.map(|()| series);
+            if step == 0 {
+                break;
             }
             tokio::time::sleep(STEP_PAUSE).await;
         }
+        room.map(|()| series)
     }
 
     async fn note(

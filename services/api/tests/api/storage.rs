@@ -2,7 +2,7 @@
 //! newest values over a fleet.
 
 use millwright_schemas::Timestamp;
-use millwright_store::upkeep::{retention, rollups, timescale};
+use millwright_store::upkeep::{self, Steps, retention, rollups, timescale};
 use serde_json::{Value, json};
 
 use crate::harness::TestApi;
@@ -124,9 +124,12 @@ async fn what_is_kept_how_long_is_an_organizations_decision() {
     let store = &plant.api.state.store;
     let later = Timestamp::from_millis(START + 3 * DAY_MS);
     let wanted = retention::Wanted::read(store, later).await.unwrap();
-    let removed = retention::apply(store, &wanted, &|| true).await.unwrap();
+    let turn = upkeep::take_turn(store).await.unwrap().unwrap();
+    let go_on = || true;
+    let steps = Steps::new(&turn, &go_on);
+    let removed = retention::apply(store, &wanted, &steps).await.unwrap();
     assert!(removed >= 1_081, "{removed}");
-    assert_eq!(retention::apply(store, &wanted, &|| true).await.unwrap(), 0, "nothing is left");
+    assert_eq!(retention::apply(store, &wanted, &steps).await.unwrap(), 0, "nothing is left");
 
     let storage = plant.get("storage").await;
     assert_eq!(of(&storage, "load")["points"], 0);

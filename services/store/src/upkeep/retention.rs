@@ -6,7 +6,7 @@ use sea_orm::{EntityTrait, QuerySelect};
 use uuid::Uuid;
 
 use super::rollups::{self, HOUR_US, floor};
-use super::{marks, timescale};
+use super::{Steps, marks, timescale};
 use crate::engine::{Cell, Pool, Row};
 use crate::entities::organization;
 use crate::telemetry::layout::{self, DAY_US, Layout};
@@ -103,22 +103,24 @@ impl Wanted {
     }
 }
 
-/// Removes what is too old; how many points, rollups and events. May take a while: `go_on` is asked
+/// Removes what is too old; how many points, rollups and events. May take a while: `steps` is asked
 /// between its transactions. Nothing goes that isn't in the rollups yet.
 ///
 /// # Errors
 /// When the database can't be used.
-pub async fn apply(
-    store: &Store,
-    wanted: &Wanted,
-    go_on: &(dyn Fn() -> bool + Send + Sync),
-) -> Result<u64, StoreError> {
+pub async fn apply(store: &Store, wanted: &Wanted, steps: &Steps<'_>) -> Result<u64, StoreError> {
+    if !steps.go_on().await? {
+        return Ok(0);
+    }
     prepare(store, wanted).await?;
+    if !steps.go_on().await? {
+        return Ok(0);
+    }
     let dropped = drop_whole(store, wanted).await;
     let mut removed = 0;
     for (id, policy) in &wanted.policies {
         if policy != &RetentionPolicy::default() {
-            removed += of_organization(store, *id, policy, wanted.now, go_on).await?;
+            removed += of_organization(store, *id, policy, wanted.now, steps).await?;
         }
     }
     // Told at the end: a partition that can't be had now keeps nothing else from being removed.
@@ -172,7 +174,7 @@ async fn of_organization(
     organization: OrganizationId,
     policy: &RetentionPolicy,
     now: Timestamp,
-    go_on: &(dyn Fn() -> bool + Send + Sync),
+    steps: &Steps<'_>,
 ) -> Result<u64, StoreError> {
     let mut removed = 0;
     let mut after = 0_i64;
@@ -185,14 +187,14 @@ async fn of_organization(
         after = last.get(0)?;
         for row in &series {
             let (id, signal): (i64, String) = (row.get(0)?, row.get(1)?);
-            removed += of_series(store, id, cuts(policy, &signal, now), go_on).await?;
-            if !go_on() {
+            removed += of_series(store, id, cuts(policy, &signal, now), steps).await?;
+            if !(steps.wanted)() {
                 return Ok(removed);
             }
         }
     }
     if let Some(before) = before(policy.event_days, now) {
-        removed += events(store, organization, before, go_on).await?;
+        removed += events(store, organization, before, steps).await?;
     }
     Ok(removed)
 }
@@ -201,14 +203,14 @@ async fn of_series(
     store: &Store,
     series: i64,
     cuts: Cuts,
-    go_on: &(dyn Fn() -> bool + Send + Sync),
+    steps: &Steps<'_>,
 ) -> Result<u64, StoreError> {
     let mut removed = 0;
     if let Some(before) = cuts.raw {
         let through = rollups::through(store, series).await?;
         let rolled_up = through.map_or(before, |through| through.min(before));
         for (table, before) in [("points", rolled_up), ("points_text", before)] {
-            removed += stepwise(store, table, "ts", series, before, STEP_US, go_on).await?;
+            removed += stepwise(store, table, "ts", series, before, STEP_US, steps).await?;
         }
     }
     if timescale::is_there(store) {
@@ -218,7 +220,7 @@ async fn of_series(
         [("rollups_1m", cuts.minutes, 30 * DAY_US), ("rollups_1h", cuts.hours, 365 * DAY_US)]
     {
         if let Some(before) = before {
-            removed += stepwise(store, table, "bucket", series, before, step, go_on).await?;
+            removed += stepwise(store, table, "bucket", series, before, step, steps).await?;
         }
     }
     Ok(removed)
@@ -232,15 +234,18 @@ async fn stepwise(
     series: i64,
     before: i64,
     step: i64,
-    go_on: &(dyn Fn() -> bool + Send + Sync),
+    steps: &Steps<'_>,
 ) -> Result<u64, StoreError> {
     let mut removed = 0;
     let first = format!("SELECT min({time}) FROM {table} WHERE series_id = ? AND {time} < ?");
     let delete = format!("DELETE FROM {table} WHERE series_id = ? AND {time} >= ? AND {time} < ?");
-    while go_on() {
+    loop {
         let row = store.reader_pool().first(&first, &[series.into(), before.into()]).await?;
         let oldest: Option<i64> = row.map_or(Ok(None), |row: Row| row.get(0))?;
         let Some(oldest) = oldest else { break };
+        if !steps.go_on().await? {
+            break;
+        }
         let to = oldest.saturating_add(step).min(before);
         let cells: [Cell<'_>; 3] = [series.into(), oldest.into(), to.into()];
         removed += store.writer_pool().execute(&delete, &cells).await?;
@@ -253,7 +258,7 @@ async fn events(
     store: &Store,
     organization: OrganizationId,
     before: i64,
-    go_on: &(dyn Fn() -> bool + Send + Sync),
+    steps: &Steps<'_>,
 ) -> Result<u64, StoreError> {
     let reported = "DELETE FROM machine_events WHERE (machine_id, id) IN (\
                     SELECT e.machine_id, e.id FROM machine_events e \
@@ -265,7 +270,7 @@ async fn events(
                   AND position < (SELECT max(position) FROM events) AND occurred_at < ? LIMIT ?)";
     let mut removed = 0;
     for sql in [reported, domain] {
-        while go_on() {
+        while steps.go_on().await? {
             let cells: [Cell<'_>; 4] =
                 [organization.uuid().into(), before.into(), before.into(), ROWS_MAX.into()];
             let gone = store.writer_pool().execute(sql, &cells).await?;
