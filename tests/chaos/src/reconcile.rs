@@ -42,7 +42,8 @@ pub(crate) async fn count(
         seed: world.seed(),
         settings: json!({
             "duration_s": args.duration_s, "database": args.database.name(),
-            "gateways": args.gateways(), "machines": args.machines, "agents": args.agents, "rate": args.rate,
+            "gateways": args.gateways(), "machines": args.machines, "agents": args.agents,
+            "rate": args.rate,
         }),
         ..Outcome::default()
     };

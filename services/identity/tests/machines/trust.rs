@@ -152,6 +152,7 @@ async fn a_rotation_goes_on_from_what_is_committed() {
 
 #[tokio::test]
 async fn processes_that_start_at_once_make_one_bundle() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let folder = TestDatabase::new().await;
     let store = Store::open(&Location::new(folder.path(), folder.url())).await.unwrap();
     let open = || Trust::open(store.clone(), folder.path(), now());
