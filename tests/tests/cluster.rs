@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use millwright_tests::platform::ADMIN_PASSWORD;
 use millwright_tests::{Agent, Api, Broker, Device, Platform, Postgres, Version, eventually};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -108,6 +109,51 @@ async fn roles_work_apart_on_one_database() {
         connected(api, agent.machine(), true).await
     })
     .await;
+}
+
+#[tokio::test]
+async fn two_processes_that_start_at_once_on_an_empty_database_share_what_one_of_them_makes() {
+    let Some(server) = Postgres::start() else { return };
+    let broker = Broker::start().await;
+    let (bus, keys) = (broker.url(), tempfile::tempdir().unwrap());
+    let keys = keys.path().to_str().unwrap();
+    let process = |more: &[&str]| {
+        let shared = ["--role", "api", "--bus", &bus, "--keys-in", keys];
+        // What is applied is told at this level only.
+        let log = ["--log", "info,sea_orm_migration=info"];
+        Platform::prepare().with(server.url(), &[&shared[..], &log[..], more].concat())
+    };
+    let mut first = process(&["--role", "worker"]);
+    let mut second = process(&["--role", "gateway"]);
+    tokio::join!(first.resume(), second.resume());
+
+    let log = format!("{}{}", first.log(), second.log());
+    let mut peer = first.peer().await;
+    let applied = peer.rows("SELECT version FROM seaql_migrations").await;
+    assert!(!applied.is_empty());
+    for migration in applied {
+        let line = format!("Applying migration '{migration}'");
+        assert_eq!(log.matches(&line).count(), 1, "{migration} ran once:\n{log}");
+    }
+    for (one, sql) in [
+        ("organization", "SELECT COUNT(*) FROM organizations"),
+        ("administrator", "SELECT COUNT(*) FROM users"),
+        ("bundle of keys", "SELECT COUNT(*) FROM trust_bundles"),
+    ] {
+        assert_eq!(peer.value(sql).await, "1", "{one}");
+    }
+
+    // Who has signed in at one is known to the other, and both know the same machines' keys.
+    let sign_in = json!({ "email": "admin@localhost", "password": ADMIN_PASSWORD });
+    let session = Api::anonymous(&first.url()).post("/auth/login", &sign_in).await.unwrap();
+    let token = session["access_token"].as_str().unwrap();
+    let request = reqwest::Client::new().get(format!("{}/api/v1/machines", second.url()));
+    assert_eq!(request.bearer_auth(token).send().await.unwrap().status().as_u16(), 200);
+    let mut device = Device::enroll(&first, &first.api().await, "early").await;
+    device.address = second.mqtt();
+    let mut connection = device.connect(Version::V5).await;
+    let topic = device.topic("up/telemetry");
+    assert_eq!(connection.publish(&topic, &sample(1)).await.unwrap(), 0);
 }
 
 #[tokio::test]
