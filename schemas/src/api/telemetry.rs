@@ -78,8 +78,23 @@ pub struct StorageStatus {
     pub bytes: i64,
     /// What a value as received takes up on average, in bytes.
     pub bytes_per_point: f64,
-    /// Work on stored data that goes on by itself.
+    /// Work on stored data that goes on by itself, as far as it has ever run.
     pub tasks: Vec<StorageTask>,
+    /// What waits to be rolled up; null with TimescaleDB, whose aggregates are as old as the last
+    /// `refresh` that went well.
+    pub waiting: Option<StorageWaiting>,
+}
+
+/// Values that aren't in the values by minute and hour yet. The last minute of a signal waits for what
+/// comes after it, and isn't counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StorageWaiting {
+    /// Signals of machines with values that came in order.
+    pub signals: i64,
+    /// Hours of signals that are made anew, because something came late.
+    pub hours: i64,
+    /// Device time of the oldest that waits.
+    pub oldest: Option<Timestamp>,
 }
 
 /// Work on stored data.
@@ -91,8 +106,14 @@ pub struct StorageTask {
     pub ran_at: Timestamp,
     /// When it last went well.
     pub succeeded_at: Option<Timestamp>,
-    /// Why it failed the last time.
+    /// Why its last run failed; null when that went well.
     pub error: Option<String>,
+    /// When a run last failed, whatever came after.
+    pub failed_at: Option<Timestamp>,
+    /// Why that run failed.
+    pub failure: Option<String>,
+    /// When it should have gone well again at the latest; null as long as it never did.
+    pub due_at: Option<Timestamp>,
     /// How many series, rows or chunks it saw to the last time.
     pub done: i64,
 }

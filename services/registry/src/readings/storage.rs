@@ -1,12 +1,13 @@
 //! What stored data take up, and how the work on them goes.
 
 use millwright_core::access::{Caller, Permission};
-use millwright_schemas::MachineId;
 use millwright_schemas::api::telemetry::{
-    MachineStorage, SignalStorage, StorageStatus, StorageTask,
+    MachineStorage, SignalStorage, StorageStatus, StorageTask, StorageWaiting,
 };
+use millwright_schemas::{MachineId, Timestamp};
 use millwright_store::telemetry::reads::storage;
-use millwright_store::{Scope, Store, upkeep};
+use millwright_store::upkeep::{self, rollups, timescale};
+use millwright_store::{Scope, Store, StoreError};
 
 use crate::RegistryError;
 
@@ -58,8 +59,24 @@ pub async fn storage_status(
                 ran_at: task.ran_at,
                 succeeded_at: task.succeeded_at,
                 error: task.error,
+                failed_at: task.failed_at,
+                failure: task.failure,
+                due_at: task.due_at,
                 done: task.done,
             })
             .collect(),
+        waiting: waiting(store).await?,
     })
+}
+
+async fn waiting(store: &Store) -> Result<Option<StorageWaiting>, StoreError> {
+    if timescale::is_there(store) {
+        return Ok(None);
+    }
+    let waiting = rollups::waiting(store).await?;
+    Ok(Some(StorageWaiting {
+        signals: waiting.series,
+        hours: waiting.hours,
+        oldest: waiting.from.map(Timestamp::from_micros),
+    }))
 }

@@ -52,6 +52,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0007_upkeep_marks.sqlite.sql"),
                 postgres: include_str!("0007_upkeep_marks.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0012_upkeep_failures",
+                sqlite: include_str!("0012_upkeep_failures.sqlite.sql"),
+                postgres: include_str!("0012_upkeep_failures.postgres.sql"),
+            }),
         ]
     }
 }
