@@ -53,6 +53,7 @@ test('who decides on it sees what is stored, and goes on to a machine', async ({
   await page.getByRole('combobox', { name: 'Show the storage of a machine' }).focus()
   await page.keyboard.type(MACHINE)
   await page.getByRole('option', { name: new RegExp(MACHINE) }).waitFor()
+  await expect.poll(() => page.getByRole('option').count()).toBe(1)
   await page.keyboard.press('ArrowDown')
   await page.keyboard.press('Enter')
   await page.waitForURL(`${platform}/machines/${agent.machine}/storage`)
