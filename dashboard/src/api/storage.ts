@@ -14,6 +14,15 @@ export function useStorage() {
   })
 }
 
+/** Machines of which most was stored in the last day. */
+export function useStorageGrowth() {
+  return useQuery({
+    queryKey: ['storage-growth'],
+    queryFn: () => take(client.GET('/api/v1/storage/machines')),
+    staleTime: COUNTED_STALE_MS,
+  })
+}
+
 /** What a machine's signals take up, the largest first. */
 export function useMachineStorage(machineId: string) {
   return useQuery({

@@ -1,16 +1,15 @@
-import { Stack, Text } from '@mantine/core'
+import { Stack } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
-import { useNavigate } from 'react-router'
 import { useMay, useMe } from '../../api/people'
 import { useStorage } from '../../api/storage'
 import type { StorageStatus } from '../../api/types'
 import { Facts } from '../../components/Facts'
 import { Loaded } from '../../components/Loaded'
-import { MachineSelect } from '../../components/MachineSelect'
 import { NotAllowed } from '../../components/NotAllowed'
 import { PageHead } from '../../components/PageHead'
 import { Section } from '../../components/Section'
 import { useFormat } from '../../format/use'
+import { ByMachine } from './ByMachine'
 import { Upkeep } from './Upkeep'
 
 /** What the database takes up, and whether the work on stored data goes well. */
@@ -46,7 +45,7 @@ function Status() {
       </Loaded>
       {may('telemetry.read') && may('machines.read') && (
         <Section title={t('machines.title')}>
-          <Machines />
+          <ByMachine />
         </Section>
       )}
     </Stack>
@@ -82,23 +81,4 @@ function Waiting({ status: { waiting } }: { status: StorageStatus }) {
     waiting.oldest && t('waiting.oldest', { at: format.dateTime(waiting.oldest) }),
   ].filter((part) => typeof part === 'string')
   return <>{parts.length === 0 ? t('waiting.none') : parts.join('; ')}</>
-}
-
-/** The way to what one machine takes up. */
-function Machines() {
-  const { t } = useTranslation('storage')
-  const navigate = useNavigate()
-  return (
-    <Stack gap="xs">
-      <Text size="sm" c="dimmed">
-        {t('machines.text')}
-      </Text>
-      <MachineSelect
-        label={t('machines.choose')}
-        value={null}
-        onChange={(id) => id && void navigate(`/machines/${id}/storage`)}
-        maw={420}
-      />
-    </Stack>
-  )
 }

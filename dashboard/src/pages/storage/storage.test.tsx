@@ -7,6 +7,7 @@ import type {
   Machine,
   MachineStorage,
   SignalStorage,
+  StorageGrowth,
   StorageStatus,
   StorageTask,
 } from '../../api/types'
@@ -62,12 +63,13 @@ async function platform(input: Request | string): Promise<Response> {
 }
 
 const broken = () => Response.json({ title: 'Broken', status: 500 }, { status: 500 })
-const say = (path: string, body: StorageStatus | MachineStorage) => {
+const say = (path: string, body: StorageStatus | StorageGrowth | MachineStorage) => {
   answers[`/api/v1${path}`] = () => Response.json(body)
 }
 
 beforeEach(async () => {
   answers = {}
+  say('/storage/machines', { from: AT, to: AT, items: [] })
   asked = []
   permissions = ['policies.write', 'telemetry.read', 'machines.read']
   vi.stubGlobal('fetch', platform)
@@ -151,6 +153,32 @@ describe('the page of the whole database', () => {
     await screen.findByText('PostgreSQL mit TimescaleDB')
     screen.getByText(/^TimescaleDB zählt das nicht/)
     within(screen.getByTestId('task-compression')).getByText('Noch nie gelaufen')
+  })
+
+  it('leads to the machines that grow fastest', async () => {
+    say('/storage', status())
+    const items = [
+      { machine_id: ID, machine_name: 'Mill 1', values: 86_400, bytes: 2_592_000 },
+      { machine_id: 'without-name', values: 1, bytes: 30 },
+    ]
+    say('/storage/machines', { from: AT, to: AT, items })
+    await show(atAddress(<StoragePage />))
+    const mill = await screen.findByRole('link', { name: 'Mill 1' })
+    expect(mill.getAttribute('href')).toBe(`/machines/${ID}/storage`)
+    screen.getByText('86,400')
+    screen.getByRole('link', { name: 'without-name' })
+  })
+
+  it('says when nothing grows, or when that can’t be had', async () => {
+    say('/storage', status())
+    say('/storage/machines', { from: AT, to: AT, items: [] })
+    const { unmount } = await show(atAddress(<StoragePage />))
+    await screen.findByText(/^Nothing was stored in the last 24 hours/)
+    unmount()
+    answers['/api/v1/storage/machines'] = broken
+    await show(atAddress(<StoragePage />))
+    await screen.findByText('Something went wrong.')
+    await screen.findByText('5 MiB')
   })
 
   it('isn’t for everyone', async () => {

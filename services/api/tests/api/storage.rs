@@ -184,6 +184,19 @@ async fn how_the_work_on_stored_values_goes_is_told_to_who_decides_on_it() {
     assert_eq!((time("failed_at"), time("succeeded_at")), (at(T0), at(T0 + 1_000)));
     assert!(time("due_at") > time("succeeded_at"));
 
+    for wrong in ["limit=0", "limit=101", "limit=-1", "limit=x", "colour=red"] {
+        let path = format!("/storage/machines?{wrong}");
+        let status = plant.api.call(&plant.token, "GET", &path, None).await.status;
+        assert!(matches!(status.as_u16(), 400 | 422), "{wrong}: {status}");
+    }
+    let path = "/storage/machines?limit=100";
+    let growth = plant.api.call(&plant.token, "GET", path, None).await.json(200);
+    let time =
+        |field: &str| -> Timestamp { serde_json::from_value(growth[field].clone()).unwrap() };
+    let counted_s = time("to").seconds() - time("from").seconds();
+    assert!((24 * 3_600..25 * 3_600).contains(&counted_s), "{growth}");
+    assert_eq!(growth["items"], json!([]), "these values are older");
+
     let viewer = plant.api.person(Role::Viewer).await;
     plant.api.call(&viewer, "GET", "/storage", None).await.problem(403, "forbidden");
 }
