@@ -60,6 +60,32 @@ pub const SIGNAL_INFOS_MAX: usize = 2_000;
 pub const UNIT_MAX_CHARS: usize = 32;
 /// Longest hold time of a rule, in seconds: a week.
 pub const RULE_HOLD_S_MAX: f64 = 604_800.0;
+/// Shortest window of a rule's condition, in seconds.
+pub const RULE_WINDOW_S_MIN: f64 = 0.1;
+/// Longest window of a rule's condition, in seconds: a week.
+pub const RULE_WINDOW_S_MAX: f64 = 604_800.0;
+/// Shortest time after which something is missing, in seconds.
+pub const RULE_MISSING_S_MIN: f64 = 1.0;
+/// Longest time after which something is missing, in seconds: 366 days.
+pub const RULE_MISSING_S_MAX: f64 = 31_622_400.0;
+/// Conditions in a rule, groups counted.
+pub const RULE_CONDITIONS_MAX: usize = 32;
+/// How deep conditions of a rule may be nested; a single one is 1 deep.
+pub const RULE_DEPTH_MAX: usize = 5;
+/// Levels of a rule: there are four severities.
+pub const RULE_LEVELS_MAX: usize = 4;
+/// Largest number that a condition counts up to; so many times are remembered.
+pub const RULE_COUNT_MAX: u32 = 100;
+/// Values that a condition lists in one place.
+pub const RULE_STATES_MAX: usize = 32;
+/// Values that follow each other in a condition.
+pub const RULE_SEQUENCE_MAX: usize = 8;
+/// Longest text value that a condition names, in bytes.
+pub const STATE_TEXT_MAX_BYTES: usize = 256;
+/// Longest name of a machine's parameter, in bytes.
+pub const PARAMETER_NAME_MAX_BYTES: usize = 64;
+/// Parameters of a machine.
+pub const PARAMETERS_MAX: usize = 200;
 /// Error of a command's report, in bytes; what is beyond is cut by the receiver.
 pub const REPORT_ERROR_MAX_BYTES: usize = 4 * 1024;
 /// Length of the nonce of `time.requested`, in characters.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::page::PageQuery;
+use super::rules::Parameters;
 use crate::ids::{MachineId, OrganizationId, SiteId};
 use crate::time::Timestamp;
 use crate::wire::events::Severity;
@@ -95,6 +96,10 @@ pub struct Machine {
     pub external_ids: BTreeMap<String, String>,
     /// How much depends on it.
     pub criticality: Criticality,
+    /// Limits of its own, by name, to which rules refer; left out when it has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, f64>)]
+    pub parameters: Parameters,
     /// Where it is in its life.
     pub state: MachineState,
     /// Until when it is in maintenance at the latest; null when it isn't.
@@ -204,6 +209,10 @@ pub struct UpdateMachine {
     /// How much depends on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub criticality: Option<Criticality>,
+    /// Replaces all of them: names of 1 to 64 of `a-z 0-9 _ .` with numbers, up to 200.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, f64>>)]
+    pub parameters: Option<Parameters>,
 }
 
 /// Tells null (`Some(None)`) from left out (`None`).

@@ -1,40 +1,29 @@
 //! Rules: what the platform watches in machines' signals.
 
+mod condition;
+mod limit;
+mod state_value;
+mod week;
+
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::page::PageQuery;
 use crate::ids::{MachineId, OrganizationId, RuleId};
-use crate::signal::SignalName;
 use crate::time::Timestamp;
 use crate::wire::events::Severity;
 
-/// What a rule watches.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum RuleCondition {
-    /// A signal beyond a limit, with hysteresis and hold times. Exactly one of `above` and `below`.
-    Threshold {
-        /// The signal, a number.
-        signal: SignalName,
-        /// Raised when the value is above this, for `hold_s`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        above: Option<f64>,
-        /// Raised when the value is below this, for `hold_s`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        below: Option<f64>,
-        /// Cleared when the value is back at this limit or on its good side, for `clear_hold_s`:
-        /// at most `above`, at least `below`. The limit itself when left out.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        clear_at: Option<f64>,
-        /// How long the value must be beyond the limit, in seconds of event time, 0 to 604,800.
-        #[serde(default)]
-        hold_s: f64,
-        /// How long the value must be back, in seconds of event time, 0 to 604,800.
-        #[serde(default)]
-        clear_hold_s: f64,
-    },
-}
+pub use condition::{
+    AllowedChange, CountCondition, CountEach, DeviationCondition, DeviationMeasure, GroupCondition,
+    Level, LevelsCondition, MissingCondition, MissingOf, OrderCondition, RateCondition, RatePer,
+    RuleCondition, ScheduleCondition, SequenceCondition, StateCondition, ThresholdCondition,
+    WhileCondition,
+};
+pub use limit::{
+    InvalidParameterName, Limit, Parameter, ParameterName, ParameterValue, Parameters,
+};
+pub use state_value::StateValue;
+pub use week::{InvalidLocalTime, LocalTime, Weekday};
 
 /// A rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -82,7 +71,7 @@ pub struct RuleInput {
     pub model: Option<String>,
     /// What it watches.
     pub condition: RuleCondition,
-    /// Of its alarms: critical, major, minor, warning.
+    /// Of its alarms: critical, major, minor, warning. With levels that of the last one.
     pub severity: Severity,
     /// Message of its alarms, 1 to 500 characters; made from the condition when left out.
     #[serde(default)]

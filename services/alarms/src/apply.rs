@@ -19,6 +19,8 @@ use crate::limits::ACTIVE_ALARMS_MAX;
 pub enum AlarmEvent {
     /// Something is wrong, or still is.
     Raise(Raise),
+    /// It is as bad as this now; not a repeat, so that it isn't counted.
+    Change(Raise),
     /// It is over.
     Clear(Clear),
     /// All faults that are active.
@@ -33,13 +35,14 @@ pub enum AlarmEvent {
 pub async fn apply(conn: impl Into<Conn<'_>>, event: AlarmEvent) -> Result<(), StoreError> {
     let mut conn = conn.into();
     let machine = match &event {
-        AlarmEvent::Raise(raise) => raise.machine,
+        AlarmEvent::Raise(raise) | AlarmEvent::Change(raise) => raise.machine,
         AlarmEvent::Clear(clear) => clear.machine,
         AlarmEvent::Snapshot(snapshot) => snapshot.machine,
     };
     conn.hold_machine(machine).await?;
     match event {
         AlarmEvent::Raise(raise) => raised(&mut conn, &raise).await,
+        AlarmEvent::Change(raise) => changed(&mut conn, &raise).await,
         AlarmEvent::Clear(clear) => cleared(&mut conn, &clear).await,
         AlarmEvent::Snapshot(snapshot) => listed(&mut conn, &snapshot).await,
     }
@@ -56,6 +59,13 @@ const fn actor(origin: AlarmOrigin, machine: MachineId) -> Actor {
 async fn raised(conn: &mut Conn<'_>, raise: &Raise) -> Result<(), StoreError> {
     match alarms::active(&mut *conn, raise.key()).await? {
         Some(alarm) => advance(conn, &alarm, Event::Raised(raise), raise.received_at).await,
+        None => begin(conn, raise, None).await,
+    }
+}
+
+async fn changed(conn: &mut Conn<'_>, raise: &Raise) -> Result<(), StoreError> {
+    match alarms::active(&mut *conn, raise.key()).await? {
+        Some(alarm) => advance(conn, &alarm, Event::Listed(raise), raise.received_at).await,
         None => begin(conn, raise, None).await,
     }
 }

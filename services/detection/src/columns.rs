@@ -2,15 +2,21 @@
 //!
 //! The same code as live, row by row in the table's order.
 
-use millwright_schemas::Timestamp;
+use std::sync::Arc;
+
 use millwright_schemas::api::problem::FieldProblem;
 use millwright_schemas::api::rules::RuleCondition;
+use millwright_schemas::{SignalKind, Timestamp};
 
+use crate::conditions::needs::{needs, subject};
+use crate::conditions::value::Reading;
 use crate::learned::Verdict;
 use crate::learned::limits::{TRAIN_ROWS_MAX, TRAIN_ROWS_MIN};
 use crate::learned::multivariate::{self, Multivariate};
 use crate::learned::univariate::{self, Univariate};
-use crate::threshold::{Event, State, Threshold, Transition};
+use crate::rules::CompiledRule;
+use crate::surroundings::Surroundings;
+use crate::watch::{Transition, Watch};
 
 /// A table: a time per row, and columns of numbers; `None`: nothing usable.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -30,7 +36,8 @@ pub enum Detector {
     Univariate,
     /// All columns together.
     Multivariate,
-    /// A rule's condition. Its signal must be a column, or the table must have one column only.
+    /// A rule's condition. Its signals must be columns; an only column may have another name than its
+    /// only signal.
     Rule(RuleCondition),
 }
 
@@ -99,32 +106,56 @@ fn together(
     }
 }
 
-/// Score and alarm are 1 in rows at which the rule's alarm is active.
+/// Score and alarm are 1 in rows at which the rule's alarm is active. Limits of machines have their
+/// defaults, and the time zone is UTC.
 fn by_rule(
     columns: &Columns,
     condition: &RuleCondition,
 ) -> Result<Vec<Verdict>, Vec<FieldProblem>> {
-    let rule = Threshold::compile(condition)?;
-    let RuleCondition::Threshold { signal, .. } = condition;
-    let column = columns.names.iter().position(|name| name == signal.as_str());
-    let Some(column) = column.or((columns.names.len() == 1).then_some(0)) else {
-        let names = columns.names.join(", ");
-        return refuse("condition.signal", format!("{signal} is no column; there are: {names}"));
-    };
-    let (mut state, mut latest) = (State::default(), None);
+    let rule = CompiledRule::of_condition(condition.clone())?;
+    let signals = signals(columns, condition)?;
+    let mut watch = Watch::new(vec![Arc::new(rule)], &Surroundings::default(), |_, _| None);
+    let (mut raised, mut latest) = (false, None);
     let verdicts = rows(columns).map(|(at, row)| {
         // What isn't later than the row before changes nothing, as live.
         if latest.is_none_or(|latest| at > latest) {
             latest = Some(at);
-            let (next, transitions): (_, Vec<Transition>) =
-                rule.step(state, Event::Sample { at, value: row.get(column).copied().flatten() });
-            state = next;
-            drop(transitions);
+            let values = row.iter().map(|value| Reading::from(*value));
+            for change in watch.instant(at, signals.iter().copied().zip(values)) {
+                raised = !matches!(change.transition, Transition::Cleared { .. });
+            }
         }
-        let alarm = state.is_raised();
-        Verdict { score: f64::from(u8::from(alarm)), alarm }
+        Verdict { score: f64::from(u8::from(raised)), alarm: raised }
     });
     Ok(verdicts.collect())
+}
+
+/// The columns' names as the rule knows them: an only column is the only signal, whatever its name.
+fn signals<'a>(
+    columns: &'a Columns,
+    condition: &'a RuleCondition,
+) -> Result<Vec<&'a str>, Vec<FieldProblem>> {
+    let mut signals: Vec<&str> = columns.names.iter().map(String::as_str).collect();
+    let needs = needs(condition);
+    if let [name] = signals.as_mut_slice() {
+        let subject = subject(condition);
+        if needs.iter().all(|need| need.signal == subject) {
+            *name = subject;
+        }
+    }
+    let problems = needs.iter().filter_map(|need| {
+        let message = if !signals.contains(&need.signal.as_str()) {
+            let names = columns.names.join(", ");
+            format!("{} is no column; there are: {names}", need.signal)
+        } else if need.kind.is_some_and(|kind| kind != SignalKind::Number) {
+            format!("{} would have to hold other values than numbers", need.signal)
+        } else {
+            return None;
+        };
+        Some(FieldProblem { field: need.field.clone(), message })
+    });
+    let problems: Vec<_> = problems.collect();
+    if problems.is_empty() { Ok(signals) } else { Err(problems) }
 }
 
 #[cfg(test)]
@@ -154,11 +185,31 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_of_several_columns_sees_a_row_at_once() {
+        let rows = [(1.0, 1.0), (9.0, 9.0), (9.0, 1.0), (1.0, 1.0)];
+        let columns = table(&["a", "b"], rows.map(|(a, b)| vec![Some(a), Some(b)]).to_vec());
+        let rule = json!({"kind": "levels", "levels": [
+            {"severity": "minor",
+             "condition": {"kind": "deviation", "signal": "a", "from": "b", "above": 5}},
+            {"severity": "major",
+             "condition": {"kind": "deviation", "signal": "a", "from": "b", "above": 7}},
+        ]});
+        let rule = Detector::Rule(serde_json::from_value(rule).unwrap());
+        let alarms: Vec<_> =
+            detect(&columns, &rule, None).unwrap().iter().map(|v| v.alarm).collect();
+        assert_eq!(alarms, [false, false, true, false]);
+    }
+
+    #[test]
     fn an_unknown_signal_and_bad_bounds_are_refused_with_field_and_value() {
         let columns = table(&["a", "b"], vec![vec![Some(1.0), None]]);
         let problems = detect(&columns, &rule(5.0, "c"), None).unwrap_err();
         assert_eq!(problems[0].field, "condition.signal");
         assert!(problems[0].message.contains("c is no column; there are: a, b"), "{problems:?}");
+        let state = json!({"kind": "state", "signal": "a", "is": ["off"]});
+        let state = Detector::Rule(serde_json::from_value(state).unwrap());
+        let problems = detect(&columns, &state, None).unwrap_err();
+        assert!(problems[0].message.contains("other values than numbers"), "{problems:?}");
         let problems = detect(&columns, &Detector::Univariate, Some(3)).unwrap_err();
         assert!(problems[0].field == "train_rows" && problems[0].message.starts_with("3 is not"));
         let one = table(&["a"], vec![vec![Some(1.0)]]);

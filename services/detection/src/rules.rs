@@ -1,22 +1,58 @@
 //! Rules as people write them, compiled, and which of them watch a machine.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use millwright_schemas::api::problem::FieldProblem;
-use millwright_schemas::api::rules::{Rule, RuleCondition};
-use millwright_schemas::{MachineId, OrganizationId, RuleId};
-use serde_json::{Map, Value};
+use millwright_schemas::api::rules::{Limit, Rule, RuleCondition};
+use millwright_schemas::wire::events::Severity;
+use millwright_schemas::{MachineId, OrganizationId, RuleId, Timestamp};
+use uuid::Uuid;
 
-use crate::threshold::Threshold;
+use crate::conditions::needs::{subject, walk};
+use crate::conditions::{Tree, compile, words};
+use crate::state::RuleState;
+use crate::surroundings::Surroundings;
+use crate::threshold::{State, Threshold};
 
 /// A rule that can watch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompiledRule {
     rule: Rule,
-    threshold: Threshold,
-    message: String,
+    of_all: Evaluator,
+    /// Whether it is another one with each machine.
+    refers: bool,
+    /// By level.
+    messages: Vec<String>,
+}
+
+/// What judges a rule's samples with a machine.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Evaluator {
+    /// A rule of one threshold, as most are.
+    Threshold(Threshold),
+    /// Any other.
+    Tree(Arc<Tree>),
+}
+
+/// What is wrong with a rule's condition and severity, by field.
+#[must_use]
+pub fn problems(condition: &RuleCondition, severity: Severity) -> Vec<FieldProblem> {
+    evaluator(condition, severity, &Surroundings::default()).err().unwrap_or_default()
+}
+
+fn evaluator(
+    condition: &RuleCondition,
+    severity: Severity,
+    around: &Surroundings,
+) -> Result<Evaluator, Vec<FieldProblem>> {
+    let tree = compile::compile(condition, severity, around)?;
+    if let RuleCondition::Threshold(condition) = condition {
+        let mut problems = Vec::new();
+        let made = Threshold::check(condition, around, compile::ROOT, &mut problems);
+        return made.map(Evaluator::Threshold).ok_or(problems);
+    }
+    Ok(Evaluator::Tree(Arc::new(tree)))
 }
 
 impl CompiledRule {
@@ -25,9 +61,41 @@ impl CompiledRule {
     /// # Errors
     /// What is wrong with its condition, by field.
     pub fn compile(rule: Rule) -> Result<Self, Vec<FieldProblem>> {
-        let threshold = Threshold::compile(&rule.condition)?;
-        let message = rule.message.clone().unwrap_or_else(|| describe(&rule.condition));
-        Ok(Self { rule, threshold, message })
+        let of_all = evaluator(&rule.condition, rule.severity, &Surroundings::default())?;
+        let refers = refers(&rule.condition);
+        let messages = match (&rule.message, &rule.condition) {
+            (Some(message), _) => vec![message.clone()],
+            (None, RuleCondition::Levels(of)) => {
+                of.levels.iter().map(|level| words::describe(&level.condition)).collect()
+            }
+            (None, condition) => vec![words::describe(condition)],
+        };
+        Ok(Self { rule, of_all, refers, messages })
+    }
+
+    /// Compiles a rule that has a condition and nothing else, to be tried.
+    ///
+    /// # Errors
+    /// What is wrong with the condition, by field.
+    pub fn of_condition(condition: RuleCondition) -> Result<Self, Vec<FieldProblem>> {
+        let severity = match &condition {
+            RuleCondition::Levels(of) => of.levels.last().map(|level| level.severity),
+            _ => None,
+        };
+        Self::compile(Rule {
+            id: RuleId(Uuid::nil()),
+            organization_id: OrganizationId(Uuid::nil()),
+            name: String::new(),
+            machine_id: None,
+            model: None,
+            condition,
+            severity: severity.unwrap_or(Severity::Major),
+            message: None,
+            enabled: true,
+            version: 1,
+            created_at: Timestamp::from_micros(0),
+            updated_at: Timestamp::from_micros(0),
+        })
     }
 
     /// The rule as it was written.
@@ -36,53 +104,81 @@ impl CompiledRule {
         &self.rule
     }
 
-    /// What it watches.
+    /// What its alarms are about, their source: the first signal or event that it watches.
     #[must_use]
-    pub const fn threshold(&self) -> &Threshold {
-        &self.threshold
+    pub fn source(&self) -> &str {
+        subject(&self.rule.condition)
     }
 
-    /// The signal that it watches; the source of its alarms.
-    #[must_use]
-    pub fn signal(&self) -> &str {
-        let RuleCondition::Threshold { signal, .. } = &self.rule.condition;
-        signal.as_str()
+    /// The message of its alarms of a level: its own, or made from the condition.
+    pub(crate) fn message(&self, level: usize) -> &str {
+        self.messages.get(level).or(self.messages.first()).map_or("", String::as_str)
     }
 
-    /// The message of its alarms: its own, or made from the condition.
-    #[must_use]
-    pub fn message(&self) -> &str {
-        &self.message
+    /// What judges it with this machine.
+    pub(crate) fn with(&self, around: &Surroundings) -> Evaluator {
+        if !self.refers {
+            return self.of_all.clone();
+        }
+        // What a machine says only moves limits: what compiled for all compiles for each.
+        let with = evaluator(&self.rule.condition, self.rule.severity, around);
+        with.unwrap_or_else(|_| self.of_all.clone())
     }
 
-    /// What its alarm tells of its raise: the value, and what it was compared with.
+    /// Where it stands when only this is known: its alarm is active with that severity. It is
+    /// cleared when what it watches says that all is well.
     #[must_use]
-    pub fn context(&self, value: f64) -> Map<String, Value> {
-        let RuleCondition::Threshold { hold_s, .. } = self.rule.condition;
-        Map::from_iter([
-            ("signal".to_owned(), self.signal().into()),
-            ("value".to_owned(), value.into()),
-            ("side".to_owned(), self.threshold.side().as_str().into()),
-            ("limit".to_owned(), self.threshold.limit().into()),
-            ("hold_s".to_owned(), hold_s.into()),
-        ])
+    pub fn adopt(&self, since: Timestamp, severity: Severity) -> RuleState {
+        match &self.of_all {
+            Evaluator::Threshold(_) => RuleState::Threshold(State::Active { since }),
+            Evaluator::Tree(tree) => RuleState::Tree(tree.adopt(since, severity)),
+        }
     }
 }
 
-/// A condition in words, such as `spindle.temperature above 80 for 10 s`.
-fn describe(condition: &RuleCondition) -> String {
-    let RuleCondition::Threshold { signal, above, below, hold_s, .. } = condition;
-    let mut text = signal.to_string();
-    for (word, limit) in [("above", above), ("below", below)] {
-        if let Some(limit) = limit {
-            // Writing to a text can't fail.
-            let _ = write!(text, " {word} {limit}");
+impl Evaluator {
+    /// Where it stands when nothing has been seen.
+    pub(crate) fn begin(&self) -> RuleState {
+        match self {
+            Self::Threshold(_) => RuleState::Threshold(State::default()),
+            Self::Tree(tree) => RuleState::Tree(tree.begin()),
         }
     }
-    if *hold_s > 0.0 {
-        let _ = write!(text, " for {hold_s} s");
+
+    /// A stored state if it is one of this rule.
+    pub(crate) fn fitting(&self, state: RuleState) -> Option<RuleState> {
+        let fits = match (self, &state) {
+            (Self::Threshold(_), RuleState::Threshold(_)) => true,
+            (Self::Tree(tree), RuleState::Tree(state)) => tree.fits(state),
+            _ => false,
+        };
+        fits.then_some(state)
     }
-    text
+}
+
+/// Whether a condition depends on the machine.
+fn refers(condition: &RuleCondition) -> bool {
+    let mut found = false;
+    let of_machine = |limit: Option<&Limit>| matches!(limit, Some(Limit::Parameter(_)));
+    walk(condition, "", &mut |leaf, _| {
+        found |= match leaf {
+            RuleCondition::Threshold(it) => [&it.above, &it.below, &it.clear_at]
+                .into_iter()
+                .any(|limit| of_machine(limit.as_ref())),
+            RuleCondition::Rate(it) => [&it.above, &it.below, &it.clear_at]
+                .into_iter()
+                .any(|limit| of_machine(limit.as_ref())),
+            RuleCondition::Deviation(it) => {
+                of_machine(Some(&it.above)) || of_machine(it.clear_at.as_ref())
+            }
+            RuleCondition::Count(it) => {
+                of_machine(it.above.as_ref()) || of_machine(it.below.as_ref())
+            }
+            RuleCondition::Schedule(it) => it.time_zone.is_none(),
+            _ => false,
+        };
+    });
+    found
 }
 
 /// A machine, as far as it matters which rules watch it.
@@ -165,8 +261,7 @@ impl RuleSet {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use millwright_schemas::Timestamp;
-    use millwright_schemas::wire::events::Severity;
+    use millwright_schemas::api::rules::ThresholdCondition;
 
     use super::*;
 
@@ -177,6 +272,11 @@ mod tests {
         format!("0198b2c4-7c1e-7000-8000-0000000000{n:02x}").parse().unwrap()
     }
 
+    fn limit() -> ThresholdCondition {
+        let signal = "spindle.temperature".parse().unwrap();
+        ThresholdCondition { hold_s: 10.0, ..ThresholdCondition::above(signal, 80.0) }
+    }
+
     fn rule(n: u8, machine: Option<u8>, model: Option<&str>) -> Rule {
         Rule {
             id: id(n),
@@ -184,14 +284,7 @@ mod tests {
             name: "r".to_owned(),
             machine_id: machine.map(id),
             model: model.map(str::to_owned),
-            condition: RuleCondition::Threshold {
-                signal: "spindle.temperature".parse().unwrap(),
-                above: Some(80.0),
-                below: None,
-                clear_at: None,
-                hold_s: 10.0,
-                clear_hold_s: 0.0,
-            },
+            condition: limit().into(),
             severity: Severity::Major,
             message: None,
             enabled: true,
@@ -225,8 +318,8 @@ mod tests {
     #[test]
     fn a_rule_that_cannot_be_watched_is_told_and_left_out() {
         let mut broken = rule(11, Some(5), None);
-        let RuleCondition::Threshold { above, .. } = &mut broken.condition;
-        *above = None;
+        let nothing = ThresholdCondition { above: None, ..limit() };
+        broken.condition = nothing.into();
         let (set, refused) = RuleSet::compile([broken]);
         assert!(set.is_empty());
         assert_eq!((refused.len(), refused[0].0), (1, id(11)));
@@ -235,12 +328,8 @@ mod tests {
     #[test]
     fn the_message_says_the_condition_unless_there_is_one() {
         let compiled = CompiledRule::compile(rule(11, Some(5), None)).unwrap();
-        assert_eq!(compiled.message(), "spindle.temperature above 80 for 10 s");
+        assert_eq!(compiled.message(0), "spindle.temperature above 80 for 10 s");
         let own = Rule { message: Some("hot".to_owned()), ..rule(11, Some(5), None) };
-        assert_eq!(CompiledRule::compile(own).unwrap().message(), "hot");
-        let context = Value::Object(compiled.context(81.5));
-        let expected = serde_json::json!({"signal": "spindle.temperature", "value": 81.5,
-            "side": "above", "limit": 80.0, "hold_s": 10.0});
-        assert_eq!(context, expected);
+        assert_eq!(CompiledRule::compile(own).unwrap().message(0), "hot");
     }
 }

@@ -11,7 +11,7 @@ use millwright_ingest::limits::MachineLimits;
 use millwright_ingest::live::Live;
 use millwright_ingest::metrics::IngestMetrics;
 use millwright_ingest::{Ingest, IngestOptions};
-use millwright_schemas::api::rules::{Rule, RuleCondition};
+use millwright_schemas::api::rules::{Rule, ThresholdCondition};
 use millwright_schemas::topics::UpChannel;
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{MachineId, OrganizationId, RuleId, Timestamp};
@@ -134,14 +134,11 @@ async fn watch(store: &Store, n: u128) {
         name: "r".to_owned(),
         machine_id: None,
         model: Some("m".to_owned()),
-        condition: RuleCondition::Threshold {
-            signal: format!("signal.{n}").parse().unwrap(),
-            above: Some(last as f64 / 7.0),
-            below: None,
-            clear_at: None,
+        condition: ThresholdCondition {
             hold_s: 60.0,
-            clear_hold_s: 0.0,
-        },
+            ..ThresholdCondition::above(format!("signal.{n}").parse().unwrap(), last as f64 / 7.0)
+        }
+        .into(),
         severity: Severity::Major,
         message: None,
         enabled: true,

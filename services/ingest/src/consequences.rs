@@ -17,6 +17,10 @@ pub(crate) async fn carry_out(
     for consequence in consequences {
         match consequence {
             Consequence::Rule(alarm) => millwright_alarms::apply(&mut *tx, alarm).await?,
+            Consequence::Failed(failed) => {
+                let (rule, at) = (failed.rule.rule(), failed.received_at);
+                millwright_alarms::rules::fail(&mut *tx, rule, failed.failure, at).await?;
+            }
             Consequence::Reported { place, meaning } => {
                 if outcomes.get(place) == Some(&Outcome::New) {
                     reported(tx, *meaning).await?;

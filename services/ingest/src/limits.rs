@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use millwright_detection::conditions::WORK_MAX;
+
 /// Messages that wait for their batch, over all connections.
 pub const INTAKE_MESSAGES: usize = 8_192;
 /// Payload that waits for its batch or its commit, over all connections, in KiB.
@@ -53,10 +55,18 @@ pub struct MachineLimits {
     pub outboxes: usize,
     /// Gaps; beyond it the two that are closest become one.
     pub gaps: usize,
+    /// Judgements that one event may take with one rule; beyond it the rule is switched off.
+    pub rule_work: u32,
 }
 
 impl Default for MachineLimits {
     fn default() -> Self {
-        Self { signals: 2_000, new_signals_a_minute: 100, outboxes: 16, gaps: 1_000 }
+        Self {
+            signals: 2_000,
+            new_signals_a_minute: 100,
+            outboxes: 16,
+            gaps: 1_000,
+            rule_work: WORK_MAX,
+        }
     }
 }

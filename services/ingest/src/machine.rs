@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     const LIMITS: MachineLimits =
-        MachineLimits { signals: 5, new_signals_a_minute: 2, outboxes: 2, gaps: 3 };
+        MachineLimits { signals: 5, new_signals_a_minute: 2, outboxes: 2, gaps: 3, rule_work: 1 };
 
     #[test]
     fn new_signals_are_limited_by_the_minute_and_for_ever() {

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use millwright_alarms::Clear;
 use millwright_detection::rules::{RuleSet, Watched};
-use millwright_detection::threshold::State;
+use millwright_detection::state::RuleState;
+use millwright_detection::surroundings::Surroundings;
 use millwright_detection::watch::Watch;
 use millwright_schemas::api::alarms::{AlarmOrigin, ClearReason};
 use millwright_schemas::{MachineId, RuleId, Timestamp};
@@ -97,9 +98,9 @@ impl Rules {
     }
 
     fn watch(&self, machine: MachineId, row: WatchedRow, stored: &[StateRow]) -> Watch {
-        let WatchedRow { model, organizations } = row;
+        let WatchedRow { model, organizations, parameters, time_zone } = row;
         let rules = self.set.watching(&Watched { machine, model, organizations });
-        Watch::new(rules, |rule, version| {
+        Watch::new(rules, &Surroundings { parameters, time_zone }, |rule, version| {
             let row = stored.iter().find(|row| row.rule == rule && row.version == version)?;
             read(row)
         })
@@ -107,12 +108,12 @@ impl Rules {
 
     fn lapsed(&self, machine: &MachineRow, row: &StateRow, now: Timestamp) -> Option<Lapsed> {
         let rule = self.set.get(row.rule)?;
-        let raised = read(row).is_some_and(State::is_raised);
+        let raised = read(row).is_some_and(|state| state.is_raised());
         let clear = raised.then(|| Clear {
             machine: machine.machine,
             organization: machine.organization,
             origin: AlarmOrigin::Rule,
-            source: rule.signal().to_owned(),
+            source: rule.source().to_owned(),
             code: row.rule.to_string(),
             reason: ClearReason::RuleDisabled,
             at: now,
@@ -123,7 +124,7 @@ impl Rules {
 }
 
 /// A state that isn't understood counts as none.
-fn read(row: &StateRow) -> Option<State> {
+fn read(row: &StateRow) -> Option<RuleState> {
     let state = serde_json::from_str(&row.state);
     if let Err(error) = &state {
         tracing::error!(machine.id = %row.machine, rule.id = %row.rule, %error, "rule state");

@@ -11,7 +11,7 @@ use millwright_schemas::{SiteId, Timestamp};
 use millwright_store::changes::{self, Change};
 use millwright_store::machines::{organizations, sites as rows};
 use millwright_store::page::PageRequest;
-use millwright_store::{Scope, Store};
+use millwright_store::{Scope, Store, rules};
 use uuid::Uuid;
 
 use crate::RegistryError;
@@ -101,6 +101,10 @@ pub async fn update(
     changed.version = version + 1;
     changed.updated_at = now;
     rows::save(&tx, scope, &changed, version).await?;
+    if before.time_zone != changed.time_zone {
+        // Rules of its machines go by it.
+        rules::touch(&tx).await?;
+    }
     let details = changes::differences(&before, &changed, &UNTOLD)?;
     changes::record(&tx, change(caller, &changed, "site.updated", details, now)).await?;
     tx.commit().await?;

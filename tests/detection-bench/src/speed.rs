@@ -1,14 +1,16 @@
 //! Samples a second on one core, and bytes of state.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
 use millwright_detection::learned::multivariate::{Multivariate, Settings};
 use millwright_detection::learned::univariate::Univariate;
-use millwright_detection::threshold::{Event, State, Threshold};
+use millwright_detection::rules::CompiledRule;
+use millwright_detection::surroundings::Surroundings;
+use millwright_detection::watch::Watch;
 use millwright_schemas::Timestamp;
-use millwright_schemas::api::rules::RuleCondition;
 use serde_json::json;
 
 use crate::report::Report;
@@ -41,17 +43,15 @@ pub(crate) fn measure(report: &mut Report) -> anyhow::Result<()> {
         }
     });
     let threshold = {
-        let condition: RuleCondition =
-            serde_json::from_value(json!({"kind": "threshold", "signal": "a", "above": 70.9}))?;
-        let rule =
-            Threshold::compile(&condition).map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+        let condition = json!({"kind": "threshold", "signal": "a", "above": 70.9});
+        let rule = CompiledRule::of_condition(serde_json::from_value(condition)?)
+            .map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+        let rule = Arc::new(rule);
         rate(10_000_000, |samples| {
-            let mut state = State::default();
+            let around = Surroundings::default();
+            let mut watch = Watch::new(vec![Arc::clone(&rule)], &around, |_, _| None);
             for (at, value) in samples {
-                let event = Event::Sample { at: *at, value: Some(*value) };
-                let (next, transitions) = rule.step(state, event);
-                state = next;
-                black_box(transitions);
+                black_box(watch.sample("a", *at, Some(*value)));
             }
         })
     };

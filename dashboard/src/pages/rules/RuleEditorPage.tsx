@@ -1,14 +1,16 @@
-import { Alert, Button } from '@mantine/core'
+import { Alert, Button, Stack, Text } from '@mantine/core'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate, useParams } from 'react-router'
 import { useMay } from '../../api/people'
 import { useDeleteRule, useRule } from '../../api/rules'
 import type { Rule } from '../../api/types'
+import { CopyBlock } from '../../components/CopyBlock'
 import { ConfirmDialog } from '../../components/ConfirmDialog'
 import { Loaded } from '../../components/Loaded'
 import { PageHead } from '../../components/PageHead'
 import { useNotify } from '../../components/trouble'
+import { isFormed } from './form'
 import { RuleEditor } from './RuleEditor'
 
 export function RuleEditorPage() {
@@ -49,8 +51,23 @@ function Existing({ newest }: { newest: Rule }) {
           </Button>
         </Alert>
       )}
-      <RuleEditor key={opened.version} rule={opened} onSaved={setOpened} />
+      {isFormed(opened) ? (
+        <RuleEditor key={opened.version} rule={opened} onSaved={setOpened} />
+      ) : (
+        <OtherCondition rule={opened} />
+      )}
     </>
+  )
+}
+
+/** A condition that the form can't hold is shown as it stands. */
+function OtherCondition({ rule }: { rule: Rule }) {
+  const { t } = useTranslation('rules')
+  return (
+    <Stack maw={860}>
+      <Text c="dimmed">{t('otherCondition')}</Text>
+      <CopyBlock label={t('column.condition')} text={JSON.stringify(rule.condition, null, 2)} />
+    </Stack>
   )
 }
 

@@ -12,7 +12,7 @@ import { ConfirmDialog } from '../../components/ConfirmDialog'
 import { Empty, Failed, Loaded } from '../../components/Loaded'
 import { PageHead } from '../../components/PageHead'
 import { useNotify } from '../../components/trouble'
-import { fromRule, switched } from './form'
+import { fromRule, isFormed, switched } from './form'
 import { useRuleWords } from './words'
 import { Said } from '../../components/Said'
 
@@ -86,7 +86,11 @@ function RuleRow({ rule, onSwitch }: { rule: Rule; onSwitch: () => void }) {
           <Said>{rule.name}</Said>
         </Anchor>
       </Table.Td>
-      <Table.Td>{words.condition(fromRule(rule))}</Table.Td>
+      <Table.Td>
+        {isFormed(rule)
+          ? words.condition(fromRule(rule))
+          : t('words.other', { kind: rule.condition.kind })}
+      </Table.Td>
       <Table.Td>
         <Whose rule={rule} />
       </Table.Td>

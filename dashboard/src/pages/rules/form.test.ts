@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Rule } from '../../api/types'
-import { EMPTY, errorsOf, fromRule, switched, toInput } from './form'
+import { EMPTY, errorsOf, fromRule, isFormed, switched, toInput } from './form'
 
 const RULE: Rule = {
   id: '01a21295-12ad-769f-a190-9dfb85f46d9f',
@@ -41,6 +41,18 @@ describe('a rule', () => {
     const form = fromRule({ ...RULE, condition })
     expect(form).toMatchObject({ direction: 'below', limit: 0, clear_at: '', hold_s: 0 })
     expect(toInput(form, 'en').condition).toMatchObject({ below: 0 })
+  })
+
+  it('keeps a condition that the form cannot hold', () => {
+    const own = { parameter: 'max_temperature', default: 80 }
+    const threshold = { kind: 'threshold' as const, signal: 't' }
+    const state = { kind: 'state' as const, signal: 's', is: ['fault'] }
+    for (const condition of [{ ...threshold, above: own }, { ...threshold, above: 1, unit: '°C' }, state]) {
+      const rule = { ...RULE, condition }
+      expect(isFormed(rule)).toBe(false)
+      expect(switched(rule, false)).toMatchObject({ condition, enabled: false })
+    }
+    expect(isFormed(RULE)).toBe(true)
   })
 
   it('watches a machine or a model, never both', () => {

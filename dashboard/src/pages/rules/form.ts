@@ -38,21 +38,40 @@ export const EMPTY: RuleForm = {
   enabled: true,
 }
 
+type Condition = Rule['condition']
+type Threshold = Extract<Condition, { kind: 'threshold' }>
+
+/** Whether the form can hold a rule: one limit, the same for all machines. */
+export function isFormed(rule: Rule): boolean {
+  return thresholdOf(rule.condition) !== undefined
+}
+
+function thresholdOf(condition: Condition): Threshold | undefined {
+  if (condition.kind !== 'threshold') return undefined
+  const limits = [condition.above, condition.below, condition.clear_at]
+  const plain = limits.every((limit) => limit == null || typeof limit === 'number')
+  return plain && condition.unit == null ? condition : undefined
+}
+
+const plainOf = (limit: Threshold['above']) => (typeof limit === 'number' ? limit : undefined)
+
+/** Of a rule that the form can't hold only what isn't its condition. */
 export function fromRule(rule: Rule): RuleForm {
-  const { condition } = rule
-  const isAbove = typeof condition.above === 'number'
+  const condition = thresholdOf(rule.condition)
+  const above = plainOf(condition?.above)
+  const isAbove = above !== undefined
   return {
     name: rule.name,
     scope: rule.machine_id ? 'machine' : 'model',
     machine_id: rule.machine_id ?? null,
     model: rule.model ?? '',
     organization_id: rule.organization_id,
-    signal: condition.signal,
+    signal: condition?.signal ?? '',
     direction: isAbove ? 'above' : 'below',
-    limit: (isAbove ? condition.above : condition.below) ?? '',
-    clear_at: condition.clear_at ?? '',
-    hold_s: condition.hold_s ?? 0,
-    clear_hold_s: condition.clear_hold_s ?? 0,
+    limit: above ?? plainOf(condition?.below) ?? '',
+    clear_at: plainOf(condition?.clear_at) ?? '',
+    hold_s: condition?.hold_s ?? 0,
+    clear_hold_s: condition?.clear_hold_s ?? 0,
     severity: rule.severity,
     message: rule.message ?? '',
     enabled: rule.enabled,
@@ -91,7 +110,11 @@ export function toInput(form: RuleForm, language: string): RuleInput {
 
 /** The same rule, on or off. */
 export function switched(rule: Rule, enabled: boolean): RuleInput {
-  return toInput({ ...fromRule(rule), enabled }, 'en')
+  const { organization_id, name, condition, severity } = rule
+  const machine_id = rule.machine_id ?? undefined
+  const model = rule.model ?? undefined
+  const message = rule.message ?? undefined
+  return { organization_id, name, machine_id, model, condition, severity, message, enabled }
 }
 
 const FIELDS: Record<string, keyof RuleForm> = {

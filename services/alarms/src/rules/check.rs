@@ -1,11 +1,12 @@
 //! Whether a rule can be accepted: its form, and whether there is what it watches.
 
 use millwright_core::fields::Fields;
-use millwright_detection::threshold::Threshold;
+use millwright_detection::conditions::needs::{Need, needs};
+use millwright_detection::rules::problems;
 use millwright_schemas::api::machines::MachineState;
-use millwright_schemas::api::rules::{RuleCondition, RuleInput};
+use millwright_schemas::api::rules::RuleInput;
 use millwright_schemas::wire::events::Severity;
-use millwright_schemas::{MachineId, OrganizationId, SignalKind};
+use millwright_schemas::{MachineId, OrganizationId};
 use millwright_store::machines::{fleet, organizations};
 use millwright_store::rules::{self, Target};
 use millwright_store::{Scope, StoreError, Tx};
@@ -31,7 +32,7 @@ pub(super) fn form(input: &RuleInput) -> Fields {
         let message = "\"indeterminate\" is not allowed; allowed: critical, major, minor, warning";
         fields.refuse("severity", message);
     }
-    for problem in Threshold::compile(&input.condition).err().into_iter().flatten() {
+    for problem in problems(&input.condition, input.severity) {
         fields.refuse(&problem.field, problem.message);
     }
     fields
@@ -64,17 +65,40 @@ pub(super) async fn missing(
         // Told by the form.
         _ => return Ok(()),
     };
-    let RuleCondition::Threshold { signal, .. } = &input.condition;
-    let kinds = rules::signal_kinds(tx, target, signal.as_str()).await?;
-    if kinds.contains(&Some(SignalKind::Number)) {
+    for need in needs(&input.condition) {
+        unmet(tx, target, &whose, &need, fields).await?;
+    }
+    Ok(())
+}
+
+/// Refuses a signal that isn't there, is of another kind, or has another unit.
+async fn unmet(
+    tx: &Tx,
+    target: Target<'_>,
+    whose: &str,
+    need: &Need,
+    fields: &mut Fields,
+) -> Result<(), StoreError> {
+    let signal = need.signal.as_str();
+    let kinds = rules::signal_kinds(tx, target, signal).await?;
+    let wrong = match (need.kind, kinds.iter().flatten().next()) {
+        _ if kinds.is_empty() => Some(format!("{whose} no signal {signal:?}")),
+        (None, _) => None,
+        (Some(kind), _) if kinds.contains(&Some(kind)) => None,
+        (Some(kind), Some(other)) => {
+            Some(format!("{signal:?} is a {}, not a {}", other.as_str(), kind.as_str()))
+        }
+        (Some(_), None) => Some(format!("{signal:?} has had no value so far")),
+    };
+    if let Some(message) = wrong {
+        fields.refuse(&need.field, message);
         return Ok(());
     }
-    let message = match kinds.iter().flatten().next() {
-        Some(kind) => format!("{:?} is a {}, not a number", signal.as_str(), kind.as_str()),
-        None if kinds.is_empty() => format!("{whose} no signal {:?}", signal.as_str()),
-        None => format!("{:?} has had no value so far", signal.as_str()),
-    };
-    fields.refuse("condition.signal", message);
+    let Some((field, unit)) = &need.unit else { return Ok(()) };
+    let units = rules::signal_units(tx, target, signal).await?;
+    if let Some(other) = units.iter().find(|known| *known != unit) {
+        fields.refuse(field, format!("{signal:?} is in {other:?}, not in {unit:?}"));
+    }
     Ok(())
 }
 

@@ -1,14 +1,16 @@
 //! Changing a rule.
 
 use millwright_core::access::{Caller, Permission};
-use millwright_detection::threshold::State;
+use millwright_detection::conditions::needs::subject;
+use millwright_detection::rules::CompiledRule;
 use millwright_schemas::api::alarms::ClearReason;
-use millwright_schemas::api::rules::{Rule, RuleCondition, RuleInput};
+use millwright_schemas::api::rules::{Rule, RuleInput};
 use millwright_schemas::{RuleId, Timestamp};
 use millwright_store::{Scope, Store, StoreError, Tx, alarms, changes, rules};
 
 use super::change::{change, traced};
 use super::check::{form, missing};
+use super::fail::settle_failure;
 use crate::AlarmError;
 
 /// Replaces a rule that is at this version. Where it stood is forgotten. Alarms that are active
@@ -63,8 +65,7 @@ pub async fn replace(
 
 /// Whether a rule's alarms are about the same signal of the same machines.
 fn watches_the_same(before: &Rule, after: &Rule) -> bool {
-    let RuleCondition::Threshold { signal: was, .. } = &before.condition;
-    let RuleCondition::Threshold { signal: is, .. } = &after.condition;
+    let (was, is) = (subject(&before.condition), subject(&after.condition));
     (before.machine_id, &before.model, was) == (after.machine_id, &after.model, is)
 }
 
@@ -82,9 +83,18 @@ async fn settle(
         alarms::clear_rule(tx, changed.id, reason, caller.actor, now).await?;
         return Ok(());
     }
+    let corrupt =
+        |error: &dyn std::fmt::Debug| StoreError::corrupt("rule_states", format!("{error:?}"));
+    // Never refused: it was checked.
+    let compiled = CompiledRule::compile(changed.clone()).map_err(|error| corrupt(&error))?;
     for alarm in alarms::active_of_rule(tx, changed.id).await? {
-        let state = serde_json::to_string(&State::Active { since: alarm.raised_at })
-            .map_err(|error| StoreError::corrupt("rule_states", error))?;
+        if alarm.source != compiled.source() {
+            // That it had failed.
+            settle_failure(tx, &alarm, now).await?;
+            continue;
+        }
+        let state = compiled.adopt(alarm.raised_at, alarm.severity);
+        let state = serde_json::to_string(&state).map_err(|error| corrupt(&error))?;
         rules::set_state(tx, alarm.machine_id, (changed.id, changed.version), state).await?;
     }
     Ok(())

@@ -65,6 +65,7 @@ impl Plant {
             parent_id,
             external_ids: Default::default(),
             criticality: Criticality::Normal,
+            parameters: Default::default(),
             state: MachineState::Registered,
             maintenance_until: None,
             version: 1,

@@ -5,37 +5,40 @@ use std::collections::BTreeSet;
 use millwright_alarms::rules::limits::RULES_MAX;
 use millwright_alarms::{AlarmError, rules};
 use millwright_core::access::{Actor, Caller, Permission};
-use millwright_schemas::api::rules::{Rule, RuleCondition, RuleInput};
+use millwright_schemas::api::rules::{Rule, RuleCondition, RuleInput, ThresholdCondition};
+use millwright_schemas::wire::command::SignalInfo;
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{RuleId, SignalKind, UserId};
 use millwright_store::telemetry::series::{self, NewSeries};
+use millwright_store::telemetry::units;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::harness::{Plant, at};
 
 fn condition() -> RuleCondition {
-    RuleCondition::Threshold {
-        signal: "t".parse().unwrap(),
-        above: Some(1.0),
-        below: None,
-        clear_at: None,
-        hold_s: 0.0,
-        clear_hold_s: 0.0,
+    ThresholdCondition::above("t".parse().unwrap(), 1.0).into()
+}
+
+fn caller(plant: &Plant) -> Caller {
+    Caller {
+        actor: Actor::User(UserId(Uuid::nil())),
+        organization: plant.organization,
+        permissions: BTreeSet::from([Permission::WriteRules]),
     }
+}
+
+async fn appear(plant: &Plant, signal: &str, kind: SignalKind) {
+    let (machine, signal, kind) = (plant.machine, signal.to_owned(), Some(kind));
+    let mut tx = plant.store.begin_batch().await.unwrap();
+    series::create(&mut tx, &[NewSeries { machine, signal, kind, created_at: 0 }]).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 #[tokio::test]
 async fn an_organization_has_a_bounded_number_of_rules() {
     let plant = Plant::start().await;
-    let series = NewSeries {
-        machine: plant.machine,
-        signal: "t".to_owned(),
-        kind: Some(SignalKind::Number),
-        created_at: 0,
-    };
-    let mut tx = plant.store.begin_batch().await.unwrap();
-    series::create(&mut tx, &[series]).await.unwrap();
-    tx.commit().await.unwrap();
+    appear(&plant, "t", SignalKind::Number).await;
     let tx = plant.store.begin().await.unwrap();
     for _ in 1..RULES_MAX {
         let rule = Rule {
@@ -55,11 +58,7 @@ async fn an_organization_has_a_bounded_number_of_rules() {
         millwright_store::rules::insert(&tx, &rule).await.unwrap();
     }
     tx.commit().await.unwrap();
-    let caller = Caller {
-        actor: Actor::User(UserId(Uuid::nil())),
-        organization: plant.organization,
-        permissions: BTreeSet::from([Permission::WriteRules]),
-    };
+    let caller = caller(&plant);
     let input = RuleInput {
         name: "last".to_owned(),
         organization_id: None,
@@ -78,4 +77,61 @@ async fn an_organization_has_a_bounded_number_of_rules() {
     // A deleted one makes room.
     rules::delete(&plant.store, &caller, last.id, at(2)).await.unwrap();
     create().await.unwrap();
+}
+
+/// Every signal of a tree must be there, of its kind and in its unit.
+#[tokio::test]
+async fn what_a_condition_needs_must_be_there() {
+    let plant = Plant::start().await;
+    appear(&plant, "a", SignalKind::Number).await;
+    appear(&plant, "b", SignalKind::Number).await;
+    appear(&plant, "state", SignalKind::Text).await;
+    let tx = plant.store.begin().await.unwrap();
+    let unit = |signal: &str, unit: &str| SignalInfo {
+        signal: signal.parse().unwrap(),
+        unit: Some(unit.to_owned()),
+    };
+    let told = [unit("a", "bar"), unit("b", "kPa")];
+    units::put(&tx, plant.machine, &told).await.unwrap();
+    tx.commit().await.unwrap();
+    let refused = async |condition: Value| {
+        let input = RuleInput {
+            name: "r".to_owned(),
+            organization_id: None,
+            machine_id: Some(plant.machine),
+            model: None,
+            condition: serde_json::from_value(condition).unwrap(),
+            severity: Severity::Minor,
+            message: None,
+            enabled: true,
+        };
+        match rules::create(&plant.store, &caller(&plant), input, at(1)).await {
+            Ok(_) => Vec::new(),
+            Err(AlarmError::Invalid(refused)) => {
+                refused.0.iter().map(|it| format!("{}: {}", it.field, it.message)).collect()
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let machine = format!("machine {} has", plant.machine);
+    let deviation = json!({"kind": "deviation", "signal": "a", "from": "b", "above": 1});
+    assert_eq!(refused(deviation.clone()).await, Vec::<String>::new());
+    let mut in_bar = deviation;
+    in_bar["unit"] = json!("bar");
+    let expected = ["condition.unit: \"b\" is in \"kPa\", not in \"bar\""];
+    assert_eq!(refused(in_bar).await, expected);
+    let tree = json!({"kind": "while",
+    "while": {"kind": "state", "signal": "state", "is": [true]},
+    "condition": {"kind": "any", "conditions": [
+        {"kind": "missing", "signal": "nope", "for_s": 60},
+        {"kind": "missing", "signal": "state", "for_s": 60},
+        {"kind": "missing", "event": "never.seen", "for_s": 60},
+        {"kind": "threshold", "signal": "a", "unit": "psi", "above": 1}
+    ]}});
+    let expected = [
+        "condition.while.signal: \"state\" is a text, not a boolean".to_owned(),
+        format!("condition.condition.conditions[0].signal: {machine} no signal \"nope\""),
+        "condition.condition.conditions[3].unit: \"a\" is in \"bar\", not in \"psi\"".to_owned(),
+    ];
+    assert_eq!(refused(tree).await, expected);
 }

@@ -167,6 +167,16 @@ async fn what_cannot_be_watched_is_refused_with_field_and_reason() {
     ] {
         plant.create(body).await.problem(422, "invalid");
     }
+    let deep = json!({"kind": "levels", "levels": [
+        {"severity": "minor", "condition": {"kind": "threshold", "signal": "t", "above": 80}},
+        {"severity": "major", "condition": {"kind": "any", "conditions": [
+            {"kind": "rate", "signal": "program", "per": "minute", "window_s": 60, "above": 1},
+            {"kind": "count", "signal": "t", "above": 1, "at_least": 101, "window_s": 604_801}
+        ]}}
+    ]});
+    let at = "condition.levels[1].condition.conditions";
+    let all = [format!("{at}[1].window_s"), format!("{at}[1].at_least"), format!("{at}[0].signal")];
+    assert_eq!(fields(&plant.create(with(good(), "/condition", deep)).await), all);
     // All at once.
     let body = json!({"name": "", "severity": "indeterminate",
         "condition": {"kind": "threshold", "signal": "t", "hold_s": -1}});
@@ -278,4 +288,41 @@ async fn a_technician_reads_rules_and_writes_none() {
     plant.api.call(&technician, "GET", "/rules", None).await.json(200);
     let refused = plant.api.call(&technician, "POST", "/rules", Some(hot(plant.machine))).await;
     refused.problem(403, "forbidden");
+}
+
+/// Levels, a machine's own limits, and what the alarm tells.
+#[tokio::test]
+async fn one_alarm_of_several_severities_with_the_machines_own_limit() {
+    let plant = Plant::with_signal().await;
+    let (api, token) = (&plant.api, &plant.token);
+    let level = |severity: &str, above: Value| json!({"severity": severity, "condition": {"kind": "threshold", "signal": "t", "above": above}});
+    let own = json!({"parameter": "max_temperature", "default": 80});
+    let condition = json!({"kind": "levels",
+        "levels": [level("minor", json!(70)), level("major", own)]});
+    plant.create(with(hot(plant.machine), "/condition", condition)).await.json(201);
+    let machine = format!("/machines/{}", plant.machine);
+    let set = async |body: Value, version: &str| {
+        api.call_with(token, "PATCH", &machine, Some(body), &[("if-match", version)]).await
+    };
+    let wrong = json!({"parameters": {"Max": 1}});
+    set(wrong, "\"1\"").await.problem(422, "invalid");
+    let many: serde_json::Map<String, Value> =
+        (0..201).map(|n| (format!("p{n}"), json!(n))).collect();
+    assert_eq!(fields(&set(json!({"parameters": many}), "\"1\"").await), ["parameters"]);
+    let changed = set(json!({"parameters": {"max_temperature": 90.5}}), "\"1\"").await.json(200);
+    assert_eq!(changed["parameters"], json!({"max_temperature": 90.5}));
+    let audit = api.call(token, "GET", "/audit?limit=1", None).await.json(200);
+    let details = &audit["items"][0]["details"]["parameters"];
+    assert_eq!(details, &json!({"from": "{}", "to": "{\"max_temperature\":90.5}"}), "{audit}");
+
+    plant.value(1, 85.0).await;
+    plant.value(2, 91.0).await;
+    let page = api.call(token, "GET", "/alarms?state=open", None).await.json(200);
+    let alarm = &page["items"][0];
+    assert_eq!((&alarm["severity"], &alarm["count"]), (&json!("major"), &json!(1)), "{page}");
+    assert_eq!(alarm["message"], "t above its max_temperature");
+    plant.value(3, 85.0).await;
+    plant.value(4, 60.0).await;
+    let told = plant.alarm_events().await;
+    assert_eq!(told, ["alarm.raised", "alarm.changed", "alarm.changed", "alarm.cleared"]);
 }

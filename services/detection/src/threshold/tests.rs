@@ -1,12 +1,21 @@
+use millwright_schemas::api::rules::Limit;
+
 use super::*;
 
 fn at(s: i64) -> Timestamp {
     Timestamp::from_micros(s * 1_000_000)
 }
 
-fn condition(above: Option<f64>, below: Option<f64>, clear_at: Option<f64>) -> RuleCondition {
-    let signal = "s".parse().unwrap();
-    RuleCondition::Threshold { signal, above, below, clear_at, hold_s: 10.0, clear_hold_s: 20.0 }
+fn condition(above: Option<f64>, below: Option<f64>, clear_at: Option<f64>) -> ThresholdCondition {
+    ThresholdCondition {
+        signal: "s".parse().unwrap(),
+        unit: None,
+        above: above.map(Limit::from),
+        below: below.map(Limit::from),
+        clear_at: clear_at.map(Limit::from),
+        hold_s: 10.0,
+        clear_hold_s: 20.0,
+    }
 }
 
 /// Above 80 for 10 s; back at 70 for 20 s.
@@ -16,7 +25,7 @@ fn held() -> Threshold {
 
 /// Above 80; back at 70.
 fn prompt() -> Threshold {
-    Threshold { hold_us: 0, clear_hold_us: 0, ..held() }
+    Threshold { hold: Hold::default(), ..held() }
 }
 
 const NORMAL: fn(i64) -> State = |s| State::Normal { since: at(s) };
@@ -135,9 +144,8 @@ fn without_a_clear_limit_the_limit_itself_is_back() {
 fn what_cannot_be_watched_is_refused_with_every_field() {
     let mut fields = Vec::new();
     let mut refused = |above, below, clear_at, hold_s, clear_hold_s| {
-        let signal = "s".parse().unwrap();
         let condition =
-            RuleCondition::Threshold { signal, above, below, clear_at, hold_s, clear_hold_s };
+            ThresholdCondition { hold_s, clear_hold_s, ..condition(above, below, clear_at) };
         let problems = Threshold::compile(&condition).err().unwrap_or_default();
         fields.push(problems.into_iter().map(|problem| problem.field).collect::<Vec<_>>());
     };

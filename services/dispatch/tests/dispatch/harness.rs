@@ -448,6 +448,7 @@ pub async fn machine(store: &Store, organization: OrganizationId) -> MachineId {
         parent_id: None,
         external_ids: BTreeMap::new(),
         criticality: Criticality::Normal,
+        parameters: Default::default(),
         maintenance_until: None,
         state: MachineState::Commissioned,
         version: 1,

@@ -187,6 +187,7 @@ impl Site {
             parent_id: parent,
             external_ids: BTreeMap::new(),
             criticality: Criticality::Normal,
+            parameters: Default::default(),
             maintenance_until: None,
             state: MachineState::Commissioned,
             version: 1,

@@ -88,6 +88,7 @@ impl Platform {
             parent_id: parent,
             external_ids: Default::default(),
             criticality: Criticality::Normal,
+            parameters: Default::default(),
             maintenance_until: None,
             state: MachineState::Registered,
             version: 1,

@@ -1,8 +1,12 @@
 //! What follows from a batch's messages beside what is stored of them.
 
+use std::sync::Arc;
+
+use millwright_alarms::rules::Failure;
 use millwright_alarms::{AlarmEvent, Clear, Raise, Snapshot};
-use millwright_detection::threshold::Transition;
-use millwright_detection::watch::Change;
+use millwright_detection::conditions::OverBudget;
+use millwright_detection::rules::CompiledRule;
+use millwright_detection::watch::{Change, Finding, Transition};
 use millwright_schemas::api::alarms::{AlarmOrigin, ClearReason};
 use millwright_schemas::wire::events::{EventType, FaultEvent};
 use millwright_schemas::wire::report::Report;
@@ -17,6 +21,8 @@ use crate::decode::Reported;
 pub(crate) enum Consequence {
     /// A rule's alarm changes.
     Rule(AlarmEvent),
+    /// A rule has failed.
+    Failed(Box<Failed>),
     /// A reported event means something to the platform, if it is new.
     Reported {
         /// Its place among the reported events of the batch.
@@ -34,6 +40,14 @@ pub(crate) struct Meaning {
     pub(crate) told: Option<NewEvent>,
     pub(crate) alarm: Option<AlarmEvent>,
     pub(crate) asked: Option<Asked>,
+}
+
+/// A rule that is to be switched off.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) rule: Arc<CompiledRule>,
+    pub(crate) failure: Failure,
+    pub(crate) received_at: Timestamp,
 }
 
 /// Work for another room.
@@ -56,35 +70,45 @@ pub(super) struct Source {
 /// A rule's alarm.
 pub(super) fn of_rule(source: Source, change: &Change) -> AlarmEvent {
     let Source { machine, organization, received_at } = source;
-    let compiled = &change.rule;
-    let rule = compiled.rule();
-    let (origin, signal, code) =
-        (AlarmOrigin::Rule, compiled.signal().to_owned(), rule.id.to_string());
-    match change.transition {
-        Transition::Raised { at, value } => AlarmEvent::Raise(Raise {
-            machine,
-            organization,
-            origin,
-            source: signal,
-            code,
-            rule: Some((rule.id, rule.version)),
-            severity: rule.severity,
-            message: compiled.message().to_owned(),
-            context: compiled.context(value),
-            at,
-            received_at,
-        }),
+    let rule = change.rule.rule();
+    let (subject, code) = (change.rule.source().to_owned(), rule.id.to_string());
+    let raise = |found: &Finding| Raise {
+        machine,
+        organization,
+        origin: AlarmOrigin::Rule,
+        source: subject.clone(),
+        code: code.clone(),
+        rule: Some((rule.id, rule.version)),
+        severity: found.severity,
+        message: found.message.clone(),
+        context: found.context.clone(),
+        at: found.at,
+        received_at,
+    };
+    match &change.transition {
+        Transition::Raised(found) => AlarmEvent::Raise(raise(found)),
+        Transition::Changed(found) => AlarmEvent::Change(raise(found)),
         Transition::Cleared { at } => AlarmEvent::Clear(Clear {
             machine,
             organization,
-            origin,
-            source: signal,
+            origin: AlarmOrigin::Rule,
+            source: subject,
             code,
             reason: ClearReason::Normal,
-            at,
+            at: *at,
             received_at,
         }),
     }
+}
+
+/// A rule that has failed with a machine.
+pub(super) fn failed(
+    source: Source,
+    (rule, error): (Arc<CompiledRule>, OverBudget),
+) -> Consequence {
+    let Source { machine, organization, received_at } = source;
+    let failure = Failure { machine, organization, reason: error.to_string() };
+    Consequence::Failed(Box::new(Failed { rule, failure, received_at }))
 }
 
 /// The alarm that a fault is.

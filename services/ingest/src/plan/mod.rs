@@ -3,6 +3,7 @@
 
 mod consequence;
 mod counts;
+mod detect;
 mod event;
 mod planner;
 mod samples;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use millwright_detection::threshold::State;
+use millwright_detection::state::RuleState;
 use millwright_detection::watch::Change;
 use millwright_schemas::api::telemetry::LiveSample;
 use millwright_schemas::wire::telemetry::RejectedValue;
@@ -15,7 +15,7 @@ use millwright_store::telemetry::quarantine::QuarantineRow;
 use millwright_store::telemetry::reported::ReportedRow;
 use millwright_store::telemetry::series::NewSeries;
 
-use super::consequence::{Consequence, Source, of_rule};
+use super::consequence::{Consequence, Source, failed, of_rule};
 use crate::decode::{Body, Message};
 use crate::intake::{AckLine, Uplink};
 use crate::limits::{MachineLimits, REASONS_SHOWN};
@@ -53,7 +53,7 @@ pub(crate) struct Plan {
     /// What follows from all that, in the order of the messages.
     pub(crate) consequences: Vec<Consequence>,
     /// Where rules stand that have moved: machine, rule and its version.
-    pub(crate) rule_states: Vec<(MachineId, RuleId, i64, State)>,
+    pub(crate) rule_states: Vec<(MachineId, RuleId, i64, RuleState)>,
     /// Values that came too late for rules; those that were there already are still among them.
     pub(crate) late: HashMap<MachineId, i64>,
     pub(crate) quarantine: Vec<QuarantineRow>,
@@ -160,6 +160,7 @@ impl<'a> Planner<'a> {
             touched.insert(uplink.sender);
         }
         let Some(state) = states.get_mut(&uplink.machine) else { return };
+        state.watch.set_work(self.known.limits.rule_work);
         let own_clock = message.clock_offset_us.filter(|_| uplink.sender == uplink.machine);
         state.hear(received_at, own_clock, message.through_ts);
         touched.insert(uplink.machine);
@@ -179,7 +180,10 @@ impl<'a> Planner<'a> {
             Body::Samples { points, rejected } => {
                 self.samples(Place { source, passed }, state, message, points, rejected);
             }
-            Body::Event(event) => self.event(source, message, event),
+            Body::Event(event) => {
+                self.event(source, message, event);
+                self.detect_event(Place { source, passed }, state, event);
+            }
             Body::Unusable { code, reason } => self.quarantine(message, code, reason.clone()),
         }
         // Said again, it tells nothing of what other streams have brought since.
@@ -187,6 +191,8 @@ impl<'a> Planner<'a> {
             let changes = state.watch.through(Timestamp::from_micros(through));
             self.changes(source, &changes);
         }
+        let over = state.watch.take_failed().into_iter();
+        self.planned.plan.consequences.extend(over.map(|over| failed(source, over)));
         self.done(uplink.acks.as_ref());
     }
 

@@ -2,12 +2,11 @@
 
 use millwright_schemas::api::telemetry::LiveSample;
 use millwright_schemas::wire::telemetry::{Point, RejectedValue, SampleValue};
-use millwright_schemas::{Quality, SignalKind, Timestamp};
+use millwright_schemas::{SignalKind, Timestamp};
 use millwright_store::telemetry::latest::LatestRow;
 use millwright_store::telemetry::points::{PointRow, TextRow};
 use millwright_store::telemetry::series::NewSeries;
 
-use super::consequence::Source;
 use super::planner::{Place, Plan, Planner};
 use crate::decode::Message;
 use crate::machine::{MachineState, Series};
@@ -23,32 +22,38 @@ impl Planner<'_> {
     ) {
         let uplink = message.uplink();
         let watched = self.known.watched.contains(&uplink.machine);
-        let mut refused = Vec::new();
+        let (mut refused, mut newest) = (Vec::new(), Vec::new());
         for point in points {
             match self.point(place, state, message, point) {
-                Ok(()) if watched => {
-                    let samples = self.planned.live.entry(uplink.machine).or_default();
-                    samples.push(live_sample(message, point));
+                Ok(is_newest) => {
+                    if is_newest && !state.watch.is_empty() {
+                        newest.push(point);
+                    }
+                    if watched {
+                        let samples = self.planned.live.entry(uplink.machine).or_default();
+                        samples.push(live_sample(message, point));
+                    }
                 }
-                Ok(()) => {}
                 Err(reason) => refused.push(reason),
             }
         }
+        self.detect(place.source, state, newest);
         let all: Vec<&RejectedValue> = rejected.iter().chain(&refused).collect();
         self.quarantine_values(message, &all);
     }
 
+    /// Whether rules are to see it.
     fn point(
         &mut self,
         place: Place,
         state: &mut MachineState,
         message: &Message,
         point: &Point,
-    ) -> Result<(), RejectedValue> {
+    ) -> Result<bool, RejectedValue> {
         if !state.series.contains_key(&point.signal) {
             self.add_series(state, message, point)?;
         }
-        let Some(series) = state.series.get_mut(&point.signal) else { return Ok(()) };
+        let Some(series) = state.series.get_mut(&point.signal) else { return Ok(false) };
         let plan = &mut self.planned.plan;
         fix_kind(plan, series, point)?;
         let received_at = message.uplink().received_at;
@@ -66,26 +71,11 @@ impl Planner<'_> {
                 }
             }
         }
-        if newest && ts >= place.passed {
-            self.detect(place.source, state, point, ts);
-        } else {
+        let in_time = newest && ts >= place.passed;
+        if !in_time {
             *self.planned.plan.late.entry(place.source.machine).or_insert(0) += 1;
         }
-        Ok(())
-    }
-
-    /// Rules look at the newest values only: an older one never raises or clears today's alarm.
-    fn detect(&mut self, source: Source, state: &mut MachineState, point: &Point, ts: i64) {
-        if state.watch.is_empty() {
-            return;
-        }
-        let value = match point.value {
-            SampleValue::Number(number) if point.quality != Quality::Bad => Some(number),
-            SampleValue::Number(_) | SampleValue::Null => None,
-            SampleValue::Boolean(_) | SampleValue::Text(_) => return,
-        };
-        let changes = state.watch.sample(&point.signal, Timestamp::from_micros(ts), value);
-        self.changes(source, &changes);
+        Ok(in_time)
     }
 
     fn add_series(

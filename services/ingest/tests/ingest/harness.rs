@@ -12,7 +12,7 @@ use millwright_ingest::limits::MachineLimits;
 use millwright_ingest::live::Live;
 use millwright_ingest::metrics::IngestMetrics;
 use millwright_ingest::{Ingest, IngestOptions};
-use millwright_schemas::api::rules::{Rule, RuleCondition};
+use millwright_schemas::api::rules::{Rule, RuleCondition, ThresholdCondition};
 use millwright_schemas::topics::UpChannel;
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{MachineId, OrganizationId, RuleId, Timestamp};
@@ -201,14 +201,9 @@ pub(crate) fn rule(n: u128, condition: RuleCondition) -> Rule {
 
 /// Above this limit, for so long, in seconds; back one below it, for so long.
 pub(crate) fn above(signal: &str, limit: f64, hold_s: f64, clear_hold_s: f64) -> RuleCondition {
-    RuleCondition::Threshold {
-        signal: signal.parse().unwrap(),
-        above: Some(limit),
-        below: None,
-        clear_at: Some(limit - 1.0),
-        hold_s,
-        clear_hold_s,
-    }
+    let clear_at = Some((limit - 1.0).into());
+    let above = ThresholdCondition::above(signal.parse().unwrap(), limit);
+    ThresholdCondition { clear_at, hold_s, clear_hold_s, ..above }.into()
 }
 
 fn start(store: &Store, limits: MachineLimits, live: &Live) -> (Ingest, prometheus::Registry) {

@@ -8,6 +8,7 @@
 )]
 
 mod batching;
+mod conditions;
 mod detection;
 mod events;
 mod harness;

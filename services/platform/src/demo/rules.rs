@@ -1,7 +1,7 @@
 //! The rules of the demo: what wears out shows before it fails.
 
 use anyhow::Context;
-use millwright_schemas::api::rules::{Rule, RuleCondition, RuleInput};
+use millwright_schemas::api::rules::{Rule, RuleCondition, RuleInput, ThresholdCondition};
 use millwright_schemas::wire::events::Severity;
 
 use super::api::Api;
@@ -72,19 +72,18 @@ pub(super) async fn make(api: &mut Api) -> anyhow::Result<()> {
 
 impl Watched {
     fn rule(&self) -> anyhow::Result<RuleInput> {
+        let signal = self.signal.parse().with_context(|| self.signal)?;
         Ok(RuleInput {
             name: self.name.to_owned(),
             organization_id: None,
             machine_id: None,
             model: Some(self.model.to_owned()),
-            condition: RuleCondition::Threshold {
-                signal: self.signal.parse().with_context(|| self.signal)?,
-                above: Some(self.above),
-                below: None,
-                clear_at: Some(self.clear_at),
+            condition: RuleCondition::Threshold(ThresholdCondition {
+                clear_at: Some(self.clear_at.into()),
                 hold_s: self.hold_s,
                 clear_hold_s: self.clear_hold_s,
-            },
+                ..ThresholdCondition::above(signal, self.above)
+            }),
             severity: self.severity,
             message: Some(self.message.to_owned()),
             enabled: true,

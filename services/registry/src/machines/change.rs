@@ -27,3 +27,13 @@ pub(super) fn change(
         at,
     }
 }
+
+/// Parameters stand in the audit record as text: their numbers have no canonical form.
+pub(super) fn worded(details: &mut Map<String, Value>) {
+    let Some(Value::Object(change)) = details.get_mut("parameters") else { return };
+    for side in change.values_mut() {
+        // Left out when there are none.
+        let side_text = if side.is_null() { "{}".to_owned() } else { side.to_string() };
+        *side = Value::String(side_text);
+    }
+}

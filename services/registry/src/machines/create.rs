@@ -39,6 +39,7 @@ pub async fn create(
         parent_id: input.parent_id,
         external_ids: input.external_ids,
         criticality: input.criticality.unwrap_or(Criticality::Normal),
+        parameters: Default::default(),
         state: MachineState::Registered,
         maintenance_until: None,
         version: 1,

@@ -4,12 +4,13 @@ use millwright_core::access::{Caller, Permission};
 use millwright_core::fields::Fields;
 use millwright_core::machine::OutOfUse;
 use millwright_schemas::api::machines::{Machine, MachineState, UpdateMachine};
+use millwright_schemas::limits::PARAMETERS_MAX;
 use millwright_schemas::{MachineId, Timestamp};
 use millwright_store::machines::fleet;
 use millwright_store::machines::revocations::{self, Disconnect};
 use millwright_store::{Scope, Store, Tx, changes, rules};
 
-use super::change::{UNTOLD, change};
+use super::change::{UNTOLD, change, worded};
 use super::placement::{check_parent, check_site};
 use crate::RegistryError;
 use crate::limits::{MODEL_MAX, NAME_MAX, SERIAL_NUMBER_MAX};
@@ -40,12 +41,16 @@ pub async fn update(
     changed.updated_at = now;
     check_placement(&tx, scope, &before, &changed).await?;
     fleet::save(&tx, scope, &changed, version).await?;
-    if before.model != changed.model {
-        // Other rules watch it from now on.
+    if before.model != changed.model
+        || before.parameters != changed.parameters
+        || before.site_id != changed.site_id
+    {
+        // Other rules watch it from now on, or with other limits or in another time zone.
         rules::touch(&tx).await?;
     }
     cut_former_parent(&tx, caller, &before, &changed, now).await?;
-    let details = changes::differences(&before, &changed, &UNTOLD)?;
+    let mut details = changes::differences(&before, &changed, &UNTOLD)?;
+    worded(&mut details);
     changes::record(&tx, change(caller, &changed, "machine.updated", details, now)).await?;
     tx.commit().await?;
     Ok(changed)
@@ -59,6 +64,7 @@ fn apply(mut machine: Machine, input: UpdateMachine) -> Machine {
     machine.parent_id = input.parent_id.unwrap_or(machine.parent_id);
     machine.criticality = input.criticality.unwrap_or(machine.criticality);
     machine.external_ids = input.external_ids.unwrap_or(machine.external_ids);
+    machine.parameters = input.parameters.unwrap_or(machine.parameters);
     machine
 }
 
@@ -111,6 +117,10 @@ fn check(input: &UpdateMachine) -> Result<(), RegistryError> {
     }
     if let Some(ids) = &input.external_ids {
         fields.external_ids(ids);
+    }
+    if let Some(parameters) = input.parameters.as_ref().filter(|it| it.len() > PARAMETERS_MAX) {
+        let message = format!("has {} parameters, at most {PARAMETERS_MAX} fit", parameters.len());
+        fields.refuse("parameters", message);
     }
     Ok(fields.finish()?)
 }

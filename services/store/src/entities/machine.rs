@@ -27,6 +27,7 @@ pub struct Model {
     pub maintenance_until: Option<i64>,
     pub maintenance_reason: Option<String>,
     pub maintenance_by: Option<String>,
+    pub parameters: String,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -233,6 +233,8 @@ fn to_row(item: &Machine) -> Result<ActiveModel, StoreError> {
         commissioned_at: Set(item.commissioned_at.map(Timestamp::micros)),
         decommissioned_at: Set(item.decommissioned_at.map(Timestamp::micros)),
         criticality: Set(item.criticality.as_str().to_owned()),
+        parameters: Set(serde_json::to_string(&item.parameters)
+            .map_err(|error| StoreError::corrupt("machines", error))?),
         // Maintenance mode has its own use cases.
         maintenance_since: NotSet,
         maintenance_until: NotSet,
@@ -255,6 +257,8 @@ fn from_row(row: Model) -> Result<Machine, StoreError> {
         criticality: row
             .criticality
             .parse()
+            .map_err(|error| StoreError::corrupt("machines", error))?,
+        parameters: serde_json::from_str(&row.parameters)
             .map_err(|error| StoreError::corrupt("machines", error))?,
         state,
         maintenance_until: row.maintenance_until.map(Timestamp::from_micros),

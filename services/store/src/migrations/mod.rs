@@ -53,6 +53,11 @@ impl MigratorTrait for Migrator {
                 postgres: include_str!("0007_upkeep_marks.postgres.sql"),
             }),
             Box::new(SqlFile {
+                name: "m0008_parameters",
+                sqlite: include_str!("0008_parameters.sqlite.sql"),
+                postgres: include_str!("0008_parameters.postgres.sql"),
+            }),
+            Box::new(SqlFile {
                 name: "m0012_upkeep_failures",
                 sqlite: include_str!("0012_upkeep_failures.sqlite.sql"),
                 postgres: include_str!("0012_upkeep_failures.postgres.sql"),

@@ -14,7 +14,7 @@ use super::row::{from_row, to_row};
 use crate::entities::rule::{ActiveModel, Column, Entity};
 use crate::entities::{machine, organization_tree, revision, rule_state, rule_version};
 use crate::page::PageRequest;
-use crate::{Scope, Store, StoreError, Tx};
+use crate::{Conn, Scope, Store, StoreError, Tx};
 
 /// Which rules are wanted; all conditions hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -173,6 +173,60 @@ pub async fn delete(tx: &Tx, rule: RuleId, now: Timestamp) -> Result<(), StoreEr
     Entity::update_many().set(deleted).filter(Column::Id.eq(rule.uuid())).exec(tx.conn()).await?;
     forget_states(tx, rule).await?;
     touch(tx).await
+}
+
+/// Switches off a rule that is at this version, with its states: the rule as it is then. `None`:
+/// it has changed meanwhile, or is off already.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn disable(
+    conn: impl Into<Conn<'_>>,
+    rule: &Rule,
+    now: Timestamp,
+) -> Result<Option<Rule>, StoreError> {
+    let mut conn = conn.into();
+    let off = Rule { enabled: false, version: rule.version + 1, updated_at: now, ..rule.clone() };
+    let update = Query::update()
+        .table(Entity)
+        .values([
+            (Column::Enabled, false.into()),
+            (Column::Version, off.version.into()),
+            (Column::UpdatedAt, now.micros().into()),
+        ])
+        .and_where(Column::Id.eq(rule.id.uuid()))
+        .and_where(Column::Version.eq(rule.version))
+        .and_where(Column::Enabled.eq(true))
+        .and_where(Column::DeletedAt.is_null())
+        .to_owned();
+    if conn.update(&update).await? == 0 {
+        return Ok(None);
+    }
+    let text =
+        serde_json::to_string(&off).map_err(|error| StoreError::corrupt("rule_versions", error))?;
+    let insert = Query::insert()
+        .into_table(rule_version::Entity)
+        .columns([
+            rule_version::Column::RuleId,
+            rule_version::Column::Version,
+            rule_version::Column::Rule,
+            rule_version::Column::CreatedAt,
+        ])
+        .values_panic([rule.id.uuid().into(), off.version.into(), text.into(), now.micros().into()])
+        .to_owned();
+    conn.insert(&insert).await?;
+    let forget = Query::delete()
+        .from_table(rule_state::Entity)
+        .and_where(rule_state::Column::RuleId.eq(rule.id.uuid()))
+        .to_owned();
+    conn.delete(&forget).await?;
+    let touch = Query::update()
+        .table(revision::Entity)
+        .value(revision::Column::Revision, Expr::col(revision::Column::Revision).add(1))
+        .and_where(revision::Column::Name.eq(REVISION))
+        .to_owned();
+    conn.update(&touch).await?;
+    Ok(Some(off))
 }
 
 /// Forgets where a rule stands, with all machines.

@@ -7,10 +7,10 @@ mod row;
 mod targets;
 
 pub use catalogue::{
-    Filter, count, delete, forget_states, get, insert, list, load, save, set_state, touch,
+    Filter, count, delete, disable, forget_states, get, insert, list, load, save, set_state, touch,
 };
 pub(crate) use row::from_row;
-pub use targets::{Target, is_model_used, signal_kinds};
+pub use targets::{Target, is_model_used, signal_kinds, signal_units};
 
 /// The name in `revisions`.
 pub(crate) const REVISION: &str = "rules";

@@ -2,7 +2,9 @@
 
 use millwright_schemas::{MachineId, OrganizationId, SignalKind};
 use sea_orm::sea_query::Query;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use crate::entities::{machine, series};
 use crate::telemetry::series::kind_from;
@@ -63,4 +65,29 @@ pub async fn signal_kinds(
         .all(tx.conn())
         .await?;
     words.into_iter().map(|word| kind_from(word.as_deref())).collect()
+}
+
+/// The units that a signal has among the target's machines, each once; those without one are left
+/// out.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn signal_units(
+    tx: &Tx,
+    target: Target<'_>,
+    signal: &str,
+) -> Result<Vec<String>, StoreError> {
+    let mut machines = Query::select();
+    machines.column(machine::Column::Id).from(machine::Entity).cond_where(target.machines());
+    let units: Vec<Option<String>> = series::Entity::find()
+        .select_only()
+        .column(series::Column::Unit)
+        .distinct()
+        .filter(series::Column::MachineId.in_subquery(machines))
+        .filter(series::Column::Signal.eq(signal))
+        .order_by_asc(series::Column::Unit)
+        .into_tuple()
+        .all(tx.conn())
+        .await?;
+    Ok(units.into_iter().flatten().collect())
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use millwright_schemas::api::rules::Rule;
+use millwright_schemas::api::rules::{Parameters, Rule};
 use millwright_schemas::{MachineId, OrganizationId, RuleId};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryTrait};
 
@@ -34,12 +34,17 @@ pub struct WatchedRow {
     pub model: Option<String>,
     /// Its organization and all above it.
     pub organizations: Vec<OrganizationId>,
+    /// Its limits of its own.
+    pub parameters: Parameters,
+    /// IANA time zone of its site.
+    pub time_zone: Option<String>,
 }
 
 static WATCHED: LazyLock<Bulk<1>> = LazyLock::new(|| {
     Bulk::new(
-        "SELECT m.id, m.model, t.ancestor_id FROM machines m \
-         JOIN organization_tree t ON t.descendant_id = m.organization_id WHERE m.id IN ({rows})",
+        "SELECT m.id, m.model, t.ancestor_id, m.parameters, s.time_zone FROM machines m \
+         JOIN organization_tree t ON t.descendant_id = m.organization_id \
+         LEFT JOIN sites s ON s.id = m.site_id WHERE m.id IN ({rows})",
         [Type::Id],
     )
 });
@@ -86,10 +91,10 @@ pub async fn enabled(tx: &mut BatchTx) -> Result<Vec<Rule>, StoreError> {
     rows.into_iter().map(from_row).collect()
 }
 
-/// Models and organizations of these machines.
+/// Models, organizations and surroundings of these machines.
 ///
 /// # Errors
-/// When the database can't be used.
+/// When the database can't be used or a row isn't understood.
 pub async fn watched(
     tx: &mut BatchTx,
     machines: &[MachineId],
@@ -99,6 +104,10 @@ pub async fn watched(
         let machine = found.entry(MachineId(row.get(0)?)).or_default();
         machine.model = row.get(1)?;
         machine.organizations.push(OrganizationId(row.get(2)?));
+        let parameters: String = row.get(3)?;
+        machine.parameters = serde_json::from_str(&parameters)
+            .map_err(|error| StoreError::corrupt("machines", error))?;
+        machine.time_zone = row.get(4)?;
     }
     Ok(found)
 }

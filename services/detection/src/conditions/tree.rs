@@ -1,0 +1,243 @@
+//! A tree of conditions as a list of nodes, and where it stands.
+
+use std::ops::Range;
+
+use millwright_schemas::Timestamp;
+use millwright_schemas::wire::events::Severity;
+use serde::{Deserialize, Serialize};
+
+use super::count::{Count, CountMemory};
+use super::deviation::{Deviation, DeviationMemory};
+use super::missing::{Missing, MissingMemory};
+use super::rate::{Rate, RateMemory};
+use super::schedule::Schedule;
+use super::sequence::{Order, OrderMemory, Sequence, SequenceMemory};
+use super::states::States;
+use super::value::Value;
+use crate::bound::Bound;
+use crate::hold::{Hold, State};
+
+/// A tree that can be watched. Children stand before their parents.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tree {
+    pub(crate) nodes: Vec<Node>,
+    /// What it hears; a node names its sources by their place here.
+    pub(crate) sources: Vec<Source>,
+    /// Rising severities with their nodes; one for a rule without levels.
+    pub(crate) levels: Vec<(Severity, usize)>,
+}
+
+/// What a tree hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) heard: Heard,
+    /// Its last value is remembered, for a `while` that begins.
+    pub(crate) carried: bool,
+}
+
+/// How a source is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Heard {
+    Signal,
+    Event,
+}
+
+/// One condition.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) kind: Kind,
+    pub(crate) hold: Hold,
+    /// The gate that must be open for it.
+    pub(crate) gate: Option<usize>,
+    /// The condition that a leaf was made of, by its place among them in the rule, depth first.
+    pub(crate) leaf: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Kind {
+    Threshold {
+        source: usize,
+        bound: Bound,
+    },
+    Rate {
+        source: usize,
+        rate: Rate,
+    },
+    Deviation {
+        source: usize,
+        from: usize,
+        deviation: Deviation,
+    },
+    Count {
+        source: usize,
+        count: Count,
+    },
+    State {
+        source: usize,
+        states: States,
+    },
+    Missing {
+        source: usize,
+        missing: Missing,
+    },
+    Sequence {
+        source: usize,
+        sequence: Sequence,
+    },
+    Order {
+        source: usize,
+        order: Order,
+    },
+    Schedule(Schedule),
+    All(Vec<usize>),
+    Any(Vec<usize>),
+    /// Open while `of` is true; then `covers`, which stand behind it, are watched.
+    Gate {
+        of: usize,
+        covers: Range<usize>,
+    },
+    While {
+        gate: usize,
+        inner: usize,
+    },
+}
+
+/// Where a tree stands with a machine. All that is remembered between two events; bounded by the
+/// numbers of the rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TreeState {
+    pub(crate) nodes: Vec<NodeState>,
+    /// Last values, by source, where they are needed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) carried: Vec<Option<Option<Value>>>,
+    /// The latest time at which something has changed; groups don't go back behind it.
+    pub(crate) time: Timestamp,
+    /// The alarm's severity while it is active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) raised: Option<Severity>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NodeState {
+    pub(crate) hold: State,
+    /// The figure with which it was raised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) value: Option<f64>,
+    #[serde(default, skip_serializing_if = "Memory::is_none")]
+    pub(crate) memory: Memory,
+}
+
+/// What a leaf remembers beside its hold.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Memory {
+    #[default]
+    None,
+    Rate(RateMemory),
+    Deviation(DeviationMemory),
+    Count(CountMemory),
+    Missing(MissingMemory),
+    Sequence(SequenceMemory),
+    Order(OrderMemory),
+    /// When the next window begins or ends; before the first look nothing.
+    Schedule(Option<Timestamp>),
+}
+
+impl Memory {
+    const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
+impl Kind {
+    /// What a node of this kind remembers when nothing has been seen.
+    fn memory(&self) -> Memory {
+        match self {
+            Self::Rate { .. } => Memory::Rate(RateMemory::default()),
+            Self::Deviation { .. } => Memory::Deviation(DeviationMemory::default()),
+            Self::Count { .. } => Memory::Count(CountMemory::default()),
+            Self::Missing { .. } => Memory::Missing(MissingMemory::default()),
+            Self::Sequence { .. } => Memory::Sequence(SequenceMemory::default()),
+            Self::Order { .. } => Memory::Order(OrderMemory::default()),
+            Self::Schedule(_) => Memory::Schedule(None),
+            Self::Threshold { .. }
+            | Self::State { .. }
+            | Self::All(_)
+            | Self::Any(_)
+            | Self::Gate { .. }
+            | Self::While { .. } => Memory::None,
+        }
+    }
+}
+
+impl Node {
+    /// As when nothing has been seen, since then.
+    pub(crate) fn fresh(&self, since: Timestamp) -> NodeState {
+        NodeState { hold: State::Normal { since }, value: None, memory: self.kind.memory() }
+    }
+}
+
+impl Tree {
+    /// Where it stands when nothing has been seen.
+    #[must_use]
+    pub fn begin(&self) -> TreeState {
+        let never = Timestamp::from_micros(i64::MIN);
+        let carries = self.sources.iter().any(|source| source.carried);
+        TreeState {
+            nodes: self.nodes.iter().map(|node| node.fresh(never)).collect(),
+            carried: if carries { vec![None; self.sources.len()] } else { Vec::new() },
+            time: never,
+            raised: None,
+        }
+    }
+
+    /// Where it stands when only this is known: an alarm of that severity is active. Every
+    /// condition up to that level counts as true until its signals say otherwise; what there is to
+    /// remember begins anew.
+    #[must_use]
+    pub fn adopt(&self, since: Timestamp, severity: Severity) -> TreeState {
+        let mut state = self.begin();
+        let reached = self.levels.iter().rposition(|(level, _)| *level == severity);
+        let (level, last) = self.levels[reached.unwrap_or(0)];
+        for (place, node) in state.nodes.iter_mut().enumerate().take(last + 1) {
+            // A schedule knows by itself.
+            if !matches!(self.nodes[place].kind, Kind::Schedule(_)) {
+                node.hold = State::Active { since };
+            }
+        }
+        state.raised = Some(level);
+        state
+    }
+
+    /// Whether a stored state is one of this tree.
+    #[must_use]
+    pub fn fits(&self, state: &TreeState) -> bool {
+        let carries = self.sources.iter().any(|source| source.carried);
+        let same = |(node, state): (&Node, &NodeState)| {
+            std::mem::discriminant(&node.kind.memory()) == std::mem::discriminant(&state.memory)
+        };
+        self.nodes.len() == state.nodes.len()
+            && self.nodes.iter().zip(&state.nodes).all(same)
+            && state.carried.len() == if carries { self.sources.len() } else { 0 }
+    }
+
+    /// Whether time that passes by other signals' samples matters.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node.kind, Kind::Missing { .. }))
+    }
+}
+
+impl TreeState {
+    /// Whether its alarm is active.
+    #[must_use]
+    pub const fn is_raised(&self) -> bool {
+        self.raised.is_some()
+    }
+
+    pub(crate) fn is_on(&self, node: usize) -> bool {
+        self.nodes[node].hold.is_raised()
+    }
+}

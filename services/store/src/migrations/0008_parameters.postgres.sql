@@ -1,0 +1,2 @@
+-- A machine's own limits, to which rules refer: a JSON object of name -> number.
+ALTER TABLE machines ADD COLUMN parameters TEXT COLLATE "C" NOT NULL DEFAULT '{}';
