@@ -9,6 +9,8 @@ import { useNow } from '../../format/use'
 import { isTaskName, rowsOf, stateOf, type TaskRow, type TaskState } from './tasks'
 
 const TONE = { well: 'good', failing: 'critical', overdue: 'warning', never: 'plain' } as const
+/** A refresh doesn't know how much it did. */
+const COUNTED = ['rollups', 'retention', 'compression'] as const
 const COLUMNS = ['task', 'state', 'succeeded', 'failed', 'done'] as const
 
 /** Each kind of work on stored data: when it last went well, when and why it didn't. */
@@ -99,7 +101,7 @@ function Failure({ task }: { task: StorageTask | undefined }) {
 /** How much it did the last time, where it counts that. */
 function Done({ name, task }: { name: string; task: StorageTask | undefined }) {
   const { t } = useTranslation('storage')
-  const isCounted = name === 'rollups' || name === 'retention' || name === 'compression'
-  if (!isCounted || !task || typeof task.error === 'string') return <>{NOTHING}</>
-  return <>{t(`upkeep.did.${name}`, { count: task.done })}</>
+  const counted = COUNTED.find((one) => one === name)
+  if (!counted || !task || typeof task.error === 'string') return <>{NOTHING}</>
+  return <>{t(`upkeep.did.${counted}`, { count: task.done })}</>
 }
