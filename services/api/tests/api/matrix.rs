@@ -45,6 +45,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/machines/{id}/telemetry", P(Permission::ReadTelemetry)),
     ("GET", "/api/v1/machines/{id}/storage", P(Permission::ReadTelemetry)),
     ("GET", "/api/v1/storage", P(Permission::WritePolicies)),
+    ("GET", "/api/v1/storage/machines", P(Permission::ReadTelemetry)),
     ("GET", "/api/v1/telemetry/latest", P(Permission::ReadTelemetry)),
     ("GET", "/api/v1/machines/{id}/events", P(Permission::ReadTelemetry)),
     ("GET", "/api/v1/machines/{id}/loss", P(Permission::ReadTelemetry)),

@@ -252,14 +252,24 @@ pub(crate) async fn through(store: &Store, series: i64) -> Result<Option<i64>, S
     Ok([through, late].into_iter().flatten().min())
 }
 
-/// From this time on, in microseconds, there are values that aren't rolled up yet; `None`: all are, but
-/// for the last minutes of series.
+/// What isn't rolled up yet, but for the last minutes of series, which wait for what comes after them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Series with values that came in order.
+    pub series: i64,
+    /// Hours of series that are to be made anew because something came late.
+    pub hours: i64,
+    /// From this time on, in microseconds, values wait; `None`: none do.
+    pub from: Option<i64>,
+}
+
+/// What waits to be rolled up. Means nothing with TimescaleDB, which keeps its own account.
 ///
 /// # Errors
 /// When the database can't be used.
-pub(crate) async fn unrolled(store: &Store) -> Result<Option<i64>, StoreError> {
-    let behind = format!(
-        "SELECT min(CASE WHEN c.through IS NULL THEN \
+pub async fn waiting(store: &Store) -> Result<Waiting, StoreError> {
+    let in_order = format!(
+        "SELECT count(*), min(CASE WHEN c.through IS NULL THEN \
              (SELECT min(p.ts) FROM points p WHERE p.series_id = l.series_id) \
              ELSE c.through END) \
          FROM latest l JOIN series s ON s.id = l.series_id \
@@ -267,13 +277,15 @@ pub(crate) async fn unrolled(store: &Store) -> Result<Option<i64>, StoreError> {
          WHERE s.kind IN ('number', 'boolean') \
          AND (c.through IS NULL OR l.ts >= c.through + {MINUTE_US})"
     );
-    let mut first: Option<i64> = None;
-    for sql in [behind.as_str(), "SELECT min(hour) FROM rollup_dirty"] {
-        let row = store.reader_pool().first(sql, &[]).await?;
-        let found: Option<i64> = row.map_or(Ok(None), |row| row.get(0))?;
-        first = [first, found].into_iter().flatten().min();
-    }
-    Ok(first)
+    let (series, first) = counted(store, &in_order).await?;
+    let (hours, late) = counted(store, "SELECT count(*), min(hour) FROM rollup_dirty").await?;
+    Ok(Waiting { series, hours, from: [first, late].into_iter().flatten().min() })
+}
+
+/// How many, and the first time of them.
+async fn counted(store: &Store, sql: &str) -> Result<(i64, Option<i64>), StoreError> {
+    let row = store.reader_pool().first(sql, &[]).await?;
+    row.map_or(Ok((0, None)), |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Computes the minutes of these spans from their points, then the hours that they lie in.

@@ -150,6 +150,37 @@ async fn rollups_are_what_their_points_say_whatever_comes_late_or_twice() {
 }
 
 #[tokio::test]
+async fn what_waits_to_be_rolled_up_is_counted_with_the_oldest_of_it() {
+    let (store, _folder) = store().await;
+    if crate::upkeep::timescale::is_there(&store) {
+        eprintln!("SKIPPED: TimescaleDB keeps its own account");
+        return;
+    }
+    assert_eq!(waiting(&store).await.unwrap(), Waiting::default());
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let start = floor(NOW, HOUR_US) + 7 * SECOND;
+    let later = start + 10 * MINUTE_US;
+    write(&store, series, &[(start, Some(1.0)), (later, Some(2.0))], true).await;
+    let new = Waiting { series: 1, hours: 0, from: Some(start) };
+    assert_eq!(waiting(&store).await.unwrap(), new);
+    settle(&store).await;
+    assert_eq!(waiting(&store).await.unwrap(), Waiting::default(), "the last minute isn't counted");
+
+    let next = later + 5 * MINUTE_US;
+    write(&store, series, &[(next, Some(3.0))], true).await;
+    let goes_on = Waiting { series: 1, hours: 0, from: Some(floor(later, MINUTE_US)) };
+    assert_eq!(waiting(&store).await.unwrap(), goes_on);
+    let late = start - 3 * HOUR_US;
+    write(&store, series, &[(late, Some(4.0))], false).await;
+    let both = Waiting { series: 1, hours: 1, from: Some(floor(late, HOUR_US)) };
+    assert_eq!(waiting(&store).await.unwrap(), both);
+    settle(&store).await;
+    assert_eq!(waiting(&store).await.unwrap(), Waiting::default());
+}
+
+#[tokio::test]
 async fn a_long_silence_is_passed_over() {
     let (store, _folder) = store().await;
     if crate::upkeep::timescale::is_there(&store) {

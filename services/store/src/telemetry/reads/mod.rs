@@ -4,6 +4,7 @@
 pub mod chart;
 pub mod events;
 pub mod fleet;
+pub mod growth;
 pub mod loss;
 pub mod quarantine;
 mod rolled;
