@@ -70,8 +70,9 @@ impl BodyRules {
 
     fn max_bytes(&self, request: &ServiceRequest) -> usize {
         let method = request.method().as_str();
-        // The pattern: a path can be written in many ways.
-        let open = request.match_pattern().is_some_and(|pattern| {
+        // The pattern of what the router sees: a path can be written in many ways.
+        let path = request.match_info().as_str();
+        let open = request.resource_map().match_pattern(path).is_some_and(|pattern| {
             self.open.iter().any(|(known, path)| *known == method && *path == pattern)
         });
         if open { OPEN_BODY_MAX_BYTES } else { BODY_MAX_BYTES }
