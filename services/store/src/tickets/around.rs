@@ -80,9 +80,11 @@ async fn points(
     let mut points: Vec<(i64, Value)> = match kind {
         SignalKind::Text => texts(store, series, span, bounds).await?,
         SignalKind::Number | SignalKind::Boolean => {
-            let value = |value: Option<f64>| match kind {
-                SignalKind::Boolean => value.map(|value| value != 0.0).into(),
-                _ => value.into(),
+            let value = |value: Option<f64>| -> Value {
+                match kind {
+                    SignalKind::Boolean => value.map(|value| value != 0.0).into(),
+                    _ => value.into(),
+                }
             };
             let points = nearest(store, series, span, bounds.points + 1).await?;
             points.into_iter().map(|(ts, number)| (ts, value(number))).collect()

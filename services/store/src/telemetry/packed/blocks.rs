@@ -28,7 +28,7 @@ pub(crate) struct Block {
 
 impl Block {
     /// From columns `day, count, filled, first_ts, last_ts`.
-    fn of(row: &Row) -> Result<Self, StoreError> {
+    pub(crate) fn of(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             day: row.get(0)?,
             count: row.get(1)?,

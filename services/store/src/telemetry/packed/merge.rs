@@ -42,7 +42,7 @@ impl Walk<'_> {
             let within = |point: &&Point| (span.from..span.to).contains(&point.ts);
             let block: Vec<Point> = block.iter().filter(within).copied().collect();
             if day.loose {
-                let loose = loose(snapshot, self.series, span).await?;
+                let loose = loose(snapshot, self.series, span, usize::MAX).await?;
                 found.append(&mut merged(&block, &loose));
             } else {
                 found.extend(block);
@@ -52,11 +52,12 @@ impl Walk<'_> {
     }
 }
 
-/// What lies in `points` within a span, the oldest first.
-async fn loose(
+/// What lies in `points` within a span, the oldest first. Stops when it has found more than `enough`.
+pub(crate) async fn loose(
     snapshot: &mut Snapshot,
     series: i64,
     span: Span,
+    enough: usize,
 ) -> Result<Vec<Point>, StoreError> {
     let sql = "SELECT ts, value, quality FROM points \
                WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts LIMIT ?";
@@ -70,10 +71,10 @@ async fn loose(
         for row in &rows {
             found.push(Point::of(row)?);
         }
-        let Some(last) = found.last().filter(|_| rows.len() == READ_ROWS) else {
-            return Ok(found);
-        };
-        from = last.ts + 1;
+        match found.last() {
+            Some(last) if rows.len() == READ_ROWS && found.len() <= enough => from = last.ts + 1,
+            _ => return Ok(found),
+        }
     }
 }
 

@@ -13,8 +13,9 @@ pub(crate) mod codec;
 pub(crate) mod limits;
 mod merge;
 
-pub(crate) use blocks::{Block, Day, Packed, Piece, load, pieces, unpack};
-pub(crate) use merge::{each, merged};
+use blocks::load;
+pub(crate) use blocks::{Block, Packed, Piece, pieces, unpack};
+pub(crate) use merge::{each, loose, merged};
 
 /// A number, a boolean (0, 1) or null of one series.
 #[derive(Debug, Clone, Copy, PartialEq)]
