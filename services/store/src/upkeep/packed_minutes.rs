@@ -33,10 +33,15 @@ pub(super) async fn write(
         for piece in packed::pieces(&mut snapshot, series, range).await? {
             match piece {
                 Piece::Loose(packed::Span { from, to }) => rest.push(Span { series, from, to }),
-                Piece::Packed(packed) => {
-                    let minutes = minutes(&mut snapshot, series, &packed).await?;
-                    save(tx, series, &minutes).await?;
-                }
+                Piece::Packed(packed) => match minutes(&mut snapshot, series, &packed).await {
+                    Ok(minutes) => save(tx, series, &minutes).await?,
+                    Err(error @ StoreError::Corrupt { .. }) => {
+                        // Its minutes stay as they are; those of all others don't wait for it.
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(error, "values can't be rolled up anew");
+                    }
+                    Err(error) => return Err(error),
+                },
             }
         }
     }

@@ -9,7 +9,7 @@ use millwright_schemas::OrganizationId;
 use sea_orm::{ConnectionTrait as _, Value};
 
 use super::retention::{Packing, Wanted};
-use super::{rollups, shrink};
+use super::{Steps, rollups, shrink};
 use crate::engine::statement;
 use crate::telemetry::Layout;
 use crate::telemetry::layout::DAY_US;
@@ -43,8 +43,8 @@ pub struct Done {
     pub finished: bool,
 }
 
-/// Packs what is old enough, until the round is at its end or `go_on`, which is asked between days,
-/// says no.
+/// Packs what is old enough, until the round is at its end or `steps`, which are asked between days, say
+/// no.
 ///
 /// # Errors
 /// When the database can't be used. At the end of the round, when a block is damaged: all others were
@@ -53,7 +53,7 @@ pub async fn run(
     store: &Store,
     wanted: &Wanted,
     round: &mut Round,
-    go_on: &(dyn Fn() -> bool + Send + Sync),
+    steps: &Steps<'_>,
 ) -> Result<Done, StoreError> {
     let nothing = Done { points: 0, finished: true };
     if matches!(store.layout(), Layout::Hypertables) {
@@ -65,7 +65,7 @@ pub async fn run(
         rollups::finish(store, before).await?;
     }
     let mut group = Group::default();
-    let finished = series(store, wanted, before, round, &mut group, go_on).await?;
+    let finished = series(store, wanted, before, round, &mut group, steps).await?;
     group.write(store).await?;
     let done = Done { points: group.points, finished };
     if !finished {
@@ -91,7 +91,7 @@ async fn series(
     before: i64,
     round: &mut Round,
     group: &mut Group,
-    go_on: &(dyn Fn() -> bool + Send + Sync),
+    steps: &Steps<'_>,
 ) -> Result<bool, StoreError> {
     let Some(from) = shrink::oldest_loose(store).await? else { return Ok(true) };
     loop {
@@ -100,13 +100,13 @@ async fn series(
             return Ok(true);
         }
         for candidate in candidates {
-            if !go_on() {
+            if !(steps.wanted)() {
                 return Ok(false);
             }
             let packing = wanted.packing(candidate.organization, &candidate.signal);
             if let (Some(oldest), Some(packing)) = (candidate.oldest, packing) {
                 let of = (candidate.id, oldest);
-                if !days(store, of, packing, round, group, go_on).await? {
+                if !days(store, of, packing, round, group, steps).await? {
                     return Ok(false);
                 }
             }
@@ -146,7 +146,7 @@ async fn days(
     packing: Packing,
     round: &mut Round,
     group: &mut Group,
-    go_on: &(dyn Fn() -> bool + Send + Sync),
+    steps: &Steps<'_>,
 ) -> Result<bool, StoreError> {
     let rolled_up = rollups::through(store, series).await?.unwrap_or(i64::MAX);
     let before = packing.before.min(rolled_up);
@@ -169,7 +169,7 @@ async fn days(
                 Err(error) => return Err(error),
             }
         }
-        if !go_on() {
+        if !steps.go_on().await? {
             return Ok(false);
         }
         let sql = "SELECT min(ts) FROM points WHERE series_id = ? AND ts >= ? AND ts < ?";

@@ -258,7 +258,7 @@ async fn of_series(
         for (table, before) in [("points", rolled_up), ("points_text", before)] {
             removed += stepwise(store, table, "ts", series, before, STEP_US, steps).await?;
         }
-        removed += blocks(store, series, rolled_up, go_on).await?;
+        removed += blocks(store, series, rolled_up, steps).await?;
     }
     if timescale::is_there(store) {
         return Ok(removed);
@@ -279,17 +279,20 @@ async fn blocks(
     store: &Store,
     series: i64,
     before: i64,
-    go_on: &(dyn Fn() -> bool + Send + Sync),
+    steps: &Steps<'_>,
 ) -> Result<u64, StoreError> {
     let mut removed = 0;
     let day = before.div_euclid(DAY_US);
-    while go_on() {
+    loop {
         let sql = "SELECT day, count FROM packed_points WHERE series_id = ? AND day < ? \
                    ORDER BY day LIMIT ?";
         let cells: [Cell<'_>; 3] = [series.into(), day.into(), BLOCKS_MAX.into()];
         let rows = store.reader_pool().fetch(sql, &cells).await?;
         let Some(last) = rows.last() else { break };
         let last: i64 = last.get(0)?;
+        if !steps.go_on().await? {
+            break;
+        }
         let mut points = 0;
         for row in &rows {
             points += row.get::<i64>(1)?;
