@@ -11,9 +11,7 @@ use millwright_store::machines::organizations;
 use millwright_store::{Scope, Store, StoreError, policies};
 
 use crate::RegistryError;
-use crate::limits::{
-    COMPRESS_AFTER_DAYS, REOPEN_WITHIN_S, RETENTION_DAYS, RETENTION_SIGNALS_MAX,
-};
+use crate::limits::{COMPRESS_AFTER_DAYS, REOPEN_WITHIN_S, RETENTION_DAYS, RETENTION_SIGNALS_MAX};
 
 /// Fields that say nothing about what was changed.
 const UNTOLD: [&str; 3] = ["version", "updated_at", "from_organization_id"];

@@ -140,8 +140,7 @@ async fn nearest(
     for piece in packed::pieces(&mut snapshot, series, range).await? {
         match piece {
             Piece::Loose(range) => {
-                let [of, from, to, center] =
-                    [series, range.from, range.to, center].map(Cell::from);
+                let [of, from, to, center] = [series, range.from, range.to, center].map(Cell::from);
                 let cells = [of, from, to, center, limit(count).into()];
                 for row in snapshot.fetch(sql, &cells).await? {
                     found.push((row.get(0)?, row.get(1)?));

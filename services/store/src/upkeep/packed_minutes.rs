@@ -15,11 +15,7 @@ const ROWS_MAX: usize = 100;
 
 /// Writes the minutes of what is packed of these spans; gives the rest of them. What is read is as it
 /// was when the transaction had begun, or later.
-pub(super) async fn write(
-    store: &Store,
-    tx: &Tx,
-    spans: &[Span],
-) -> Result<Vec<Span>, StoreError> {
+pub(super) async fn write(store: &Store, tx: &Tx, spans: &[Span]) -> Result<Vec<Span>, StoreError> {
     let mut snapshot = store.snapshot().await?;
     let touched = touched(&mut snapshot, spans).await?;
     let mut rest = Vec::with_capacity(spans.len());

@@ -115,11 +115,7 @@ async fn series(
     }
 }
 
-async fn candidates(
-    store: &Store,
-    after: i64,
-    span: Span,
-) -> Result<Vec<Candidate>, StoreError> {
+async fn candidates(store: &Store, after: i64, span: Span) -> Result<Vec<Candidate>, StoreError> {
     let sql = "SELECT s.id, s.signal, m.organization_id, \
                (SELECT min(p.ts) FROM points p WHERE p.series_id = s.id \
                AND p.ts >= ? AND p.ts < ?) \

@@ -186,12 +186,10 @@ async fn what_is_packed_reads_as_before() {
         to: Timestamp::from_micros(OLD + 2 * HOUR_US),
     };
     let bounds = around::Bounds { signals: 5, points: 20, text_chars: 5 };
-    let evidence = async || {
-        around::samples(&site.store, site.machine, about, &[], bounds).await.unwrap()
-    };
-    let sizes = async || {
-        storage::of_machine(&site.store, Scope::Platform, site.machine).await.unwrap()
-    };
+    let evidence =
+        async || around::samples(&site.store, site.machine, about, &[], bounds).await.unwrap();
+    let sizes =
+        async || storage::of_machine(&site.store, Scope::Platform, site.machine).await.unwrap();
     let before = (site.all_charts().await, evidence().await, sizes().await);
     assert_eq!(before.1[0].points.len(), 20);
     let packed = site.pack().await;
@@ -332,9 +330,8 @@ async fn what_is_removed_soon_or_not_rolled_up_yet_is_not_packed() {
         eprintln!("SKIPPED: TimescaleDB compresses itself");
         return;
     }
-    let rows: Vec<_> = (0..100_i32)
-        .map(|n| (OLD + i64::from(n) * MINUTE_US, Some(f64::from(n))))
-        .collect();
+    let rows: Vec<_> =
+        (0..100_i32).map(|n| (OLD + i64::from(n) * MINUTE_US, Some(f64::from(n)))).collect();
     write(&site.store, site.series[0], &rows, true).await;
     assert_eq!(site.pack().await, 0, "not rolled up");
     settle(&site.store).await;

@@ -232,11 +232,8 @@ mod tests {
         assert_eq!(cut(&blocks, whole), expected);
         // Beginning and ending within a day.
         let part = Span { from: 2 * D + 3, to: 7 * D + 1 };
-        let expected = [
-            packed(2 * D + 3, 5 * D, 2..5),
-            loose(5 * D, 7 * D),
-            packed(7 * D, 7 * D + 1, 7..8),
-        ];
+        let expected =
+            [packed(2 * D + 3, 5 * D, 2..5), loose(5 * D, 7 * D), packed(7 * D, 7 * D + 1, 7..8)];
         assert_eq!(cut(&blocks, part), expected);
         assert_eq!(cut(&[block(-1)], Span { from: -5, to: 0 }), [packed(-5, 0, -1..0)]);
     }

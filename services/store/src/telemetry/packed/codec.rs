@@ -226,8 +226,8 @@ fn wholes(values: &[f64]) -> Option<(u8, Vec<i64>)> {
 fn whole(value: f64, power: f64) -> Option<i64> {
     // What has no such number becomes another value, and is found out by that.
     let whole = (value * power).round() as i64;
-    let same = whole.unsigned_abs() <= WHOLE_MAX
-        && (whole as f64 / power).to_bits() == value.to_bits();
+    let same =
+        whole.unsigned_abs() <= WHOLE_MAX && (whole as f64 / power).to_bits() == value.to_bits();
     same.then_some(whole)
 }
 

@@ -97,10 +97,7 @@ fn a_block_is_of_its_day_and_number() {
         .collect();
     let block = encode(DAY, &points).unwrap();
     assert!(block.len() < 100, "{} bytes of a thousand regular points", block.len());
-    assert_eq!(
-        decode(DAY, 999, &block),
-        Err(CodecError::OtherCount { found: 1_000, said: 999 })
-    );
+    assert_eq!(decode(DAY, 999, &block), Err(CodecError::OtherCount { found: 1_000, said: 999 }));
     assert_eq!(decode(DAY, 0, &block), Err(CodecError::Count(0)));
     assert_eq!(decode(DAY, POINTS_MAX + 1, &block), Err(CodecError::Count(POINTS_MAX + 1)));
     assert_eq!(decode(DAY, 1_000, &[]), Err(CodecError::Form(None)));
