@@ -315,20 +315,20 @@ async fn write(store: &Store, days: &[Prepared]) -> Result<bool, StoreError> {
                            (count, filled, first_ts, last_ts, data, series_id, day) \
                            VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
                 let mut values = columns(block);
-                values.extend([day.series.into(), day.day.into()]);
+                values.extend([day.series, day.day].map(Value::from));
                 change(&tx, sql, values).await?
             }
             (Some(block), Some(there)) => {
                 let sql = "UPDATE packed_points SET count = ?, filled = ?, first_ts = ?, \
                            last_ts = ?, data = ? WHERE series_id = ? AND day = ? AND count = ?";
                 let mut values = columns(block);
-                values.extend([day.series.into(), day.day.into(), there.into()]);
+                values.extend([day.series, day.day, there].map(Value::from));
                 change(&tx, sql, values).await?
             }
         };
         let sql = "DELETE FROM points WHERE series_id = ? AND ts >= ? AND ts < ?";
-        let span = vec![day.series.into(), day.span.from.into(), day.span.to.into()];
-        if changed != 1 || change(&tx, sql, span).await? != day.rows {
+        let span = [day.series, day.span.from, day.span.to].map(Value::from);
+        if changed != 1 || change(&tx, sql, span.to_vec()).await? != day.rows {
             tx.rollback().await?;
             return Ok(false);
         }

@@ -32,10 +32,10 @@ const WHOLE_MAX: u64 = 1 << 53;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CodecError {
     /// Made by a newer program, or no block at all.
-    #[error("it is of form {0:?}, this program knows {FORM}")]
+    #[error("it is of form {0:?}, this program knows {form}", form = FORM)]
     Form(Option<u8>),
     /// Too many points, or none.
-    #[error("{0} points are not between 1 and {POINTS_MAX}")]
+    #[error("{0} points are not between 1 and {max}", max = POINTS_MAX)]
     Count(usize),
     /// It has another number of points than its row says.
     #[error("it has {found} points, its row says {said}")]
@@ -137,7 +137,8 @@ pub(crate) fn decode(day: i64, count: usize, block: &[u8]) -> Result<Vec<Point>,
         return Err(CodecError::Strange("end"));
     }
     for (place, point) in points.iter_mut().enumerate() {
-        if !nulls.get(place).is_some_and(|null| *null) {
+        let null = nulls.get(place).copied().unwrap_or(false);
+        if !null {
             point.value = values.next();
         }
     }

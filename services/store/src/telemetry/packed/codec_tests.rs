@@ -13,7 +13,7 @@ fn same(left: &[Point], right: &[Point]) -> bool {
 /// A value as sensors give it, or any at all.
 fn value() -> impl Strategy<Value = Option<f64>> {
     prop_oneof![
-        1 => Just(None),
+        1 => Just(None::<f64>),
         4 => (-100_000..100_000_i32, 0..7_usize).prop_map(|(n, d)| Some(f64::from(n) / POWERS[d])),
         2 => any::<u64>().prop_map(|bits| Some(f64::from_bits(bits))),
         1 => prop_oneof![Just(0.0), Just(-0.0), Just(9_007_199_254_740_994.0), Just(1e300)]
