@@ -155,7 +155,7 @@ pub struct StorageTask {
     pub failure: Option<String>,
     /// When it should have gone well again at the latest; null as long as it never did.
     pub due_at: Option<Timestamp>,
-    /// How many series, rows, values or chunks it saw to the last time.
+    /// How many series, rows, packed days of signals or chunks it saw to the last time.
     pub done: i64,
 }
 

@@ -159,7 +159,7 @@ impl Upkeep {
         if !done.finished {
             self.tasks[place].due = Instant::now() + ROLLUPS;
         }
-        Ok(done.points)
+        Ok(done.days)
     }
 
     async fn rollups(&self, steps: &Steps<'_>) -> Result<u64, StoreError> {

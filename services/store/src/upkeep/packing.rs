@@ -39,6 +39,8 @@ pub struct Round {
 pub struct Done {
     /// Points that were packed.
     pub points: u64,
+    /// Days of series that they are of.
+    pub days: u64,
     /// Whether the round is at its end.
     pub finished: bool,
 }
@@ -55,7 +57,7 @@ pub async fn run(
     round: &mut Round,
     steps: &Steps<'_>,
 ) -> Result<Done, StoreError> {
-    let nothing = Done { points: 0, finished: true };
+    let nothing = Done { points: 0, days: 0, finished: true };
     if matches!(store.layout(), Layout::Hypertables) {
         return Ok(nothing);
     }
@@ -67,7 +69,7 @@ pub async fn run(
     let mut group = Group::default();
     let finished = series(store, wanted, before, round, &mut group, steps).await?;
     group.write(store).await?;
-    let done = Done { points: group.points, finished };
+    let done = Done { points: group.points, days: group.written, finished };
     if !finished {
         return Ok(done);
     }
@@ -269,6 +271,8 @@ struct Group {
     days: Vec<Prepared>,
     /// Points that were packed so far.
     points: u64,
+    /// Days that they are of.
+    written: u64,
 }
 
 impl Group {
@@ -288,7 +292,7 @@ impl Group {
             return Ok(());
         }
         if write(store, &days).await? {
-            self.points += days.iter().map(|day| day.rows).sum::<u64>();
+            self.count(&days);
             return Ok(());
         }
         if days.len() == 1 {
@@ -296,11 +300,17 @@ impl Group {
         }
         for day in &days {
             // One that isn't as it was comes again in the next round.
-            if write(store, std::slice::from_ref(day)).await? {
-                self.points += day.rows;
+            let day = std::slice::from_ref(day);
+            if write(store, day).await? {
+                self.count(day);
             }
         }
         Ok(())
+    }
+
+    fn count(&mut self, days: &[Prepared]) {
+        self.points += days.iter().map(|day| day.rows).sum::<u64>();
+        self.written += days.len() as u64;
     }
 }
 

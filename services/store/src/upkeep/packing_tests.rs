@@ -415,14 +415,14 @@ async fn a_round_that_was_broken_off_goes_on() {
     }
     site.fill(2).await;
     let mut round = Round::default();
-    let mut points = 0;
-    let mut calls = 0;
+    let (mut points, mut days, mut calls) = (0, 0, 0);
     loop {
         // A day in each.
         let asked = std::sync::atomic::AtomicU32::new(0);
         let go_on = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 1;
         let done = site.run(&mut round, &go_on).await.unwrap();
         points += done.points;
+        days += done.days;
         calls += 1;
         assert!(calls < 20, "it never ends");
         if done.finished {
@@ -430,7 +430,7 @@ async fn a_round_that_was_broken_off_goes_on() {
         }
     }
     assert!(calls > 2, "{calls}");
-    assert_eq!((points, site.counts().await), (4 * 8_640, (2, 4)));
+    assert_eq!((points, days, site.counts().await), (4 * 8_640, 4, (2, 4)));
 }
 
 #[tokio::test]
