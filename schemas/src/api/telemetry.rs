@@ -116,7 +116,8 @@ pub struct StorageStatus {
     pub database: String,
     /// Size of the whole database.
     pub bytes: i64,
-    /// What a value as received takes up on average, in bytes.
+    /// What a value as received takes up on average, in bytes; without those that SQLite or
+    /// PostgreSQL has compressed.
     pub bytes_per_point: f64,
     /// Work on stored data that goes on by itself, as far as it has ever run.
     pub tasks: Vec<StorageTask>,
@@ -140,7 +141,7 @@ pub struct StorageWaiting {
 /// Work on stored data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StorageTask {
-    /// `rollups`, `retention`, with TimescaleDB also `refresh`, `compression`.
+    /// `rollups`, `retention`, `compression`, with TimescaleDB also `refresh`.
     pub task: String,
     /// When it was last noted to have run.
     pub ran_at: Timestamp,
@@ -154,7 +155,7 @@ pub struct StorageTask {
     pub failure: Option<String>,
     /// When it should have gone well again at the latest; null as long as it never did.
     pub due_at: Option<Timestamp>,
-    /// How many series, rows or chunks it saw to the last time.
+    /// How many series, rows, packed days of signals or chunks it saw to the last time.
     pub done: i64,
 }
 

@@ -90,8 +90,8 @@ describe('how a task goes', () => {
   it('is shown for what should run and for what the platform adds', () => {
     const names = (of: StorageStatus) => rowsOf(of).map(({ name }) => name)
     const tasks = [task({ task: 'retention' }), task({ task: 'tidying' })]
-    expect(names(status({ tasks }))).toEqual(['rollups', 'retention', 'tidying'])
-    const all = ['rollups', 'retention', 'refresh', 'compression']
+    expect(names(status({ tasks }))).toEqual(['rollups', 'retention', 'compression', 'tidying'])
+    const all = ['rollups', 'retention', 'compression', 'refresh']
     expect(names(status({ database: 'timescaledb' }))).toEqual(all)
     expect(rowsOf(status({ tasks }))[0]?.task).toBeUndefined()
     expect(rowsOf(status({ tasks }))[1]?.task?.task).toBe('retention')

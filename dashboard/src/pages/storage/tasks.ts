@@ -3,12 +3,12 @@ import type { StorageStatus, StorageTask } from '../../api/types'
 import { millis } from '../../format/format'
 
 /** Those that every database has come first. */
-export const TASKS = ['rollups', 'retention', 'refresh', 'compression'] as const
+export const TASKS = ['rollups', 'retention', 'compression', 'refresh'] as const
 export type TaskName = (typeof TASKS)[number]
 export type TaskState = 'well' | 'failing' | 'overdue' | 'never'
 
 /** So many of them are done on every database. */
-const EVERYWHERE = 2
+const EVERYWHERE = 3
 
 export interface TaskRow {
   name: string

@@ -115,6 +115,9 @@ async fn what_is_kept_how_long_is_an_organizations_decision() {
         json!({"raw_days": 0}),
         json!({"hour_days": 36_501}),
         json!({"signals": [{"signal": "a*b", "raw_days": 1}, {"signal": "", "raw_days": 1}]}),
+        json!({"compress_after_days": 3_651}),
+        json!({"compress_after_days": -1}),
+        json!({"raw_days": 5, "compress_after_days": 5}),
     ] {
         put(json!({ "retention": wrong })).await.problem(422, "invalid");
     }

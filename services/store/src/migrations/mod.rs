@@ -58,6 +58,11 @@ impl MigratorTrait for Migrator {
                 postgres: include_str!("0008_parameters.postgres.sql"),
             }),
             Box::new(SqlFile {
+                name: "m0009_packed_points",
+                sqlite: include_str!("0009_packed_points.sqlite.sql"),
+                postgres: include_str!("0009_packed_points.postgres.sql"),
+            }),
+            Box::new(SqlFile {
                 name: "m0012_upkeep_failures",
                 sqlite: include_str!("0012_upkeep_failures.sqlite.sql"),
                 postgres: include_str!("0012_upkeep_failures.postgres.sql"),

@@ -5,8 +5,11 @@
 
 mod health;
 pub(crate) mod marks;
+mod packed_minutes;
+pub mod packing;
 pub mod retention;
 pub mod rollups;
+mod shrink;
 pub mod timescale;
 
 use std::io;

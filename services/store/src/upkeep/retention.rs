@@ -1,6 +1,6 @@
 //! Retention: what is older than an organization wants is removed, in short transactions.
 
-use millwright_schemas::api::policies::RetentionPolicy;
+use millwright_schemas::api::policies::{COMPRESS_AFTER_DAYS, RetentionPolicy};
 use millwright_schemas::{OrganizationId, Timestamp};
 use sea_orm::{EntityTrait, QuerySelect};
 use uuid::Uuid;
@@ -18,6 +18,8 @@ const STEP_US: i64 = 6 * HOUR_US;
 const ROWS_MAX: i64 = 2_000;
 /// Series looked at in one go.
 const SERIES_MAX: i64 = 500;
+/// Packed days of a series removed in one transaction.
+const BLOCKS_MAX: i64 = 30;
 
 /// What holds for an organization, in times: older than these is removed. `None`: for ever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,6 +41,20 @@ fn cuts(policy: &RetentionPolicy, signal: &str, now: Timestamp) -> Cuts {
             (own.raw_days, own.minute_days, own.hour_days)
         });
     Cuts { raw: before(raw, now), minutes: before(minutes, now), hours: before(hours, now) }
+}
+
+/// What is packed of a series, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Packing {
+    /// Days that end before this time, or then.
+    pub(crate) before: i64,
+    /// From this time on: what is older is to be removed. `None`: nothing is.
+    pub(crate) from: Option<i64>,
+}
+
+/// A name for each of a policy's patterns, and one that fits none of them.
+fn names(policy: &RetentionPolicy) -> impl Iterator<Item = &str> {
+    policy.signals.iter().map(|own| own.signal.trim_end_matches('*')).chain(["\u{1}"])
 }
 
 /// What all organizations want, each with its own or that of the nearest above.
@@ -65,7 +81,40 @@ impl Wanted {
             let policy = policies::get(store, OrganizationId(id)).await?;
             policies.push((OrganizationId(id), policy.retention));
         }
+        policies.sort_unstable_by_key(|(id, _)| *id);
         Ok(Self { policies, now })
+    }
+
+    /// Which values of a signal are packed; `None`: none ever.
+    pub(crate) fn packing(&self, organization: OrganizationId, signal: &str) -> Option<Packing> {
+        let place = self.policies.binary_search_by_key(&organization, |(id, _)| *id).ok()?;
+        let (_, policy) = self.policies.get(place)?;
+        let days = policy.compress_after(signal)?;
+        let before = self.now.micros() - i64::from(days) * DAY_US;
+        Some(Packing { before, from: cuts(policy, signal, self.now).raw })
+    }
+
+    /// The newest time before which somebody's values are packed; `None`: nobody's are.
+    pub(crate) fn newest_packing(&self) -> Option<i64> {
+        let of = |policy: &RetentionPolicy| {
+            names(policy).filter_map(|name| policy.compress_after(name)).min()
+        };
+        let days = self.policies.iter().filter_map(|(_, policy)| of(policy)).min()?;
+        Some(self.now.micros() - i64::from(days) * DAY_US)
+    }
+
+    /// Before this time everybody's values may be compressed; `None`: somebody's never.
+    #[must_use]
+    pub fn oldest_packing(&self) -> Option<i64> {
+        let mut longest = 0;
+        for (_, policy) in &self.policies {
+            for name in names(policy) {
+                longest = longest.max(policy.compress_after(name)?);
+            }
+        }
+        // Nobody there yet: as if one had said nothing.
+        let days = if self.policies.is_empty() { COMPRESS_AFTER_DAYS } else { longest };
+        Some(self.now.micros() - i64::from(days) * DAY_US)
     }
 
     /// Before this time nobody wants any values as received; `None`: somebody wants all.
@@ -77,9 +126,7 @@ impl Wanted {
     fn oldest(&self, level: impl Fn(Cuts) -> Option<i64>) -> Option<i64> {
         let mut oldest = None;
         for (_, policy) in &self.policies {
-            // A signal that none of the patterns fits, and one for each of them.
-            let names = policy.signals.iter().map(|own| own.signal.trim_end_matches('*'));
-            for name in names.chain(["\u{1}"]) {
+            for name in names(policy) {
                 let cut = level(cuts(policy, name, self.now))?;
                 oldest = Some(oldest.map_or(cut, |oldest: i64| oldest.min(cut)));
             }
@@ -96,8 +143,7 @@ impl Wanted {
 
     fn newest(&self, level: impl Fn(Cuts) -> Option<i64>) -> Option<i64> {
         let of = |policy: &RetentionPolicy| {
-            let names = policy.signals.iter().map(|own| own.signal.trim_end_matches('*'));
-            names.chain(["\u{1}"]).filter_map(|name| level(cuts(policy, name, self.now))).max()
+            names(policy).filter_map(|name| level(cuts(policy, name, self.now))).max()
         };
         self.policies.iter().filter_map(|(_, policy)| of(policy)).max()
     }
@@ -212,6 +258,7 @@ async fn of_series(
         for (table, before) in [("points", rolled_up), ("points_text", before)] {
             removed += stepwise(store, table, "ts", series, before, STEP_US, steps).await?;
         }
+        removed += blocks(store, series, rolled_up, steps).await?;
     }
     if timescale::is_there(store) {
         return Ok(removed);
@@ -222,6 +269,37 @@ async fn of_series(
         if let Some(before) = before {
             removed += stepwise(store, table, "bucket", series, before, step, steps).await?;
         }
+    }
+    Ok(removed)
+}
+
+/// Removes packed days that lie before a time wholly, so up to a day later than what isn't packed: a
+/// block is only taken apart to be read. How many points.
+async fn blocks(
+    store: &Store,
+    series: i64,
+    before: i64,
+    steps: &Steps<'_>,
+) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    let day = before.div_euclid(DAY_US);
+    loop {
+        let sql = "SELECT day, count FROM packed_points WHERE series_id = ? AND day < ? \
+                   ORDER BY day LIMIT ?";
+        let cells: [Cell<'_>; 3] = [series.into(), day.into(), BLOCKS_MAX.into()];
+        let rows = store.reader_pool().fetch(sql, &cells).await?;
+        let Some(last) = rows.last() else { break };
+        let last: i64 = last.get(0)?;
+        if !steps.go_on().await? {
+            break;
+        }
+        let mut points = 0;
+        for row in &rows {
+            points += row.get::<i64>(1)?;
+        }
+        let sql = "DELETE FROM packed_points WHERE series_id = ? AND day <= ?";
+        store.writer_pool().execute(sql, &[series.into(), last.into()]).await?;
+        removed += points.unsigned_abs();
     }
     Ok(removed)
 }

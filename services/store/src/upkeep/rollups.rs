@@ -4,13 +4,14 @@
 //! late are marked by ingest and made anew. A bucket is always computed from all that it is made
 //! of, so late and repeated points leave it right, and every step can be repeated. One that counts
 //! more than what is left of its points stays: points come late, they are never taken back, but
-//! retention removes them.
+//! retention removes them. Of packed days minutes are computed in [`super::packed_minutes`].
 //!
 //! With TimescaleDB these are continuous aggregates: see [`super::timescale`].
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::packed_minutes;
 use crate::engine::{Engine, Row};
 use crate::telemetry::Layout;
 use crate::{Store, StoreError, Tx};
@@ -30,12 +31,12 @@ const POINTS_MAX: i64 = 20_000;
 
 /// A span of a series that is to be rolled up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span {
-    series: i64,
+pub(super) struct Span {
+    pub(super) series: i64,
     /// From this time on: the start of a minute.
-    from: i64,
+    pub(super) from: i64,
     /// Before this time: the start of a minute.
-    to: i64,
+    pub(super) to: i64,
 }
 
 /// Rolls up what has come in order since the last time, one step of it; how many series. Less than
@@ -52,7 +53,7 @@ pub async fn advance(store: &Store) -> Result<u64, StoreError> {
         return Ok(0);
     }
     let tx = store.begin_beside().await?;
-    roll(&tx, &spans).await?;
+    roll(store, &tx, &spans).await?;
     let mut values = String::new();
     for span in &spans {
         let comma = if values.is_empty() { "" } else { "," };
@@ -133,7 +134,7 @@ async fn repair_within(store: &Store, points: i64) -> Result<u64, StoreError> {
     // overlooked.
     let tx = store.begin().await?;
     // Only what lies behind the cursors: the rest is still to come in order.
-    roll(&tx, &spans).await?;
+    roll(store, &tx, &spans).await?;
     for Span { series, from, to } in &spans {
         tx.run(&format!(
             "DELETE FROM rollup_dirty WHERE series_id = {series} AND hour >= {from} AND hour < {to}"
@@ -223,7 +224,7 @@ pub(crate) async fn finish(store: &Store, before: i64) -> Result<(), StoreError>
         let Some(last) = spans.last() else { return Ok(()) };
         after = last.series;
         let tx = store.begin_beside().await?;
-        roll(&tx, &spans).await?;
+        roll(store, &tx, &spans).await?;
         tx.commit().await?;
     }
 }
@@ -289,7 +290,7 @@ async fn counted(store: &Store, sql: &str) -> Result<(i64, Option<i64>), StoreEr
 }
 
 /// Computes the minutes of these spans from their points, then the hours that they lie in.
-async fn roll(tx: &Tx, spans: &[Span]) -> Result<(), StoreError> {
+async fn roll(store: &Store, tx: &Tx, spans: &[Span]) -> Result<(), StoreError> {
     let spans: Vec<Span> = spans.iter().filter(|span| span.from < span.to).copied().collect();
     if spans.is_empty() {
         return Ok(());
@@ -317,7 +318,10 @@ async fn roll(tx: &Tx, spans: &[Span]) -> Result<(), StoreError> {
         width: HOUR_US,
     };
     let engine = Engine::of(tx.conn());
-    tx.run(&minutes.sql(engine, &spans)).await?;
+    let unpacked = packed_minutes::write(store, tx, &spans).await?;
+    if !unpacked.is_empty() {
+        tx.run(&minutes.sql(engine, &unpacked)).await?;
+    }
     let whole: Vec<Span> = spans
         .iter()
         .map(|span| Span {

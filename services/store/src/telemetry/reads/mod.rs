@@ -7,6 +7,7 @@ pub mod fleet;
 pub mod growth;
 pub mod loss;
 pub mod quarantine;
+mod raw;
 mod rolled;
 mod scoped;
 pub mod signals;
