@@ -14,8 +14,8 @@ use crate::time::Timestamp;
 use crate::wire::events::Severity;
 
 pub use condition::{
-    AllowedChange, CountCondition, CountEach, DeviationCondition, DeviationMeasure, GroupCondition,
-    Level, LevelsCondition, MissingCondition, MissingOf, OrderCondition, RateCondition, RatePer,
+    AllowedChange, AnomalyCondition, CountCondition, CountEach, DeviationCondition,
+    DeviationMeasure, GroupCondition, Level, LevelsCondition, MissingCondition, MissingOf, OrderCondition, RateCondition, RatePer,
     RuleCondition, ScheduleCondition, SequenceCondition, StateCondition, ThresholdCondition,
     WhileCondition,
 };
