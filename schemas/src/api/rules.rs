@@ -15,9 +15,9 @@ use crate::wire::events::Severity;
 
 pub use condition::{
     AllowedChange, AnomalyCondition, CountCondition, CountEach, DeviationCondition,
-    DeviationMeasure, GroupCondition, Level, LevelsCondition, MissingCondition, MissingOf, OrderCondition, RateCondition, RatePer,
-    RuleCondition, ScheduleCondition, SequenceCondition, StateCondition, ThresholdCondition,
-    WhileCondition,
+    DeviationMeasure, GroupCondition, Level, LevelsCondition, MissingCondition, MissingOf,
+    OrderCondition, RateCondition, RatePer, RuleCondition, ScheduleCondition, SequenceCondition,
+    StateCondition, ThresholdCondition, WhileCondition,
 };
 pub use limit::{
     InvalidParameterName, Limit, Parameter, ParameterName, ParameterValue, Parameters,

@@ -52,8 +52,7 @@ pub(crate) fn compile(it: &AnomalyCondition) -> Result<Anomaly, Vec<FieldProblem
     if !problems.is_empty() {
         return Err(problems);
     }
-    let signals: Vec<String> =
-        it.signals.iter().map(|signal| signal.as_str().to_owned()).collect();
+    let signals: Vec<String> = it.signals.iter().map(|signal| signal.as_str().to_owned()).collect();
     let untaught = if it.is_together() {
         let shipped = multivariate::Settings::default();
         let train_rows = train_rows.unwrap_or(shipped.train_rows);

@@ -248,12 +248,7 @@ fn alone(
     Said { of, at, verdict, explanation }
 }
 
-fn judged(
-    machine: &mut Multivariate,
-    at: Timestamp,
-    row: &[Option<f64>],
-    explain: bool,
-) -> Said {
+fn judged(machine: &mut Multivariate, at: Timestamp, row: &[Option<f64>], explain: bool) -> Said {
     let said = machine.step(at, row);
     let missing = row.iter().filter(|value| value.is_none()).count();
     let verdict = if said.alarm {

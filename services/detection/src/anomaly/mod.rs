@@ -15,5 +15,5 @@ mod state;
 pub(crate) mod words;
 
 pub(crate) use compile::Anomaly;
-pub(crate) use state::{Cause, Told};
 pub use state::AnomalyState;
+pub(crate) use state::{Cause, Told};

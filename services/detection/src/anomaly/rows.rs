@@ -123,17 +123,15 @@ mod tests {
     fn the_fastest_signal_gives_the_pace_and_old_values_end() {
         let samples = [(0, 1, 10.0), (1, 0, 1.0), (2, 0, 2.0), (3_602, 0, 3.0), (3_603, 0, 4.0)];
         let known = |a: f64, b: Option<f64>| vec![Some(a), b];
-        let expected = [
-            (1, known(1.0, Some(10.0))),
-            (2, known(2.0, Some(10.0))),
-            (3_602, known(3.0, None)),
-        ];
+        let expected =
+            [(1, known(1.0, Some(10.0))), (2, known(2.0, Some(10.0))), (3_602, known(3.0, None))];
         assert_eq!(rows(2, &samples), expected);
     }
 
     #[test]
     fn a_round_of_late_samples_only_gives_no_row() {
-        let samples = [(1, 1, 1.0), (9, 0, 1.0), (10, 0, 2.0), (11, 0, 3.0), (5, 1, 5.0)];
+        let mut samples = vec![(1, 1, 1.0), (9, 0, 1.0), (10, 0, 2.0), (11, 0, 3.0), (5, 1, 5.0)];
+        samples.extend([(6, 1, 6.0), (7, 1, 7.0)]);
         let all = rows(2, &samples);
         let times: Vec<i64> = all.iter().map(|(at, _)| *at).collect();
         assert_eq!(times, [9, 10, 11]);

@@ -47,6 +47,11 @@ impl AnomalyState {
         self.alarm
     }
 
+    /// Whether its alarm is active and can't be over by time alone.
+    pub(crate) fn lasts(&self) -> bool {
+        self.holds.iter().any(|hold| matches!(hold, State::Active { .. }))
+    }
+
     /// The latest time at which something has changed.
     pub(crate) const fn time(&self) -> Timestamp {
         self.time
@@ -129,9 +134,8 @@ impl Anomaly {
         let due = holds.filter_map(|(of, hold)| Some((self.hold.due(*hold)?, of)));
         let mut due: Vec<(Timestamp, usize)> = due.filter(|(due, _)| *due <= at).collect();
         due.sort_unstable();
-        due.into_iter().fold(false, |changed, (due, of)| {
-            self.pass_one(state, of, due, tell) || changed
-        })
+        due.into_iter()
+            .fold(false, |changed, (due, of)| self.pass_one(state, of, due, tell) || changed)
     }
 
     fn pass_one(

@@ -72,9 +72,9 @@ impl Watch {
                 (Some(memory), Some(anomaly)) => memory.fits(&anomaly.untaught),
                 _ => false,
             });
-            watching.learner = Some(fits.unwrap_or_else(|| {
-                Box::new(Learner { behind: true, ..Learner::default() })
-            }));
+            watching.learner = Some(
+                fits.unwrap_or_else(|| Box::new(Learner { behind: true, ..Learner::default() })),
+            );
         }
     }
 
@@ -198,8 +198,8 @@ impl Watch {
     }
 
     fn learning(&mut self, rule: RuleId) -> Option<&mut Watching> {
-        let places = self.learners.iter();
-        let place = *places.into_iter().find(|it| self.rules[**it].rule.rule().id == rule)?;
+        let mut places = self.learners.iter();
+        let place = *places.find(|place| self.rules[**place].rule.rule().id == rule)?;
         self.rules.get_mut(place)
     }
 

@@ -72,7 +72,7 @@ impl Watching {
             Some(value) => value.number().map(|number| (*source, Some(number))),
         };
         let samples: Vec<_> = updates.iter().filter_map(number).collect();
-        let said = memory.take(at, &samples, !state.is_raised());
+        let said = memory.take(at, &samples, !state.lasts());
         learner.has_news = true;
         let rule = &self.rule;
         let mut tell = |told: Told| {

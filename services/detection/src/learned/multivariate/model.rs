@@ -62,16 +62,7 @@ pub(super) struct Scale {
     limit: f64,
 }
 
-packed_fields!(Model {
-    mean,
-    deviation,
-    weights,
-    scales,
-    before,
-    latest,
-    interval_us,
-    loudest
-});
+packed_fields!(Model { mean, deviation, weights, scales, before, latest, interval_us, loudest });
 packed_fields!(Scale { weight, smoothed, usual, spread, precision, limit });
 
 /// How much a signal contributes to a row's distance.
