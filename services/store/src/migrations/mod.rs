@@ -57,6 +57,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0008_parameters.sqlite.sql"),
                 postgres: include_str!("0008_parameters.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0010_detector_states",
+                sqlite: include_str!("0010_detector_states.sqlite.sql"),
+                postgres: include_str!("0010_detector_states.postgres.sql"),
+            }),
         ]
     }
 }
