@@ -109,10 +109,11 @@ impl Anomaly {
         tell: &mut impl FnMut(Told),
     ) -> bool {
         let Said { of, at, verdict, explanation } = said;
-        let passed = self.pass_one(state, of, at, tell);
-        let Some(hold) = state.holds.get(of).copied().filter(|hold| at >= hold.since()) else {
-            return passed;
-        };
+        // Time first, for all signals: as if it had been said that nothing older will come.
+        let passed = self.pass(state, at, tell);
+        let Some(hold) = state.holds.get(of).copied() else { return passed };
+        // What is older than what another signal has changed counts from then on.
+        let at = at.max(hold.since());
         let (judged, _) = self.hold.judge(hold, at, verdict);
         let cause = match verdict {
             Verdict::Beyond(score) => {
