@@ -139,7 +139,7 @@ fn feed(
 #[test]
 fn signals_together_alarm_once_an_incident_say_why_and_clear_when_it_is_over() {
     let mut learning = of_spindle();
-    for row in 0..1500 {
+    for row in 0..2000 {
         let mut samples = spindle(row);
         if (700..760).contains(&row) || (1300..1360).contains(&row) {
             // As at another load: well within its own range.
@@ -187,7 +187,10 @@ fn a_rules_own_message_stays_and_the_explanation_is_told_beside_it() {
     };
     assert_eq!(found.message, "look at the pump");
     let explanation = found.context["explanation"].as_str().unwrap();
-    assert!(explanation.starts_with("t: ") && explanation.contains("range: 4"), "{explanation}");
+    assert!(
+        explanation.starts_with("t: ") && explanation.contains("beyond the highest"),
+        "{explanation}"
+    );
     assert_eq!(
         (&found.context["signal"], &found.context["together"]),
         (&json!("t"), &json!(false))
@@ -307,7 +310,7 @@ fn one_that_is_behind_is_quiet_until_it_has_relived_what_is_stored() {
     learning.instant(300 * STEP, &[("t", Some(50.0))]);
     assert_eq!(learning.heard(), [""; 0]);
     let id = learning.id();
-    assert!(learning.watch.begin_learning(id, Some((&kept.state, at(0.0)))));
+    assert!(learning.watch.begin_learning(id, Some((kept.state.as_slice(), at(0.0)))));
     let behind = learning.watch.behind();
     let seen = Some(at((299 * STEP) as f64));
     assert_eq!((behind[0].begun, &behind[0].signals), (true, &vec![("t".to_owned(), seen)]));
@@ -407,9 +410,9 @@ struct Moment {
 }
 
 fn moments(holes: bool) -> impl Strategy<Value = Vec<Moment>> {
-    let nothing = if holes { 2 } else { 0 };
+    let nothing = if holes { Said::Nothing } else { Said::Usual };
     let said = prop_oneof![
-        nothing => Just(Said::Nothing),
+        2 => Just(nothing),
         1 => Just(Said::Unusable),
         40 => Just(Said::Usual),
         1 => Just(Said::Far),
@@ -484,7 +487,7 @@ proptest! {
 
     /// The same alarms with the same words, and the same is known at the end.
     #[test]
-    fn cuts_restarts_and_repeats_change_nothing(moments in moments(false), together: bool) {
+    fn cuts_restarts_and_repeats_change_nothing(moments in moments(false), together in any::<bool>()) {
         let condition = json!({"kind": "anomaly", "signals": ["a", "b", "c"], "together": together,
             "train_rows": 50, "clear_hold_s": 240});
         prop_assert_eq!(run(&condition, &moments, false, true), run(&condition, &moments, true, true));
@@ -492,7 +495,7 @@ proptest! {
 
     /// The same where signals don't come in every row.
     #[test]
-    fn signals_of_different_rhythm_too(moments in moments(true), together: bool) {
+    fn signals_of_different_rhythm_too(moments in moments(true), together in any::<bool>()) {
         let condition = json!({"kind": "anomaly", "signals": ["a", "b", "c"], "together": together,
             "train_rows": 50, "clear_hold_s": 240});
         let split = !together;
