@@ -16,4 +16,4 @@ pub(crate) mod words;
 
 pub(crate) use compile::Anomaly;
 pub use state::AnomalyState;
-pub(crate) use state::{Cause, Told};
+pub(crate) use state::Told;
