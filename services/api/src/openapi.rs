@@ -89,6 +89,7 @@ pub(crate) fn rest(config: &mut ServiceConfig<'_>) {
         .configure(routes::machines::configure)
         .configure(routes::commands::configure)
         .configure(routes::maintenance::configure)
+        .configure(routes::relearn::configure)
         .configure(routes::alarms::configure)
         .configure(routes::tickets::configure)
         .configure(routes::policies::configure)
