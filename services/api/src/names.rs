@@ -84,6 +84,9 @@ impl Mentions for Alarm {
         if let Some(by) = &mut self.acknowledged_by {
             actor(by, visit);
         }
+        if let Some(said) = &mut self.feedback {
+            actor(&mut said.by, visit);
+        }
     }
 }
 

@@ -57,6 +57,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0008_parameters.sqlite.sql"),
                 postgres: include_str!("0008_parameters.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0011_backtests",
+                sqlite: include_str!("0011_backtests.sqlite.sql"),
+                postgres: include_str!("0011_backtests.postgres.sql"),
+            }),
         ]
     }
 }
