@@ -1,6 +1,7 @@
-//! Alarms: their life cycle, shelving, suppression, maintenance mode, rules.
+//! Alarms: their life cycle, shelving, suppression, maintenance mode, rules and their backtests.
 
 mod apply;
+pub mod backtests;
 mod contact;
 pub mod contact_watch;
 pub mod ended;
