@@ -194,8 +194,7 @@ mod tests {
         let rule: RuleInput = serde_json::from_value(rule).unwrap();
         // With all of its fields: one that only rules had would be refused here.
         let body = serde_json::to_value(&rule).unwrap();
-        let (tried, options) =
-            serde_json::from_value::<BacktestInput>(body).unwrap().into_parts();
+        let (tried, options) = serde_json::from_value::<BacktestInput>(body).unwrap().into_parts();
         assert_eq!((tried, options), (rule, BacktestOptions::default()));
     }
 

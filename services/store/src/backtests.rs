@@ -376,7 +376,8 @@ mod tests {
     async fn what_waits_is_canceled_at_once_and_what_runs_is_told() {
         let (store, _folder) = store().await;
         let organization = organization(&store, None).await;
-        let (waits, runs) = (add(&store, organization, 1).await, add(&store, organization, 1).await);
+        let (waits, runs) =
+            (add(&store, organization, 1).await, add(&store, organization, 1).await);
         begin(&store, runs, now()).await.unwrap();
         let tx = store.begin().await.unwrap();
         assert_eq!(count_unfinished(&tx, organization).await.unwrap(), (2, 2));

@@ -198,8 +198,7 @@ pub async fn complete(store: &Store, job: &Job) -> Result<bool, StoreError> {
 /// When the database can't be used.
 pub async fn extend(store: &Store, job: &Job, leased_until: Timestamp) -> Result<bool, StoreError> {
     let tx = store.begin_beside().await?;
-    let row =
-        ActiveModel { leased_until: Set(Some(leased_until.micros())), ..Default::default() };
+    let row = ActiveModel { leased_until: Set(Some(leased_until.micros())), ..Default::default() };
     let done = Entity::update_many().set(row).filter(is_running(job)).exec(tx.conn()).await?;
     tx.commit().await?;
     Ok(done.rows_affected > 0)

@@ -249,23 +249,24 @@ impl Tally {
         let urgent = |record: &TicketRecord| {
             escalate(record, alarm.severity, urgency, at).unwrap_or_else(|| record.clone())
         };
-        let (record, happened) = match decide(Seen { alarm, policy, own, last, brief: false, now: at }) {
-            Decision::Nothing | Decision::NoteCleared(_) => return,
-            Decision::Open => (self.open(alarm, at), Happened::Opened),
-            Decision::Join(record) | Decision::Escalate(record) => {
-                (urgent(record), Happened::Changed)
-            }
-            Decision::Reopen(record) => {
-                let mut again = reopen(record, TicketState::New, at);
-                again.worst = Some(alarm.severity);
-                again.ticket.priority = again.ticket.priority.min(urgency);
-                (again, Happened::Reopened)
-            }
-            Decision::Resolve(record) => {
-                let code = ResolutionCode::SelfCleared;
-                (resolve(record, code, None, policy.reopen_within_s, at), Happened::Changed)
-            }
-        };
+        let (record, happened) =
+            match decide(Seen { alarm, policy, own, last, brief: false, now: at }) {
+                Decision::Nothing | Decision::NoteCleared(_) => return,
+                Decision::Open => (self.open(alarm, at), Happened::Opened),
+                Decision::Join(record) | Decision::Escalate(record) => {
+                    (urgent(record), Happened::Changed)
+                }
+                Decision::Reopen(record) => {
+                    let mut again = reopen(record, TicketState::New, at);
+                    again.worst = Some(alarm.severity);
+                    again.ticket.priority = again.ticket.priority.min(urgency);
+                    (again, Happened::Reopened)
+                }
+                Decision::Resolve(record) => {
+                    let code = ResolutionCode::SelfCleared;
+                    (resolve(record, code, None, policy.reopen_within_s, at), Happened::Changed)
+                }
+            };
         self.is_on_ticket = true;
         self.note(&record, happened, at);
         self.ticket = Some(record);

@@ -4,9 +4,7 @@ use actix_web::{HttpResponse, get, post, web};
 use millwright_alarms::{AlarmError, manage};
 use millwright_core::access::Caller;
 use millwright_schemas::AlarmId;
-use millwright_schemas::api::alarms::{
-    Alarm, AlarmQuery, AlarmReason, GiveFeedback, ShelveAlarm,
-};
+use millwright_schemas::api::alarms::{Alarm, AlarmQuery, AlarmReason, GiveFeedback, ShelveAlarm};
 use millwright_schemas::api::page::Page;
 use utoipa_actix_web::service_config::ServiceConfig;
 

@@ -4,9 +4,7 @@ use actix_web::{HttpResponse, delete, get, post, put, web};
 use millwright_alarms::rules;
 use millwright_schemas::RuleId;
 use millwright_schemas::api::page::Page;
-use millwright_schemas::api::rules::{
-    PrecisionQuery, Rule, RuleInput, RulePrecision, RuleQuery,
-};
+use millwright_schemas::api::rules::{PrecisionQuery, Rule, RuleInput, RulePrecision, RuleQuery};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;

@@ -146,8 +146,10 @@ fn body(path: &str) -> Option<Value> {
         "/api/v1/trust/rotations" => Some(json!({"what": "command_key"})),
         "/api/v1/trust/retirements" => Some(json!({"what": "command_key", "id": "none"})),
         "/api/v1/alarms/{id}/feedback" => Some(json!({"verdict": "real"})),
-        "/api/v1/rules" | "/api/v1/rules/{id}" | "/api/v1/rules/backtest" => Some(json!({"name": "", "severity": "major",
-            "condition": {"kind": "threshold", "signal": "s"}})),
+        "/api/v1/rules" | "/api/v1/rules/{id}" | "/api/v1/rules/backtest" => {
+            Some(json!({"name": "", "severity": "major",
+            "condition": {"kind": "threshold", "signal": "s"}}))
+        }
         _ => Some(json!({})),
     }
 }

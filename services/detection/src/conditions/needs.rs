@@ -185,14 +185,14 @@ mod tests {
     #[test]
     fn a_condition_tells_its_events_and_how_far_back_it_looks() {
         let condition = json!({"kind": "while",
-            "while": {"kind": "state", "signal": "on", "is": [true], "hold_s": 5},
-            "condition": {"kind": "any", "hold_s": 10, "clear_hold_s": 1, "conditions": [
-                {"kind": "rate", "signal": "t", "per": "minute", "window_s": 60, "above": 1,
-                    "hold_s": 30},
-                {"kind": "missing", "event": "lift.call", "for_s": 40},
-                {"kind": "missing", "event": "lift.call", "for_s": 50},
-                {"kind": "missing", "signal": "t", "for_s": 7}
-            ]}});
+        "while": {"kind": "state", "signal": "on", "is": [true], "hold_s": 5},
+        "condition": {"kind": "any", "hold_s": 10, "clear_hold_s": 1, "conditions": [
+            {"kind": "rate", "signal": "t", "per": "minute", "window_s": 60, "above": 1,
+                "hold_s": 30},
+            {"kind": "missing", "event": "lift.call", "for_s": 40},
+            {"kind": "missing", "event": "lift.call", "for_s": 50},
+            {"kind": "missing", "signal": "t", "for_s": 7}
+        ]}});
         let condition = serde_json::from_value(condition).unwrap();
         assert_eq!(events(&condition), ["lift.call"]);
         assert_eq!(reach_s(&condition), 5.0 + 90.0 + 11.0);

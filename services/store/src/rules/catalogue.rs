@@ -88,12 +88,7 @@ async fn find(db: &impl ConnectionTrait, scope: Scope, id: RuleId) -> Result<Rul
 /// # Errors
 /// [`StoreError::NotFound`] when there is no such rule in scope, it was deleted, or it never had this
 /// version.
-pub async fn version(
-    tx: &Tx,
-    scope: Scope,
-    id: RuleId,
-    version: i64,
-) -> Result<Rule, StoreError> {
+pub async fn version(tx: &Tx, scope: Scope, id: RuleId, version: i64) -> Result<Rule, StoreError> {
     load(tx, scope, id).await?;
     let row = rule_version::Entity::find_by_id((id.uuid(), version)).one(tx.conn()).await?;
     let row = row.ok_or(StoreError::NotFound("version of the rule"))?;

@@ -47,7 +47,8 @@ pub async fn judged(
     for (word, count) in rows {
         judged.alarms += count;
         let Some(word) = word else { continue };
-        let verdict: FeedbackVerdict = word.parse().map_err(|error| StoreError::corrupt("alarms", error))?;
+        let verdict: FeedbackVerdict =
+            word.parse().map_err(|error| StoreError::corrupt("alarms", error))?;
         match verdict {
             FeedbackVerdict::Real => judged.real += count,
             FeedbackVerdict::Nuisance => judged.nuisance += count,
