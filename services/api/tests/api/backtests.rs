@@ -267,10 +267,10 @@ fn conditions() -> Vec<Value> {
         json!({"kind": "threshold", "signal": "t", "above": 40, "hold_s": 1.5,
             "clear_hold_s": 0.5}),
         json!({"kind": "levels", "levels": [
-            {"severity": "minor", "condition": threshold(60)},
-            {"severity": "major", "condition": threshold(85)}]}),
+            {"severity": "minor", "condition": threshold(75)},
+            {"severity": "major", "condition": threshold(90)}]}),
         json!({"kind": "all", "conditions": [
-            {"kind": "state", "signal": "mode", "is": ["run"]}, threshold(55)]}),
+            {"kind": "state", "signal": "mode", "is": ["run"]}, threshold(70)]}),
         json!({"kind": "deviation", "signal": "t", "from": "p", "above": 60}),
         json!({"kind": "count", "signal": "door", "is": [true], "each": "crossing",
             "at_least": 3, "window_s": 12}),
