@@ -148,16 +148,18 @@ async fn find(
     from_row(row.ok_or(StoreError::NotFound(WHAT))?)
 }
 
-/// What somebody has asked for, newest first, without results.
+/// What somebody in scope has asked for, newest first, without results.
 ///
 /// # Errors
 /// When the database can't be used or a row isn't understood.
 pub async fn list(
     store: &Store,
+    scope: Scope,
     actor: Actor,
     page: &PageRequest<Uuid>,
 ) -> Result<Vec<StoredBacktest>, StoreError> {
     let mut query = Entity::find()
+        .filter(scope.covers(Column::OrganizationId))
         .filter(Column::CreatedBy.eq(by(actor)?))
         .order_by_desc(Column::Id)
         .limit(page.rows());
@@ -165,7 +167,7 @@ pub async fn list(
         query = query.filter(Column::Id.lt(before));
     }
     let rows = query.all(store.readers()).await?;
-    let without = |row| from_row(Model { result: None, ..row });
+    let without = |row: Model| from_row(Model { result: None, ..row });
     rows.into_iter().map(without).collect()
 }
 
@@ -404,8 +406,10 @@ mod tests {
         assert!(matches!(strange, Err(StoreError::NotFound("backtest"))));
         let page = PageRequest::parse("backtests", &PageQuery::default()).unwrap();
         let actor = Actor::User(UserId(Uuid::from_u128(2)));
-        let own = list(&store, actor, &page).await.unwrap();
+        let own = list(&store, Scope::Organization(top), actor, &page).await.unwrap();
         assert_eq!(own.iter().map(|one| one.id).collect::<Vec<_>>(), [other]);
+        let own = list(&store, Scope::Organization(below), actor, &page).await.unwrap();
+        assert!(own.is_empty());
         let tx = store.begin().await.unwrap();
         assert_eq!(forget_expired(&tx, now().plus_seconds(KEPT_S)).await.unwrap(), 0);
         assert_eq!(forget_expired(&tx, now().plus_seconds(KEPT_S + 1)).await.unwrap(), 2);

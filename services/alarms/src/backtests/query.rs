@@ -38,7 +38,8 @@ pub async fn list(
 ) -> Result<Page<Backtest>, AlarmError> {
     require(caller)?;
     let page = PageRequest::<Uuid>::parse("backtests", wanted)?;
-    let rows = backtests::list(store, caller.actor, &page).await?;
+    let scope = Scope::Organization(caller.organization);
+    let rows = backtests::list(store, scope, caller.actor, &page).await?;
     let items = rows.into_iter().map(view).collect::<Result<Vec<_>, StoreError>>()?;
     Ok(page.page(items, |item| item.id.uuid()))
 }

@@ -150,7 +150,8 @@ impl Tally {
     }
 
     fn changed(&mut self, found: &Finding) {
-        let Some(alarm) = self.active.take() else { return };
+        let in_time = found.at < self.case.to;
+        let Some(alarm) = self.active.take_if(|_| in_time) else { return };
         if rank(found.severity) > rank(self.worst) {
             self.worst = found.severity;
         }

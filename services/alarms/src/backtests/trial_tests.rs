@@ -2,7 +2,6 @@
 
 use millwright_schemas::api::machines::Criticality;
 use millwright_schemas::api::policies::TicketPolicy;
-use millwright_schemas::api::rules::Rule;
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{MachineId, OrganizationId, RuleId};
 use serde_json::{Value, json};
