@@ -7,7 +7,7 @@
 
 use millwright_schemas::{MachineId, Quality, SignalKind, Timestamp};
 
-use super::raw::{self, Raw, RawRange, RawSeries, RawValue, Take};
+use super::received::{self, Raw, RawRange, RawSeries, RawValue, Take};
 use super::scoped::require_machine;
 use crate::engine::Cell;
 use crate::telemetry::series::kind_from;
@@ -169,7 +169,7 @@ impl Source {
             Feed::Nothing => Ok(Vec::new()),
             Feed::Series(series) => {
                 let range = RawRange { from, to, take: Take::Last };
-                Ok(raw::values(store, *series, range).await?.into_iter().map(sample).collect())
+                Ok(received::values(store, *series, range).await?.into_iter().map(sample).collect())
             }
             Feed::Event(event) => events(store, machine, event, (from, to), Take::Last).await,
         }
@@ -194,7 +194,7 @@ impl Source {
                 let fewer = if is_text { TEXTS_FEWER } else { 1 };
                 let count = (share / fewer).max(VALUES_AHEAD_MIN);
                 let range = RawRange { from, to, take: Take::First(count) };
-                let values = raw::values(store, *series, range).await?;
+                let values = received::values(store, *series, range).await?;
                 (values.into_iter().map(sample).collect(), count)
             }
             Feed::Event(event) => {

@@ -7,7 +7,7 @@ pub mod fleet;
 pub mod history;
 pub mod loss;
 pub mod quarantine;
-mod raw;
+mod received;
 mod rolled;
 mod scoped;
 pub mod signals;
