@@ -187,6 +187,7 @@ impl<'a> Run<'a> {
             };
             self.machine(scope, &request, &rules, &found, progress, &mut report).await?;
         }
+        self.note(1.0).await?;
         Ok(report.finish(request.left_out))
     }
 
@@ -295,14 +296,18 @@ impl<'a> Run<'a> {
             }
             self.looked = Some(Instant::now());
         }
-        if self.noted.elapsed() >= NOTE {
-            let until = (self.by.now)().plus_seconds(LEASE_S);
-            if !jobs::extend(store, self.job, until).await? {
-                return Err(Stop::Lost);
-            }
-            backtests::advance(store, self.id, Progress { progress, values: self.values }).await?;
-            self.noted = Instant::now();
+        if self.noted.elapsed() >= NOTE { self.note(progress).await } else { Ok(()) }
+    }
+
+    /// Notes how far it is, and keeps the job.
+    async fn note(&mut self, progress: f64) -> Result<(), Stop> {
+        let store = &self.by.store;
+        let until = (self.by.now)().plus_seconds(LEASE_S);
+        if !jobs::extend(store, self.job, until).await? {
+            return Err(Stop::Lost);
         }
+        backtests::advance(store, self.id, Progress { progress, values: self.values }).await?;
+        self.noted = Instant::now();
         Ok(())
     }
 }

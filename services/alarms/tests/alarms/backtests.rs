@@ -135,7 +135,7 @@ async fn a_rule_is_tried_on_history_and_compared_with_another() {
     let [only] = &differences.machines[..] else { panic!("{differences:?}") };
     assert_eq!((only.machine_id, only.only_rule[0].from), (other, at(50)));
     let seen = seen(&plant, asked.id).await;
-    assert_eq!((seen.progress, seen.ended_at), (1.0, Some(at(NOW))));
+    assert_eq!((seen.progress, seen.values, seen.ended_at), (1.0, 7, Some(at(NOW))));
 }
 
 #[tokio::test]
