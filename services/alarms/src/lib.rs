@@ -1,4 +1,5 @@
-//! Alarms: their life cycle, shelving, suppression, maintenance mode, rules and their backtests.
+//! Alarms: their life cycle, shelving, suppression, maintenance mode, rules and their backtests,
+//! learning anew.
 
 mod apply;
 pub mod backtests;
@@ -9,6 +10,7 @@ mod error;
 pub mod limits;
 pub mod maintenance;
 pub mod manage;
+pub mod relearn;
 pub mod rules;
 
 pub use apply::{AlarmEvent, apply};

@@ -9,6 +9,7 @@ use millwright_schemas::api::audit::{ActorRef, AuditItem};
 use millwright_schemas::api::backtests::Backtest;
 use millwright_schemas::api::commands::Command;
 use millwright_schemas::api::events::DomainEvent;
+use millwright_schemas::api::telemetry::MachineGrowth;
 use millwright_schemas::api::tickets::{Ticket, TicketComment};
 use millwright_store::names::{self, Named};
 use millwright_store::{Scope, Store};
@@ -123,6 +124,12 @@ impl Mentions for Command {
 impl Mentions for Backtest {
     fn mentions(&mut self, visit: &mut Visit<'_>) {
         actor(&mut self.created_by, visit);
+    }
+}
+
+impl Mentions for MachineGrowth {
+    fn mentions(&mut self, visit: &mut Visit<'_>) {
+        visit(Named::Machine(self.machine_id), &mut self.machine_name);
     }
 }
 

@@ -298,3 +298,21 @@ async fn what_an_alarm_was_worth_is_kept_with_who_said_so_and_can_be_changed() {
     let told = told(&api, &admin, "alarm.feedback").await;
     assert_eq!(told, ["alarm.feedback", "alarm.feedback"]);
 }
+
+#[tokio::test]
+async fn a_machine_learns_anew_by_request() {
+    let api = TestApi::start().await;
+    let admin = api.admin().await;
+    let technician = api.person(Role::Technician).await;
+    let (lift, _) = raised(&api, &admin).await;
+    let path = format!("/machines/{}/relearn", lift.id);
+    assert_eq!(api.call(&technician, "POST", &path, None).await.status, 403);
+    assert_eq!(api.call(&admin, "POST", &path, None).await.status, 204);
+    let nowhere = "/machines/0198b2c4-7c1e-7000-8000-0123456789ab/relearn";
+    assert_eq!(api.call(&admin, "POST", nowhere, None).await.status, 404);
+    let told = told(&api, &admin, "machine.relearning_started").await;
+    assert_eq!(told, ["machine.relearning_started"]);
+    let gone = format!("/machines/{}/decommission", lift.id);
+    api.call(&admin, "POST", &gone, None).await.json(200);
+    api.call(&admin, "POST", &path, None).await.problem(409, "conflict");
+}

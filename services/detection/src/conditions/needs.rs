@@ -2,6 +2,7 @@
 
 use millwright_schemas::SignalKind;
 use millwright_schemas::api::rules::{RuleCondition, StateValue};
+use millwright_schemas::limits::RULE_WINDOW_S_MAX;
 
 use super::compile::ROOT;
 
@@ -55,6 +56,8 @@ pub fn reach_s(condition: &RuleCondition) -> f64 {
         RuleCondition::Sequence(it) => it.within_s + it.clear_hold_s,
         RuleCondition::Order(it) => it.clear_hold_s,
         RuleCondition::Schedule(_) => 0.0,
+        // It learns first: a week, as far as anything can look.
+        RuleCondition::Anomaly(it) => RULE_WINDOW_S_MAX + it.clear_hold_s,
         RuleCondition::All(group) | RuleCondition::Any(group) => {
             longest(group.conditions.iter()) + group.hold_s + group.clear_hold_s
         }
@@ -95,6 +98,7 @@ fn find_subject(condition: &RuleCondition) -> Option<&str> {
         RuleCondition::Levels(of) => {
             of.levels.iter().find_map(|level| find_subject(&level.condition))
         }
+        RuleCondition::Anomaly(it) => it.signals.first().map(|signal| signal.as_str()),
     }
 }
 
@@ -162,6 +166,11 @@ fn leaf(condition: &RuleCondition, path: &str, found: &mut Vec<Need>) {
         RuleCondition::Order(it) => {
             let kind = kind_of(it.allowed.first().map(|change| &change.from));
             need("signal", it.signal.as_str(), kind, None);
+        }
+        RuleCondition::Anomaly(it) => {
+            for (place, signal) in it.signals.iter().enumerate() {
+                need(&format!("signals[{place}]"), signal.as_str(), number, None);
+            }
         }
         RuleCondition::Schedule(_)
         | RuleCondition::All(_)

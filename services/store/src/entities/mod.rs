@@ -6,6 +6,7 @@ pub mod audit;
 pub mod backtest;
 pub mod certificate;
 pub mod command;
+pub mod detector_state;
 pub mod device_token;
 pub mod enrollment_code;
 pub mod event;

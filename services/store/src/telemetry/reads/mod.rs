@@ -4,9 +4,11 @@
 pub mod chart;
 pub mod events;
 pub mod fleet;
+pub mod growth;
 pub mod history;
 pub mod loss;
 pub mod quarantine;
+mod raw;
 mod received;
 mod rolled;
 mod scoped;
