@@ -10,7 +10,9 @@ mod flags;
 mod raise;
 mod snapshot;
 
-use millwright_schemas::api::alarms::{Alarm, AlarmOrigin, ClearReason, Suppression};
+use millwright_schemas::api::alarms::{
+    Alarm, AlarmFeedback, AlarmOrigin, ClearReason, Suppression,
+};
 use millwright_schemas::wire::events::{FaultRaised, Severity};
 use millwright_schemas::{MachineId, OrganizationId, RuleId, Timestamp};
 use serde_json::{Map, Value};
@@ -147,6 +149,8 @@ pub enum Event<'a> {
     TakenOutOfService,
     /// It is told again.
     Returned,
+    /// Somebody says what it was worth.
+    Judged(&'a AlarmFeedback),
 }
 
 /// What an event makes of an alarm.

@@ -2,6 +2,7 @@
 
 mod decide;
 mod moves;
+mod opened;
 
 use millwright_schemas::Timestamp;
 use millwright_schemas::api::alarms::{Alarm, AlarmOrigin};
@@ -13,6 +14,7 @@ use crate::alarm::rank;
 
 pub use decide::{Decision, Seen, decide};
 pub use moves::{IllegalMove, check_move, close, escalate, next_states, reopen, resolve, step};
+pub use opened::{Opened, opened};
 
 /// The number of the first ticket.
 pub const FIRST_NUMBER: i64 = 1_001;

@@ -4,7 +4,7 @@
 use millwright_schemas::wire::command::{Capabilities, CommandReport};
 use millwright_schemas::wire::events::EventType;
 use millwright_schemas::{
-    AlarmId, CommandId, EventId, MachineId, OrganizationId, TicketId, Timestamp,
+    AlarmId, BacktestId, CommandId, EventId, MachineId, OrganizationId, TicketId, Timestamp,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -234,5 +234,22 @@ impl Work for HelpRequested {
 
     fn ordering_key(&self) -> String {
         format!("tickets:{}", self.machine)
+    }
+}
+
+/// A rule is to be tried on history. Done by alarms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BacktestDue {
+    /// What is to be done.
+    pub backtest: BacktestId,
+    /// Of who asked for it: one of an organization runs at a time.
+    pub organization: OrganizationId,
+}
+
+impl Work for BacktestDue {
+    const KIND: &'static str = "backtest.due";
+
+    fn ordering_key(&self) -> String {
+        format!("backtests:{}", self.organization)
     }
 }

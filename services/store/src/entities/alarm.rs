@@ -32,6 +32,10 @@ pub struct Model {
     pub clear_reason: Option<String>,
     pub received_at: i64,
     pub ticket_id: Option<Uuid>,
+    pub feedback: Option<String>,
+    pub feedback_note: Option<String>,
+    pub feedback_by: Option<String>,
+    pub feedback_at: Option<i64>,
     pub version: i64,
 }
 

@@ -3,6 +3,7 @@
 pub mod alarm;
 pub mod api_token;
 pub mod audit;
+pub mod backtest;
 pub mod certificate;
 pub mod command;
 pub mod detector_state;

@@ -68,6 +68,11 @@ impl MigratorTrait for Migrator {
                 postgres: include_str!("0010_detector_states.postgres.sql"),
             }),
             Box::new(SqlFile {
+                name: "m0011_backtests",
+                sqlite: include_str!("0011_backtests.sqlite.sql"),
+                postgres: include_str!("0011_backtests.postgres.sql"),
+            }),
+            Box::new(SqlFile {
                 name: "m0012_upkeep_failures",
                 sqlite: include_str!("0012_upkeep_failures.sqlite.sql"),
                 postgres: include_str!("0012_upkeep_failures.postgres.sql"),
