@@ -57,6 +57,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0008_parameters.sqlite.sql"),
                 postgres: include_str!("0008_parameters.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0012_machine_rules",
+                sqlite: include_str!("0012_machine_rules.sqlite.sql"),
+                postgres: include_str!("0012_machine_rules.postgres.sql"),
+            }),
         ]
     }
 }
