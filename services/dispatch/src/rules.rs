@@ -164,10 +164,10 @@ impl Dispatch {
         now: Timestamp,
     ) -> Result<(), WorkError> {
         let version = i64::try_from(version).unwrap_or(i64::MAX);
-        let tx = self.store().begin().await?;
-        let known = on_machines::load(&tx, machine).await?;
-        if known.as_ref().map(|known| known.applied_version) != Some(version) {
-            let known = match known {
+        let known = on_machines::of(self.store(), machine).await?;
+        if known.is_none_or(|known| known.applied_version != version) {
+            let tx = self.store().begin().await?;
+            let known = match on_machines::load(&tx, machine).await? {
                 // What it said of its rules was about another version.
                 Some(known) => OnMachine {
                     applied_version: version,
@@ -365,8 +365,8 @@ mod tests {
         let first = Document::of(&rules(2, 1), machine(), row()).unwrap();
         assert_eq!(first, Document::of(&rules(2, 1), machine(), row()).unwrap());
         let zone = WatchedRow { time_zone: Some("Europe/Berlin".to_owned()), ..row() };
-        let parameters = [("a".parse().unwrap(), 1.5.try_into().unwrap())];
-        let limits = WatchedRow { parameters: parameters.into(), ..row() };
+        let parameters = Parameters::from([("a".parse().unwrap(), 1.5_f64.try_into().unwrap())]);
+        let limits = WatchedRow { parameters, ..row() };
         for other in [
             Document::of(&rules(3, 1), machine(), row()),
             Document::of(&rules(2, 2), machine(), row()),
