@@ -260,9 +260,11 @@ impl CommandService {
 
     pub(super) async fn tell_capabilities(&mut self) {
         self.told = Some(Instant::now());
-        let known = self.outbox.call(|outbox| Ok((outbox.ledger()?, outbox.status()?.events)));
+        let known = self.outbox.call(|outbox| {
+            Ok((outbox.ledger()?, outbox.status()?.events, outbox.rules_version()?))
+        });
         match known.await {
-            Ok((ledger, waiting)) => {
+            Ok((ledger, waiting, rules_version)) => {
                 self.reported = waiting == 0;
                 self.signals_told = self.signals.len();
                 let capabilities = Capabilities {
@@ -272,6 +274,7 @@ impl CommandService {
                     reported_ord: self.reported.then_some(ledger.last_ord),
                     commands: self.offer.catalogue.offered(),
                     signals: self.signals.told(self.offer.room_bytes),
+                    rules_version: Some(rules_version),
                 };
                 self.direct.tell(EventType::AgentCapabilities, &capabilities);
             }

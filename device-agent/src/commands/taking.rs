@@ -1,6 +1,7 @@
 //! Taking orders: what each of them does to the ledger and to the queue.
 
 use millwright_schemas::wire::command::{CancelClaims, CommandClaims, CommandReport, TimeClaims};
+use millwright_schemas::wire::rules::ConfigClaims;
 use millwright_schemas::{CommandId, Timestamp};
 
 use super::ended::canceled_by;
@@ -32,7 +33,10 @@ impl CommandService {
                 self.cancel(claims).await;
             }
             Order::Time(claims) => self.time(&claims).await,
-            Order::Unknown => tracing::debug!("an order that this version doesn't know"),
+            Order::Config(claims) => {
+                self.saw_signed(&*claims).await;
+                self.rules(*claims).await;
+            }
         }
     }
 
@@ -57,6 +61,18 @@ impl CommandService {
                 tracing::debug!(%unasked, "a signed time");
                 self.saw_signed(claims).await;
             }
+        }
+    }
+
+    /// The rules that the machine is to watch by itself.
+    async fn rules(&self, claims: ConfigClaims) {
+        let version = claims.version;
+        let taken = self.outbox.add(move |outbox| outbox.take_rules(&claims, clock::now())).await;
+        match taken {
+            Ok(true) => tracing::info!(version, "watching by new rules"),
+            Ok(false) => tracing::debug!(version, "rules that aren't newer"),
+            // Not taken: the platform sends them again.
+            Err(error) => tracing::error!(%error, version, "rules aren't taken"),
         }
     }
 

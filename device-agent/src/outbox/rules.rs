@@ -5,6 +5,7 @@
 //! got. Values that the platform's own watching takes for late are left out here too.
 
 use millwright_detection::watch::{Change, Transition};
+use millwright_schemas::api::rules::Rule;
 use millwright_schemas::wire::events::EventType;
 use millwright_schemas::wire::rules::{AlarmLocal, ConfigClaims, RulesApplied};
 use millwright_schemas::{RuleId, SignalName, Timestamp};
@@ -310,25 +311,20 @@ impl Batch<'_> {
         if told.as_ref() == Some(&applied) {
             return Ok(());
         }
-        let tell = |batch: &mut Self, applied: &RulesApplied| {
-            let event = EventType::RulesApplied;
-            batch.append_event(event, to_data(applied), now, EventSize::NORMAL)
-        };
-        let taken = match tell(self, &applied) {
-            Err(OutboxError::EventTooLarge { .. }) => {
-                let mut brief = applied.clone();
-                brief.refused.iter_mut().for_each(|rule| rule.problems.clear());
-                tell(self, &brief)
-            }
-            other => other,
-        };
-        match taken {
+        let event = EventType::RulesApplied;
+        let mut taken = self.append_event(event.clone(), to_data(&applied), now, EventSize::NORMAL);
+        if matches!(taken, Err(OutboxError::EventTooLarge { .. })) {
+            let mut brief = applied.clone();
+            brief.refused.iter_mut().for_each(|rule| rule.problems.clear());
+            taken = self.append_event(event, to_data(&brief), now, EventSize::NORMAL);
+        }
+        if matches!(taken, Err(OutboxError::EventsFull { .. })) {
             // The next start tells it.
-            Err(OutboxError::EventsFull { .. }) => return Ok(()),
-            other => other?,
-        };
-        let row = encode(&applied)?;
-        self.txn.open_table(tables::RULES)?.insert(tables::RULES_TOLD, row.as_slice())?;
+            return Ok(());
+        }
+        taken?;
+        let mut table = self.txn.open_table(tables::RULES)?;
+        table.insert(tables::RULES_TOLD, encode(&applied)?.as_slice())?;
         Ok(())
     }
 
@@ -365,10 +361,11 @@ impl Batch<'_> {
             let version = understood::<StoredState>(row.value()).map(|state| state.version);
             kept.push((rule.value(), version));
         }
-        for (rule, version) in kept {
-            let current = given.rules.iter().find(|it| key(it.rule().id) == rule);
-            if current.map(|current| current.rule().version) != version {
-                states.remove(rule)?;
+        for (id, version) in kept {
+            let is_same =
+                |rule: &Rule, version| (key(rule.id), Some(rule.version)) == (id, version);
+            if !given.rules.iter().any(|it| is_same(it.rule(), version)) {
+                states.remove(id)?;
             }
         }
         let mut active = Vec::new();
