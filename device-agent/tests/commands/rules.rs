@@ -88,7 +88,8 @@ fn only_the_platforms_documents_for_this_machine_are_taken() {
     until_applied(&site, 7);
     let applied = &told(&site, "rules.applied")[0];
     assert_eq!((&applied["watching"], applied.get("refused")), (&json!(1), None));
-    let rules = &site.status()["rules"];
+    let status = site.status();
+    let rules = &status["rules"];
     assert_eq!((&rules["version"], &rules["watching"]), (&json!(7), &json!(1)));
 }
 
