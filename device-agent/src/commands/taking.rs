@@ -67,10 +67,15 @@ impl CommandService {
     /// The rules that the machine is to watch by itself.
     async fn rules(&self, claims: ConfigClaims) {
         let version = claims.version;
-        let taken = self.outbox.add(move |outbox| outbox.take_rules(&claims, clock::now())).await;
-        match taken {
-            Ok(true) => tracing::info!(version, "watching by new rules"),
-            Ok(false) => tracing::debug!(version, "rules that aren't newer"),
+        let taken = self.outbox.add(move |outbox| {
+            let is_new = outbox.take_rules(&claims, clock::now())?;
+            Ok((is_new, outbox.rules_shown()?))
+        });
+        match taken.await {
+            Ok((true, _)) => tracing::info!(version, "watching by new rules"),
+            // The platform hasn't heard that they are here.
+            Ok((false, shown)) if shown.version == version => self.tell_rules(shown),
+            Ok((false, _)) => tracing::debug!(version, "rules that are older"),
             // Not taken: the platform sends them again.
             Err(error) => tracing::error!(%error, version, "rules aren't taken"),
         }

@@ -155,28 +155,31 @@ impl RulesDesk {
 }
 
 impl Dispatch {
-    /// A machine has just said by which version it watches: it is given the current one, if it is
+    /// A machine has said by which version it watches: it is given the current one, if it is
     /// another.
     pub(crate) async fn welcome(
         &self,
         machine: MachineId,
         version: u64,
+        received_at: Timestamp,
         now: Timestamp,
     ) -> Result<(), WorkError> {
         let version = i64::try_from(version).unwrap_or(i64::MAX);
         let known = on_machines::of(self.store(), machine).await?;
-        if known.is_none_or(|known| known.applied_version != version) {
+        let is_news =
+            |known: OnMachine| known.applied_version != version && known.applied_at <= received_at;
+        if known.is_none_or(is_news) {
             let tx = self.store().begin().await?;
             let known = match on_machines::load(&tx, machine).await? {
                 // What it said of its rules was about another version.
                 Some(known) => OnMachine {
                     applied_version: version,
-                    applied_at: now,
+                    applied_at: received_at,
                     watching: 0,
                     refused: Vec::new(),
                     ..known
                 },
-                None => OnMachine::new(version, now),
+                None => OnMachine::new(version, received_at),
             };
             on_machines::put(&tx, machine, &known).await?;
             tx.commit().await?;
@@ -191,6 +194,10 @@ impl Dispatch {
         let version = i64::try_from(applied.version).unwrap_or(i64::MAX);
         let tx = self.store().begin().await?;
         let known = on_machines::load(&tx, machine).await?;
+        if known.as_ref().is_some_and(|known| known.applied_at > received_at) {
+            // It has said something else since.
+            return Ok(());
+        }
         let known = OnMachine {
             applied_version: version,
             applied_at: received_at,

@@ -47,7 +47,7 @@ impl Dispatch {
         }
         self.send_due(machine, now).await?;
         match rules_version {
-            Some(version) => self.welcome(machine, version, now).await,
+            Some(version) => self.welcome(machine, version, received_at, now).await,
             None => Ok(()),
         }
     }

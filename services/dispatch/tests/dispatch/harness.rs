@@ -195,12 +195,17 @@ impl Plant {
     }
 
     async fn tell_with(&self, ledger: LedgerId, last_ord: u64, reported_ord: Option<u64>) {
-        self.tell_all(ledger, last_ord, reported_ord, None).await;
+        self.tell_all(ledger, last_ord, reported_ord, None, self.now()).await;
     }
 
     /// The agent tells by which version of its rules it watches.
     pub async fn tell_rules(&self, version: u64) {
-        self.tell_all(LEDGER, 0, None, Some(version)).await;
+        self.tell_rules_at(version, self.now()).await;
+    }
+
+    /// The same, received at that time.
+    pub async fn tell_rules_at(&self, version: u64, received_at: Timestamp) {
+        self.tell_all(LEDGER, 0, None, Some(version), received_at).await;
     }
 
     async fn tell_all(
@@ -209,6 +214,7 @@ impl Plant {
         last_ord: u64,
         reported_ord: Option<u64>,
         rules_version: Option<u64>,
+        received_at: Timestamp,
     ) {
         let capabilities = Capabilities {
             version: "1.0".to_owned(),
@@ -222,7 +228,7 @@ impl Plant {
         self.leave(&CapabilitiesReported {
             machine: self.machine,
             ts: self.now(),
-            received_at: self.now(),
+            received_at,
             capabilities,
         })
         .await;

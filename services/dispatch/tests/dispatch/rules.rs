@@ -146,6 +146,23 @@ async fn what_is_not_answered_is_sent_again_and_after_a_reconnect_at_once() {
 }
 
 #[tokio::test]
+async fn what_comes_late_does_not_undo_what_a_machine_has_said_since() {
+    let plant = Plant::start().await;
+    add(&plant, &rule(&plant, 80.0)).await;
+    plant.connect().await;
+    plant.tell_rules(0).await;
+    let before = plant.now();
+    plant.pass(1);
+    applied(&plant, 1, Vec::new()).await;
+    // It was received before, and is worked on only now.
+    let applied = RulesApplied { version: 0, watching: 0, refused: Vec::new() };
+    let machine = plant.machine;
+    plant.leave(&RulesReported { machine, received_at: before, applied }).await;
+    plant.tell_rules_at(0, before).await;
+    assert_eq!(known(&plant).await.applied_version, 1);
+}
+
+#[tokio::test]
 async fn versions_go_on_beyond_what_a_machine_has_from_elsewhere() {
     let plant = Plant::start().await;
     plant.connect().await;
