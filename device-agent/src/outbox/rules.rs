@@ -42,6 +42,8 @@ impl Outbox {
         self.write(|batch| {
             let before = batch.take_rules()?;
             if claims.version <= before.version() {
+                // What found no room before may find it now.
+                batch.tell_applied(&before, now)?;
                 batch.rules = Some(before);
                 return Ok(false);
             }
