@@ -122,7 +122,6 @@ pub struct RefusedRule {
     /// Which one.
     pub id: RuleId,
     /// Why not, for people: up to 3 texts of up to 120 bytes.
-    #[serde(default)]
     pub problems: Vec<String>,
 }
 
