@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use millwright_detection::conditions::needs::needs;
 use millwright_detection::rules::CompiledRule;
+use millwright_schemas::api::rules::RuleCondition;
 use millwright_schemas::limits::RULES_ON_MACHINE_MAX;
 use millwright_schemas::wire::rules::{ConfigClaims, GivenRule, RefusedRule};
 use millwright_schemas::{MachineId, RuleId};
@@ -71,6 +72,10 @@ fn rule(
     if let Some(failed) = failed.iter().find(|it| (it.id, it.version) == (rule.id, rule.version)) {
         return Err(vec![format!("it has failed here: {}", failed.reason)]);
     }
+    if matches!(rule.condition, RuleCondition::Anomaly(_)) {
+        // It would learn something else than the platform, which has what was stored before.
+        return Err(vec!["it learns, which only the platform does".to_owned()]);
+    }
     let kept = needs(&rule.condition).into_iter().filter(|need| {
         allowed.is_some_and(|list| !list.iter().any(|it| matches(&it.pattern, &need.signal)))
     });
@@ -128,6 +133,7 @@ mod tests {
             given(14, limit("t")),
             given(15, limit("t")),
             json!(7),
+            given(16, json!({"kind": "anomaly", "signals": ["t"]})),
         ];
         let failed =
             [FailedRule { id: id(14).parse().unwrap(), version: 1, reason: "too much".to_owned() }];
@@ -143,6 +149,7 @@ mod tests {
             (Some(14), "it has failed here: too much"),
             (Some(15), "it is there twice"),
             (None, "invalid type"),
+            (Some(16), "only the platform"),
         ]
         .into_iter()
         .enumerate()
@@ -151,7 +158,7 @@ mod tests {
             assert_eq!(*of, n.map_or(Uuid::nil().to_string(), id), "{refused:?}");
             assert!(problem.contains(words), "{refused:?}");
         }
-        assert_eq!(refused.len(), 6);
+        assert_eq!(refused.len(), 7);
     }
 
     #[test]

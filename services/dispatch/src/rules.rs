@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use millwright_detection::rules::{CompiledRule, RuleSet, Watched};
-use millwright_schemas::api::rules::Parameters;
+use millwright_schemas::api::rules::{Parameters, RuleCondition};
 use millwright_schemas::limits::{CONFIG_CLAIMS_MAX_BYTES, RULES_ON_MACHINE_MAX};
 use millwright_schemas::wire::rules::{ConfigClaims, GivenRule};
 use millwright_schemas::{MachineId, Timestamp};
@@ -66,7 +66,9 @@ struct Document {
 impl Document {
     fn of(set: &RuleSet, machine: MachineId, row: WatchedRow) -> Result<Self, StoreError> {
         let WatchedRow { model, organizations, parameters, time_zone } = row;
-        let watching = set.watching(&Watched { machine, model, organizations });
+        let mut watching = set.watching(&Watched { machine, model, organizations });
+        // A rule that learns does so from what is stored, which the machine hasn't got.
+        watching.retain(|rule| !matches!(rule.rule().condition, RuleCondition::Anomaly(_)));
         let around = size(&(&parameters, &time_zone))? + CONFIG_ENVELOPE_BYTES;
         let (rules, left_out) = fitting(&watching, CONFIG_CLAIMS_MAX_BYTES.saturating_sub(around))?;
         let content = serde_json::to_vec(&(&rules, &parameters, &time_zone)).map_err(corrupt)?;
@@ -341,26 +343,38 @@ mod tests {
         MachineId(Uuid::from_u128(5))
     }
 
-    fn rules(count: u128, message_bytes: usize) -> RuleSet {
-        let organization = Uuid::from_u128(1).into();
+    fn rule(n: u128, condition: RuleCondition) -> Rule {
         let at = Timestamp::from_micros(0);
-        let rule = |n: u128| Rule {
+        Rule {
             id: Uuid::from_u128(n).into(),
-            organization_id: organization,
+            organization_id: Uuid::from_u128(1).into(),
             name: "r".to_owned(),
             machine_id: Some(machine()),
             model: None,
-            condition: ThresholdCondition::above("t".parse().unwrap(), 80.0).into(),
+            condition,
             severity: Severity::Major,
-            message: Some("x".repeat(message_bytes)),
+            message: None,
             enabled: true,
             version: 1,
             created_at: at,
             updated_at: at,
-        };
-        let (set, refused) = RuleSet::compile((0..count).map(|n| rule(100 + n)));
+        }
+    }
+
+    fn rules(count: u128, message_bytes: usize) -> RuleSet {
+        let limit = ThresholdCondition::above("t".parse().unwrap(), 80.0);
+        let rules = (0..count).map(|n| Rule {
+            message: Some("x".repeat(message_bytes)),
+            ..rule(100 + n, limit.clone().into())
+        });
+        let (set, refused) = RuleSet::compile(rules);
         assert_eq!(refused, []);
         set
+    }
+
+    fn watched() -> Watched {
+        let organizations = vec![Uuid::from_u128(1).into()];
+        Watched { machine: machine(), model: None, organizations }
     }
 
     fn row() -> WatchedRow {
@@ -382,6 +396,16 @@ mod tests {
         ] {
             assert_ne!(other.unwrap().content, first.content);
         }
+    }
+
+    #[test]
+    fn a_rule_that_learns_stays_with_the_platform() {
+        let learns = serde_json::json!({"kind": "anomaly", "signals": ["a", "b"]});
+        let (set, refused) = RuleSet::compile([rule(7, serde_json::from_value(learns).unwrap())]);
+        assert_eq!(refused, []);
+        assert_eq!(set.watching(&watched()).len(), 1);
+        let document = Document::of(&set, machine(), row()).unwrap();
+        assert_eq!((document.rules.len(), document.left_out), (0, 0));
     }
 
     #[test]

@@ -20,5 +20,7 @@ pub const SHOWN_MAX: usize = 64;
 pub const REOPEN_WITHIN_S: std::ops::RangeInclusive<i64> = 0..=30 * 86_400;
 /// How long stored data may be kept, in days: up to 100 years.
 pub const RETENTION_DAYS: std::ops::RangeInclusive<i64> = 1..=36_500;
+/// After how long values are compressed, in days: up to 10 years; 0: never.
+pub const COMPRESS_AFTER_DAYS: std::ops::RangeInclusive<i64> = 0..=3_650;
 /// Entries of a retention policy for single signals.
 pub const RETENTION_SIGNALS_MAX: usize = 100;

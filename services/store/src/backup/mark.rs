@@ -47,7 +47,7 @@ const OPEN_COMMANDS: &str = "('awaiting_approval', 'queued', 'sent', 'received',
 /// The migration that brought commands.
 const WITH_COMMANDS: &str = "m0002_operations";
 /// The migration that brought rules to machines.
-const WITH_MACHINE_RULES: &str = "m0012_machine_rules";
+const WITH_MACHINE_RULES: &str = "m0013_machine_rules";
 
 /// What a restore has changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
