@@ -3,6 +3,7 @@
 
 use millwright_schemas::wire::command::{Capabilities, CommandReport};
 use millwright_schemas::wire::events::EventType;
+use millwright_schemas::wire::rules::RulesApplied;
 use millwright_schemas::{
     AlarmId, BacktestId, CommandId, EventId, MachineId, OrganizationId, TicketId, Timestamp,
 };
@@ -131,6 +132,25 @@ impl Work for TimeAsked {
 
     fn ordering_key(&self) -> String {
         format!("time:{}", self.machine)
+    }
+}
+
+/// A machine has told by which rules it watches. Done by dispatch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesReported {
+    /// The machine.
+    pub machine: MachineId,
+    /// When the platform had it.
+    pub received_at: Timestamp,
+    /// What it told.
+    pub applied: RulesApplied,
+}
+
+impl Work for RulesReported {
+    const KIND: &'static str = "machine.rules";
+
+    fn ordering_key(&self) -> String {
+        format!("rules:{}", self.machine)
     }
 }
 

@@ -77,6 +77,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0012_upkeep_failures.sqlite.sql"),
                 postgres: include_str!("0012_upkeep_failures.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0013_machine_rules",
+                sqlite: include_str!("0013_machine_rules.sqlite.sql"),
+                postgres: include_str!("0013_machine_rules.postgres.sql"),
+            }),
         ]
     }
 }

@@ -3,6 +3,7 @@
 //! Every change counts up the revision `rules`, by which ingest sees that its copy is old.
 
 mod catalogue;
+pub mod on_machines;
 mod precision;
 mod row;
 mod targets;
