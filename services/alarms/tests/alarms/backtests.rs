@@ -54,6 +54,7 @@ async fn measured(plant: &Plant, machine: MachineId, signal: &str, values: &[(i6
 }
 
 /// Above this limit, at the machine; what it is tried on is added.
+#[allow(clippy::needless_pass_by_value, reason = "written as literals")]
 fn hot(machine: MachineId, above: f64, backtest: Value) -> BacktestInput {
     let body = json!({"name": "Hot", "machine_id": machine, "severity": "major",
         "condition": {"kind": "threshold", "signal": "t", "above": above},
