@@ -1,7 +1,10 @@
 //! Rules of tickets: where they may go, how urgent they are, what alarms do to them.
 
 mod decide;
+mod group;
+mod join;
 mod moves;
+mod root;
 
 use millwright_schemas::Timestamp;
 use millwright_schemas::api::alarms::{Alarm, AlarmOrigin};
@@ -12,7 +15,10 @@ use millwright_schemas::wire::events::Severity;
 use crate::alarm::rank;
 
 pub use decide::{Decision, Seen, decide};
+pub use group::{GROUP_SPAN_MAX_S, Sign, began, group};
+pub use join::{Joining, is_of_time, is_untouched, join, merge};
 pub use moves::{IllegalMove, check_move, close, escalate, next_states, reopen, resolve, step};
+pub use root::{group_title, root, tie};
 
 /// The number of the first ticket.
 pub const FIRST_NUMBER: i64 = 1_001;
@@ -30,6 +36,9 @@ pub struct TicketRecord {
     pub worst: Option<Severity>,
     /// When it is closed, if it is resolved and nothing reopens it.
     pub close_at: Option<Timestamp>,
+    /// When what it is about began, in event time: the alarm that has opened it, or reopened it
+    /// last. `None` for one that no alarm has opened.
+    pub began_at: Option<Timestamp>,
 }
 
 /// Whether work is still to be done.

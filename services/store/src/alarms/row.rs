@@ -1,6 +1,6 @@
 //! An alarm and its row.
 
-use millwright_schemas::api::alarms::Alarm;
+use millwright_schemas::api::alarms::{Alarm, Flapping};
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{AlarmId, MachineId, OrganizationId, RuleId, TicketId, Timestamp};
 use sea_orm::ActiveValue::{NotSet, Set};
@@ -44,6 +44,9 @@ pub(super) fn to_row(alarm: &Alarm) -> Result<ActiveModel, StoreError> {
         received_at: Set(alarm.received_at.micros()),
         ticket_id: Set(alarm.ticket_id.map(TicketId::uuid)),
         version: Set(alarm.version),
+        flapping_since: Set(alarm.flapping.map(|one| one.since.micros())),
+        flapping_count: Set(alarm.flapping.map(|one| one.count)),
+        flapping_until: Set(alarm.flapping.map(|one| one.until.micros())),
     })
 }
 
@@ -67,6 +70,7 @@ pub(super) fn from_row(row: Model) -> Result<Alarm, StoreError> {
         shelved_until: row.shelved_until.map(Timestamp::from_micros),
         suppressed_by: row.suppressed_by.map(|by| by.parse()).transpose().map_err(corrupt)?,
         out_of_service: row.out_of_service,
+        flapping: flapping(row.flapping_since, row.flapping_count, row.flapping_until),
         count: row.count,
         raised_at: Timestamp::from_micros(row.raised_at),
         changed_at: Timestamp::from_micros(row.changed_at),
@@ -79,4 +83,9 @@ pub(super) fn from_row(row: Model) -> Result<Alarm, StoreError> {
         ticket_number: None,
         rule_name: None,
     })
+}
+
+fn flapping(since: Option<i64>, count: Option<i64>, until: Option<i64>) -> Option<Flapping> {
+    let (since, until) = (since.map(Timestamp::from_micros)?, until.map(Timestamp::from_micros)?);
+    Some(Flapping { since, count: count?, until })
 }

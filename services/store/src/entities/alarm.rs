@@ -33,6 +33,9 @@ pub struct Model {
     pub received_at: i64,
     pub ticket_id: Option<Uuid>,
     pub version: i64,
+    pub flapping_since: Option<i64>,
+    pub flapping_count: Option<i64>,
+    pub flapping_until: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

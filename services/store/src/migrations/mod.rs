@@ -57,6 +57,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0008_parameters.sqlite.sql"),
                 postgres: include_str!("0008_parameters.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0013_alarm_groups",
+                sqlite: include_str!("0013_alarm_groups.sqlite.sql"),
+                postgres: include_str!("0013_alarm_groups.postgres.sql"),
+            }),
         ]
     }
 }
