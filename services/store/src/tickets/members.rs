@@ -1,12 +1,14 @@
 //! The alarms of a ticket, and what each is to it.
 
 use millwright_core::ticket::Sign;
+use millwright_schemas::api::alarms::Alarm;
 use millwright_schemas::api::tickets::{AlarmRole, AlarmTie, TicketAlarm};
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{AlarmId, MachineId, OrganizationId, TicketId, Timestamp};
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait as _, EntityTrait, QueryFilter, QueryResult,
+    QuerySelect, QueryTrait,
 };
 
 use super::neighbours::{SIGN, sign_from};
@@ -171,11 +173,11 @@ pub async fn place(tx: &Tx, place: Place, now: Timestamp) -> Result<(), StoreErr
 /// # Errors
 /// When the database refuses it.
 pub async fn put_alarm_on(tx: &Tx, on: Place, now: Timestamp) -> Result<(), StoreError> {
-    use alarm::Column as Alarm;
+    use alarm::Column as Of;
     alarm::Entity::update_many()
-        .col_expr(Alarm::TicketId, Expr::val(on.ticket.uuid()))
-        .col_expr(Alarm::Version, Expr::col(Alarm::Version).add(1))
-        .filter(Alarm::Id.eq(on.alarm.uuid()))
+        .col_expr(Of::TicketId, Expr::val(on.ticket.uuid()))
+        .col_expr(Of::Version, Expr::col(Of::Version).add(1))
+        .filter(Of::Id.eq(on.alarm.uuid()))
         .exec(tx.conn())
         .await?;
     place(tx, on, now).await
@@ -196,6 +198,61 @@ pub async fn move_evidence(
         .col_expr(Evidence::TicketId, Expr::val(to.uuid()))
         .filter(Evidence::TicketId.eq(from.uuid()))
         .filter(Evidence::AlarmId.eq(alarm.uuid()))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Takes all alarms of one cause, that of this alarm, over from one ticket to another.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn move_cause(
+    tx: &Tx,
+    of: &Alarm,
+    from: TicketId,
+    to: TicketId,
+) -> Result<(), StoreError> {
+    use alarm::Column as Of;
+    alarm::Entity::update_many()
+        .col_expr(Of::TicketId, Expr::val(to.uuid()))
+        .col_expr(Of::Version, Expr::col(Of::Version).add(1))
+        .filter(Of::TicketId.eq(from.uuid()))
+        .filter(Of::MachineId.eq(of.machine_id.uuid()))
+        .filter(Of::Origin.eq(of.origin.as_str()))
+        .filter(Of::Source.eq(of.source.as_str()))
+        .filter(Of::Code.eq(of.code.as_str()))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// What alarms that have gone over from one ticket to another are to it, by a person's hand, and
+/// their evidence.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn move_places(tx: &Tx, from: TicketId, to: TicketId) -> Result<(), StoreError> {
+    use ticket_evidence::Column as Evidence;
+    let moved = || {
+        alarm::Entity::find()
+            .select_only()
+            .column(alarm::Column::Id)
+            .filter(alarm::Column::TicketId.eq(to.uuid()))
+            .into_query()
+    };
+    Entity::update_many()
+        .col_expr(Column::TicketId, Expr::val(to.uuid()))
+        .col_expr(Column::Role, Expr::val(AlarmRole::Symptom.as_str()))
+        .col_expr(Column::Reason, Expr::val(AlarmTie::ByHand.as_str()))
+        .filter(Column::TicketId.eq(from.uuid()))
+        .filter(Column::AlarmId.in_subquery(moved()))
+        .exec(tx.conn())
+        .await?;
+    ticket_evidence::Entity::update_many()
+        .col_expr(Evidence::TicketId, Expr::val(to.uuid()))
+        .filter(Evidence::TicketId.eq(from.uuid()))
+        .filter(Evidence::AlarmId.in_subquery(moved()))
         .exec(tx.conn())
         .await?;
     Ok(())
