@@ -13,3 +13,4 @@ mod apply;
 mod contact_watch;
 mod harness;
 mod rules;
+mod storms;

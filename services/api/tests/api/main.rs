@@ -15,6 +15,7 @@ mod auth;
 mod commands;
 mod dashboard;
 mod enrollment;
+mod groups;
 mod harness;
 mod idempotency;
 mod logs;
