@@ -1,14 +1,12 @@
 //! Which of a ticket's alarms is the likely root, and what the ticket says for it: its title, its
 //! machine, its cause.
 
-use millwright_core::ticket::{
-    GROUP_SPAN_MAX_S, Sign, TicketRecord, cause, group_title, is_open, root, tie,
-};
+use millwright_core::ticket::{Sign, TicketRecord, cause, group_title, is_open, root, tie};
 use millwright_schemas::api::alarms::Alarm;
 use millwright_schemas::api::tickets::{AlarmRole, AlarmTie};
 use millwright_schemas::{AlarmId, Timestamp};
 use millwright_store::machines::fleet;
-use millwright_store::tickets::{Member, Place};
+use millwright_store::tickets::{Member, Place, comments};
 use millwright_store::{Scope, StoreError, Tx, alarms, tickets};
 
 use crate::limits::MEMBERS_MAX;
@@ -25,13 +23,7 @@ pub(crate) struct Settled {
 
 /// Whether the platform has made a ticket's title, and nobody has changed it.
 pub(crate) async fn has_made_title(tx: &Tx, record: &TicketRecord) -> Result<bool, StoreError> {
-    let ticket = &record.ticket;
-    let first = tickets::members(tx, ticket.id, 1).await?.pop();
-    let Some(first) = first.filter(|first| first.role == AlarmRole::Root) else {
-        return Ok(false);
-    };
-    let alarm = alarms::load(tx, Scope::Platform, first.sign.alarm).await?;
-    Ok(ticket.title == made_title(tx, record, &alarm).await?)
+    Ok(!comments::tells_change_of(tx, record.ticket.id, "title").await?)
 }
 
 async fn made_title(tx: &Tx, record: &TicketRecord, root: &Alarm) -> Result<String, StoreError> {
@@ -51,15 +43,16 @@ pub(crate) async fn settle(
 ) -> Result<Option<Settled>, StoreError> {
     let members = tickets::members(tx, record.ticket.id, MEMBERS_MAX).await?;
     let Some((found, reason)) = likely(record, &members) else { return Ok(None) };
-    let before = members.iter().find(|one| one.role == AlarmRole::Root);
-    let instead_of = before.filter(|before| before.sign.alarm != found.sign.alarm);
+    let is_other =
+        |one: &&Member| one.role == AlarmRole::Root && one.sign.alarm != found.sign.alarm;
     let (organization, ticket) = (record.ticket.organization_id, record.ticket.id);
-    if let Some(before) = instead_of {
+    for before in members.iter().filter(is_other) {
         // What tied the new one to the old one ties them the other way round too.
         let tie = tie(&found.sign, &before.sign).unwrap_or(found.tie);
         let (alarm, role) = (before.sign.alarm, AlarmRole::Symptom);
         tickets::place(tx, Place { organization, ticket, alarm, role, tie }, now).await?;
     }
+    let instead_of = members.iter().find(is_other).map(|before| before.sign.alarm);
     if found.role != AlarmRole::Root || found.tie != reason {
         let (alarm, role) = (found.sign.alarm, AlarmRole::Root);
         tickets::place(tx, Place { organization, ticket, alarm, role, tie: reason }, now).await?;
@@ -70,25 +63,19 @@ pub(crate) async fn settle(
     }
     record.ticket.machine_id = alarm.machine_id;
     follow(tx, record, cause(&alarm)).await?;
-    Ok(Some(Settled {
-        root: alarm,
-        reason,
-        instead_of: instead_of.map(|before| before.sign.alarm),
-    }))
+    Ok(Some(Settled { root: alarm, reason, instead_of }))
 }
 
-/// The likely root. One of the time since the ticket was opened or reopened, if there are any.
+/// The likely root: among those that are active or began since the ticket was opened or reopened, if
+/// there are any. What was over before has caused nothing now.
 fn likely<'a>(record: &TicketRecord, members: &'a [Member]) -> Option<(&'a Member, AlarmTie)> {
-    let from = record.began_at.map(|began| began.plus_seconds(-GROUP_SPAN_MAX_S));
-    let of_now: Vec<&Sign> = members
-        .iter()
-        .map(|one| &one.sign)
-        .filter(|sign| from.is_none_or(|from| sign.at >= from))
-        .collect();
-    let (sign, reason) = match of_now.is_empty() {
-        true => root(&members.iter().map(|one| &one.sign).collect::<Vec<_>>())?,
-        false => root(&of_now)?,
-    };
+    let is_of_now =
+        |one: &&Member| one.active || record.began_at.is_none_or(|began| one.sign.at >= began);
+    let mut signs: Vec<&Sign> = members.iter().filter(is_of_now).map(|one| &one.sign).collect();
+    if signs.is_empty() {
+        signs = members.iter().map(|one| &one.sign).collect();
+    }
+    let (sign, reason) = root(&signs)?;
     let member = members.iter().find(|one| one.sign.alarm == sign.alarm)?;
     Some((member, reason))
 }

@@ -162,6 +162,7 @@ async fn alarms_of_one_machine_share_a_ticket_within_the_window() {
     lift.raise_at(&api, "E-1", Severity::Major, start).await;
     work(&api).await;
     api.pass_seconds(1_000);
+    let admin = api.admin().await;
     // Known late; it is when they began that counts.
     lift.raise_at(&api, "E-2", Severity::Critical, start.plus_seconds(120)).await;
     lift.raise_at(&api, "E-3", Severity::Minor, start.plus_seconds(121)).await;
@@ -268,7 +269,8 @@ async fn alarms_are_taken_out_into_a_ticket_of_their_own() {
     split(&stranger, &alarms[..1]).await.problem(404, "not-found");
     let twice = [alarms[0].clone(), alarms[0].clone()];
     let nothing = ["0198b2c4-7c1e-7000-8000-0123456789ab".to_owned()];
-    for wrong in [&[][..], &twice, &nothing, &alarms] {
+    let none: &[String] = &[];
+    for wrong in [none, &twice, &nothing, &alarms] {
         let problem = split(&admin, wrong).await.problem(422, "invalid");
         assert_eq!(problem["errors"][0]["field"], "alarm_ids", "{problem}");
     }

@@ -70,6 +70,26 @@ pub async fn has(
     Ok(found.is_some())
 }
 
+/// Whether a note tells that this field of a ticket was changed.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn tells_change_of(tx: &Tx, ticket: TicketId, field: &str) -> Result<bool, StoreError> {
+    // A quote within a text is escaped: what is found is the field's own name.
+    let named = format!("\"{field}\":{{\"from\":");
+    let found: Option<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::TicketId.eq(ticket.uuid()))
+        .filter(Column::Note.eq("updated"))
+        .filter(Column::Data.contains(named))
+        .limit(1)
+        .into_tuple()
+        .one(tx.conn())
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Whether somebody other than the platform has written something.
 ///
 /// # Errors

@@ -30,6 +30,8 @@ pub struct Member {
     pub role: AlarmRole,
     /// Why.
     pub tie: AlarmTie,
+    /// Whether it is active now.
+    pub active: bool,
 }
 
 /// What an alarm is to its ticket from now on.
@@ -53,7 +55,8 @@ pub struct Place {
 /// When the database can't be used or a row isn't understood.
 pub async fn members(tx: &Tx, ticket: TicketId, limit: u64) -> Result<Vec<Member>, StoreError> {
     let sql = format!(
-        "SELECT {SIGN}, coalesce(r.role, 'symptom'), coalesce(r.reason, 'same_cause') \
+        "SELECT {SIGN}, coalesce(r.role, 'symptom'), coalesce(r.reason, 'same_cause'), \
+             a.active \
          FROM alarms a JOIN machines m ON m.id = a.machine_id \
          LEFT JOIN ticket_alarms r ON r.alarm_id = a.id \
          WHERE a.ticket_id = ?1 \
@@ -70,6 +73,7 @@ fn member(row: &QueryResult) -> Result<Member, StoreError> {
         sign: sign_from(row)?,
         role: role.parse().map_err(corrupt)?,
         tie: tie.parse().map_err(corrupt)?,
+        active: row.try_get_by_index(12)?,
     })
 }
 
