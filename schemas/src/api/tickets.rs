@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
+use super::alarms::AlarmOrigin;
 use super::audit::ActorRef;
 use super::page::PageQuery;
 use crate::ids::{AlarmId, CommentId, MachineId, OrganizationId, TicketId, UserId};
@@ -180,6 +181,12 @@ pub struct TicketAlarm {
     pub because: String,
     /// Whether it is active now.
     pub active: bool,
+    /// Where it comes from.
+    pub origin: AlarmOrigin,
+    /// The component; empty for the machine as a whole.
+    pub source: String,
+    /// The fault's code, the rule's id, or `contact_lost`.
+    pub code: String,
     /// How bad it is now.
     pub severity: Severity,
     /// For people: the machine's own words, or the rule's.

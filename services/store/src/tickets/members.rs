@@ -87,7 +87,8 @@ pub async fn alarm_list(
     limit: u64,
 ) -> Result<Vec<TicketAlarm>, StoreError> {
     let sql = "SELECT a.id, a.machine_id, coalesce(r.role, 'symptom'), \
-                   coalesce(r.reason, 'same_cause'), a.active, a.severity, a.message, a.raised_at \
+                   coalesce(r.reason, 'same_cause'), a.active, a.severity, a.message, a.raised_at, \
+                   a.origin, a.source, a.code \
                FROM alarms a LEFT JOIN ticket_alarms r ON r.alarm_id = a.id \
                WHERE a.ticket_id = ?1 \
                ORDER BY CASE WHEN r.role = 'root' THEN 0 ELSE 1 END, a.raised_at, a.id LIMIT ?2";
@@ -99,6 +100,7 @@ pub async fn alarm_list(
 fn listed(row: &QueryResult) -> Result<TicketAlarm, StoreError> {
     let (role, reason): (String, String) = (row.try_get_by_index(2)?, row.try_get_by_index(3)?);
     let (severity, raised_at): (String, i64) = (row.try_get_by_index(5)?, row.try_get_by_index(7)?);
+    let origin: String = row.try_get_by_index(8)?;
     let reason: AlarmTie = reason.parse().map_err(corrupt)?;
     Ok(TicketAlarm {
         id: AlarmId(row.try_get_by_index(0)?),
@@ -107,6 +109,9 @@ fn listed(row: &QueryResult) -> Result<TicketAlarm, StoreError> {
         reason,
         because: reason.words().to_owned(),
         active: row.try_get_by_index(4)?,
+        origin: origin.parse().map_err(corrupt)?,
+        source: row.try_get_by_index(9)?,
+        code: row.try_get_by_index(10)?,
         severity: Severity::from_word(&severity),
         message: row.try_get_by_index(6)?,
         raised_at: Timestamp::from_micros(raised_at),
