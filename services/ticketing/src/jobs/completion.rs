@@ -77,16 +77,15 @@ pub(crate) async fn complete(
         alarm => alarm?,
     };
     let mut taken = take(store, &alarm, now).await?;
-    // What was active then stays as it was copied then.
+    // It may have gone over to another ticket meanwhile.
     let ticket = alarm.ticket_id.unwrap_or(due.ticket);
+    // What was active then stays as it was copied then.
     let before = evidence::list(store, Scope::Platform, ticket).await?;
     if let Some(before) = before.into_iter().find(|one| one.alarm_id == due.alarm) {
         taken.active_alarms = before.active_alarms;
         taken.versions = before.versions;
     }
     let tx = store.begin().await?;
-    // It may have gone over to another ticket meanwhile.
-    let ticket = alarm.ticket_id.unwrap_or(due.ticket);
     evidence::put(&tx, alarm.organization_id, ticket, &taken).await?;
     tx.commit().await
 }
