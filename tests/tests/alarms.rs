@@ -139,7 +139,9 @@ async fn a_lost_site_is_one_ticket_with_its_root_first() {
     let list = ticket["alarm_list"].as_array().unwrap();
     let roles: Vec<_> = list.iter().map(|alarm| alarm["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["root", "symptom", "symptom", "symptom", "symptom"], "{ticket}");
-    let began = |alarm: &serde_json::Value| alarm["raised_at"].as_str().unwrap().to_owned();
+    let began = |alarm: &serde_json::Value| -> chrono::DateTime<chrono::Utc> {
+        alarm["raised_at"].as_str().unwrap().parse().unwrap()
+    };
     assert!(list.iter().all(|alarm| began(alarm) >= began(&list[0])), "the earliest: {ticket}");
     assert!(ticket["title"].as_str().unwrap().ends_with(", and 4 other alarms"), "{ticket}");
     let alarms = api.items("/alarms?state=open").await.unwrap();
