@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::certificates::{self, CertificateError};
 use crate::http::{Client, HttpError, Pins};
-use crate::identity::{Identity, IdentityError, Trust};
+use crate::identity::{Identity, IdentityError, Trust, shown_name};
 use crate::private_file;
 
 const PENDING_FILE: &str = "pending-enrollment.json";
@@ -167,6 +167,7 @@ fn check(
         server_url: enrolment.url.clone(),
         insecure_http: enrolment.insecure_http,
         machine_id: answer.machine_id,
+        machine_name: shown_name(answer.machine_name.as_deref()),
         mqtt: answer.mqtt,
         topic_root: answer.topic_root,
         private_key: key.serialize_pem(),

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::certificates::{self, CertificateError};
 use crate::http::{Pins, Verifier};
+use crate::limits::MACHINE_NAME_CHARS;
 use crate::private_file;
 use crate::trusted_time::TimeKeeper;
 
@@ -33,6 +34,9 @@ pub struct Identity {
     pub insecure_http: bool,
     /// Who the machine is.
     pub machine_id: MachineId,
+    /// What people called it when its certificate was issued; the platform may not have said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_name: Option<String>,
     /// Where to connect.
     pub mqtt: MqttEndpoint,
     /// `mw/v1/{shard}/{machine}`.
@@ -85,6 +89,14 @@ pub enum IdentityError {
     /// Key, certificate and CA don't make a TLS client.
     #[error("TLS can't be set up: {0}")]
     Tls(#[from] rustls::Error),
+}
+
+/// A name as it can be shown: without control characters, not without end, and not empty.
+pub(crate) fn shown_name(name: Option<&str>) -> Option<String> {
+    let shown: String =
+        name?.chars().filter(|sign| !sign.is_control()).take(MACHINE_NAME_CHARS).collect();
+    let shown = shown.trim();
+    (!shown.is_empty()).then(|| shown.to_owned())
 }
 
 impl Identity {
@@ -182,5 +194,20 @@ impl std::fmt::Debug for Identity {
             .field("mqtt", &self.mqtt)
             .field("trust_version", &self.trust.version)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_shown_as_one_short_line() {
+        assert_eq!(shown_name(None), None);
+        assert_eq!(shown_name(Some(" \n\t ")), None);
+        assert_eq!(shown_name(Some(" Lift\r\n 7 ")).as_deref(), Some("Lift 7"));
+        let long = "ä".repeat(MACHINE_NAME_CHARS + 1);
+        let shown = shown_name(Some(&long)).map(|name| name.chars().count());
+        assert_eq!(shown, Some(MACHINE_NAME_CHARS));
     }
 }

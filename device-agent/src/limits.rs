@@ -24,6 +24,8 @@ pub const LOSS_NOTE_BYTES: u64 = 4 * 1024;
 pub const CLOCK_STEP_US: i64 = 5_000_000;
 /// Between two looks at the clock.
 pub const CLOCK_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// A machine's name as the platform tells it, in characters. What is longer is cut.
+pub const MACHINE_NAME_CHARS: usize = 200;
 /// Calls to the outbox that wait for their turn. Further callers wait.
 pub const OUTBOX_CALLS: usize = 64;
 

@@ -10,7 +10,7 @@ use rcgen::{CertificateParams, KeyPair, SigningKey};
 
 use crate::certificates::{self, CertificateError};
 use crate::http::{Client, HttpError};
-use crate::identity::{Identity, IdentityError};
+use crate::identity::{Identity, IdentityError, shown_name};
 
 /// Why a certificate isn't renewed. The old one stays.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +62,9 @@ pub async fn renew(
     Ok(Identity {
         private_key: key.serialize_pem(),
         certificate,
+        // A platform that doesn't say it doesn't make it forgotten.
+        machine_name: shown_name(answer.body.machine_name.as_deref())
+            .or_else(|| identity.machine_name.clone()),
         mqtt: answer.body.mqtt,
         ..identity.clone()
     })
@@ -96,6 +99,7 @@ mod tests {
             server_url: "http://127.0.0.1".to_owned(),
             insecure_http: false,
             machine_id: "0198b2c4-7c1e-7000-8000-0123456789ab".parse().unwrap(),
+            machine_name: None,
             mqtt: MqttEndpoint { host: "127.0.0.1".to_owned(), port: 8883 },
             topic_root: String::new(),
             private_key: old.serialize_pem(),

@@ -58,6 +58,9 @@ pub struct Status {
 pub struct MachineStatus {
     /// Its id.
     pub id: MachineId,
+    /// What people called it when its certificate was issued.
+    #[serde(default)]
+    pub name: Option<String>,
     /// The platform's address.
     pub server_url: String,
     /// Where it connects.
@@ -72,6 +75,7 @@ impl From<&Identity> for MachineStatus {
     fn from(identity: &Identity) -> Self {
         Self {
             id: identity.machine_id,
+            name: identity.machine_name.clone(),
             server_url: identity.server_url.clone(),
             mqtt: format!("{}:{}", identity.mqtt.host, identity.mqtt.port),
             certificate_until: certificates::validity(&identity.certificate)

@@ -80,6 +80,8 @@ pub const RULE_COUNT_MAX: u32 = 100;
 pub const RULE_STATES_MAX: usize = 32;
 /// Values that follow each other in a condition.
 pub const RULE_SEQUENCE_MAX: usize = 8;
+/// Signals of which one condition learns what is normal.
+pub const RULE_ANOMALY_SIGNALS_MAX: usize = 20;
 /// Longest text value that a condition names, in bytes.
 pub const STATE_TEXT_MAX_BYTES: usize = 256;
 /// Longest name of a machine's parameter, in bytes.

@@ -34,6 +34,7 @@ beforeAll(async () => {
     machine,
     'machine alarms': `${machine}/alarms`,
     'machine commands': `${machine}/commands`,
+    'machine storage': `${machine}/storage`,
     tickets: '/tickets',
     ticket: `/tickets/${ticket.id}`,
     alarms: '/alarms',
@@ -41,6 +42,7 @@ beforeAll(async () => {
     rule: `/rules/${rule.id}`,
     commission: '/commission',
     audit: '/audit',
+    storage: '/storage',
     profile: '/profile',
   }
 })

@@ -40,6 +40,7 @@ async function sendRemedy(page: Visit, purpose: string): Promise<void> {
 /** The operator on site answers on the machine's own panel. */
 async function answer(people: People, word: 'Accept' | 'Refuse', purpose: string): Promise<void> {
   const panel = await people.visit(await agent.panelUrl())
+  await panel.getByText('Elevator of the story', { exact: true }).waitFor()
   const card = panel.getByRole('article', { name: 'May this be done?' })
   await card.getByText(purpose).waitFor(SOON)
   await people.look(panel, 'panel asks')

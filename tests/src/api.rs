@@ -31,6 +31,14 @@ impl Api {
         Self { token, ..anonymous }
     }
 
+    /// A client with a token of these scopes, which doesn't end as a session does.
+    pub async fn lasting(&self, scopes: &[&str]) -> anyhow::Result<Self> {
+        let wanted = json!({ "name": "for a long test", "scopes": scopes });
+        let created = self.post("/api-tokens", &wanted).await?;
+        let token = created["token"].as_str().context("a token")?.to_owned();
+        Ok(Self { token, ..self.clone() })
+    }
+
     /// A client that isn't signed in.
     #[must_use]
     pub fn anonymous(url: &str) -> Self {

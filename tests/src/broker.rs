@@ -1,5 +1,6 @@
 //! A broker as an external bus: the test sees and sends what goes over it.
 
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
@@ -32,25 +33,45 @@ impl Broker {
         broker
     }
 
-    /// Starts it again on its port.
-    pub async fn resume(&mut self) {
+    /// Starts it again on its port, and doesn't wait for it.
+    pub fn start_again(&mut self) {
         let log = self.folder.path().join("broker.log");
         let mut command = programs::millwright();
         let mut process = Process::start("millwright broker", command.arg("broker"), log);
         let config = json!({"port": self.port, "user": USER, "password": PASSWORD});
         process.write_line(&config.to_string());
+        self.process = Some(process);
+    }
+
+    /// Starts it again on its port, and waits until it listens.
+    pub async fn resume(&mut self) {
+        self.start_again();
         let address = ("127.0.0.1", self.port);
         eventually("the broker listens", READY, async || {
             tokio::net::TcpStream::connect(address).await?;
             Ok(())
         })
         .await;
-        self.process = Some(process);
     }
 
     /// SIGKILL.
     pub fn kill(&mut self) {
         self.process.take().expect("the broker runs").kill();
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("the broker runs").id()
+    }
+
+    /// How it ended by itself, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        let ended = self.process.as_mut()?.ended();
+        if ended.is_some() {
+            self.process = None;
+        }
+        ended
     }
 
     /// For `--bus`.

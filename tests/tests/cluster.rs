@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use millwright_tests::platform::ADMIN_PASSWORD;
 use millwright_tests::{Agent, Api, Broker, Device, Platform, Postgres, Version, eventually};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -111,6 +112,51 @@ async fn roles_work_apart_on_one_database() {
 }
 
 #[tokio::test]
+async fn two_processes_that_start_at_once_on_an_empty_database_share_what_one_of_them_makes() {
+    let Some(server) = Postgres::start() else { return };
+    let broker = Broker::start().await;
+    let (bus, keys) = (broker.url(), tempfile::tempdir().unwrap());
+    let keys = keys.path().to_str().unwrap();
+    let process = |more: &[&str]| {
+        let shared = ["--role", "api", "--bus", &bus, "--keys-in", keys];
+        // What is applied is told at this level only.
+        let log = ["--log", "info,sea_orm_migration=info"];
+        Platform::prepare().with(server.url(), &[&shared[..], &log[..], more].concat())
+    };
+    let mut first = process(&["--role", "worker"]);
+    let mut second = process(&["--role", "gateway"]);
+    tokio::join!(first.resume(), second.resume());
+
+    let log = format!("{}{}", first.log(), second.log());
+    let mut peer = first.peer().await;
+    let applied = peer.rows("SELECT version FROM seaql_migrations").await;
+    assert!(!applied.is_empty());
+    for migration in applied {
+        let line = format!("Applying migration '{migration}'");
+        assert_eq!(log.matches(&line).count(), 1, "{migration} ran once:\n{log}");
+    }
+    for (one, sql) in [
+        ("organization", "SELECT COUNT(*) FROM organizations"),
+        ("administrator", "SELECT COUNT(*) FROM users"),
+        ("bundle of keys", "SELECT COUNT(*) FROM trust_bundles"),
+    ] {
+        assert_eq!(peer.value(sql).await, "1", "{one}");
+    }
+
+    // Who has signed in at one is known to the other, and both know the same machines' keys.
+    let sign_in = json!({ "email": "admin@localhost", "password": ADMIN_PASSWORD });
+    let session = Api::anonymous(&first.url()).post("/auth/login", &sign_in).await.unwrap();
+    let token = session["access_token"].as_str().unwrap();
+    let request = reqwest::Client::new().get(format!("{}/api/v1/machines", second.url()));
+    assert_eq!(request.bearer_auth(token).send().await.unwrap().status().as_u16(), 200);
+    let mut device = Device::enroll(&first, &first.api().await, "early").await;
+    device.address = second.mqtt();
+    let mut connection = device.connect(Version::V5).await;
+    let topic = device.topic("up/telemetry");
+    assert_eq!(connection.publish(&topic, &sample(1)).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn a_second_gateway_takes_a_machine_over_and_the_first_commits_nothing_more() {
     let Some(mut cluster) = Cluster::start().await else { return };
     let device = cluster.device("wanderer", 0).await;
@@ -211,9 +257,20 @@ async fn a_platform_that_is_up_before_its_database_waits_for_it() {
     server.halt();
     let mut platform = Platform::prepare().with(server.url(), &[]);
     let log = platform.folder().join("platform.log");
+    let url = platform.url();
     let waiting = eventually("it says what it waits for", SOON, async || {
         let log = std::fs::read_to_string(&log)?;
         ensure!(log.contains("can't be reached; trying again"), "{log}");
+        // Whoever has started it learns that it lives, and why it isn't ready.
+        let health = reqwest::get(format!("{url}/healthz")).await?;
+        ensure!(health.status().as_u16() == 200, "{}", health.status());
+        let ready = reqwest::get(format!("{url}/readyz")).await?;
+        ensure!(ready.status().as_u16() == 503, "{}", ready.status());
+        let told: Value = ready.json().await?;
+        let reason = told["checks"]["database"]["reason"].as_str().unwrap_or_default();
+        ensure!(told["ready"] == false && reason.contains("not available"), "{told}");
+        let other = reqwest::get(format!("{url}/api/v1/machines")).await?;
+        ensure!(other.status().as_u16() == 503, "{}", other.status());
         Ok(())
     });
     let database = async {
@@ -222,6 +279,8 @@ async fn a_platform_that_is_up_before_its_database_waits_for_it() {
     };
     tokio::join!(platform.resume(), database);
     platform.api().await.get("/machines").await.unwrap();
+    let ready = reqwest::get(format!("{url}/readyz")).await.unwrap();
+    assert_eq!(ready.status().as_u16(), 200, "{:?}", ready.text().await);
 
     // What waiting doesn't mend isn't waited for.
     let nowhere = format!("{}_nowhere", server.url());

@@ -3,6 +3,7 @@ import {
   IconAlertTriangle,
   IconBell,
   IconBook,
+  IconDatabase,
   IconEngine,
   IconHistory,
   IconPlugConnected,
@@ -16,7 +17,7 @@ import { useMay } from '../api/people'
 
 interface Entry {
   to: string
-  text: 'now' | 'fleet' | 'tickets' | 'alarms' | 'rules' | 'commission' | 'audit'
+  text: 'now' | 'fleet' | 'tickets' | 'alarms' | 'rules' | 'commission' | 'audit' | 'storage'
   icon: ComponentType<{ size?: number; stroke?: number }>
   /** Other pages that belong to it. */
   also?: string
@@ -31,6 +32,7 @@ const ENTRIES: Entry[] = [
   { to: '/rules', text: 'rules', icon: IconRuler2, needs: 'rules.read' },
   { to: '/commission', text: 'commission', icon: IconPlugConnected, needs: 'machines.enroll' },
   { to: '/audit', text: 'audit', icon: IconHistory, needs: 'audit.read' },
+  { to: '/storage', text: 'storage', icon: IconDatabase, needs: 'policies.write' },
 ]
 
 export function Navigation() {

@@ -79,6 +79,12 @@ export const router = createBrowserRouter([
             lazy: async () => ({ Component: (await import('../pages/audit/AuditPage')).AuditPage }),
           },
           {
+            path: 'storage',
+            lazy: async () => ({
+              Component: (await import('../pages/storage/StoragePage')).StoragePage,
+            }),
+          },
+          {
             path: 'profile',
             lazy: async () => ({
               Component: (await import('../pages/profile/ProfilePage')).ProfilePage,

@@ -52,7 +52,9 @@ pub(super) fn describe(status: &Status) -> String {
     );
     match &status.machine {
         Some(machine) => {
-            line("Machine", machine.id.to_string());
+            let id = machine.id;
+            let named = machine.name.as_ref().map(|name| format!("{name} ({id})"));
+            line("Machine", named.unwrap_or_else(|| id.to_string()));
             line("Platform", format!("{} (MQTT {})", machine.server_url, machine.mqtt));
             let until = machine
                 .certificate_until

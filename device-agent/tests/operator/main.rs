@@ -48,7 +48,11 @@ impl Place {
     }
 
     fn source(&self) -> StatusSource {
-        let board = StatusBoard::new(Status::new(true, Some(Timestamp::from_millis(1))));
+        self.source_with(Status::new(true, Some(Timestamp::from_millis(1))))
+    }
+
+    fn source_with(&self, status: Status) -> StatusSource {
+        let board = StatusBoard::new(status);
         StatusSource { outbox: self.outbox.clone(), board, desk: self.desk.clone() }
     }
 

@@ -4,6 +4,8 @@ use std::net::TcpListener;
 
 use millwright_agent::limits::PANEL_BODY_BYTES;
 use millwright_agent::operator::{Decision, Panel, PanelSocket};
+use millwright_agent::status::{MachineStatus, Status};
+use millwright_schemas::Timestamp;
 use reqwest::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HOST, ORIGIN, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -20,11 +22,15 @@ struct Browser {
 
 impl Browser {
     async fn open() -> Self {
+        Self::open_with(Status::new(true, Some(Timestamp::from_millis(1)))).await
+    }
+
+    async fn open_with(status: Status) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let place = Place::new();
         let socket = PanelSocket::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let url = socket.url.trim_end_matches('/').to_owned();
-        tokio::spawn(Panel::new(place.source()).run(socket));
+        tokio::spawn(Panel::new(place.source_with(status)).run(socket));
         let client = Client::builder().no_proxy().build().unwrap();
         let page = client.get(&url).send().await.unwrap().text().await.unwrap();
         let (_, after) = page.split_once("name=\"panel-token\" content=\"").unwrap();
@@ -62,6 +68,28 @@ async fn problem(response: Response) -> (StatusCode, String) {
     let problem: Value = response.json().await.unwrap();
     assert_eq!(problem["status"], status.as_u16());
     (status, problem["detail"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn the_machine_is_called_by_its_name_where_that_is_known() {
+    let id = "0198b2c4-7c1e-7000-8000-0123456789ab";
+    let mut machine = MachineStatus {
+        id: id.parse().unwrap(),
+        name: None,
+        server_url: "https://millwright.example".to_owned(),
+        mqtt: "millwright.example:8883".to_owned(),
+        certificate_until: None,
+        trust_version: 1,
+    };
+    for name in [Some("Lift 7"), None] {
+        machine.name = name.map(ToOwned::to_owned);
+        let mut status = Status::new(true, Some(Timestamp::from_millis(1)));
+        status.machine = Some(machine.clone());
+        let state = Browser::open_with(status).await.state().await;
+        assert_eq!((&state["machine"], &state["machine_name"]), (&json!(id), &json!(name)));
+    }
+    let state = Browser::open().await.state().await;
+    assert_eq!((&state["machine"], &state["machine_name"]), (&Value::Null, &Value::Null));
 }
 
 #[tokio::test]

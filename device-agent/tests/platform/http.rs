@@ -134,6 +134,7 @@ impl Http {
     fn identity(&self, certificate: String) -> (u16, &'static str, String) {
         let answer = EnrollResponse {
             machine_id: self.machine,
+            machine_name: Some("Mill 7".to_owned()),
             certificate,
             ca_certificates: self.authority.pem(),
             mqtt: MqttEndpoint { host: "127.0.0.1".to_owned(), port: self.mqtt_port },

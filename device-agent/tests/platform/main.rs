@@ -126,6 +126,7 @@ fn enrols_sends_what_it_has_and_says_goodbye() {
     assert!(stderr(&again).contains("--force"), "{again:?}");
     let mut agent = platform.run("[[drivers]]\nkind = \"host\"\ninterval_ms = 500\n");
     until("it is connected", || platform.status()["connection"]["state"] == "connected");
+    assert_eq!(platform.status()["machine"]["name"], "Mill 7");
     platform.raise("E-1");
     until("samples have arrived", || {
         let connections = platform.mqtt.connections();

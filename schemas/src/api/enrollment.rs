@@ -49,6 +49,8 @@ pub struct MqttEndpoint {
 pub struct EnrollResponse {
     /// Who the machine is.
     pub machine_id: MachineId,
+    /// What people call it now, for the machine's own panel.
+    pub machine_name: Option<String>,
     /// Its certificate, PEM.
     pub certificate: String,
     /// The CAs it trusts from now on, one PEM bundle.

@@ -86,7 +86,7 @@ pub struct CommandPolicy {
 }
 
 /// How long telemetry and events are kept, in days; what isn't given is kept for ever. A ticket's
-/// evidence is a copy and stays.
+/// evidence is a copy and stays. And from when on values as received are compressed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetentionPolicy {
@@ -98,6 +98,10 @@ pub struct RetentionPolicy {
     pub hour_days: Option<u32>,
     /// Events that machines have reported, and domain events, 1 to 36,500. The audit log stays.
     pub event_days: Option<u32>,
+    /// Numbers and booleans as they were received are compressed, by whole days (UTC), when the day
+    /// ended so many days ago: 1 to 3,650; 7 if it isn't given, 0: never. They stay as they are for
+    /// all who read them. Below `raw_days`, if that is given.
+    pub compress_after_days: Option<u32>,
     /// For some signals otherwise; the first that fits a signal counts. At most 100.
     pub signals: Vec<SignalRetention>,
 }
@@ -117,6 +121,23 @@ pub struct SignalRetention {
     /// Values by hour, in days, 1 to 36,500; for ever if it isn't given.
     #[serde(default)]
     pub hour_days: Option<u32>,
+    /// When values as they were received are compressed, in days, 1 to 3,650, 0: never; as for all
+    /// signals if it isn't given.
+    #[serde(default)]
+    pub compress_after_days: Option<u32>,
+}
+
+/// When values are compressed if nobody says otherwise, in days.
+pub const COMPRESS_AFTER_DAYS: u32 = 7;
+
+impl RetentionPolicy {
+    /// After how many days a signal's values are compressed; `None`: never.
+    #[must_use]
+    pub fn compress_after(&self, signal: &str) -> Option<u32> {
+        let own = self.signals.iter().find(|own| own.fits(signal));
+        let days = own.and_then(|own| own.compress_after_days).or(self.compress_after_days);
+        Some(days.unwrap_or(COMPRESS_AFTER_DAYS)).filter(|days| *days > 0)
+    }
 }
 
 impl SignalRetention {
@@ -169,4 +190,42 @@ pub struct Policy {
     pub version: i64,
     /// When it was last changed.
     pub updated_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_entry_that_fits_says_when_a_signal_is_compressed() {
+        let policy: RetentionPolicy = serde_json::from_str(
+            r#"{"compress_after_days": 30, "signals": [
+                {"signal": "vibration.*", "compress_after_days": 1},
+                {"signal": "vibration.x", "compress_after_days": 0},
+                {"signal": "energy.total", "compress_after_days": 0},
+                {"signal": "flow"}]}"#,
+        )
+        .unwrap();
+        for (signal, days) in [
+            ("vibration.x", Some(1)),
+            ("energy.total", None),
+            ("flow", Some(30)),
+            ("load", Some(30)),
+        ] {
+            assert_eq!(policy.compress_after(signal), days, "{signal}");
+        }
+    }
+
+    #[test]
+    fn a_policy_of_before_there_was_compression_means_seven_days() {
+        let policy: RetentionPolicy = serde_json::from_str(
+            r#"{"raw_days": 90, "signals": [{"signal": "a", "raw_days": 14}]}"#,
+        )
+        .unwrap();
+        assert_eq!(policy.compress_after("a"), Some(COMPRESS_AFTER_DAYS));
+        assert_eq!(policy.compress_after("b"), Some(COMPRESS_AFTER_DAYS));
+        let never = RetentionPolicy { compress_after_days: Some(0), ..policy };
+        assert_eq!(never.compress_after("a"), None);
+    }
 }

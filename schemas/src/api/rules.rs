@@ -14,10 +14,10 @@ use crate::time::Timestamp;
 use crate::wire::events::Severity;
 
 pub use condition::{
-    AllowedChange, CountCondition, CountEach, DeviationCondition, DeviationMeasure, GroupCondition,
-    Level, LevelsCondition, MissingCondition, MissingOf, OrderCondition, RateCondition, RatePer,
-    RuleCondition, ScheduleCondition, SequenceCondition, StateCondition, ThresholdCondition,
-    WhileCondition,
+    AllowedChange, AnomalyCondition, CountCondition, CountEach, DeviationCondition,
+    DeviationMeasure, GroupCondition, Level, LevelsCondition, MissingCondition, MissingOf,
+    OrderCondition, RateCondition, RatePer, RuleCondition, ScheduleCondition, SequenceCondition,
+    StateCondition, ThresholdCondition, WhileCondition,
 };
 pub use limit::{
     InvalidParameterName, Limit, Parameter, ParameterName, ParameterValue, Parameters,

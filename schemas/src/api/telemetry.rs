@@ -14,6 +14,10 @@ pub const POINTS_DEFAULT: u32 = 500;
 pub const POINTS_MAX: u32 = 5_000;
 /// Most signals in one request.
 pub const SIGNALS_MAX: usize = 20;
+/// Machines in the list of those that send most, when the caller doesn't say.
+pub const GROWTH_DEFAULT: u32 = 20;
+/// Most machines in that list.
+pub const GROWTH_MAX: u32 = 100;
 
 /// A signal of a machine with its newest value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -69,6 +73,42 @@ pub struct SignalStorage {
     pub newest: Option<Timestamp>,
 }
 
+/// How many machines are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct StorageGrowthQuery {
+    /// Machines, 1 to 100.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    pub limit: Option<u32>,
+}
+
+/// Machines by the values that were stored of them lately: where the disk goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StorageGrowth {
+    /// From this device time on values are counted: 24 hours ago, and the begun hour.
+    pub from: Timestamp,
+    /// Before this device time: now.
+    pub to: Timestamp,
+    /// The machines with the most values first. Without those of which nothing is rolled up in this
+    /// time, such as machines whose clock is wrong by a day.
+    pub items: Vec<MachineGrowth>,
+}
+
+/// What was stored of a machine lately.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MachineGrowth {
+    /// The machine.
+    pub machine_id: MachineId,
+    /// Its name now; left out when the caller may not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_name: Option<String>,
+    /// Numbers and booleans as received, as far as they are rolled up; neither texts nor nulls.
+    pub values: i64,
+    /// Bytes that they take up, estimated from the size of all points.
+    pub bytes: i64,
+}
+
 /// How data are stored, and how the work on them goes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StorageStatus {
@@ -76,24 +116,46 @@ pub struct StorageStatus {
     pub database: String,
     /// Size of the whole database.
     pub bytes: i64,
-    /// What a value as received takes up on average, in bytes.
+    /// What a value as received takes up on average, in bytes; without those that SQLite or
+    /// PostgreSQL has compressed.
     pub bytes_per_point: f64,
-    /// Work on stored data that goes on by itself.
+    /// Work on stored data that goes on by itself, as far as it has ever run.
     pub tasks: Vec<StorageTask>,
+    /// What waits to be rolled up; null with TimescaleDB, whose aggregates are as old as the last
+    /// `refresh` that went well.
+    pub waiting: Option<StorageWaiting>,
+}
+
+/// Values that aren't in the values by minute and hour yet. The last minute of a signal waits for what
+/// comes after it, and isn't counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StorageWaiting {
+    /// Signals of machines with values that came in order.
+    pub signals: i64,
+    /// Hours of signals that are made anew, because something came late.
+    pub hours: i64,
+    /// Device time of the oldest that waits.
+    pub oldest: Option<Timestamp>,
 }
 
 /// Work on stored data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StorageTask {
-    /// `rollups`, `retention`, with TimescaleDB also `refresh`, `compression`.
+    /// `rollups`, `retention`, `compression`, with TimescaleDB also `refresh`.
     pub task: String,
     /// When it was last noted to have run.
     pub ran_at: Timestamp,
     /// When it last went well.
     pub succeeded_at: Option<Timestamp>,
-    /// Why it failed the last time.
+    /// Why its last run failed; null when that went well.
     pub error: Option<String>,
-    /// How many series, rows or chunks it saw to the last time.
+    /// When a run last failed, whatever came after.
+    pub failed_at: Option<Timestamp>,
+    /// Why that run failed.
+    pub failure: Option<String>,
+    /// When it should have gone well again at the latest; null as long as it never did.
+    pub due_at: Option<Timestamp>,
+    /// How many series, rows, packed days of signals or chunks it saw to the last time.
     pub done: i64,
 }
 

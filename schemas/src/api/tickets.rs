@@ -347,6 +347,8 @@ pub struct TicketQuery {
     pub priority: Option<Priority>,
     /// By its number, such as `T-1042`.
     pub number: Option<String>,
+    /// `system:id`, as another system calls it.
+    pub external_id: Option<String>,
     /// Items a page, 1 to 500.
     #[param(minimum = 1, maximum = 500, default = 50)]
     pub limit: Option<u32>,

@@ -1,4 +1,4 @@
-//! Alarms: their life cycle, shelving, suppression, maintenance mode, rules.
+//! Alarms: their life cycle, shelving, suppression, maintenance mode, rules, learning anew.
 
 mod apply;
 mod contact;
@@ -8,6 +8,7 @@ mod error;
 pub mod limits;
 pub mod maintenance;
 pub mod manage;
+pub mod relearn;
 pub mod rules;
 
 pub use apply::{AlarmEvent, apply};

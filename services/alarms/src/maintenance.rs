@@ -1,4 +1,5 @@
-//! Maintenance mode of a machine: its alarms are kept, but open no tickets and notify nobody.
+//! Maintenance mode of a machine: its alarms are kept, but open no tickets and notify nobody, and
+//! rules that learn look away.
 
 use millwright_core::access::{Actor, Caller, Permission};
 use millwright_core::alarm::{Event, step};
@@ -9,8 +10,8 @@ use millwright_schemas::api::alarms::{Alarm, Maintenance, StartMaintenance, Supp
 use millwright_schemas::api::machines::{Machine, MachineState};
 use millwright_schemas::{MachineId, OrganizationId, Timestamp};
 use millwright_store::changes::{self, Change};
-use millwright_store::machines::fleet;
 use millwright_store::machines::maintenance::{self as rows, Window};
+use millwright_store::machines::{fleet, learning};
 use millwright_store::{Conn, Scope, Store, StoreError, Tx, alarms};
 use serde_json::{Map, Value};
 
@@ -96,7 +97,8 @@ pub async fn end(
     Ok(())
 }
 
-/// Ends maintenance, whoever or whatever ends it.
+/// Ends maintenance, whoever or whatever ends it. What is normal is learned anew: the machine may be
+/// another one now.
 pub(crate) async fn finish(
     tx: &Tx,
     machine: &Machine,
@@ -104,6 +106,7 @@ pub(crate) async fn finish(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     rows::set(tx, machine.id, None, now).await?;
+    learning::begin_anew(tx, machine.id, now).await?;
     release(tx, machine.id, actor, now).await?;
     record(tx, machine, actor, "machine.maintenance_ended", Map::new(), now).await
 }

@@ -1,5 +1,7 @@
 //! Errors over HTTP: the one place that maps an error to a status and a problem.
 
+use std::io;
+
 use actix_web::error::{PathError, PayloadError, QueryPayloadError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -54,6 +56,9 @@ pub enum ApiError {
     /// Any other refusal of the HTTP server itself.
     #[error("{}", .0.canonical_reason().unwrap_or("refused"))]
     Http(StatusCode),
+    /// 408: the request's body didn't arrive in time.
+    #[error("{0}")]
+    TooSlow(String),
     /// 413: too large.
     #[error("{0}")]
     TooLarge(String),
@@ -119,6 +124,7 @@ impl ApiError {
                 ("version-mismatch", "Changed meanwhile", S::PRECONDITION_FAILED)
             }
             Self::Http(status) => ("http", status.canonical_reason().unwrap_or("Refused"), *status),
+            Self::TooSlow(_) => ("too-slow", "Too slow", S::REQUEST_TIMEOUT),
             Self::TooLarge(_) => ("too-large", "Too large", S::PAYLOAD_TOO_LARGE),
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", "Unsupported media type", S::UNSUPPORTED_MEDIA_TYPE)
@@ -137,7 +143,7 @@ impl ApiError {
     pub(crate) fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => Self::NotFound("page".to_owned()),
-            StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+            StatusCode::PAYLOAD_TOO_LARGE => too_large(BODY_MAX_BYTES),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
             status => Self::Http(status),
         }
@@ -224,20 +230,14 @@ impl From<InvalidPage> for ApiError {
     }
 }
 
-impl From<PayloadError> for ApiError {
-    fn from(error: PayloadError) -> Self {
-        match error {
-            PayloadError::Overflow => too_large(),
-            error => Self::Malformed(format!("body can't be read: {error}")),
-        }
-    }
-}
-
 impl ApiError {
-    /// A body that didn't arrive whole.
-    pub(crate) fn unreadable(error: &actix_web::Error) -> Self {
+    /// A body that didn't arrive whole, of at most so many bytes.
+    pub(crate) fn unreadable(error: &actix_web::Error, max_bytes: usize) -> Self {
         match error.as_error::<PayloadError>() {
-            Some(PayloadError::Overflow) => too_large(),
+            Some(PayloadError::Overflow) => too_large(max_bytes),
+            Some(PayloadError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                Self::TooSlow(error.to_string())
+            }
             _ => Self::Malformed(format!("body can't be read: {error}")),
         }
     }
@@ -277,8 +277,8 @@ fn cause(error: &dyn std::fmt::Display) -> String {
     text.split_once("error: ").map_or(text.clone(), |(_, cause)| cause.to_owned())
 }
 
-fn too_large() -> ApiError {
-    ApiError::TooLarge(format!("a request's body has at most {BODY_MAX_BYTES} bytes"))
+fn too_large(max_bytes: usize) -> ApiError {
+    ApiError::TooLarge(format!("this request's body has at most {max_bytes} bytes"))
 }
 
 /// What the caller sent stands in the text: keep it short.

@@ -11,6 +11,7 @@ use millwright_core::access::Caller;
 use millwright_identity::people::callers::{self, AuthenticateError, Identity};
 use serde::de::DeserializeOwned;
 
+use crate::body;
 use crate::error::ApiError;
 use crate::state::AppState;
 
@@ -91,13 +92,29 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = is_json(request);
-        let body = web::Bytes::from_request(request, payload);
+        let body = body::read(request, payload);
         Box::pin(async move {
             if !is_json {
                 return Err(ApiError::UnsupportedMediaType);
             }
-            let body = body.await.map_err(|error| ApiError::unreadable(&error))?;
-            read_json(&body).map(Self)
+            read_json(&body.await?).map(Self)
+        })
+    }
+}
+
+/// A JSON body that may be left out or null. Its content type isn't asked for: an empty body has none.
+#[derive(Debug)]
+pub struct OptionalJson<T>(pub Option<T>);
+
+impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = body::read(request, payload);
+        Box::pin(async move {
+            let body = body.await?;
+            if body.is_empty() { Ok(Self(None)) } else { read_json(&body).map(Self) }
         })
     }
 }
@@ -106,11 +123,6 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 fn is_json(request: &HttpRequest) -> bool {
     let Ok(Some(mime)) = request.mime_type() else { return false };
     mime.subtype() == "json" || mime.suffix().is_some_and(|suffix| suffix == "json")
-}
-
-/// A JSON body that may be left out or null. Its content type isn't asked for: an empty body has none.
-pub(crate) fn optional_json<T: DeserializeOwned>(body: &[u8]) -> Result<Option<T>, ApiError> {
-    if body.is_empty() { Ok(None) } else { read_json(body) }
 }
 
 fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {

@@ -24,6 +24,7 @@ use millwright_store::people::idempotency::{self, Claim, Key};
 use serde::{Deserialize, Serialize};
 use tracing::Instrument as _;
 
+use crate::body;
 use crate::error::ApiError;
 use crate::extract::identify;
 use crate::limits::{IDEMPOTENCY_KEY_MAX_CHARS, IDEMPOTENT_ANSWER_MAX_BYTES};
@@ -83,10 +84,8 @@ enum Claimed {
 async fn claim(request: &mut ServiceRequest, key: &HeaderValue) -> Result<Claimed, ApiError> {
     let identity = identify(request.request()).await?;
     let key = Key { caller: caller(identity.caller.actor), key: checked(key)? };
-    let body = request
-        .extract::<web::Bytes>()
-        .await
-        .map_err(|error| ApiError::of_status(error.as_response_error().status_code()))?;
+    let (head, payload) = request.parts_mut();
+    let body = body::read(head, payload).await?;
     let hash = request_hash(request.request(), &body);
     request.set_payload(actix_web::dev::Payload::from(body));
     let state = request

@@ -1,5 +1,6 @@
 //! The REST API: handlers that extract, call one use case and convert; no rules, no SQL.
 
+mod body;
 pub mod clock;
 mod dashboard;
 pub mod error;
@@ -17,3 +18,4 @@ pub mod routes;
 pub mod server;
 pub mod state;
 pub mod streams;
+pub mod waiting;

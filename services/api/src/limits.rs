@@ -2,8 +2,14 @@
 
 use std::time::Duration;
 
-/// Largest request body, in bytes.
+/// Largest request body, unpacked, in bytes.
 pub const BODY_MAX_BYTES: usize = 1024 * 1024;
+/// Largest body of a request that needs no sign-in, in bytes. A machine's renewal is the largest of
+/// them: a certificate and a request for one, of at most 16 KiB each.
+pub const OPEN_BODY_MAX_BYTES: usize = 40 * 1024;
+/// How long a request's body may take to arrive; beyond it 408. Enough for the largest one at 280
+/// kbit/s.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections at the same time, per worker thread, those of machines by WebSocket included; more
 /// wait in the listener's queue. With two threads it is more than the gateway lets machines in, so
 /// that they leave room for people.
@@ -18,6 +24,8 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long running requests may take to end when the platform stops, in seconds.
 pub const SHUTDOWN_S: u64 = 5;
+/// The same for what answers while the platform waits for its database, in seconds.
+pub const WAITING_SHUTDOWN_S: u64 = 1;
 /// How long a readiness check may take before it counts as failed.
 pub const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest `Idempotency-Key`, in characters.

@@ -8,6 +8,7 @@ use millwright_schemas::api::alarms::{Alarm, Maintenance};
 use millwright_schemas::api::audit::{ActorRef, AuditItem};
 use millwright_schemas::api::commands::Command;
 use millwright_schemas::api::events::DomainEvent;
+use millwright_schemas::api::telemetry::MachineGrowth;
 use millwright_schemas::api::tickets::{Ticket, TicketComment};
 use millwright_store::names::{self, Named};
 use millwright_store::{Scope, Store};
@@ -116,6 +117,12 @@ impl Mentions for Command {
         if let Some(by) = &mut self.approved_by {
             actor(by, visit);
         }
+    }
+}
+
+impl Mentions for MachineGrowth {
+    fn mentions(&mut self, visit: &mut Visit<'_>) {
+        visit(Named::Machine(self.machine_id), &mut self.machine_name);
     }
 }
 

@@ -29,7 +29,8 @@ pub const BASE_PATH: &str = "/api/v1";
             isn't kept (it showed a secret, or was large), and when it was interrupted and its \
             outcome is unknown: then look whether it was done before you use a new key; 422 for \
             another request. What failed may be tried again with its key. \
-            Updates need `If-Match` with the ETag of what was read.",
+            Updates need `If-Match` with the ETag of what was read. A request's body has at most 1 MiB, \
+            40 KiB where no sign-in is needed (413), and arrives within 30 seconds (408).",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     // Filters stand in parameters only, which don't bring their types along.
@@ -88,6 +89,7 @@ pub(crate) fn rest(config: &mut ServiceConfig<'_>) {
         .configure(routes::machines::configure)
         .configure(routes::commands::configure)
         .configure(routes::maintenance::configure)
+        .configure(routes::relearn::configure)
         .configure(routes::alarms::configure)
         .configure(routes::tickets::configure)
         .configure(routes::policies::configure)

@@ -3,14 +3,17 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::{ResourceDef, Server};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use socket2::{SockRef, TcpKeepalive};
+use utoipa::openapi::OpenApi;
 use utoipa_actix_web::AppExt as _;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
+use crate::body::BodyRules;
 use crate::error::ApiError;
 use crate::limits::{
     BODY_MAX_BYTES, CONNECTIONS_PER_WORKER, HANDSHAKE_TIMEOUT, HANDSHAKES_PER_WORKER, KEEP_ALIVE,
@@ -20,7 +23,7 @@ use crate::observe::{RequestMetrics, SignInMetrics};
 use crate::openapi::{BASE_PATH, openapi, operations, rest};
 use crate::state::AppState;
 use crate::streams::Streams;
-use crate::{dashboard, idempotency, observe, routes};
+use crate::{body, dashboard, idempotency, observe, routes};
 
 /// How the server listens.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub struct ServerConfig {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Threads that answer requests.
     pub workers: usize,
+    /// How long a request's body may take to arrive: [`crate::limits::BODY_TIMEOUT`], but for tests.
+    pub body_timeout: Duration,
 }
 
 /// A server that listens; it answers once `server` is polled.
@@ -76,7 +81,7 @@ fn set_up(listener: &TcpListener) -> io::Result<()> {
 /// # Errors
 /// When the listener can't be used, or a metric is registered twice.
 pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
-    let ServerConfig { listener, tls, workers } = config;
+    let ServerConfig { listener, tls, workers, body_timeout } = config;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
 
@@ -86,18 +91,22 @@ pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
     let sign_ins = web::Data::new(sign_ins);
     let state = web::Data::new(state);
     let streams = web::Data::new(Streams::default());
-    let description = web::Data::new(Description::new());
+    let described = openapi();
+    let rules = web::Data::new(BodyRules::new(body_timeout, &described));
+    let description = web::Data::new(Description::new(&described));
     let server = HttpServer::new(move || {
         let (app, _) = App::new()
             .wrap(from_fn(idempotency::middleware))
             .wrap(from_fn(observe::middleware))
             .wrap(Compress::default())
+            .wrap(from_fn(body::middleware))
             .into_utoipa_app()
             .app_data(state.clone())
             .app_data(metrics.clone())
             .app_data(sign_ins.clone())
             .app_data(streams.clone())
             .app_data(description.clone())
+            .app_data(rules.clone())
             .app_data(web::PayloadConfig::new(BODY_MAX_BYTES))
             .app_data(web::QueryConfig::default().error_handler(|e, _| ApiError::from(e).into()))
             .app_data(web::PathConfig::default().error_handler(|e, _| ApiError::from(e).into()))
@@ -131,12 +140,11 @@ struct Description {
 }
 
 impl Description {
-    fn new() -> Self {
-        let description = openapi();
+    fn new(description: &OpenApi) -> Self {
         let methods = |item| operations(item).into_iter().map(|(method, _)| method).collect();
         let paths = description.paths.paths.iter();
         Self {
-            json: serde_json::to_vec(&description).unwrap_or_default().into(),
+            json: serde_json::to_vec(description).unwrap_or_default().into(),
             routes: paths.map(|(path, item)| (ResourceDef::new(&**path), methods(item))).collect(),
         }
     }

@@ -104,6 +104,23 @@ pub fn is_system(name: &str) -> bool {
         && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-'))
 }
 
+/// Reads `system:id`, by which a list is asked for what another system calls so.
+///
+/// # Errors
+/// What is wrong with it, with the value.
+pub fn external_id(text: &str) -> Result<(String, String), String> {
+    text.split_once(':')
+        .filter(|(system, id)| is_system(system) && wrong_text(id, EXTERNAL_ID_MAX).is_none())
+        .map(|(system, id)| (system.to_owned(), id.to_owned()))
+        .ok_or_else(|| {
+            let shown: String = text.chars().take(EXTERNAL_SYSTEM_MAX).collect();
+            format!(
+                "{shown:?} is not of the form system:id, such as crm:4711; \
+                 an id has 1 to {EXTERNAL_ID_MAX} characters"
+            )
+        })
+}
+
 /// What is wrong with a text of one line that needs 1 to `max` characters; `None`: nothing.
 #[must_use]
 pub fn wrong_text(value: &str, max: usize) -> Option<String> {
@@ -141,6 +158,20 @@ mod tests {
         ] {
             assert_eq!(wrong_text(value, 5).as_deref(), expected, "{value:?}");
         }
+    }
+
+    #[test]
+    fn an_external_id_is_read_with_its_system() {
+        let read = |text: &str| external_id(text).ok();
+        assert_eq!(read("crm:4711"), Some(("crm".to_owned(), "4711".to_owned())));
+        assert_eq!(read("crm:a:b"), Some(("crm".to_owned(), "a:b".to_owned())));
+        for wrong in ["", "crm", "crm:", ":4711", "CRM:1", "crm: 1", "crm:a\u{0}", "c rm:1"] {
+            let told = external_id(wrong).expect_err(wrong);
+            assert!(told.contains(&format!("{wrong:?}")), "{told}");
+        }
+        let longest = "x".repeat(EXTERNAL_ID_MAX);
+        assert!(external_id(&format!("crm:{longest}")).is_ok());
+        assert!(external_id(&format!("crm:{longest}x")).is_err());
     }
 
     #[test]

@@ -185,6 +185,29 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_that_learns_alarms_while_it_is_unusual_whatever_cells_are_empty() {
+        let noise = |i: u32| f64::from(i * 7919 % 101) / 101.0;
+        let value = |i: u32| if (700..720).contains(&i) { 40.0 } else { noise(i) };
+        let cell = |i: u32, value: f64| (i % 9 > 0).then_some(value);
+        let rows = (0..1000_u32).map(|i| vec![cell(i, value(i)), cell(i + 4, noise(i + 50))]);
+        let columns = table(&["a", "b"], rows.collect());
+        for together in [true, false] {
+            let rule = json!({"kind": "anomaly", "signals": ["a", "b"], "together": together,
+                "clear_hold_s": 10});
+            let rule = Detector::Rule(serde_json::from_value(rule).unwrap());
+            let alarms: Vec<_> =
+                detect(&columns, &rule, None).unwrap().iter().map(|v| v.alarm).collect();
+            assert!(alarms[..150].iter().all(|alarm| !alarm), "{together}: in its training");
+            assert!(alarms[701..720].iter().any(|alarm| *alarm), "{together}: not found");
+            assert!(!alarms[999], "{together}: it doesn't end");
+        }
+        let rule = json!({"kind": "anomaly", "signals": ["a", "x"]});
+        let rule = Detector::Rule(serde_json::from_value(rule).unwrap());
+        let problems = detect(&columns, &rule, None).unwrap_err();
+        assert_eq!(problems[0].field, "condition.signals[1]");
+    }
+
+    #[test]
     fn a_rule_of_several_columns_sees_a_row_at_once() {
         let rows = [(1.0, 1.0), (9.0, 9.0), (9.0, 1.0), (1.0, 1.0)];
         let columns = table(&["a", "b"], rows.map(|(a, b)| vec![Some(a), Some(b)]).to_vec());

@@ -11,10 +11,12 @@
 //! - [`rules`]: rules as people write them, compiled, by machine and model.
 //! - [`watch`]: the rules of one machine with their states.
 //! - [`learned`]: detectors that learn what is normal for a signal, or for a machine.
+//! - [`anomaly`]: the condition that uses them.
 //! - [`columns`]: a detector or a rule over a whole table.
 //! - [`surroundings`]: what rules take from the machine. [`state`]: what is stored of them.
 //! - [`contact`]: whether a machine counts as lost. By the platform's clock, not the machine's.
 
+pub mod anomaly;
 pub mod bound;
 pub mod columns;
 pub mod conditions;

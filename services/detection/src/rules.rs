@@ -9,6 +9,7 @@ use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{MachineId, OrganizationId, RuleId, Timestamp};
 use uuid::Uuid;
 
+use crate::anomaly::{self, Anomaly};
 use crate::conditions::needs::{subject, walk};
 use crate::conditions::{Tree, compile, words};
 use crate::state::RuleState;
@@ -31,6 +32,8 @@ pub struct CompiledRule {
 pub(crate) enum Evaluator {
     /// A rule of one threshold, as most are.
     Threshold(Threshold),
+    /// A rule that learns.
+    Anomaly(Arc<Anomaly>),
     /// Any other.
     Tree(Arc<Tree>),
 }
@@ -46,6 +49,9 @@ fn evaluator(
     severity: Severity,
     around: &Surroundings,
 ) -> Result<Evaluator, Vec<FieldProblem>> {
+    if let RuleCondition::Anomaly(condition) = condition {
+        return Ok(Evaluator::Anomaly(Arc::new(anomaly::compile::compile(condition)?)));
+    }
     let tree = compile::compile(condition, severity, around)?;
     if let RuleCondition::Threshold(condition) = condition {
         let mut problems = Vec::new();
@@ -131,6 +137,7 @@ impl CompiledRule {
     pub fn adopt(&self, since: Timestamp, severity: Severity) -> RuleState {
         match &self.of_all {
             Evaluator::Threshold(_) => RuleState::Threshold(State::Active { since }),
+            Evaluator::Anomaly(anomaly) => RuleState::Anomaly(anomaly.adopt(since)),
             Evaluator::Tree(tree) => RuleState::Tree(tree.adopt(since, severity)),
         }
     }
@@ -141,6 +148,7 @@ impl Evaluator {
     pub(crate) fn begin(&self) -> RuleState {
         match self {
             Self::Threshold(_) => RuleState::Threshold(State::default()),
+            Self::Anomaly(anomaly) => RuleState::Anomaly(anomaly.begin()),
             Self::Tree(tree) => RuleState::Tree(tree.begin()),
         }
     }
@@ -149,6 +157,7 @@ impl Evaluator {
     pub(crate) fn fitting(&self, state: RuleState) -> Option<RuleState> {
         let fits = match (self, &state) {
             (Self::Threshold(_), RuleState::Threshold(_)) => true,
+            (Self::Anomaly(anomaly), RuleState::Anomaly(state)) => anomaly.fits(state),
             (Self::Tree(tree), RuleState::Tree(state)) => tree.fits(state),
             _ => false,
         };

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::anomaly::AnomalyState;
 use crate::conditions::TreeState;
 use crate::threshold::State;
 
@@ -11,6 +12,8 @@ use crate::threshold::State;
 pub enum RuleState {
     /// Of a rule with one threshold.
     Threshold(State),
+    /// Of a rule that learns: where its alarm stands, not what was learned.
+    Anomaly(AnomalyState),
     /// Of any other.
     Tree(TreeState),
 }
@@ -21,6 +24,7 @@ impl RuleState {
     pub const fn is_raised(&self) -> bool {
         match self {
             Self::Threshold(state) => state.is_raised(),
+            Self::Anomaly(state) => state.is_raised(),
             Self::Tree(state) => state.is_raised(),
         }
     }

@@ -17,6 +17,12 @@ use crate::rules::{CompiledRule, Evaluator};
 use crate::state::RuleState;
 use crate::surroundings::Surroundings;
 use crate::threshold::{Event, Threshold};
+use learner::Learner;
+
+mod learned;
+mod learner;
+
+pub use learned::{Behind, Checkpoint, Checkpoints};
 
 /// A machine's rules and where they stand. Empty for most machines: then it costs nothing.
 #[derive(Debug, Default, Clone)]
@@ -28,6 +34,10 @@ pub struct Watch {
     of_event: HashMap<String, Vec<(usize, usize)>>,
     /// Rules for which time passes by any sample.
     timed: Vec<usize>,
+    /// Rules that learn.
+    learners: Vec<usize>,
+    /// What is older isn't learned.
+    learned_since: Option<Timestamp>,
     /// Judgements that an event may take with a rule.
     work: Option<u32>,
     /// What rules of several signals hear at one moment; empty between two calls.
@@ -41,6 +51,8 @@ struct Watching {
     state: RuleState,
     changed: bool,
     failed: Failed,
+    /// Of a rule that learns.
+    learner: Option<Box<Learner>>,
 }
 
 /// Whether a rule has failed; it doesn't watch then.
@@ -101,7 +113,8 @@ impl Transition {
 impl Watch {
     /// The rules that watch a machine, each with the state that is stored of this version of it;
     /// without one it begins anew. A state that isn't one of the rule counts as none, except that
-    /// an alarm stays active until all is well.
+    /// an alarm stays active until all is well. Rules that learn begin with the next sample, unless
+    /// it is said otherwise ([`Watch::follow`]).
     #[must_use]
     pub fn new(
         rules: Vec<Arc<CompiledRule>>,
@@ -113,7 +126,11 @@ impl Watch {
             let known = stored(rule.rule().id, rule.rule().version);
             let state = known.map(|state| restored(&rule, &with, state));
             let state = state.unwrap_or_else(|| with.begin());
-            Watching { rule, with, state, changed: false, failed: Failed::No }
+            let learner = match &with {
+                Evaluator::Anomaly(anomaly) => Some(Box::new(Learner::new(anomaly))),
+                Evaluator::Threshold(_) | Evaluator::Tree(_) => None,
+            };
+            Watching { rule, with, state, changed: false, failed: Failed::No, learner }
         };
         let mut watch =
             Self { rules: rules.into_iter().map(watching).collect(), ..Self::default() };
@@ -128,6 +145,12 @@ impl Watch {
         match with {
             Evaluator::Threshold(_) => {
                 self.of_signal.entry(rule.source().to_owned()).or_default().push((place, 0));
+            }
+            Evaluator::Anomaly(anomaly) => {
+                for (source, signal) in anomaly.signals.iter().enumerate() {
+                    self.of_signal.entry(signal.clone()).or_default().push((place, source));
+                }
+                self.learners.push(place);
             }
             Evaluator::Tree(tree) => {
                 for (source, heard) in tree.sources.iter().enumerate() {
@@ -192,7 +215,7 @@ impl Watch {
                     Evaluator::Threshold(_) => {
                         watching.threshold(at, reading, *place, &mut changes);
                     }
-                    Evaluator::Tree(_) => {
+                    Evaluator::Anomaly(_) | Evaluator::Tree(_) => {
                         self.together.push((*place, (*source, reading.value())));
                     }
                 }
@@ -242,7 +265,13 @@ impl Watch {
                 updates = of_rule.iter().map(|(_, update)| *update).collect();
                 &updates
             };
-            self.rules[place].tree(at, Happening::Samples(updates), work, place, changes);
+            let watching = &mut self.rules[place];
+            match &watching.with {
+                Evaluator::Anomaly(_) => watching.learn(at, updates, place, changes),
+                Evaluator::Threshold(_) | Evaluator::Tree(_) => {
+                    watching.tree(at, Happening::Samples(updates), work, place, changes);
+                }
+            }
         }
         together.clear();
         self.together = together;
@@ -281,6 +310,7 @@ fn in_order(mut changes: Vec<(usize, Change)>) -> Vec<Change> {
 fn restored(rule: &CompiledRule, with: &Evaluator, state: RuleState) -> RuleState {
     let raised = match &state {
         RuleState::Threshold(state) => state.is_raised().then_some((state.since(), None)),
+        RuleState::Anomaly(state) => state.is_raised().then_some((state.time(), None)),
         RuleState::Tree(state) => state.raised.map(|severity| (state.time, Some(severity))),
     };
     with.fitting(state).unwrap_or_else(|| match raised {
@@ -332,6 +362,7 @@ impl Watching {
     ) {
         match self.with {
             Evaluator::Threshold(_) => self.step(Event::Through(at), place, changes),
+            Evaluator::Anomaly(_) => self.learn_through(at, place, changes),
             Evaluator::Tree(_) => self.tree(at, Happening::Through, work, place, changes),
         }
     }

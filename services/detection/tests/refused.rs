@@ -19,6 +19,7 @@ fn refused(condition: Value) -> Vec<String> {
     problems.iter().map(|it| format!("{}: {}", short(&it.field), it.message)).collect()
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "written as literals")]
 fn with(base: &Value, changes: Value) -> Value {
     let mut all = base.as_object().unwrap().clone();
     for (key, value) in changes.as_object().unwrap() {
@@ -190,6 +191,53 @@ fn levels_rise() {
 }
 
 #[test]
+fn what_is_to_be_learned() {
+    let anomaly = json!({"kind": "anomaly", "signals": ["a", "b"]});
+    let many: Vec<String> = (0..21).map(|n| format!("s{n}")).collect();
+    let rows: Vec<(Value, &[&str])> = vec![
+        (json!({}), &[]),
+        (json!({"together": false, "train_rows": 50, "clear_hold_s": 0}), &[]),
+        (json!({"signals": ["a"]}), &[]),
+        (json!({"signals": []}), &["signals: has 0 signals; 1 to 20 are needed"]),
+        (json!({"signals": many}), &["signals: has 21 signals; 1 to 20 are needed"]),
+        (json!({"signals": ["a", "b", "a"]}), &["signals[2]: a is there already"]),
+        (json!({"signals": ["a"], "together": true}), &["together: needs at least 2 signals"]),
+        (json!({"train_rows": 49}), &["train_rows: 49 is not between 50 and 10000000"]),
+        (
+            json!({"train_rows": 10_000_001}),
+            &["train_rows: 10000001 is not between 50 and 10000000"],
+        ),
+        (
+            json!({"clear_hold_s": -1, "signals": ["a", "a"]}),
+            &[
+                "clear_hold_s: -1 is not between 0 and 604800 seconds",
+                "signals[1]: a is there already",
+            ],
+        ),
+    ];
+    for (changes, expected) in rows {
+        assert_eq!(refused(with(&anomaly, changes.clone())), expected, "{changes}");
+    }
+    let only = "anomaly can only be the outermost condition of a rule";
+    let state = json!({"kind": "state", "signal": "s", "is": ["on"]});
+    let rows = [
+        (json!({"kind": "any", "conditions": [state, anomaly]}), format!("conditions[1]: {only}")),
+        (
+            json!({"kind": "while", "while": state, "condition": anomaly}),
+            format!("condition: {only}"),
+        ),
+    ];
+    for (condition, expected) in rows {
+        assert_eq!(refused(condition.clone()), [expected], "{condition}");
+    }
+    let condition: RuleCondition = serde_json::from_value(anomaly).unwrap();
+    assert_eq!(subject(&condition), "a");
+    let fields: Vec<String> = needs(&condition).iter().map(|it| it.field.clone()).collect();
+    assert_eq!(fields, ["condition.signals[0]", "condition.signals[1]"]);
+    assert!(needs(&condition).iter().all(|it| it.kind == Some(SignalKind::Number)));
+}
+
+#[test]
 fn unknown_fields_and_values_are_named_by_the_parser() {
     let read =
         |value: Value| serde_json::from_value::<RuleCondition>(value).unwrap_err().to_string();
@@ -220,6 +268,8 @@ fn unknown_fields_and_values_are_named_by_the_parser() {
             json!({"kind": "state", "signal": "t", "is": ["x".repeat(257)]}),
             "a text of 257 bytes, at most 256 fit",
         ),
+        (json!({"kind": "anomaly", "signals": ["a"], "window_s": 1}), "unknown field `window_s`"),
+        (json!({"kind": "anomaly", "signals": [""]}), "a signal name must not be empty"),
         (json!({"kind": "schedule", "from": "8:00"}), "\"8:00\" is not a time of the day"),
         (json!({"kind": "schedule", "from": "24:01"}), "\"24:01\" is not a time of the day"),
         (json!({"kind": "schedule", "weekdays": ["Mon"]}), "unknown variant `Mon`"),

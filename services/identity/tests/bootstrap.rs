@@ -32,6 +32,16 @@ async fn a_given_password_works_and_a_second_start_changes_nothing() {
 }
 
 #[tokio::test]
+async fn processes_that_start_at_once_make_one_organization_and_one_administrator() {
+    let (_folder, people, store) = start().await;
+    let start = || bootstrap(&people, &store, Some(Secret::new("a password")), now());
+    let (one, two) = tokio::join!(start(), start());
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!(one.organization, two.organization);
+    assert_ne!(one.admin.is_some(), two.admin.is_some(), "{one:?}, {two:?}");
+}
+
+#[tokio::test]
 async fn without_a_password_one_is_made_up() {
     let (_folder, people, store) = start().await;
     let made = bootstrap(&people, &store, None, now()).await.unwrap();

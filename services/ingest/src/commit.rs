@@ -112,7 +112,7 @@ impl Committer {
 
     /// What follows a commit: acknowledgements first.
     fn publish(&self, written: Written, messages: usize) {
-        let Written { planned, counts } = written;
+        let Written { planned, counts, caught_up } = written;
         // Failures before counts: a count of what came after a refused message must not be read
         // as if it were of that one.
         for line in planned.refused {
@@ -139,6 +139,10 @@ impl Committer {
         count(&metrics.conflicts, totals.conflicts);
         count(&metrics.quarantined, totals.quarantined);
         count(&metrics.late, totals.late);
+        metrics.relived.inc_by(caught_up.samples);
+        metrics.learning_begun.inc_by(caught_up.begun);
+        metrics.learning_left_out.inc_by(caught_up.left_out);
+        metrics.checkpoints.inc_by(plan.learned.len() as u64);
         metrics.batches.inc();
         metrics.batch_messages.observe(messages as f64);
     }

@@ -1,6 +1,7 @@
 //! Makes a batch's consequences true: alarms, domain events, work for other rooms.
 
 use millwright_store::telemetry::BatchTx;
+use millwright_store::telemetry::detector_states;
 use millwright_store::telemetry::reported::Outcome;
 use millwright_store::telemetry::rule_states::{self, StateRow};
 use millwright_store::{StoreError, events, work};
@@ -56,6 +57,7 @@ pub(crate) async fn let_lapse(tx: &mut BatchTx, lapsed: Vec<Lapsed>) -> Result<(
             millwright_alarms::apply(&mut *tx, event).await?;
         }
         rule_states::forget(tx, machine, rule).await?;
+        detector_states::forget(tx, machine, rule).await?;
     }
     Ok(())
 }
@@ -70,4 +72,12 @@ pub(crate) async fn save_states(tx: &mut BatchTx, plan: &Plan) -> Result<(), Sto
     let rows: Vec<StateRow> =
         plan.rule_states.iter().map(row).collect::<Result<_, StoreError>>()?;
     rule_states::save(tx, &rows).await
+}
+
+/// Records what rules have learned, where it is time for that.
+pub(crate) async fn save_learned(tx: &mut BatchTx, plan: &Plan) -> Result<(), StoreError> {
+    for row in &plan.learned {
+        detector_states::save(tx, row).await?;
+    }
+    Ok(())
 }

@@ -16,6 +16,7 @@ mod decode;
 pub mod health;
 mod ingest;
 pub mod intake;
+mod learned;
 pub mod limits;
 pub mod live;
 mod machine;

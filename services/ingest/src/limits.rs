@@ -30,6 +30,27 @@ pub const CACHED_MACHINES: usize = 10_000;
 pub const CACHED_ENTRIES: usize = 500_000;
 /// Machines whose last receive time is kept, for messages without a time.
 pub const CLOCKED_MACHINES: usize = 10_000;
+/// Bytes of what rules have learned of all these machines, in memory; beyond it rules that learn
+/// don't watch further machines, which is logged and counted. A machine with 20 signals takes less
+/// than 64 KiB a rule.
+pub const LEARNED_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// What a rule that begins to learn is counted as, in bytes, before it has.
+pub const LEARNED_BYTES_A_RULE: usize = 64 * 1024;
+/// How often what a rule has learned of a machine is stored at most, in microseconds: five
+/// minutes. After a restart it catches up from there.
+pub const CHECKPOINT_EVERY_US: i64 = 300_000_000;
+/// So many times a batch; the others wait for the next one.
+pub const CHECKPOINTS_A_BATCH: usize = 16;
+/// Machines whose rules catch up in a batch; the others wait for their next one.
+pub const CATCH_UP_MACHINES: usize = 16;
+/// Stored samples that rules take in a batch to catch up; the rest waits for the next one, and the
+/// rule is quiet until it has caught up.
+pub const CATCH_UP_SAMPLES: usize = 5_000;
+/// Newest samples of a signal that a rule takes at most when it catches up; older ones are passed
+/// over.
+pub const RELIVED_SAMPLES: usize = 5_000;
+/// How much older than a signal's newest sample they may be, in microseconds: 30 days.
+pub const RELIVED_US: i64 = 30 * 86_400_000_000;
 /// Window in which new signals are counted, in microseconds: a minute.
 pub const NEW_SIGNALS_WINDOW_US: i64 = 60_000_000;
 /// How often a machine's last-seen time is written at most, in microseconds: a second.

@@ -27,6 +27,11 @@ impl Memory {
         machines.iter().filter_map(|id| self.states.get(id)).map(MachineState::entries).sum()
     }
 
+    /// Bytes of what rules have learned of all machines.
+    pub(crate) fn learned_bytes(&self) -> usize {
+        self.states.values().map(|state| state.watch.learned_bytes()).sum()
+    }
+
     pub(crate) fn forget(&mut self, machines: &[MachineId]) {
         for machine in machines {
             self.states.remove(machine);

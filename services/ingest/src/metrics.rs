@@ -15,6 +15,10 @@ pub struct IngestMetrics {
     pub(crate) refused: IntCounter,
     pub(crate) batches: IntCounter,
     pub(crate) retries: IntCounter,
+    pub(crate) relived: IntCounter,
+    pub(crate) learning_begun: IntCounter,
+    pub(crate) learning_left_out: IntCounter,
+    pub(crate) checkpoints: IntCounter,
     pub(crate) stalled: IntGauge,
     pub(crate) batch_messages: Histogram,
     pub(crate) commit_seconds: Histogram,
@@ -57,6 +61,19 @@ impl IngestMetrics {
             )?,
             batches: counter("batches_total", "Transactions committed")?,
             retries: counter("retries_total", "Batches written again after an error")?,
+            relived: counter(
+                "relived_total",
+                "Stored values that rules have taken again to catch up",
+            )?,
+            learning_begun: counter(
+                "learning_begun_total",
+                "Times that a rule that learns has begun with a machine",
+            )?,
+            learning_left_out: counter(
+                "learning_left_out_total",
+                "Times that there was no room for what a rule would learn of a machine",
+            )?,
+            checkpoints: counter("checkpoints_total", "Times that what was learned was stored")?,
             stalled,
             batch_messages: histogram(
                 "batch_messages",

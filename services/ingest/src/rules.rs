@@ -75,7 +75,9 @@ impl Rules {
             };
             let watched = watched.remove(&id).unwrap_or_default();
             let stored = stored.remove(&id).unwrap_or_default();
+            let before = std::mem::take(&mut state.watch);
             state.watch = self.watch(id, watched, &stored);
+            state.watch.follow(before);
             state.rules_of = self.revision;
             let over = stored.iter().filter(|row| !state.watch.has(row.rule));
             lapsed.extend(over.filter_map(|row| self.lapsed(machine, row, now)));

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::consequences;
 use crate::decode::Message;
+use crate::learned::{self, CaughtUp};
 use crate::limits::{CACHED_ENTRIES, CACHED_MACHINES, MachineLimits};
 use crate::live::Live;
 use crate::machine::MachineState;
@@ -39,6 +40,7 @@ pub(crate) struct Writer {
 pub(crate) struct Written {
     pub(crate) planned: Planned,
     pub(crate) counts: Counts,
+    pub(crate) caught_up: CaughtUp,
 }
 
 /// One of perhaps several attempts at a batch.
@@ -104,6 +106,7 @@ impl Writer {
             let lapsed = self.rules.give(&mut tx, states, &machines, at).await?;
             consequences::let_lapse(&mut tx, lapsed).await?;
         }
+        let caught_up = learned::catch_up(&mut tx, &mut self.memory, &machines).await?;
         let known = Known {
             machines: &machines,
             watched: &watched,
@@ -113,7 +116,7 @@ impl Writer {
         let mut planned = plan(&mut self.memory.states, &known, messages);
         let counts = self.execute(&mut tx, &mut planned.plan, attempt).await?;
         tx.commit().await?;
-        Ok(Written { planned, counts })
+        Ok(Written { planned, counts, caught_up })
     }
 
     /// Another process has written for these machines: what is remembered of them is old.
@@ -186,6 +189,7 @@ impl Writer {
         streams::save_gaps(tx, &plan.streams.gaps).await?;
         streams::save_cursors(tx, &plan.streams.cursors).await?;
         consequences::save_states(tx, plan).await?;
+        consequences::save_learned(tx, plan).await?;
         insert_events(tx, plan, &mut counts).await?;
         insert_quarantine(tx, plan, attempt.again, &mut counts).await?;
         machines::save_seen(tx, &plan.seen).await?;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use millwright_store::upkeep::{self, retention, rollups, timescale};
+use millwright_store::upkeep::{self, Steps, Turn, packing, retention, rollups, timescale};
 use millwright_store::{Store, StoreError};
 use prometheus::{IntGaugeVec, Opts, Registry};
 use tokio_util::sync::CancellationToken;
@@ -21,9 +21,8 @@ const REFRESH: Duration = Duration::from_secs(60);
 const RETENTION: Duration = Duration::from_secs(3_600);
 /// First time after the start: not while machines come back.
 const FIRST_RETENTION: Duration = Duration::from_secs(120);
-/// Chunks whose values are all older than this are compressed: 7 days, in microseconds. What comes
-/// later than that can still be stored.
-const COMPRESS_AFTER_US: i64 = 7 * 86_400_000_000;
+/// How long values are packed without a break, so that rollups don't wait; the rest follows with them.
+const PACKING: Duration = Duration::from_secs(10);
 /// How often it is noted that a task had nothing to do.
 const NOTE_IDLE: Duration = Duration::from_secs(300);
 
@@ -38,14 +37,15 @@ pub(crate) fn metrics(registry: &Registry) -> Result<IntGaugeVec, prometheus::Er
 
 /// Goes on until stopped.
 pub(crate) async fn run(store: Store, succeeded: IntGaugeVec, stop: CancellationToken) {
-    let mut upkeep = Upkeep { store, succeeded, stop, tasks: Vec::new() };
+    let round = packing::Round::default();
+    let mut upkeep = Upkeep { store, succeeded, stop, tasks: Vec::new(), round };
     let start = Instant::now();
     upkeep.tasks.push(Task::new("rollups", ROLLUPS, start));
     upkeep.tasks.push(Task::new("retention", RETENTION, start + FIRST_RETENTION));
     if timescale::is_there(&upkeep.store) {
         upkeep.tasks.push(Task::new("refresh", REFRESH, start));
-        upkeep.tasks.push(Task::new("compression", RETENTION, start + FIRST_RETENTION));
     }
+    upkeep.tasks.push(Task::new("compression", RETENTION, start + FIRST_RETENTION));
     while !upkeep.pause().await {
         if let Err(error) = upkeep.look().await {
             let error = &error as &dyn std::error::Error;
@@ -74,6 +74,8 @@ struct Upkeep {
     succeeded: IntGaugeVec,
     stop: CancellationToken,
     tasks: Vec<Task>,
+    /// How far packing has got.
+    round: packing::Round,
 }
 
 impl Upkeep {
@@ -94,60 +96,85 @@ impl Upkeep {
             self.tasks[*place].due = started + self.tasks[*place].every;
         }
         let Some(turn) = upkeep::take_turn(&self.store).await? else { return Ok(()) };
-        let done = self.run_all(due).await;
+        let done = self.run_all(due, &turn).await;
         // Whatever has become of them: nobody else could do anything.
         let ended = turn.end().await;
         done.and(ended)
     }
 
-    async fn run_all(&mut self, due: Vec<usize>) -> Result<(), StoreError> {
+    async fn run_all(&mut self, due: Vec<usize>, turn: &Turn) -> Result<(), StoreError> {
         for place in due {
-            let name = self.tasks[place].name;
-            let outcome = self.run(name).await;
+            let outcome = self.run(place, turn).await;
+            // Once it is lost, another process does it, and notes how it went.
+            turn.check().await?;
             self.note(place, outcome).await?;
         }
         Ok(())
     }
 
-    async fn run(&self, task: &str) -> Result<u64, StoreError> {
-        match task {
-            "rollups" => self.rollups().await,
+    async fn run(&mut self, place: usize, turn: &Turn) -> Result<u64, StoreError> {
+        let stop = self.stop.clone();
+        let wanted = || !stop.is_cancelled();
+        let steps = Steps::new(turn, &wanted);
+        match self.tasks[place].name {
+            "rollups" => self.rollups(&steps).await,
             "retention" => {
                 let wanted = retention::Wanted::read(&self.store, now()).await?;
-                retention::apply(&self.store, &wanted, &|| !self.stop.is_cancelled()).await
+                retention::apply(&self.store, &wanted, &steps).await
             }
             "refresh" => {
+                turn.check().await?;
                 // Of what is partly removed nothing is made anew: it would lose what is gone.
                 let wanted = retention::Wanted::read(&self.store, now()).await?;
                 timescale::refresh(&self.store, wanted.newest_raw(), now().micros()).await?;
                 Ok(0)
             }
-            _ => {
-                let (mut compressed, mut seen) = (0, BTreeSet::new());
-                loop {
-                    let before = now().micros() - COMPRESS_AFTER_US;
-                    let step = timescale::compress(&self.store, before, &mut seen).await?;
-                    compressed += step;
-                    if step == 0 || self.stop.is_cancelled() {
-                        return Ok(compressed);
-                    }
-                }
-            }
+            _ if timescale::is_there(&self.store) => self.compress_chunks(&steps).await,
+            _ => self.pack(place, turn).await,
         }
     }
 
-    async fn rollups(&self) -> Result<u64, StoreError> {
+    /// With TimescaleDB: by whole chunks, when everybody's values in them may be.
+    async fn compress_chunks(&self, steps: &Steps<'_>) -> Result<u64, StoreError> {
+        let wanted = retention::Wanted::read(&self.store, now()).await?;
+        let Some(before) = wanted.oldest_packing() else { return Ok(0) };
+        let (mut compressed, mut seen) = (0, BTreeSet::new());
+        while steps.go_on().await? {
+            let step = timescale::compress(&self.store, before, &mut seen).await?;
+            compressed += step;
+            if step == 0 {
+                break;
+            }
+        }
+        Ok(compressed)
+    }
+
+    /// Without: by series and day.
+    async fn pack(&mut self, place: usize, turn: &Turn) -> Result<u64, StoreError> {
+        let wanted = retention::Wanted::read(&self.store, now()).await?;
+        let (stop, started) = (self.stop.clone(), Instant::now());
+        let in_time = || !stop.is_cancelled() && started.elapsed() < PACKING;
+        let steps = Steps::new(turn, &in_time);
+        let done = packing::run(&self.store, &wanted, &mut self.round, &steps).await?;
+        if !done.finished {
+            self.tasks[place].due = Instant::now() + ROLLUPS;
+        }
+        Ok(done.days)
+    }
+
+    async fn rollups(&self, steps: &Steps<'_>) -> Result<u64, StoreError> {
         // Told at the end: rollups don't wait for it.
         let room = upkeep::make_room(&self.store, now()).await;
         let mut series = 0;
-        loop {
+        while steps.go_on().await? {
             let step = rollups::advance(&self.store).await? + rollups::repair(&self.store).await?;
             series += step;
-            if step == 0 || self.stop.is_cancelled() {
-                return room.map(|()| series);
+            if step == 0 {
+                break;
             }
             tokio::time::sleep(STEP_PAUSE).await;
         }
+        room.map(|()| series)
     }
 
     async fn note(

@@ -28,5 +28,7 @@ pub const FLAPPING_RAISES: std::ops::RangeInclusive<i64> = 2..=100;
 pub const FLAPPING_PERIOD_S: std::ops::RangeInclusive<i64> = 60..=86_400;
 /// How long stored data may be kept, in days: up to 100 years.
 pub const RETENTION_DAYS: std::ops::RangeInclusive<i64> = 1..=36_500;
+/// After how long values are compressed, in days: up to 10 years; 0: never.
+pub const COMPRESS_AFTER_DAYS: std::ops::RangeInclusive<i64> = 0..=3_650;
 /// Entries of a retention policy for single signals.
 pub const RETENTION_SIGNALS_MAX: usize = 100;

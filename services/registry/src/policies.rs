@@ -12,8 +12,8 @@ use millwright_store::{Scope, Store, StoreError, policies};
 
 use crate::RegistryError;
 use crate::limits::{
-    FLAPPING_PERIOD_S, FLAPPING_RAISES, GROUPING_MACHINES, GROUPING_WINDOW_S, REOPEN_WITHIN_S,
-    RETENTION_DAYS, RETENTION_SIGNALS_MAX,
+    COMPRESS_AFTER_DAYS, FLAPPING_PERIOD_S, FLAPPING_RAISES, GROUPING_MACHINES, GROUPING_WINDOW_S,
+    REOPEN_WITHIN_S, RETENTION_DAYS, RETENTION_SIGNALS_MAX,
 };
 
 /// Fields that say nothing about what was changed.
@@ -107,7 +107,14 @@ fn check(input: &PolicyInput) -> Result<(), RegistryError> {
 }
 
 fn check_retention(fields: &mut Fields, retention: &RetentionPolicy) {
-    let RetentionPolicy { raw_days, minute_days, hour_days, event_days, signals } = retention;
+    let RetentionPolicy {
+        raw_days,
+        minute_days,
+        hour_days,
+        event_days,
+        compress_after_days,
+        signals,
+    } = retention;
     for (field, days) in [
         ("retention.raw_days", raw_days),
         ("retention.minute_days", minute_days),
@@ -117,6 +124,7 @@ fn check_retention(fields: &mut Fields, retention: &RetentionPolicy) {
         check_days(fields, field, *days);
     }
     check_order(fields, "retention.minute_days", *raw_days, *minute_days);
+    check_compression(fields, "retention.compress_after_days", *raw_days, *compress_after_days);
     if signals.len() > RETENTION_SIGNALS_MAX {
         let message = format!("has {} entries, more than {RETENTION_SIGNALS_MAX}", signals.len());
         fields.refuse("retention.signals", message);
@@ -133,6 +141,8 @@ fn check_retention(fields: &mut Fields, retention: &RetentionPolicy) {
         check_days(fields, "retention.signals.hour_days", signal.hour_days);
         let field = "retention.signals.minute_days";
         check_order(fields, field, signal.raw_days, signal.minute_days);
+        let field = "retention.signals.compress_after_days";
+        check_compression(fields, field, signal.raw_days, signal.compress_after_days);
     }
 }
 
@@ -159,6 +169,27 @@ fn check_order(
     }
 }
 
+/// What is removed before it would be compressed never is: whoever writes that has meant something else.
+fn check_compression(
+    fields: &mut Fields,
+    field: &'static str,
+    raw_days: Option<u32>,
+    compress_after_days: Option<u32>,
+) {
+    let Some(days) = compress_after_days else { return };
+    fields.range(field, i64::from(days), &COMPRESS_AFTER_DAYS);
+    if let Some(raw_days) = raw_days
+        && days >= raw_days
+        && days > 0
+    {
+        let message = format!(
+            "{days} is not below raw_days, which is {raw_days}: values are compressed before they \
+             are removed"
+        );
+        fields.refuse(field, message);
+    }
+}
+
 fn check_days(fields: &mut Fields, field: &'static str, days: Option<u32>) {
     if let Some(days) = days {
         fields.range(field, i64::from(days), &RETENTION_DAYS);
@@ -172,11 +203,25 @@ mod tests {
     use super::*;
 
     fn refused(raw_days: Option<u32>, minute_days: Option<u32>) -> Vec<String> {
-        let signal =
-            SignalRetention { signal: "load".to_owned(), raw_days, minute_days, hour_days: None };
+        refused_of(raw_days, minute_days, None)
+    }
+
+    fn refused_of(
+        raw_days: Option<u32>,
+        minute_days: Option<u32>,
+        compress_after_days: Option<u32>,
+    ) -> Vec<String> {
+        let signal = SignalRetention {
+            signal: "load".to_owned(),
+            raw_days,
+            minute_days,
+            hour_days: None,
+            compress_after_days,
+        };
         let retention = RetentionPolicy {
             raw_days,
             minute_days,
+            compress_after_days,
             signals: vec![signal],
             ..RetentionPolicy::default()
         };
@@ -197,6 +242,19 @@ mod tests {
         }
         for (raw_days, minute_days) in [(Some(30), Some(30)), (Some(30), None), (None, None)] {
             assert!(refused(raw_days, minute_days).is_empty(), "{raw_days:?}, {minute_days:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_compressed_before_they_are_removed() {
+        let fields = ["retention.compress_after_days", "retention.signals.compress_after_days"];
+        for (raw_days, days) in [(Some(30), 30), (Some(30), 31), (None, 3_651)] {
+            assert_eq!(refused_of(raw_days, None, Some(days)), fields, "{raw_days:?}, {days}");
+        }
+        for (raw_days, days) in
+            [(Some(30), Some(29)), (Some(3), None), (None, Some(3_650)), (Some(1), Some(0))]
+        {
+            assert!(refused_of(raw_days, None, days).is_empty(), "{raw_days:?}, {days:?}");
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sea_orm::{
-    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, QueryResult,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 use tokio::sync::{Notify, watch};
 
@@ -241,11 +241,6 @@ impl Tx {
     pub(crate) async fn run(&self, sql: &str) -> Result<(), StoreError> {
         self.inner.execute_raw(statement(&self.inner, sql, [])).await?;
         Ok(())
-    }
-
-    /// The rows of a query that has no parameters.
-    pub(crate) async fn rows(&self, sql: &str) -> Result<Vec<QueryResult>, StoreError> {
-        Ok(self.inner.query_all_raw(statement(&self.inner, sql, [])).await?)
     }
 
     pub(crate) fn mark_events(&self) {

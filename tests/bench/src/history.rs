@@ -52,6 +52,10 @@ const COMPRESS: &str = "SELECT compress_chunk(format('%I.%I', chunk_schema, chun
     FROM timescaledb_information.chunks WHERE hypertable_name = 'points' AND NOT is_compressed \
     AND range_end_integer < (extract(epoch FROM now()) * 1000000)::bigint - 604800000000";
 
+/// All points: also those that the platform has packed.
+const POINTS: &str = "SELECT (SELECT count(*) FROM points) \
+    + (SELECT CAST(coalesce(sum(count), 0) AS BIGINT) FROM packed_points)";
+
 impl History {
     /// Opens the database of a platform that has heard one value of this signal.
     pub(crate) async fn open(database: &Database, folder: &Path, signal: &str) -> Result<Self> {
@@ -193,9 +197,9 @@ impl History {
         Ok(u64::try_from(size)?)
     }
 
-    /// Points in the whole database.
+    /// Points in the whole database, also those that the platform has packed.
     pub(crate) async fn count(&self) -> Result<u64> {
-        Ok(u64::try_from(self.number("SELECT count(*) FROM points".to_owned()).await?)?)
+        Ok(u64::try_from(self.number(POINTS.to_owned()).await?)?)
     }
 
     pub(crate) async fn close(self) {

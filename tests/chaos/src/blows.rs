@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use millwright_tests::Agent;
 use nix::sys::signal::Signal;
-use nix::unistd::Pid;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::network::Network;
-use crate::plan::{Blow, Planned};
+use crate::bus::Bus;
+use crate::network::{Doors, Network};
+use crate::plan::{Blow, Outage, Planned};
 use crate::platform::Platform;
 use crate::postgres::Postgres;
+use crate::processes::Stopped;
 use crate::told::Told;
 
 /// How often it is looked whether something has ended by itself.
@@ -24,7 +25,11 @@ const LOOK: Duration = Duration::from_millis(300);
 #[derive(Debug, Clone)]
 pub(crate) struct Victims {
     pub(crate) platform: Arc<Mutex<Platform>>,
+    /// The second process that machines can connect to.
+    pub(crate) gateway: Option<Arc<Mutex<Platform>>>,
+    pub(crate) bus: Arc<Mutex<Bus>>,
     pub(crate) network: Arc<Mutex<Network>>,
+    pub(crate) doors: Doors,
     pub(crate) agents: Vec<Arc<Mutex<Agent>>>,
     pub(crate) postgres: Option<Arc<Mutex<Postgres>>>,
     pub(crate) told: Told,
@@ -48,8 +53,17 @@ impl Victims {
 
     async fn strike(&self, blow: Blow) -> anyhow::Result<()> {
         match blow {
-            Blow::KillPlatform { .. } | Blow::PausePlatform { .. } | Blow::KillBus => {
-                self.strike_platform(&blow).await
+            Blow::KillPlatform { down } => self.kill_process(&self.platform, down).await,
+            Blow::PausePlatform { pause } => self.pause_process(&self.platform, 0, pause).await,
+            Blow::KillGateway { down } => {
+                if let Some(gateway) = &self.gateway {
+                    self.kill_process(gateway, down).await;
+                }
+            }
+            Blow::PauseGateway { pause } => {
+                if let Some(gateway) = &self.gateway {
+                    self.pause_process(gateway, 1, pause).await;
+                }
             }
             Blow::KillAgent { agent, down } => {
                 let mut victim = self.agents[agent].lock().await;
@@ -57,63 +71,96 @@ impl Victims {
                 victim.kill();
                 sleep(down).await;
                 victim.run();
-                Ok(())
             }
             Blow::PauseAgent { agent, pause } => {
                 let victim = self.agents[agent].lock().await;
                 self.tell(&format!("agent {agent} paused, for {pause:?}"));
-                let process = Pid::from_raw(i32::try_from(victim.process_id())?);
-                nix::sys::signal::kill(process, Signal::SIGSTOP)?;
+                let stopped = Stopped::stop(victim.process_id())?;
                 sleep(pause).await;
-                nix::sys::signal::kill(process, Signal::SIGCONT)?;
-                Ok(())
+                drop(stopped);
             }
-            Blow::KillPostgres { down } => {
-                let Some(postgres) = &self.postgres else { return Ok(()) };
-                let victim = postgres.lock().await;
-                self.tell(&format!("PostgreSQL killed, for {down:?}"));
-                victim.crash().await?;
-                sleep(down).await;
-                victim.again().await?;
-                self.tell("PostgreSQL is back");
-                Ok(())
+            Blow::KillBus { .. }
+            | Blow::PauseBus { .. }
+            | Blow::Long { outage: Outage::BusKilled | Outage::BusPaused, .. } => {
+                self.strike_bus(&blow).await?;
             }
-            Blow::PausePostgres { pause } => {
-                let Some(postgres) = &self.postgres else { return Ok(()) };
-                let victim = postgres.lock().await;
-                self.tell(&format!("PostgreSQL paused, for {pause:?}"));
-                victim.signal(Signal::SIGSTOP)?;
-                sleep(pause).await;
-                victim.signal(Signal::SIGCONT)
+            Blow::KillPostgres { down: lasts }
+            | Blow::Long { outage: Outage::PostgresKilled, lasts } => {
+                self.kill_postgres(lasts).await?;
             }
-            _ => {
+            Blow::PausePostgres { pause: lasts }
+            | Blow::Long { outage: Outage::PostgresPaused, lasts } => {
+                self.pause_postgres(lasts).await?;
+            }
+            Blow::Cut { .. } | Blow::Tear { .. } | Blow::Stall { .. } | Blow::NoNetwork { .. } => {
                 self.strike_network(&blow).await;
-                Ok(())
-            }
-        }
-    }
-
-    async fn strike_platform(&self, blow: &Blow) -> anyhow::Result<()> {
-        let mut victim = self.platform.lock().await;
-        match *blow {
-            Blow::KillPlatform { down } => {
-                self.tell(&format!("platform killed, for {down:?}"));
-                victim.kill();
-                sleep(down).await;
-                victim.start();
-            }
-            Blow::PausePlatform { pause } => {
-                self.tell(&format!("platform paused, for {pause:?}"));
-                victim.signal(Signal::SIGSTOP);
-                sleep(pause).await;
-                victim.signal(Signal::SIGCONT);
-            }
-            _ => {
-                let there = victim.kill_bus()?;
-                self.tell(if there { "bus killed" } else { "bus: already gone" });
             }
         }
         Ok(())
+    }
+
+    async fn kill_process(&self, victim: &Mutex<Platform>, down: Duration) {
+        let mut victim = victim.lock().await;
+        self.tell(&format!("{} killed, for {down:?}", victim.name()));
+        victim.kill();
+        sleep(down).await;
+        victim.start();
+    }
+
+    /// Its machines go to the other process, if there is one that answers, while it stands still with what
+    /// they had sent.
+    async fn pause_process(&self, victim: &Mutex<Platform>, door: usize, pause: Duration) {
+        let mut victim = victim.lock().await;
+        self.tell(&format!("{} paused, for {pause:?}", victim.name()));
+        victim.signal(Signal::SIGSTOP);
+        self.doors.stands_still(door, true);
+        sleep(pause).await;
+        victim.signal(Signal::SIGCONT);
+        self.doors.stands_still(door, false);
+    }
+
+    async fn strike_bus(&self, blow: &Blow) -> anyhow::Result<()> {
+        let mut victim = self.bus.lock().await;
+        let there = match *blow {
+            Blow::KillBus { down } => {
+                self.tell("bus killed");
+                victim.kill(down).await?
+            }
+            Blow::PauseBus { pause } | Blow::Long { outage: Outage::BusPaused, lasts: pause } => {
+                self.tell(&format!("bus paused, for {pause:?}"));
+                victim.pause(pause).await?
+            }
+            Blow::Long { lasts, .. } => {
+                self.tell(&format!("bus killed, for {lasts:?}"));
+                victim.keep_away(lasts).await?;
+                true
+            }
+            _ => true,
+        };
+        if !there {
+            self.tell("bus: it wasn't there");
+        }
+        Ok(())
+    }
+
+    async fn kill_postgres(&self, down: Duration) -> anyhow::Result<()> {
+        let Some(postgres) = &self.postgres else { return Ok(()) };
+        let victim = postgres.lock().await;
+        self.tell(&format!("PostgreSQL killed, for {down:?}"));
+        victim.crash().await?;
+        sleep(down).await;
+        victim.again().await?;
+        self.tell("PostgreSQL is back");
+        Ok(())
+    }
+
+    async fn pause_postgres(&self, pause: Duration) -> anyhow::Result<()> {
+        let Some(postgres) = &self.postgres else { return Ok(()) };
+        let victim = postgres.lock().await;
+        self.tell(&format!("PostgreSQL paused, for {pause:?}"));
+        victim.signal(Signal::SIGSTOP)?;
+        sleep(pause).await;
+        victim.signal(Signal::SIGCONT)
     }
 
     async fn strike_network(&self, blow: &Blow) {
@@ -151,10 +198,18 @@ impl Victims {
                 () = sleep(LOOK) => {}
                 _ = end.wait_for(|end| *end) => return,
             }
-            if let Ok(mut platform) = self.platform.try_lock()
-                && let Some(how) = platform.look_after()
+            for process in [Some(&self.platform), self.gateway.as_ref()].into_iter().flatten() {
+                if let Ok(mut process) = process.try_lock()
+                    && let Some(how) = process.look_after()
+                {
+                    let name = process.name();
+                    self.tell(&format!("{name} ended by itself, {how}; started again"));
+                }
+            }
+            if let Ok(mut bus) = self.bus.try_lock()
+                && let Some(status) = bus.look_after()
             {
-                self.tell(&format!("platform ended by itself, {how}; started again"));
+                self.tell(&format!("bus ended by itself, {status}; started again"));
             }
             for (number, agent) in self.agents.iter().enumerate() {
                 if let Ok(mut agent) = agent.try_lock()

@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(150);
 /// Time for all of it, beside ten times as much as the trouble lasted: on a busy computer the work
 /// that alarms leave behind takes long.
 const LONGEST: Duration = Duration::from_secs(300);
+/// The same for the work that comes of machines that leave at the end.
+const LEFT_WORK: Duration = Duration::from_secs(60);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(500);
 /// Between two lines on the terminal.
@@ -102,6 +104,19 @@ pub(crate) fn due_jobs() -> String {
     format!("SELECT COUNT(*) FROM jobs WHERE state <> 'dead' AND run_at <= {now}")
 }
 
+/// Waits until the database has nothing more to be done; returns what it still has when the patience ends.
+pub(crate) async fn wait_for_work(world: &World) -> anyhow::Result<Vec<String>> {
+    let started = Instant::now();
+    let mut database = Look::open(world).await;
+    loop {
+        let left = database.left(world).await?;
+        if left.is_empty() || started.elapsed() > LEFT_WORK {
+            return Ok(left);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 struct Look {
     database: Database,
     peer: Peer,
@@ -109,13 +124,7 @@ struct Look {
 
 impl Look {
     async fn open(world: &World) -> Self {
-        let (folder, url) = (world.data_dir().await, world.database_url().await);
-        let database = Database::open(&folder, url.as_deref()).await;
-        let peer = match &url {
-            None => Peer::sqlite(&folder).await,
-            Some(url) => Peer::postgres(url).await,
-        };
-        Self { database, peer }
+        Self { database: world.database().await, peer: world.peer().await }
     }
 
     async fn left(&mut self, world: &World) -> anyhow::Result<Vec<String>> {

@@ -17,6 +17,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::presence;
 use crate::world::Phase;
 
 /// Samples in a message.
@@ -34,6 +35,8 @@ const AGAIN: f64 = 0.05;
 const VANISHES: f64 = 0.004;
 /// Time for TCP, TLS and CONNECT.
 const CONNECT: Duration = Duration::from_secs(10);
+/// Between two pings of a machine that has nothing to say.
+const PING: Duration = Duration::from_secs(10);
 /// Wait before the next attempt, in milliseconds.
 const BACKOFF_MS: std::ops::Range<u64> = 50..1_000;
 
@@ -109,6 +112,8 @@ pub(crate) struct Progress {
 pub(crate) struct Machine {
     pub(crate) identity: Identity,
     pub(crate) record: Record,
+    /// Among the simulated machines.
+    number: u64,
     network: SocketAddr,
     version: Version,
     /// For what it measures: the same in each run of a seed.
@@ -144,6 +149,7 @@ impl Machine {
         Self {
             identity,
             record: Record::default(),
+            number,
             network,
             version: if number.is_multiple_of(2) { Version::V3 } else { Version::V5 },
             due: started.0 + every.mul_f64(random.random_range(0.0..1.0)),
@@ -161,8 +167,8 @@ impl Machine {
         }
     }
 
-    /// Lives until the end of the trouble, and then until all is acknowledged or nobody waits any
-    /// longer.
+    /// Measures until the end of the trouble, delivers, and then stays connected; some leave when it is
+    /// time to part. Ends when nobody waits any longer.
     pub(crate) async fn live(mut self) -> Self {
         let mut phase = self.phase.clone();
         let over = async move { phase.wait_for(|phase| *phase == Phase::Over).await.map(drop) };
@@ -170,17 +176,17 @@ impl Machine {
         loop {
             // Whether it gets through or not.
             self.make_what_is_due();
+            if self.parts() {
+                let _ = over.await;
+                return self;
+            }
             let ended = tokio::select! {
                 ended = self.session() => ended,
                 _ = &mut over => return self,
             };
-            match ended {
-                Ok(Left::Finished) => return self,
-                Ok(Left::Vanished) => {}
-                Err(error) => {
-                    self.record.broken += 1;
-                    *self.record.errors.entry(format!("{error:#}")).or_default() += 1;
-                }
+            if let Err(error) = ended {
+                self.record.broken += 1;
+                *self.record.errors.entry(format!("{error:#}")).or_default() += 1;
             }
             let wait = Duration::from_millis(self.whim.random_range(BACKOFF_MS));
             tokio::select! {
@@ -190,25 +196,51 @@ impl Machine {
         }
     }
 
-    /// One connection: everything that isn't acknowledged, in order, then what comes.
-    async fn session(&mut self) -> anyhow::Result<Left> {
+    /// One connection: everything that isn't acknowledged, in order, then what comes. Ends well when the
+    /// machine itself breaks it off.
+    async fn session(&mut self) -> anyhow::Result<()> {
         let connecting = tokio::time::timeout(CONNECT, self.connect());
         let mut connection = connecting.await.context("no connection in time")??;
         loop {
             self.make_what_is_due();
             let draining = *self.phase.borrow() != Phase::Trouble;
             if self.acknowledged == self.messages.len() {
-                if draining {
-                    return Ok(Left::Finished);
+                if self.parts() {
+                    return self.part(connection).await;
                 }
-                self.wait_for_work().await;
+                if draining {
+                    self.stay(&mut connection).await?;
+                } else {
+                    self.wait_for_work().await;
+                }
                 continue;
             }
             self.send_window(&mut connection).await?;
             if !draining && self.whim.random_bool(VANISHES) {
-                return Ok(Left::Vanished);
+                return Ok(());
             }
         }
+    }
+
+    /// Whether it is time for this machine to leave.
+    fn parts(&self) -> bool {
+        *self.phase.borrow() == Phase::Parting && presence::leaves(self.number)
+    }
+
+    async fn part(&self, connection: RawMqtt) -> anyhow::Result<()> {
+        if presence::says_goodbye(self.number) {
+            connection.disconnect().await?;
+        }
+        Ok(())
+    }
+
+    /// Shows that it is there, until something changes.
+    async fn stay(&self, connection: &mut RawMqtt) -> anyhow::Result<()> {
+        let mut phase = self.phase.clone();
+        let now = *phase.borrow();
+        connection.ping().await?;
+        let _ = tokio::time::timeout(PING, phase.wait_for(|phase| *phase != now)).await;
+        Ok(())
     }
 
     async fn wait_for_work(&self) {
@@ -326,12 +358,4 @@ impl Machine {
             holds: Holds::Fault,
         }
     }
-}
-
-/// Why a machine left without being cut off.
-enum Left {
-    /// All is acknowledged, nothing more comes.
-    Finished,
-    /// It broke off by itself, without goodbye.
-    Vanished,
 }

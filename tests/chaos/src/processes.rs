@@ -24,6 +24,24 @@ fn parent_of(id: u32) -> Option<u32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
+/// A process that is stopped. It goes on when this is dropped, also when the run is given up.
+#[derive(Debug)]
+pub(crate) struct Stopped(u32);
+
+impl Stopped {
+    /// SIGSTOP.
+    pub(crate) fn stop(id: u32) -> anyhow::Result<Self> {
+        signal(id, Signal::SIGSTOP)?;
+        Ok(Self(id))
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = signal(self.0, Signal::SIGCONT);
+    }
+}
+
 /// Sends a signal; a process that has ended meanwhile is no error.
 pub(crate) fn signal(id: u32, signal: Signal) -> anyhow::Result<()> {
     match kill(Pid::from_raw(i32::try_from(id)?), signal) {

@@ -4,8 +4,9 @@ mod alarms;
 mod commands;
 mod samples;
 
+use std::collections::BTreeMap;
+
 use millwright_test_database::Peer;
-use millwright_tests::Database;
 use serde_json::json;
 
 use crate::agents::Reported;
@@ -13,7 +14,8 @@ use crate::drain;
 use crate::machine::Machine;
 use crate::orders::Order;
 use crate::outcome::Outcome;
-use crate::plan::{Blow, Planned};
+use crate::plan::{Blow, Outage, Planned};
+use crate::presence::Wrong;
 use crate::world::World;
 
 /// What was written down on the machines' side.
@@ -24,6 +26,8 @@ pub(crate) struct Recorded {
     pub(crate) reported: Vec<Vec<Reported>>,
     /// For each agent.
     pub(crate) orders: Vec<Vec<Order>>,
+    /// What wasn't shown as it was, each time that it was compared.
+    pub(crate) presence: Vec<(&'static str, Wrong)>,
 }
 
 /// Counts everything.
@@ -32,18 +36,14 @@ pub(crate) async fn count(
     recorded: &Recorded,
     plan: &[Planned],
 ) -> anyhow::Result<Outcome> {
-    let (folder, url) = (world.data_dir().await, world.database_url().await);
-    let database = Database::open(&folder, url.as_deref()).await;
-    let mut peer = match &url {
-        None => Peer::sqlite(&folder).await,
-        Some(url) => Peer::postgres(url).await,
-    };
+    let (database, mut peer) = (world.database().await, world.peer().await);
     let args = world.args();
     let mut outcome = Outcome {
         seed: world.seed(),
         settings: json!({
             "duration_s": args.duration_s, "database": args.database.name(),
-            "machines": args.machines, "agents": args.agents, "rate": args.rate,
+            "gateways": args.gateways(), "machines": args.machines, "agents": args.agents,
+            "rate": args.rate,
         }),
         ..Outcome::default()
     };
@@ -53,6 +53,7 @@ pub(crate) async fn count(
     alarms::agents(&mut peer, world.agents(), &recorded.reported, &mut outcome).await?;
     commands::count(world, &recorded.orders, &mut outcome).await?;
     platform(world, &mut peer, &mut outcome).await?;
+    presence(recorded, &mut outcome);
     happened(recorded, &mut outcome);
     for Planned { blow, .. } in plan {
         *outcome.blows.entry(name(blow).to_owned()).or_default() += 1;
@@ -82,9 +83,31 @@ async fn platform(world: &World, peer: &mut Peer, outcome: &mut Outcome) -> anyh
     }
     let duplicates = peer.value(&COUNTER.replace("conflicts", "duplicates")).await.parse()?;
     outcome.figures.push(("duplicates recognised", duplicates));
+    let lost = "SELECT COALESCE(SUM(count), 0) FROM alarms WHERE origin = 'contact'";
+    outcome.figures.push(("contact with a machine lost", peer.value(lost).await.parse()?));
     let ended = i64::try_from(world.platform_ended_by_itself().await)?;
     outcome.figures.push(("platform ended by itself and was started again", ended));
+    if world.args().gateways() > 1 {
+        let (led, moved) = world.led_and_moved().await;
+        outcome.figures.extend([
+            ("connections to the second gateway", i64::try_from(led)?),
+            ("connections moved from a process that stood still", i64::try_from(moved)?),
+        ]);
+    }
     Ok(())
+}
+
+fn presence(recorded: &Recorded, outcome: &mut Outcome) {
+    let mut counts: BTreeMap<&'static str, i64> = BTreeMap::new();
+    for (when, wrong) in &recorded.presence {
+        for (what, machines) in wrong.kinds() {
+            *counts.entry(what).or_default() += machines.len() as i64;
+            for machine in machines {
+                outcome.findings.push(format!("machine {machine}, when {when}: {what}"));
+            }
+        }
+    }
+    outcome.zeros.extend(counts);
 }
 
 fn happened(recorded: &Recorded, outcome: &mut Outcome) {
@@ -112,7 +135,10 @@ const fn name(blow: &Blow) -> &'static str {
     match blow {
         Blow::KillPlatform { .. } => "platform killed",
         Blow::PausePlatform { .. } => "platform paused",
-        Blow::KillBus => "bus killed",
+        Blow::KillGateway { .. } => "second gateway killed",
+        Blow::PauseGateway { .. } => "second gateway paused",
+        Blow::KillBus { .. } => "bus killed",
+        Blow::PauseBus { .. } => "bus paused",
         Blow::KillAgent { .. } => "agent killed",
         Blow::PauseAgent { .. } => "agent paused",
         Blow::Cut { .. } => "connections cut",
@@ -121,5 +147,11 @@ const fn name(blow: &Blow) -> &'static str {
         Blow::NoNetwork { .. } => "no network",
         Blow::KillPostgres { .. } => "PostgreSQL killed",
         Blow::PausePostgres { .. } => "PostgreSQL paused",
+        Blow::Long { outage, .. } => match outage {
+            Outage::PostgresKilled => "PostgreSQL killed, for long",
+            Outage::PostgresPaused => "PostgreSQL paused, for long",
+            Outage::BusKilled => "bus killed, for long",
+            Outage::BusPaused => "bus paused, for long",
+        },
     }
 }

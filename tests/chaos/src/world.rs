@@ -1,19 +1,20 @@
 //! All that takes part in a run.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use millwright_tests::{Api, device, ports};
-use serde_json::json;
+use millwright_test_database::Peer;
+use millwright_tests::{Api, Broker, Database, ports};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
-use uuid::Uuid;
 
 use crate::agents::RealAgent;
 use crate::blows::Victims;
-use crate::drain;
+use crate::bus::Bus;
 use crate::machine::{Identity, Machine, Progress};
 use crate::network::Network;
 use crate::outcome::Outcome;
@@ -22,12 +23,10 @@ use crate::platform::{PASSWORD, Platform};
 use crate::postgres::Postgres;
 use crate::reconcile::{self, Recorded};
 use crate::told::Told;
-use crate::{Args, orders};
+use crate::{Args, drain, orders, presence, register};
 
-/// Of so many machines one has a certificate, the others a token.
-const CERTIFICATE_EVERY: u32 = 4;
-/// Machines that are registered at once.
-const REGISTERED_AT_ONCE: usize = 8;
+/// What somebody who gives commands and looks at machines may do.
+const SCOPES: [&str; 3] = ["machines.read", "commands.read", "commands.issue.configure"];
 /// From a start to readiness.
 const READY: Duration = Duration::from_secs(60);
 
@@ -38,6 +37,8 @@ pub(crate) enum Phase {
     Trouble,
     /// Nothing new is made; what is under way arrives.
     Draining,
+    /// Some machines leave, so that who is there can be told from who isn't.
+    Parting,
     /// Nobody waits any longer.
     Over,
 }
@@ -67,22 +68,35 @@ impl World {
             crate::DatabaseKind::Sqlite => None,
             crate::DatabaseKind::Postgres => Some(Postgres::start().await?),
         };
-        let mqtt = ports::free();
-        let network = Network::start(mqtt).await?;
+        let doors: Vec<SocketAddr> = (0..args.gateways()).map(|_| ports::free()).collect();
+        let network = Network::start(&doors).await?;
+        let broker = if doors.len() > 1 { Some(Box::new(Broker::start().await)) } else { None };
+        let bus = broker.as_ref().map(|broker| broker.url());
         let url = postgres.as_ref().map(Postgres::url);
-        let mut platform = Platform::new(folder.path(), url, mqtt, network.address());
+        let (folder_path, public) = (folder.path(), network.address());
+        let mut platform = Platform::new(folder_path, url, doors[0], public, bus.as_deref());
+        let gateway = doors.get(1).map(|mqtt| platform.second(*mqtt));
         platform.start();
         let base = platform.url();
+        let platform = Arc::new(Mutex::new(platform));
+        let bus = broker.map_or_else(|| Bus::Child(Arc::clone(&platform)), Bus::Shared);
         let mut victims = Victims {
-            platform: Arc::new(Mutex::new(platform)),
+            platform,
+            gateway: gateway.map(|gateway| Arc::new(Mutex::new(gateway))),
+            bus: Arc::new(Mutex::new(bus)),
+            doors: network.doors(),
             network: Arc::new(Mutex::new(network)),
             agents: Vec::new(),
             postgres: postgres.map(|postgres| Arc::new(Mutex::new(postgres))),
             told: Told::new(),
         };
         ready(&base).await?;
+        if let (Some(gateway), Some(mqtt)) = (&victims.gateway, doors.get(1)) {
+            gateway.lock().await.start();
+            listens(*mqtt).await?;
+        }
         let api = Api::login(&base, "admin@localhost", PASSWORD).await;
-        let machines = register(&api, args.machines).await?;
+        let machines = register::machines(&api, args.machines).await?;
         let trouble = Duration::from_secs(args.duration_s);
         let mut agents = Vec::new();
         for number in 0..args.agents as usize {
@@ -95,6 +109,7 @@ impl World {
         for agent in &agents {
             knows_catalogue(&api, &agent.machine).await?;
         }
+        let api = api.lasting(&SCOPES).await?;
         Ok(Self { victims, agents, machines, api, _folder: folder, args: args.clone(), seed })
     }
 
@@ -131,7 +146,12 @@ impl World {
         for report in reports {
             recorded.reported.push(report.await?);
         }
-        let left = drain::wait(self, &progress, self.args.duration_s).await?;
+        let mut left = drain::wait(self, &progress, self.args.duration_s).await?;
+        // Otherwise it isn't quiet.
+        if left.is_empty() {
+            recorded.presence = presence::reconcile(self, &phase).await?;
+            left = drain::wait_for_work(self).await?;
+        }
         phase.send_replace(Phase::Over);
         for orders in given {
             recorded.orders.push(orders.await?);
@@ -146,11 +166,24 @@ impl World {
         Ok(outcome)
     }
 
-    pub(crate) async fn data_dir(&self) -> std::path::PathBuf {
+    /// The platform's database, to read.
+    pub(crate) async fn database(&self) -> Database {
+        Database::open(&self.data_dir().await, self.database_url().await.as_deref()).await
+    }
+
+    /// The same, for any statement.
+    pub(crate) async fn peer(&self) -> Peer {
+        match self.database_url().await {
+            None => Peer::sqlite(&self.data_dir().await).await,
+            Some(url) => Peer::postgres(&url).await,
+        }
+    }
+
+    async fn data_dir(&self) -> PathBuf {
         self.victims.platform.lock().await.data_dir()
     }
 
-    pub(crate) async fn database_url(&self) -> Option<String> {
+    async fn database_url(&self) -> Option<String> {
         match &self.victims.postgres {
             None => None,
             Some(postgres) => Some(postgres.lock().await.url().to_owned()),
@@ -158,7 +191,17 @@ impl World {
     }
 
     pub(crate) async fn platform_ended_by_itself(&self) -> u64 {
-        self.victims.platform.lock().await.ended_by_itself
+        let mut times = self.victims.platform.lock().await.ended_by_itself;
+        if let Some(gateway) = &self.victims.gateway {
+            times += gateway.lock().await.ended_by_itself;
+        }
+        times
+    }
+
+    /// Connections that were led to the second process, and that left one that stood still.
+    pub(crate) async fn led_and_moved(&self) -> (u64, u64) {
+        let network = self.victims.network.lock().await;
+        (network.led_to_the_second(), network.moved())
     }
 
     pub(crate) const fn api(&self) -> &Api {
@@ -167,6 +210,10 @@ impl World {
 
     pub(crate) fn agents(&self) -> &[RealAgent] {
         &self.agents
+    }
+
+    pub(crate) fn machines(&self) -> &[Identity] {
+        &self.machines
     }
 
     pub(crate) const fn told(&self) -> &Told {
@@ -186,8 +233,12 @@ impl World {
         for agent in &self.victims.agents {
             agent.lock().await.kill();
         }
-        if let Err(error) = self.victims.platform.lock().await.stop().await {
-            eprintln!("the platform didn't stop: {error:#}");
+        let Victims { platform, gateway, .. } = &self.victims;
+        for process in gateway.iter().chain([platform]) {
+            let mut process = process.lock().await;
+            if let Err(error) = process.stop().await {
+                eprintln!("{} didn't stop: {error:#}", process.name());
+            }
         }
     }
 }
@@ -196,6 +247,14 @@ async fn ready(base: &str) -> anyhow::Result<()> {
     within("the platform is ready", async || {
         let response = reqwest::get(format!("{base}/readyz")).await?;
         ensure!(response.status().is_success(), "{}", response.text().await?);
+        Ok(())
+    })
+    .await
+}
+
+async fn listens(address: SocketAddr) -> anyhow::Result<()> {
+    within("the second gateway listens", async || {
+        tokio::net::TcpStream::connect(address).await?;
         Ok(())
     })
     .await
@@ -222,60 +281,4 @@ async fn within(
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-}
-
-/// Registers the simulated machines. The first has a certificate, and with it the CA that all trust.
-async fn register(api: &Api, count: u32) -> anyhow::Result<Vec<Identity>> {
-    let (first, ca) = with_certificate(api, 0).await?;
-    let anonymous = device::tls(&ca, None);
-    let mut machines = vec![first];
-    let mut registering = JoinSet::new();
-    for number in 1..count {
-        while registering.len() >= REGISTERED_AT_ONCE {
-            machines.push(registering.join_next().await.context("one is registered")???);
-        }
-        let (api, anonymous) = (api.clone(), Arc::clone(&anonymous));
-        registering.spawn(async move {
-            if number.is_multiple_of(CERTIFICATE_EVERY) {
-                return Ok(with_certificate(&api, number).await?.0);
-            }
-            let id = api.create_machine(&format!("machine-{number}")).await;
-            let token = api.device_token(&id).await;
-            let machine: Uuid = id.parse()?;
-            anyhow::Ok(Identity {
-                root: root(machine),
-                machine,
-                tls: anonymous,
-                token: Some(token),
-            })
-        });
-    }
-    while let Some(machine) = registering.join_next().await {
-        machines.push(machine??);
-    }
-    // In whatever order they were registered.
-    machines.sort_by_key(|identity| identity.machine);
-    Ok(machines)
-}
-
-async fn with_certificate(api: &Api, number: u32) -> anyhow::Result<(Identity, String)> {
-    let id = api.create_machine(&format!("machine-{number}")).await;
-    let code = api.enrollment_code(&id).await;
-    let (key, csr) = device::request();
-    let answer = api.post("/enroll", &json!({ "code": code, "csr": csr })).await?;
-    let text = |name: &str| answer[name].as_str().with_context(|| name.to_owned());
-    let (certificate, ca) = (text("certificate")?, text("ca_certificates")?);
-    let key = key.serialize_pem();
-    let identity = Identity {
-        machine: id.parse()?,
-        root: text("topic_root")?.to_owned(),
-        tls: device::tls(ca, Some((certificate, &key))),
-        token: None,
-    };
-    Ok((identity, ca.to_owned()))
-}
-
-fn root(machine: Uuid) -> String {
-    let id = machine.to_string();
-    format!("mw/v1/{}/{id}", &id[id.len() - 2..])
 }

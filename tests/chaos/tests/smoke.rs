@@ -33,4 +33,11 @@ fn nothing_is_lost_and_nothing_doubled_in_a_short_run() {
         assert!(count["stored"].as_u64().unwrap() > 0, "{what}: {outcome:#}");
     }
     assert!(outcome["blows"].as_object().unwrap().len() > 5, "{outcome:#}");
+    // Who left at the end was missed.
+    assert!(outcome["figures"]["contact with a machine lost"].as_u64().unwrap() > 0, "{outcome:#}");
+    assert_eq!(outcome["must_be_0"]["gone and shown as connected"], 0, "{outcome:#}");
+    // On PostgreSQL two processes share the machines.
+    assert_eq!(outcome["settings"]["gateways"], if on_postgres { 2 } else { 1 });
+    let second = &outcome["figures"]["connections to the second gateway"];
+    assert_eq!(second.as_u64().unwrap_or(0) > 0, on_postgres, "{outcome:#}");
 }

@@ -19,6 +19,9 @@ CREATE OR REPLACE FUNCTION hex(bytea) RETURNS text IMMUTABLE LANGUAGE sql
 CREATE OR REPLACE FUNCTION json_extract(text, text) RETURNS text IMMUTABLE LANGUAGE sql
     AS $$ SELECT $1::jsonb #>> string_to_array(substr($2, 3), '.') $$";
 
+/// Tables with rows of the migrations' own.
+const MADE_BY_MIGRATIONS: [&str; 2] = ["seaql_migrations", "revisions"];
+
 /// The lock that every writer of the platform takes on PostgreSQL.
 const WRITE_LOCK: i64 = 0x6d69_6c6c_0001;
 
@@ -83,6 +86,32 @@ impl Peer {
                 sqlx::raw_sql(sql).execute(connection).await.expect("it runs");
             }
         }
+    }
+
+    /// Removes all rows but those that migrations have made. Nobody may write meanwhile.
+    pub async fn clear(&mut self) {
+        // Whatever refers to what: all of it goes.
+        let (tables, before, after) = match self {
+            Self::Sqlite(_) => (
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+                "PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE",
+                "COMMIT; PRAGMA foreign_keys = ON",
+            ),
+            Self::Postgres(_) => (
+                "SELECT relname::text FROM pg_class WHERE relkind IN ('r', 'p') \
+                 AND relnamespace = 'public'::regnamespace AND NOT relispartition",
+                "BEGIN; SET LOCAL session_replication_role = replica",
+                "COMMIT",
+            ),
+        };
+        let mut statements = vec![before.to_owned()];
+        for table in self.rows(tables).await {
+            if !MADE_BY_MIGRATIONS.contains(&table.as_str()) {
+                statements.push(format!("DELETE FROM {table}"));
+            }
+        }
+        statements.push(after.to_owned());
+        self.execute(&statements.join("; ")).await;
     }
 
     /// From now on the database refuses new rows of a table, with this message; all of them, or those

@@ -1,6 +1,6 @@
-import { Box, Button, Group, Text, useComputedColorScheme } from '@mantine/core'
+import { Box, Text, useComputedColorScheme } from '@mantine/core'
 import { useElementSize } from '@mantine/hooks'
-import { useMemo, useRef, useState } from 'react'
+import { type KeyboardEvent, useId, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useFormat } from '../../format/use'
 import { colorsOf } from './colors'
@@ -10,7 +10,10 @@ import { type Model, modelOf, type Words } from './model'
 import type { ChartLimit, ChartMark, ChartSeries } from './series'
 import { type Actions, heightOf } from './options'
 import { usePlot } from './usePlot'
+import { type OnZoom, useZoom } from './useZoom'
 import { ValueTable } from './ValueTable'
+import { type Range, stepOf } from './zoom'
+import { ZoomBar } from './ZoomBar'
 import classes from './chart.module.css'
 
 export interface TimeChartProps {
@@ -21,12 +24,15 @@ export interface TimeChartProps {
   from: number
   to: number
   height?: number
-  /** Called when a person has chosen a part of the time, or undefined for the whole. */
-  onZoom?: (range: { from: number; to: number } | undefined) => void
+  onZoom?: OnZoom
+  /** With `onZoom`: keys and buttons don't lead beyond it. */
+  within?: Range
 }
 
 const NO_MARKS: readonly ChartMark[] = []
 const NO_LIMITS: readonly ChartLimit[] = []
+/** A key that is held down doesn't ask for more than one time in so many milliseconds. */
+const REPEAT_MS = 250
 
 /**
  * Signals over time: numbers as lines with what lay between smallest and largest, texts and
@@ -38,12 +44,15 @@ export function TimeChart({
   limits = NO_LIMITS,
   height = 280,
   onZoom,
+  within,
   ...whole
 }: TimeChartProps) {
   const { t } = useTranslation()
   const [at, setAt] = useState<number>()
-  const zoom = useZoom(whole.from, whole.to, onZoom)
+  const zoom = useZoom(whole, within, onZoom)
   const { from, to } = zoom
+  const onKeyDown = useSteps(zoom.step)
+  const hintId = useId()
   const words = useWords()
   const dark = useComputedColorScheme('light') === 'dark'
   const model = useMemo(
@@ -54,18 +63,18 @@ export function TimeChart({
   const actions: Actions = { onCursor: setAt, onSelect: zoom.select }
   return (
     <div data-testid="chart">
-      <Plot model={model} height={height} actions={actions} isEmpty={isEmpty} />
+      <Box
+        className={classes.frame}
+        tabIndex={0}
+        role="group"
+        aria-label={t('chart.frame')}
+        aria-describedby={hintId}
+        onKeyDown={onKeyDown}
+      >
+        <Plot model={model} height={height} actions={actions} isEmpty={isEmpty} />
+      </Box>
       <Legend series={series} model={model} at={at} />
-      <Group gap="xs" justify="space-between">
-        <Text size="xs" c="dimmed" visibleFrom="sm">
-          {t('chart.hint')}
-        </Text>
-        {zoom.isZoomed && (
-          <Button variant="default" size="compact-sm" onClick={() => zoom.select(undefined)}>
-            {t('chart.reset')}
-          </Button>
-        )}
-      </Group>
+      <ZoomBar shown={{ from, to }} isZoomed={zoom.isZoomed} onStep={zoom.step} hintId={hintId} />
       <MarkList marks={model.marks} cut={model.marksCut} />
       <ValueTable series={series} from={from} to={to} />
     </div>
@@ -125,23 +134,15 @@ function useWords(): Words {
   )
 }
 
-interface Range {
-  from: number
-  to: number
-}
-
-/** The part of the time that is shown: the page's business when it wants it, else the chart's own. */
-function useZoom(from: number, to: number, onZoom: TimeChartProps['onZoom']) {
-  const [part, setPart] = useState<Range>()
-  const own = onZoom ? undefined : part
-  return {
-    from: own?.from ?? from,
-    to: own?.to ?? to,
-    // The page may have gone on to another time since.
-    isZoomed: part !== undefined && (!onZoom || (part.from === from && part.to === to)),
-    select: (range: Range | undefined) => {
-      setPart(range)
-      onZoom?.(range)
-    },
+/** What keys do while the chart has the focus. */
+function useSteps(step: ReturnType<typeof useZoom>['step']) {
+  const last = useRef(0)
+  return (event: KeyboardEvent) => {
+    const wanted = stepOf(event)
+    if (!wanted) return
+    event.preventDefault()
+    if (event.repeat && event.timeStamp - last.current < REPEAT_MS) return
+    last.current = event.timeStamp
+    step(wanted)
   }
 }

@@ -15,6 +15,7 @@ import { LiveTab } from './live/LiveTab'
 import { MachineHead } from './MachineHead'
 import { MachineTabs } from './MachineTabs'
 import { MaintenanceBanner } from './MaintenanceBanner'
+import { StorageTab } from './StorageTab'
 import { isTab, type Tab } from './tabs'
 import { TimelineTab } from './TimelineTab'
 
@@ -59,5 +60,7 @@ function TabContent({ machine, tab }: { machine: Machine; tab: Tab }) {
       return <IdentityTab machine={machine} />
     case 'data':
       return <DataTab machineId={machine.id} />
+    case 'storage':
+      return <StorageTab machine={machine} />
   }
 }

@@ -7,6 +7,7 @@ export const TABS = [
   'timeline',
   'identity',
   'data',
+  'storage',
 ] as const
 export type Tab = (typeof TABS)[number]
 
@@ -22,4 +23,5 @@ export const TAB_NEEDS: Partial<Record<Tab, string>> = {
   commands: 'commands.read',
   timeline: 'telemetry.read',
   data: 'telemetry.read',
+  storage: 'telemetry.read',
 }

@@ -40,6 +40,7 @@ export function EvidenceChart({ ticket, evidence, alarms }: EvidenceChartProps) 
         from={span.from}
         to={span.to}
         onZoom={setZoom}
+        within={spanOf(evidence)}
       />
       <fieldset className={classes.choice}>
         <legend className={classes.legend}>{t('evidence.signals', { count: SHOWN_MAX })}</legend>

@@ -8,6 +8,7 @@ import machine from './machine.json'
 import now from './now.json'
 import profile from './profile.json'
 import rules from './rules.json'
+import storage from './storage.json'
 import tickets from './tickets.json'
 
 export const texts = {
@@ -20,5 +21,6 @@ export const texts = {
   now,
   profile,
   rules,
+  storage,
   tickets,
 }

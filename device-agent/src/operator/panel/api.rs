@@ -25,6 +25,8 @@ pub(super) struct Shown {
     started_at: Option<Timestamp>,
     now: Timestamp,
     machine: Option<MachineId>,
+    /// What people call it, as far as the agent was told.
+    machine_name: Option<String>,
     connection: ConnectionStatus,
     faults: Vec<FaultRaised>,
     #[serde(flatten)]
@@ -75,10 +77,12 @@ impl Panel {
 
 pub(super) async fn state(State(panel): State<Panel>) -> Json<Shown> {
     let status = panel.0.source.read().await;
+    let machine = status.machine.as_ref();
     Json(Shown {
         started_at: status.started_at,
         now: clock::now(),
-        machine: status.machine.map(|machine| machine.id),
+        machine: machine.map(|machine| machine.id),
+        machine_name: machine.and_then(|machine| machine.name.clone()),
         connection: status.connection,
         faults: status.active_faults,
         desk: status.operator,

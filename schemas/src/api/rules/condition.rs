@@ -41,6 +41,8 @@ pub enum RuleCondition {
     While(WhileCondition),
     /// Conditions of several severities; only as the outermost.
     Levels(LevelsCondition),
+    /// Signals that aren't as they normally are; only as the outermost.
+    Anomaly(AnomalyCondition),
 }
 
 /// A signal beyond a limit, with hysteresis and hold times. Exactly one of `above` and `below`.
@@ -317,6 +319,35 @@ pub struct Level {
     pub condition: RuleCondition,
 }
 
+/// Signals that aren't as they normally are. What is normal is learned from the machine itself.
+/// Raised when an incident begins, cleared when nothing has been unusual for `clear_hold_s`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnomalyCondition {
+    /// The signals, numbers: 1 to 20, each once. The first one is what the alarm is about.
+    pub signals: Vec<SignalName>,
+    /// Whether it is learned how the signals depend on each other (`true`, for 2 or more), or the
+    /// course of each by itself (`false`). When left out: `true` for 2 or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<bool>,
+    /// How long the machine is taken as healthy: rows when `together`, else samples of each
+    /// signal; 50 to 10,000,000. Nothing is said as long. 400 and 150 when left out; of a signal by
+    /// itself less than 150 has no effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_rows: Option<u32>,
+    /// How long nothing must have been unusual, in seconds of event time, 0 to 604,800.
+    #[serde(default = "calm_s")]
+    pub clear_hold_s: f64,
+}
+
+impl AnomalyCondition {
+    /// Whether the signals are learned together.
+    #[must_use]
+    pub fn is_together(&self) -> bool {
+        self.together.unwrap_or(self.signals.len() > 1)
+    }
+}
+
 words! {
     /// The time that a rate is given for.
     RatePer, "time of a rate", {
@@ -365,6 +396,10 @@ const fn absolute() -> DeviationMeasure {
 
 const fn sample() -> CountEach {
     CountEach::Sample
+}
+
+const fn calm_s() -> f64 {
+    300.0
 }
 
 const fn value() -> MissingOf {

@@ -78,6 +78,9 @@ async fn settle(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     rules::forget_states(tx, changed.id).await?;
+    if !changed.enabled || before.condition != changed.condition {
+        rules::forget_learned(tx, changed.id).await?;
+    }
     if !changed.enabled || !watches_the_same(before, changed) {
         let reason = ClearReason::RuleDisabled;
         alarms::clear_rule(tx, changed.id, reason, caller.actor, now).await?;

@@ -10,7 +10,7 @@ use millwright_schemas::{CertificateSerial, DeviceTokenId, MachineId};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
-use crate::extract::{Authenticated, optional_json};
+use crate::extract::{Authenticated, OptionalJson};
 use crate::idempotency::shown_once;
 use crate::state::AppState;
 
@@ -52,12 +52,12 @@ async fn revoke_certificate(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
     path: web::Path<(MachineId, String)>,
-    body: web::Bytes,
+    body: OptionalJson<RevokeCertificate>,
 ) -> Result<web::Json<MachineCertificate>, ApiError> {
     let (machine, serial) = path.into_inner();
     let serial: CertificateSerial =
         serial.parse().map_err(|_| ApiError::NotFound("certificate".to_owned()))?;
-    let input: RevokeCertificate = optional_json(&body)?.unwrap_or_default();
+    let input = body.0.unwrap_or_default();
     let (store, now) = (&state.store, state.now());
     Ok(web::Json(certificates::revoke(store, &caller, machine, &serial, &input, now).await?))
 }

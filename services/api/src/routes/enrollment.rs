@@ -13,7 +13,7 @@ use millwright_schemas::api::enrollment::{
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
-use crate::extract::{Authenticated, Json, optional_json};
+use crate::extract::{Authenticated, Json, OptionalJson};
 use crate::idempotency::shown_once;
 use crate::state::AppState;
 
@@ -37,10 +37,10 @@ async fn create_enrollment_code(
     state: web::Data<AppState>,
     Authenticated(caller): Authenticated,
     id: web::Path<MachineId>,
-    body: web::Bytes,
+    body: OptionalJson<CreateEnrollmentCode>,
 ) -> Result<HttpResponse, ApiError> {
     let (store, trust, now) = (&state.store, state.enrollment.trust(), state.now());
-    let input: CreateEnrollmentCode = optional_json(&body)?.unwrap_or_default();
+    let input = body.0.unwrap_or_default();
     let created = enrollment_codes::create(store, trust, &caller, *id, &input, now).await?;
     Ok(shown_once(HttpResponse::Created().json(created)))
 }

@@ -19,7 +19,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 /// Whether the process answers.
 #[utoipa::path(tag = "health", security(()), responses((status = 200, description = "It does")))]
 #[get("/healthz")]
-async fn get_health() -> HttpResponse {
+pub(crate) async fn get_health() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
 }
 

@@ -7,6 +7,9 @@ use crate::error::ApiError;
 use crate::machine_socket;
 use crate::state::AppState;
 
+/// Where machines' WebSockets are opened.
+pub(crate) const PATH: &str = "/mqtt";
+
 /// Registers the handler.
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(open_machine_socket);

@@ -54,7 +54,8 @@ async fn start_maintenance(
     Ok(web::Json(names::one(store, &caller, started).await))
 }
 
-/// Switches maintenance mode off. Alarms that are still active open their tickets now.
+/// Switches maintenance mode off. Alarms that are still active open their tickets now, and rules
+/// that learn begin anew.
 #[utoipa::path(
     tag = "machines",
     params(("id" = MachineId, Path)),

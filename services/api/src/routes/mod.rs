@@ -17,6 +17,7 @@ pub mod maintenance;
 pub mod organizations;
 pub mod policies;
 pub mod quarantine;
+pub mod relearn;
 pub mod rules;
 pub mod signals;
 pub mod sites;

@@ -3,16 +3,19 @@
 use actix_web::{get, web};
 use millwright_registry::readings;
 use millwright_schemas::MachineId;
-use millwright_schemas::api::telemetry::{MachineStorage, StorageStatus};
+use millwright_schemas::api::telemetry::{
+    MachineStorage, StorageGrowth, StorageGrowthQuery, StorageStatus,
+};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
 use crate::extract::Authenticated;
+use crate::names;
 use crate::state::AppState;
 
 /// Registers the handlers.
 pub fn configure(config: &mut ServiceConfig<'_>) {
-    config.service(get_machine_storage).service(get_storage);
+    config.service(get_machine_storage).service(get_storage).service(get_storage_growth);
 }
 
 /// What a machine's stored values take up, by signal.
@@ -41,4 +44,21 @@ async fn get_storage(
     Authenticated(caller): Authenticated,
 ) -> Result<web::Json<StorageStatus>, ApiError> {
     Ok(web::Json(readings::storage_status(&state.store, &caller).await?))
+}
+
+/// Machines by the values that were stored of them in the last day, most first.
+#[utoipa::path(
+    tag = "telemetry",
+    params(StorageGrowthQuery),
+    responses((status = 200, description = "The machines", body = StorageGrowth))
+)]
+#[get("/storage/machines")]
+async fn get_storage_growth(
+    state: web::Data<AppState>,
+    Authenticated(caller): Authenticated,
+    wanted: web::Query<StorageGrowthQuery>,
+) -> Result<web::Json<StorageGrowth>, ApiError> {
+    let mut growth = readings::storage_growth(&state.store, &caller, &wanted, state.now()).await?;
+    names::all(&state.store, &caller, &mut growth.items).await;
+    Ok(web::Json(growth))
 }

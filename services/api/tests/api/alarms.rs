@@ -259,3 +259,21 @@ async fn maintenance_is_ended_by_hand_and_not_begun_for_what_is_out_of_use() {
     );
     api.call(&admin, "PUT", &path, start).await.problem(409, "conflict");
 }
+
+#[tokio::test]
+async fn a_machine_learns_anew_by_request() {
+    let api = TestApi::start().await;
+    let admin = api.admin().await;
+    let technician = api.person(Role::Technician).await;
+    let (lift, _) = raised(&api, &admin).await;
+    let path = format!("/machines/{}/relearn", lift.id);
+    assert_eq!(api.call(&technician, "POST", &path, None).await.status, 403);
+    assert_eq!(api.call(&admin, "POST", &path, None).await.status, 204);
+    let nowhere = "/machines/0198b2c4-7c1e-7000-8000-0123456789ab/relearn";
+    assert_eq!(api.call(&admin, "POST", nowhere, None).await.status, 404);
+    let told = told(&api, &admin, "machine.relearning_started").await;
+    assert_eq!(told, ["machine.relearning_started"]);
+    let gone = format!("/machines/{}/decommission", lift.id);
+    api.call(&admin, "POST", &gone, None).await.json(200);
+    api.call(&admin, "POST", &path, None).await.problem(409, "conflict");
+}

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use millwright_api::clock::Clock;
 use millwright_api::health::Health;
+use millwright_api::limits::BODY_TIMEOUT;
 use millwright_api::machine_socket::Machines;
 use millwright_api::server::{self, ServerConfig};
 use millwright_api::state::AppState;
@@ -91,6 +93,11 @@ impl TestApi {
 
     /// Starts with something changed.
     pub async fn start_with(change: impl FnOnce(&mut AppState)) -> Self {
+        Self::start_waiting(BODY_TIMEOUT, change).await
+    }
+
+    /// Starts with a time of its own for bodies of requests.
+    pub async fn start_waiting(body_timeout: Duration, change: impl FnOnce(&mut AppState)) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let folder = TestDatabase::new().await;
         let store = Store::open(&Location::new(folder.path(), folder.url())).await.unwrap();
@@ -125,7 +132,7 @@ impl TestApi {
         };
         change(&mut state);
         let listener = server::listen("127.0.0.1:0".parse().unwrap()).unwrap();
-        let config = ServerConfig { listener, tls: None, workers: 1 };
+        let config = ServerConfig { listener, tls: None, workers: 1, body_timeout };
         let api = server::run(config, state.clone()).unwrap();
         let handle = api.server.handle();
         tokio::spawn(api.server);

@@ -12,6 +12,7 @@
 mod alarms;
 mod api_tokens;
 mod auth;
+mod bodies;
 mod commands;
 mod dashboard;
 mod enrollment;

@@ -3,11 +3,14 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use millwright_api::limits::BODY_TIMEOUT;
 use millwright_api::server::{self, ServerConfig};
+use millwright_api::waiting::Waiting;
 use reqwest::Method;
 use rustls::pki_types::PrivateKeyDer;
+use serde_json::json;
 
-use crate::harness::TestApi;
+use crate::harness::{Answer, TestApi};
 
 #[tokio::test]
 async fn https_is_served_with_a_given_certificate() {
@@ -19,7 +22,8 @@ async fn https_is_served_with_a_given_certificate() {
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
     let listener = server::listen("127.0.0.1:0".parse().unwrap()).unwrap();
-    let config = ServerConfig { listener, tls: Some(Arc::new(tls)), workers: 1 };
+    let config =
+        ServerConfig { listener, tls: Some(Arc::new(tls)), workers: 1, body_timeout: BODY_TIMEOUT };
     let mut state = api.state.clone();
     state.metrics = prometheus::Registry::new();
     let https = server::run(config, state).unwrap();
@@ -40,6 +44,46 @@ async fn https_is_served_with_a_given_certificate() {
     handle.stop(true).await;
     running.await.unwrap().unwrap();
     TcpListener::bind(https.address).unwrap();
+}
+
+#[tokio::test]
+async fn while_the_database_is_waited_for_the_door_says_so() {
+    let api = TestApi::start().await;
+    let listener = server::listen("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let door = ServerConfig { listener, tls: None, workers: 1, body_timeout: BODY_TIMEOUT };
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let get = async |path: &str| {
+        Answer::read(client.get(format!("{url}{path}")).send().await.unwrap()).await
+    };
+    let not_ready = |reason: &str| {
+        let database = json!({"ok": false, "reason": reason});
+        json!({"ready": false, "checks": {"database": database}})
+    };
+
+    let waiting = Waiting::start(&door, "not reached".to_owned()).unwrap();
+    let healthy = get("/healthz").await;
+    assert_eq!((healthy.status.as_u16(), healthy.text.as_str()), (200, "ok\n"));
+    assert_eq!(healthy.header("x-content-type-options"), "nosniff");
+    assert_eq!(get("/readyz").await.json(503), not_ready("not reached"));
+    waiting.tell("it is starting up".to_owned());
+    assert_eq!(get("/readyz").await.json(503), not_ready("it is starting up"));
+    let login = client.post(format!("{url}/api/v1/auth/login")).json(&json!({})).send().await;
+    let login = Answer::read(login.unwrap()).await;
+    login.problem(503, "unavailable");
+    assert_eq!(login.header("retry-after"), "1");
+    get("/").await.problem(503, "unavailable");
+
+    // Then the platform itself answers there.
+    waiting.end().await;
+    let mut state = api.state.clone();
+    state.metrics = prometheus::Registry::new();
+    let served = server::run(door, state).unwrap();
+    let handle = served.server.handle();
+    let running = tokio::spawn(served.server);
+    assert_eq!(get("/readyz").await.json(200)["ready"], true);
+    handle.stop(true).await;
+    running.await.unwrap().unwrap();
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Values over long times: rollups behind charts, what values take up, how long they are kept; and
 //! newest values over a fleet.
 
+use millwright_core::access::Role;
 use millwright_schemas::Timestamp;
-use millwright_store::upkeep::{retention, rollups, timescale};
+use millwright_store::upkeep::{self, Steps, retention, rollups, timescale};
 use serde_json::{Value, json};
 
 use crate::harness::TestApi;
@@ -114,6 +115,9 @@ async fn what_is_kept_how_long_is_an_organizations_decision() {
         json!({"raw_days": 0}),
         json!({"hour_days": 36_501}),
         json!({"signals": [{"signal": "a*b", "raw_days": 1}, {"signal": "", "raw_days": 1}]}),
+        json!({"compress_after_days": 3_651}),
+        json!({"compress_after_days": -1}),
+        json!({"raw_days": 5, "compress_after_days": 5}),
     ] {
         put(json!({ "retention": wrong })).await.problem(422, "invalid");
     }
@@ -124,9 +128,12 @@ async fn what_is_kept_how_long_is_an_organizations_decision() {
     let store = &plant.api.state.store;
     let later = Timestamp::from_millis(START + 3 * DAY_MS);
     let wanted = retention::Wanted::read(store, later).await.unwrap();
-    let removed = retention::apply(store, &wanted, &|| true).await.unwrap();
+    let turn = upkeep::take_turn(store).await.unwrap().unwrap();
+    let go_on = || true;
+    let steps = Steps::new(&turn, &go_on);
+    let removed = retention::apply(store, &wanted, &steps).await.unwrap();
     assert!(removed >= 1_081, "{removed}");
-    assert_eq!(retention::apply(store, &wanted, &|| true).await.unwrap(), 0, "nothing is left");
+    assert_eq!(retention::apply(store, &wanted, &steps).await.unwrap(), 0, "nothing is left");
 
     let storage = plant.get("storage").await;
     assert_eq!(of(&storage, "load")["points"], 0);
@@ -143,6 +150,61 @@ async fn what_is_kept_how_long_is_an_organizations_decision() {
         (Some(60.0), 60)
     );
     assert_eq!(plant.get("signals").await["items"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn how_the_work_on_stored_values_goes_is_told_to_who_decides_on_it() {
+    let plant = Plant::start().await;
+    let store = &plant.api.state.store;
+    let status = async || plant.api.call(&plant.token, "GET", "/storage", None).await.json(200);
+    let fresh = status().await;
+    assert_eq!(fresh["tasks"], json!([]), "nothing has run");
+    assert!(fresh["bytes_per_point"].as_f64().unwrap() > 0.0, "{fresh}");
+
+    three_hours(&plant).await;
+    let waits = status().await["waiting"].clone();
+    if timescale::is_there(store) {
+        assert_eq!(waits, Value::Null);
+    } else {
+        assert_eq!(waits["signals"], 2, "{waits}");
+        let oldest: Timestamp = serde_json::from_value(waits["oldest"].clone()).unwrap();
+        assert_eq!(oldest, Timestamp::from_millis(START));
+        roll_up(&plant).await;
+        let waits = status().await["waiting"].clone();
+        assert_eq!(waits, json!({"signals": 0, "hours": 0, "oldest": null}));
+    }
+
+    let at = Timestamp::from_millis;
+    upkeep::note(store, "rollups", at(T0), Err("disk full")).await.unwrap();
+    upkeep::note(store, "retention", at(T0), Ok(4)).await.unwrap();
+    let never = status().await["tasks"].clone();
+    assert_eq!(never[0]["task"], "retention");
+    assert_eq!(never[1]["error"], "disk full");
+    assert_eq!((&never[1]["succeeded_at"], &never[1]["due_at"]), (&Value::Null, &Value::Null));
+    upkeep::note(store, "rollups", at(T0 + 1_000), Ok(2)).await.unwrap();
+    let rollups = status().await["tasks"][1].clone();
+    assert_eq!(rollups["error"], Value::Null, "it goes well again");
+    assert_eq!(rollups["failure"], "disk full", "the last failure stays known");
+    let time =
+        |field: &str| -> Timestamp { serde_json::from_value(rollups[field].clone()).unwrap() };
+    assert_eq!((time("failed_at"), time("succeeded_at")), (at(T0), at(T0 + 1_000)));
+    assert!(time("due_at") > time("succeeded_at"));
+
+    for wrong in ["limit=0", "limit=101", "limit=-1", "limit=x", "colour=red"] {
+        let path = format!("/storage/machines?{wrong}");
+        let status = plant.api.call(&plant.token, "GET", &path, None).await.status;
+        assert!(matches!(status.as_u16(), 400 | 422), "{wrong}: {status}");
+    }
+    let path = "/storage/machines?limit=100";
+    let growth = plant.api.call(&plant.token, "GET", path, None).await.json(200);
+    let time =
+        |field: &str| -> Timestamp { serde_json::from_value(growth[field].clone()).unwrap() };
+    let counted_s = time("to").seconds() - time("from").seconds();
+    assert!((24 * 3_600..25 * 3_600).contains(&counted_s), "{growth}");
+    assert_eq!(growth["items"], json!([]), "these values are older");
+
+    let viewer = plant.api.person(Role::Viewer).await;
+    plant.api.call(&viewer, "GET", "/storage", None).await.problem(403, "forbidden");
 }
 
 #[tokio::test]

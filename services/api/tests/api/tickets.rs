@@ -265,6 +265,10 @@ async fn a_ticket_is_opened_worked_on_and_closed_by_people() {
         ("priority=P1", 1),
         ("number=t-1001", 1),
         ("number=T-1002", 0),
+        ("external_id=crm:4711", 1),
+        ("external_id=crm:471", 0),
+        ("external_id=erp:4711", 0),
+        ("external_id=crm:4711&state=closed", 0),
         (&format!("assignee_id={}", me["id"].as_str().unwrap()), 0),
     ] {
         let path = format!("/tickets?{query}");
@@ -272,6 +276,11 @@ async fn a_ticket_is_opened_worked_on_and_closed_by_people() {
     }
     let problem = api.call(&admin, "GET", "/tickets?number=x", None).await.problem(422, "invalid");
     assert_eq!(problem["errors"][0]["field"], "number");
+    for wrong in ["4711", "crm:", "CRM:4711", "crm:%00"] {
+        let path = format!("/tickets?external_id={wrong}");
+        let problem = api.call(&admin, "GET", &path, None).await.problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["field"], "external_id", "{wrong}");
+    }
 }
 
 #[tokio::test]

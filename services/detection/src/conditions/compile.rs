@@ -135,6 +135,10 @@ impl<'a> Compiler<'a> {
                 self.refuse(path, "levels can only be the outermost condition of a rule");
                 None
             }
+            RuleCondition::Anomaly(_) => {
+                self.refuse(path, "anomaly can only be the outermost condition of a rule");
+                None
+            }
             leaf => {
                 let made = self.leaf(leaf, path);
                 let node = made.map(|(kind, hold)| self.add(kind, hold));
@@ -222,6 +226,7 @@ impl<'a> Compiler<'a> {
             RuleCondition::All(_)
             | RuleCondition::Any(_)
             | RuleCondition::While(_)
+            | RuleCondition::Anomaly(_)
             | RuleCondition::Levels(_) => None,
         }
     }

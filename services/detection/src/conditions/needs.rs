@@ -54,6 +54,7 @@ fn find_subject(condition: &RuleCondition) -> Option<&str> {
         RuleCondition::Levels(of) => {
             of.levels.iter().find_map(|level| find_subject(&level.condition))
         }
+        RuleCondition::Anomaly(it) => it.signals.first().map(|signal| signal.as_str()),
     }
 }
 
@@ -121,6 +122,11 @@ fn leaf(condition: &RuleCondition, path: &str, found: &mut Vec<Need>) {
         RuleCondition::Order(it) => {
             let kind = kind_of(it.allowed.first().map(|change| &change.from));
             need("signal", it.signal.as_str(), kind, None);
+        }
+        RuleCondition::Anomaly(it) => {
+            for (place, signal) in it.signals.iter().enumerate() {
+                need(&format!("signals[{place}]"), signal.as_str(), number, None);
+            }
         }
         RuleCondition::Schedule(_)
         | RuleCondition::All(_)

@@ -79,6 +79,11 @@ fn say(condition: &RuleCondition) -> String {
             };
             of.levels.iter().map(level).collect::<Vec<_>>().join("; ")
         }
+        RuleCondition::Anomaly(it) => {
+            let signals: Vec<&str> = it.signals.iter().map(|signal| signal.as_str()).collect();
+            let together = if it.is_together() { " together" } else { "" };
+            format!("{} unusual{together}", signals.join(", "))
+        }
     }
 }
 

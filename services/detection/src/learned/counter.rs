@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::packed::packed_fields;
+
 /// Steps after which it is decided whether a signal counts.
 const DECIDE: u32 = 100;
 
@@ -15,6 +17,8 @@ pub(super) struct Counter {
     decided: bool,
     counts: bool,
 }
+
+packed_fields!(Counter { last, rises, falls, steps, decided, counts });
 
 /// What to look at, for a value.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -5,7 +5,8 @@
 //!
 //! Both run on event time only. A sample that isn't later than the one before changes nothing, so
 //! duplicates and late samples can't move the model. Their
-//! state is all they remember; stored as JSON and read again it gives the same answers, bit by bit.
+//! state is all they remember; stored as bytes or as JSON and read again it gives the same answers, bit
+//! by bit.
 //!
 //! A score is between 0 and 1, and an alarm is due from [`ALARM_SCORE`] on. How the detectors work
 //! and what they reach: `docs/detection.md`.
@@ -18,12 +19,13 @@ pub mod univariate;
 mod counter;
 mod linear;
 mod moments;
-mod packed;
+pub(crate) mod packed;
 mod season;
 mod shape;
 mod tail;
 mod window;
 
+use packed::packed_fields;
 use serde::{Deserialize, Serialize};
 
 /// The score at which an alarm is due. Shipped; not fitted to a stream.
@@ -37,6 +39,8 @@ pub struct Verdict {
     /// Whether an alarm is due.
     pub alarm: bool,
 }
+
+packed_fields!(Verdict { score, alarm });
 
 /// Evidence as a score: at `due` it is [`ALARM_SCORE`].
 fn score(evidence: f64, due: f64) -> f64 {

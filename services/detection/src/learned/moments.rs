@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::packed::packed_fields;
+
 /// Running mean and variance. All samples count alike until the memory is full; from then on what
 /// is old is forgotten exponentially, which is how drift is followed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -13,6 +15,8 @@ pub(super) struct Moments {
     /// Their variance.
     pub(super) variance: f64,
 }
+
+packed_fields!(Moments { n, mean, variance });
 
 impl Moments {
     /// One more sample; `memory`: how many count.

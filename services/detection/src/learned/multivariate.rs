@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::explanation::{Explanation, Finding, deviation, short};
 use super::limits::{SIGNALS_MAX, TRAIN_ROWS_MAX, TRAIN_ROWS_MIN};
+use super::packed::{Packed, packed_fields};
 use super::{Verdict, score};
 use commissioning::Commissioning;
 use model::Model;
@@ -62,6 +63,8 @@ impl Default for Settings {
     }
 }
 
+packed_fields!(Settings { train_rows, ridge, shrink, scales, caution, memory, gap });
+
 /// Why a detector can't be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -97,6 +100,31 @@ struct Last {
     verdict: Verdict,
 }
 
+packed_fields!(Multivariate { settings, signals, rows, phase, last });
+packed_fields!(Last { at, verdict });
+
+impl Packed for Phase {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Commissioning(commissioning) => {
+                0_u8.write(bytes);
+                commissioning.write(bytes);
+            }
+            Self::Watching(model) => {
+                1_u8.write(bytes);
+                model.write(bytes);
+            }
+        }
+    }
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        match u8::read(bytes)? {
+            0 => Packed::read(bytes).map(Self::Commissioning),
+            1 => Packed::read(bytes).map(Self::Watching),
+            _ => None,
+        }
+    }
+}
+
 impl Multivariate {
     /// A detector that knows nothing yet.
     ///
@@ -111,6 +139,18 @@ impl Multivariate {
         }
         let phase = Phase::Commissioning(Box::new(Commissioning::new(signals.len(), &settings)));
         Ok(Self { settings, signals, rows: 0, phase, last: None })
+    }
+
+    /// How it learns.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Its signals, in the order of a row.
+    #[must_use]
+    pub fn signals(&self) -> &[String] {
+        &self.signals
     }
 
     /// Whether commissioning is over.

@@ -3,7 +3,7 @@
 use millwright_schemas::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::packed;
+use super::packed::{self, packed_fields};
 
 const HOURS: usize = 24;
 const DAY_US: i64 = 86_400_000_000;
@@ -29,6 +29,8 @@ pub(super) struct Season {
     #[serde(with = "packed")]
     part_offset: Vec<f64>,
 }
+
+packed_fields!(Season { hour_seen, hour_mean, hour_deviation, part_seen, part_offset });
 
 /// What is usual now.
 #[derive(Debug, Clone, Copy)]

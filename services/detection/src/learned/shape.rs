@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::limits::{SHAPE_POINTS, SHAPES};
-use super::packed;
+use super::packed::{self, packed_fields};
 use super::window::Window;
 
 /// Samples that one point of a shape stands for.
@@ -31,6 +31,8 @@ pub(super) struct Shapes {
     /// The distance of the newest from the nearest known.
     distance: f64,
 }
+
+packed_fields!(Shapes { points, seen, looks, distance });
 
 impl Shapes {
     /// Bytes on the heap.

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::counter::{Counter, Looked};
 use super::explanation::{Explanation, Finding, compared, short};
-use super::packed::{self, Packed};
+use super::packed::{self, Packed, packed_fields};
 use super::tail::USUAL;
 use super::{ALARM_SCORE, Verdict, score};
 use baseline::Baseline;
@@ -122,6 +122,8 @@ impl Default for Settings {
     }
 }
 
+packed_fields!(Settings { warm_up, memory, due, agreement, rest, caution, gap, aspects });
+
 impl Settings {
     fn is_shipped(&self) -> bool {
         *self == Self::default()
@@ -151,10 +153,23 @@ pub struct Univariate {
 struct Last {
     at: Timestamp,
     verdict: Verdict,
+    /// Whether the evidence alone would be an alarm, told already or not.
+    #[serde(default)]
+    beyond: bool,
     /// By aspect.
     #[serde(with = "packed")]
     seen: Vec<Seen>,
 }
+
+/// What is said of a sample, whether it is beyond the limit, and what was seen of each aspect.
+type Judged = (Verdict, bool, [Seen; 6]);
+
+/// Of a sample that says nothing.
+const NOTHING: Judged = (
+    Verdict { score: 0.0, alarm: false },
+    false,
+    [Seen { surprise: 0.0, observed: 0.0, expected: 0.0, spread: 0.0 }; 6],
+);
 
 /// What was seen of one aspect.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -175,6 +190,9 @@ impl Packed for Seen {
     }
 }
 
+packed_fields!(Univariate { settings, baseline, counter, rest, last });
+packed_fields!(Last { at, verdict, beyond, seen });
+
 impl Univariate {
     /// A detector that knows nothing yet.
     #[must_use]
@@ -182,10 +200,29 @@ impl Univariate {
         Self { settings, ..Self::default() }
     }
 
+    /// How it learns.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The samples that it has learned from.
     #[must_use]
     pub const fn learned(&self) -> f64 {
         self.baseline.learned()
+    }
+
+    /// Whether it has learned enough to say something.
+    #[must_use]
+    pub fn is_watching(&self) -> bool {
+        self.baseline.learned() > self.settings.warm_up
+    }
+
+    /// Whether the newest sample is so unusual that an alarm would be due, also when it belongs to an
+    /// incident that has alarmed already.
+    #[must_use]
+    pub fn is_beyond(&self) -> bool {
+        self.last.as_ref().is_some_and(|last| last.beyond)
     }
 
     /// Bytes of what it remembers, in memory.
@@ -214,31 +251,32 @@ impl Univariate {
         {
             return if at == last.at { last.verdict } else { Verdict::default() };
         }
-        let (verdict, seen) = match value.filter(|value| value.is_finite()) {
+        let (verdict, beyond, seen) = match value.filter(|value| value.is_finite()) {
             Some(value) => self.judge(at, value.clamp(-VALUE_MAX, VALUE_MAX)),
-            None => (Verdict::default(), [Seen::default(); 6]),
+            None => NOTHING,
         };
         let mut kept = self.last.take().map(|last| last.seen).unwrap_or_default();
         kept.clear();
         kept.extend(seen);
-        self.last = Some(Last { at, verdict, seen: kept });
+        self.last = Some(Last { at, verdict, beyond, seen: kept });
         verdict
     }
 
-    fn judge(&mut self, at: Timestamp, value: f64) -> (Verdict, [Seen; 6]) {
+    fn judge(&mut self, at: Timestamp, value: f64) -> Judged {
         let value = match self.counter.push(value) {
             Looked::Value(value) | Looked::Rise(value) => value,
-            Looked::Wrapped => return (Verdict::default(), [Seen::default(); 6]),
+            Looked::Wrapped => return NOTHING,
             Looked::Changed => {
                 self.baseline = Baseline::default();
-                return (Verdict::default(), [Seen::default(); 6]);
+                return NOTHING;
             }
         };
         let seen = self.baseline.look(at, value, &self.settings);
-        (self.decide(&seen), seen)
+        let (verdict, beyond) = self.decide(&seen);
+        (verdict, beyond, seen)
     }
 
-    fn decide(&mut self, seen: &[Seen; 6]) -> Verdict {
+    fn decide(&mut self, seen: &[Seen; 6]) -> (Verdict, bool) {
         let (mut most, mut excess) = (0.0_f64, 0.0_f64);
         for (seen, _) in
             seen.iter().zip(self.settings.aspects).filter(|(_, takes_part)| *takes_part)
@@ -251,15 +289,15 @@ impl Univariate {
         let others = excess - (most - USUAL).max(0.0);
         let evidence = most + self.settings.agreement * others;
         let score = score(evidence, self.settings.due);
+        let beyond = score >= ALARM_SCORE;
         if self.rest > 0 {
             self.rest -= 1;
-            return Verdict { score: score * ALARM_SCORE, alarm: false };
+            return (Verdict { score: score * ALARM_SCORE, alarm: false }, beyond);
         }
-        let alarm = score >= ALARM_SCORE;
-        if alarm {
+        if beyond {
             self.rest = self.settings.rest;
         }
-        Verdict { score, alarm }
+        (Verdict { score, alarm: beyond }, beyond)
     }
 
     /// Why the newest sample got its score.

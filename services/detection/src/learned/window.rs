@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::limits::WINDOW;
-use super::packed;
+use super::packed::{self, packed_fields};
 
 /// A ring of the last samples.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -12,6 +12,8 @@ pub(super) struct Window {
     values: Vec<f64>,
     next: usize,
 }
+
+packed_fields!(Window { values, next });
 
 impl Window {
     /// Takes a sample; forgets the oldest when full.

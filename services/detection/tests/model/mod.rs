@@ -303,7 +303,7 @@ fn came(it: &MissingCondition, trace: &Trace, look: usize) -> Option<i64> {
     let came = |place: &usize| {
         let same =
             place.checked_sub(1).is_some_and(|before| fit[before].value == fit[*place].value);
-        !fit[*place].carried && !(it.of == MissingOf::Change && same)
+        !(fit[*place].carried || it.of == MissingOf::Change && same)
     };
     (0..fit.len()).rev().find(came).map(|place| fit[place].tick)
 }

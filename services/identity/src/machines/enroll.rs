@@ -76,7 +76,7 @@ impl Enrollment {
             csr::verify(&request.csr).map_err(|error| invalid("csr", &error.to_string()))?;
         let (machine, certificate) = self.redeem(&code, &requested, now).await?;
         self.give_back_attempt(from, now);
-        Ok(self.answer(machine.id, certificate))
+        Ok(self.answer(&machine, certificate))
     }
 
     async fn redeem(

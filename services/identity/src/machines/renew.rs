@@ -113,7 +113,7 @@ impl Enrollment {
         };
         tx.commit().await?;
         self.give_back_attempt(from, now);
-        Ok(self.answer(machine.id, certificate))
+        Ok(self.answer(&machine, certificate))
     }
 
     async fn issue_renewed(

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use millwright_schemas::api::credentials::MachineCertificate;
 use millwright_schemas::api::enrollment::{EnrollResponse, MqttEndpoint};
-use millwright_schemas::{MachineId, Timestamp, topics};
+use millwright_schemas::api::machines::Machine;
+use millwright_schemas::{Timestamp, topics};
 use millwright_store::Store;
 
 use super::Trust;
@@ -69,17 +70,18 @@ impl Enrollment {
     /// What a machine is answered with its certificate.
     pub(super) fn answer(
         &self,
-        machine: MachineId,
+        machine: &Machine,
         certificate: MachineCertificate,
     ) -> EnrollResponse {
         let state = self.trust.current();
         let bundle = state.bundle();
         EnrollResponse {
-            machine_id: machine,
+            machine_id: machine.id,
+            machine_name: Some(machine.name.clone()),
             certificate: certificate.certificate,
             ca_certificates: bundle.ca_certificates.clone(),
             mqtt: self.settings.mqtt.clone(),
-            topic_root: topics::root(machine),
+            topic_root: topics::root(machine.id),
             command_keys: bundle.command_keys.clone(),
             trust_version: bundle.version,
         }

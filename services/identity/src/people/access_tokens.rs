@@ -160,21 +160,27 @@ fn create(path: &Path) -> Result<String, KeyError> {
     let pair = KeyPair::generate_for(&PKCS_ED25519)
         .map_err(|error| KeyError::Key(path.to_owned(), error.to_string()))?;
     let pem = pair.serialize_pem();
-    write_private(path, &pem).map_err(|error| KeyError::File(path.to_owned(), error))?;
-    Ok(pem)
+    // What is there then may be another's.
+    let written = write_private(path, &pem).and_then(|()| fs::read_to_string(path));
+    written.map_err(|error| KeyError::File(path.to_owned(), error))
 }
 
-/// Writes beside and renames, so that a power cut leaves no half key.
+/// Writes beside and then gives it its name, so that a power cut leaves no half key. A key that another
+/// process has made meanwhile stays: both go on with that one.
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let draft = path.with_extension("new");
-    let mut file =
-        fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&draft)?;
+    let draft = path.with_extension(format!("{}.new", Uuid::now_v7().simple()));
+    let mut file = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&draft)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(draft, path)
+    match fs::hard_link(&draft, path) {
+        Ok(()) => fs::remove_file(draft),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => fs::remove_file(draft),
+        // A file system without links.
+        Err(_) => fs::rename(draft, path),
+    }
 }
 
 #[cfg(test)]
@@ -200,6 +206,24 @@ mod tests {
         assert_eq!(key.check(token.expose(), end), Err(InvalidToken::Expired));
         let file = fs::metadata(folder.path().join(KEY_FILE)).unwrap();
         assert_eq!(file.permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn processes_that_start_at_once_have_the_same_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = std::sync::Barrier::new(8);
+        let kids: Vec<String> = std::thread::scope(|scope| {
+            let open = || {
+                start.wait();
+                SignInKey::load_or_create(folder.path()).unwrap().kid
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let now = SignInKey::load_or_create(folder.path()).unwrap().kid;
+        assert!(kids.iter().all(|kid| *kid == now), "{kids:?}, later {now}");
+        let files = fs::read_dir(folder.path().join("keys")).unwrap().count();
+        assert_eq!(files, 1, "drafts are removed");
     }
 
     #[test]

@@ -79,10 +79,9 @@ pub async fn bootstrap(
             (made.clone(), Some(made))
         }
     };
-    // Nobody else creates it meanwhile: one process has the data folder.
-    let root = organizations::root(store).await?;
+    // Several processes may start at once on an empty database: one after the other gets here.
     let tx = store.begin().await?;
-    let organization = match root {
+    let organization = match organizations::load_root(&tx).await? {
         Some(root) => root,
         None => create_root(&tx, now).await?,
     };

@@ -28,6 +28,7 @@ async fn a_machine_gets_what_it_needs_and_is_commissioned() {
     let machine = platform.machine().await;
     let answer = platform.enrolled(machine).await.answer;
     assert_eq!(answer.machine_id, machine);
+    assert_eq!(answer.machine_name, Some(platform.get(machine).await.name));
     assert_eq!(answer.topic_root, topics::root(machine));
     assert_eq!((answer.mqtt.host.as_str(), answer.mqtt.port), ("mqtt.example", 8883));
     assert_eq!(answer.trust_version, 1);

@@ -33,6 +33,7 @@ async fn a_certificate_is_renewed_before_and_after_its_end() {
         let at = now().plus_seconds(days * DAY_S);
         let answer = renew(&platform, &device.renewal(&new_key(), at), at).await.unwrap();
         assert_eq!(answer.machine_id, device.machine);
+        assert_eq!(answer.machine_name, device.answer.machine_name);
         assert_ne!(answer.certificate, device.answer.certificate, "after {days} days");
     }
     assert_eq!(platform.audited("machine.certificate_renewed").await.len(), 3);

@@ -9,7 +9,8 @@ use millwright_core::access::{Actor, Role};
 use millwright_identity::machines::{Trust, TrustError};
 use millwright_schemas::api::credentials::{RetireTrust, RotateTrust, TrustPart, TrustVersion};
 use millwright_schemas::wire::trust::{BUNDLE_TYP, TrustBundle};
-use millwright_store::events;
+use millwright_store::{Location, Store, events};
+use millwright_test_database::TestDatabase;
 
 use crate::harness::{Platform, caller, now};
 
@@ -147,6 +148,20 @@ async fn a_rotation_goes_on_from_what_is_committed() {
     let input = RotateTrust { what: TrustPart::CommandKey };
     let version = other.rotate(&platform.admin(), &input, now()).await.unwrap();
     assert_eq!((version.version, version.command_keys.len(), version.cas.len()), (3, 2, 2));
+}
+
+#[tokio::test]
+async fn processes_that_start_at_once_make_one_bundle() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let folder = TestDatabase::new().await;
+    let store = Store::open(&Location::new(folder.path(), folder.url())).await.unwrap();
+    let open = || Trust::open(store.clone(), folder.path(), now());
+    let (one, two) = tokio::join!(open(), open());
+    let (one, two) = (one.unwrap().current(), two.unwrap().current());
+    assert_eq!(one.bundle(), two.bundle());
+    assert_eq!(one.bundle().version, 1);
+    let files = fs::read_dir(folder.path().join("keys")).unwrap().count();
+    assert_eq!(files, 2, "a command key and a CA, nothing set aside");
 }
 
 #[tokio::test]

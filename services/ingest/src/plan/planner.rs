@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use millwright_detection::state::RuleState;
-use millwright_detection::watch::Change;
+use millwright_detection::watch::{Change, Checkpoints};
 use millwright_schemas::api::telemetry::LiveSample;
 use millwright_schemas::wire::telemetry::RejectedValue;
 use millwright_schemas::{MachineId, OutboxId, RuleId, SignalKind, Timestamp};
+use millwright_store::telemetry::detector_states::DetectorStateRow;
 use millwright_store::telemetry::latest::LatestRow;
 use millwright_store::telemetry::machines::{MachineRow, SeenRow};
 use millwright_store::telemetry::points::{PointRow, TextRow};
@@ -18,7 +19,7 @@ use millwright_store::telemetry::series::NewSeries;
 use super::consequence::{Consequence, Source, failed, of_rule};
 use crate::decode::{Body, Message};
 use crate::intake::{AckLine, Uplink};
-use crate::limits::{MachineLimits, REASONS_SHOWN};
+use crate::limits::{CHECKPOINT_EVERY_US, CHECKPOINTS_A_BATCH, MachineLimits, REASONS_SHOWN};
 use crate::machine::MachineState;
 use crate::stream::Edits;
 
@@ -54,6 +55,8 @@ pub(crate) struct Plan {
     pub(crate) consequences: Vec<Consequence>,
     /// Where rules stand that have moved: machine, rule and its version.
     pub(crate) rule_states: Vec<(MachineId, RuleId, i64, RuleState)>,
+    /// What rules have learned, where it is to be stored now.
+    pub(crate) learned: Vec<DetectorStateRow>,
     /// Values that came too late for rules; those that were there already are still among them.
     pub(crate) late: HashMap<MachineId, i64>,
     pub(crate) quarantine: Vec<QuarantineRow>,
@@ -90,6 +93,7 @@ pub(crate) fn plan(
     }
     let mut planned = planner.planned;
     settle_nulls(states, &mut planned.plan);
+    let now = messages.first().map(|message| message.uplink().received_at);
     for machine in touched {
         if let Some(state) = states.get_mut(&machine) {
             state.used_in = known.batch;
@@ -98,9 +102,27 @@ pub(crate) fn plan(
             let moved = state.watch.take_changed().into_iter();
             let rows = moved.map(|(rule, version, state)| (machine, rule, version, state));
             planned.plan.rule_states.extend(rows);
+            if let Some(now) = now {
+                keep_learned(state, machine, now, &mut planned.plan);
+            }
         }
     }
     planned
+}
+
+/// What the machine's rules have learned is stored, if it is time for that and the batch has room.
+fn keep_learned(state: &mut MachineState, machine: MachineId, now: Timestamp, plan: &mut Plan) {
+    let most = CHECKPOINTS_A_BATCH.saturating_sub(plan.learned.len());
+    let taken =
+        state.watch.take_checkpoints(Checkpoints { now, every_us: CHECKPOINT_EVERY_US, most });
+    plan.learned.extend(taken.into_iter().map(|taken| DetectorStateRow {
+        machine,
+        rule: taken.rule,
+        version: taken.version,
+        through_ts: taken.through.micros(),
+        state: taken.state,
+        saved_at: now.micros(),
+    }));
 }
 
 /// A null belongs with the values of its signal's kind, known by the end of the batch or not. It
@@ -161,6 +183,7 @@ impl<'a> Planner<'a> {
         }
         let Some(state) = states.get_mut(&uplink.machine) else { return };
         state.watch.set_work(self.known.limits.rule_work);
+        state.watch.pause_learning(row.maintenance_until.is_some());
         let own_clock = message.clock_offset_us.filter(|_| uplink.sender == uplink.machine);
         state.hear(received_at, own_clock, message.through_ts);
         touched.insert(uplink.machine);

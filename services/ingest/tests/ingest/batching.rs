@@ -1,9 +1,12 @@
 //! The same messages leave the same rows, however they are batched and however often they come.
 
+use std::cell::{Cell, RefCell};
+
 use millwright_ingest::intake::Uplink;
 use millwright_schemas::Timestamp;
 use millwright_schemas::api::rules::Rule;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
 use crate::harness::{Site, T0, above, event, rule, telemetry};
 
@@ -99,8 +102,14 @@ fn reported(id: Option<u8>, seq: Option<u8>, ts: Option<u8>, kind: u8) -> String
     format!("{{{id}{}{ts}{what}}}", stream(seq))
 }
 
-async fn tables(messages: &[Sent], sizes: &[usize], times: usize) -> (Vec<String>, Vec<String>) {
-    let mut site = Site::new().await;
+/// What these messages leave on a site that had nothing, and what is counted of them.
+async fn leave(
+    site: Site,
+    messages: &[Sent],
+    sizes: &[usize],
+    times: usize,
+) -> (Site, Vec<String>, Vec<String>) {
+    let mut site = site.clear().await;
     // Milliseconds, as the samples of this world.
     for (n, hold_s, clear_hold_s) in [(0, 0.0, 0.0), (1, 0.002, 0.0), (2, 0.001, 0.003)] {
         let condition = above(&format!("s{n}"), 2.5, hold_s, clear_hold_s);
@@ -118,27 +127,49 @@ async fn tables(messages: &[Sent], sizes: &[usize], times: usize) -> (Vec<String
         }
         site = site.restart().await;
     }
-    (site.tables().await, site.tallies().await)
+    let (tables, tallies) = (site.tables().await, site.tallies().await);
+    (site, tables, tallies)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..Default::default() })]
-
-    #[test]
-    fn batching_and_redelivery_make_no_difference(
-        messages in prop::collection::vec(sent(), 1..40),
-        sizes in prop::collection::vec(1usize..10, 1..5),
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+#[test]
+fn batching_and_redelivery_make_no_difference() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _context = runtime.enter();
+    // One site for all cases, unless one of them ends in a panic.
+    let kept = RefCell::new(None);
+    let rows = Cell::new(0);
+    let left = |messages: &[Sent], sizes: &[usize], times| {
         runtime.block_on(async {
-            let (whole, tallies) = tables(&messages, &[1_000], 1).await;
-            let (split, split_tallies) = tables(&messages, &sizes, 1).await;
-            assert_eq!(whole, split);
-            assert_eq!(tallies, split_tallies);
-            let (twice, _) = tables(&messages, &sizes, 2).await;
-            assert_eq!(without_receipt(whole), without_receipt(twice));
-        });
+            let site = match kept.take() {
+                Some(site) => site,
+                None => Site::new().await,
+            };
+            let (site, tables, tallies) = leave(site, messages, sizes, times).await;
+            kept.replace(Some(site));
+            (tables, tallies)
+        })
+    };
+    let worlds = (prop::collection::vec(sent(), 1..40), prop::collection::vec(1_usize..10, 1..5));
+    let config = ProptestConfig {
+        cases: 24,
+        max_shrink_iters: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let result = TestRunner::new(config).run(&worlds, |(messages, sizes)| {
+        let (whole, tallies) = left(&messages, &[1_000], 1);
+        rows.set(rows.get() + whole.len());
+        let (split, split_tallies) = left(&messages, &sizes, 1);
+        prop_assert_eq!(&whole, &split);
+        prop_assert_eq!(tallies, split_tallies);
+        let (twice, _) = left(&messages, &sizes, 2);
+        prop_assert_eq!(without_receipt(whole), without_receipt(twice));
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
     }
+    assert!(rows.get() > 24 * 10, "{} rows in all cases", rows.get());
 }
 
 /// A cursor tells when its newest message was received: the second time, here.

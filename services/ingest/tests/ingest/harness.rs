@@ -44,29 +44,21 @@ impl Site {
         let location = Location::new(database.path(), database.url());
         let store = Store::open(&location).await.unwrap();
         let mut db = database.peer().await;
-        let owner = db.id(Uuid::from_u128(0xff));
-        db.execute(&format!(
-            "INSERT INTO organizations (id, name, version, created_at, updated_at) \
-             VALUES ({owner}, 'o', 1, 0, 0)"
-        ))
-        .await;
-        db.execute(&format!(
-            "INSERT INTO organization_tree (ancestor_id, descendant_id, depth) \
-             VALUES ({owner}, {owner}, 0)"
-        ))
-        .await;
-        for n in 1..=3 {
-            let id = db.id(machine(n).uuid());
-            db.execute(&format!(
-                "INSERT INTO machines (id, organization_id, name, serial_number, state, \
-                 version, created_at, updated_at) \
-                 VALUES ({id}, {owner}, 'm', '{n}', 'commissioned', 1, 0, 0)"
-            ))
-            .await;
-        }
+        found(&mut db).await;
         let live = Live::new();
         let (ingest, registry) = start(&store, limits, &live);
         Self { database, store, ingest, live, registry, db }
+    }
+
+    /// Stops ingest, makes the database as it was at first, and starts it again: sooner done than a
+    /// database of its own for each of many cases.
+    pub(crate) async fn clear(mut self) -> Self {
+        assert!(self.ingest.stop(PATIENCE).await);
+        self.db.clear().await;
+        found(&mut self.db).await;
+        let (ingest, registry) = start(&self.store, MachineLimits::default(), &self.live);
+        (self.ingest, self.registry) = (ingest, registry);
+        self
     }
 
     /// Stops ingest and starts it again on the same database.
@@ -178,6 +170,30 @@ impl Site {
         let families = self.registry.gather();
         let family = families.iter().find(|f| f.name() == format!("millwright_ingest_{name}"));
         family.unwrap().get_metric()[0].get_counter().get_value()
+    }
+}
+
+/// An organization with three machines.
+async fn found(db: &mut Peer) {
+    let owner = db.id(Uuid::from_u128(0xff));
+    db.execute(&format!(
+        "INSERT INTO organizations (id, name, version, created_at, updated_at) \
+         VALUES ({owner}, 'o', 1, 0, 0)"
+    ))
+    .await;
+    db.execute(&format!(
+        "INSERT INTO organization_tree (ancestor_id, descendant_id, depth) \
+         VALUES ({owner}, {owner}, 0)"
+    ))
+    .await;
+    for n in 1..=3 {
+        let id = db.id(machine(n).uuid());
+        db.execute(&format!(
+            "INSERT INTO machines (id, organization_id, name, serial_number, state, \
+             version, created_at, updated_at) \
+             VALUES ({id}, {owner}, 'm', '{n}', 'commissioned', 1, 0, 0)"
+        ))
+        .await;
     }
 }
 

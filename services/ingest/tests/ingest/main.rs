@@ -12,6 +12,7 @@ mod conditions;
 mod detection;
 mod events;
 mod harness;
+mod learned;
 mod limits;
 mod live;
 mod outage;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context;
+use millwright_api::limits::BODY_TIMEOUT;
 use millwright_api::server::{self, ServerConfig};
 use millwright_schemas::api::enrollment::MqttEndpoint;
 use tokio::net::{TcpListener, TcpSocket};
@@ -30,7 +31,7 @@ pub(super) fn http_door(config: &Config) -> anyhow::Result<ServerConfig> {
     let tls = config.tls.as_ref().map(tls::https).transpose()?;
     let listener = server::listen(config.http)
         .with_context(|| format!("HTTP on {} can't start; choose another --http", config.http))?;
-    Ok(ServerConfig { listener, tls, workers: HTTP_WORKERS })
+    Ok(ServerConfig { listener, tls, workers: HTTP_WORKERS, body_timeout: BODY_TIMEOUT })
 }
 
 /// Where machines are told to connect: as given, or this computer.

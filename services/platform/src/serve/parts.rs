@@ -96,7 +96,7 @@ impl Parts {
         let endpoint =
             doors::mqtt_endpoint(config.public_mqtt.as_deref(), mqtt.unwrap_or(config.mqtt))?;
 
-        let store = database::open(&config.database).await?;
+        let store = database::open(&config.database, http.as_ref()).await?;
         let presence = Presence::begin(&store, config).await?;
         let people = Arc::new(People::set_up(&config.keys_in)?);
         if has(Role::Api) {

@@ -1,7 +1,7 @@
 //! Finding machines.
 
 use millwright_core::access::{Caller, Permission};
-use millwright_core::fields::{Fields, is_system};
+use millwright_core::fields::{self, Fields};
 use millwright_schemas::MachineId;
 use millwright_schemas::api::machines::{Machine, MachineQuery};
 use millwright_schemas::api::page::{Page, PageQuery};
@@ -46,23 +46,15 @@ fn filter(wanted: MachineQuery) -> Result<Filter, RegistryError> {
         fields.text("q", text, SEARCH_MAX);
     }
     fields.finish()?;
-    let external_id = match wanted.external_id {
-        None => None,
-        Some(text) => Some(
-            text.split_once(':')
-                .filter(|(system, id)| is_system(system) && !id.is_empty())
-                .map(|(system, id)| (system.to_owned(), id.to_owned()))
-                .ok_or_else(|| {
-                    RegistryError::field("external_id", "is not of the form system:id")
-                })?,
-        ),
-    };
+    let external_id = wanted.external_id.as_deref().map(|text| {
+        fields::external_id(text).map_err(|message| RegistryError::field("external_id", message))
+    });
     Ok(Filter {
         state: wanted.state,
         site: wanted.site_id,
         organization: wanted.organization_id,
         parent: wanted.parent_id,
         text: wanted.q,
-        external_id,
+        external_id: external_id.transpose()?,
     })
 }

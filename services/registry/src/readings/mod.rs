@@ -18,4 +18,4 @@ pub use machine_events::machine_events;
 pub use parameters::signal_names;
 pub use quarantine::quarantine;
 pub use signals::{fleet_values, signals};
-pub use storage::{machine_storage, storage_status};
+pub use storage::{machine_storage, storage_growth, storage_status};

@@ -1,14 +1,21 @@
 //! What stored data take up, and how the work on them goes.
 
 use millwright_core::access::{Caller, Permission};
-use millwright_schemas::MachineId;
+use millwright_core::fields::Fields;
 use millwright_schemas::api::telemetry::{
-    MachineStorage, SignalStorage, StorageStatus, StorageTask,
+    GROWTH_DEFAULT, GROWTH_MAX, MachineGrowth, MachineStorage, SignalStorage, StorageGrowth,
+    StorageGrowthQuery, StorageStatus, StorageTask, StorageWaiting,
 };
-use millwright_store::telemetry::reads::storage;
-use millwright_store::{Scope, Store, upkeep};
+use millwright_schemas::{MachineId, Timestamp};
+use millwright_store::telemetry::reads::{growth, storage};
+use millwright_store::upkeep::{self, rollups, timescale};
+use millwright_store::{Scope, Store, StoreError};
 
 use crate::RegistryError;
+
+const HOUR_S: i64 = 3_600;
+/// Whole hours that are looked at for what grows.
+const GROWTH_HOURS: i64 = 24;
 
 /// What the signals of a machine that the caller sees take up.
 ///
@@ -36,6 +43,37 @@ pub async fn machine_storage(
     Ok(MachineStorage { bytes: signals.iter().map(|signal| signal.bytes).sum(), signals })
 }
 
+/// The machines that the caller sees of which most was stored in the last 24 hours and the begun hour.
+///
+/// # Errors
+/// Not permitted, too many or no machines are wanted, or the database can't.
+pub async fn storage_growth(
+    store: &Store,
+    caller: &Caller,
+    wanted: &StorageGrowthQuery,
+    now: Timestamp,
+) -> Result<StorageGrowth, RegistryError> {
+    caller.require(Permission::ReadTelemetry)?;
+    let limit = wanted.limit.unwrap_or(GROWTH_DEFAULT);
+    let mut fields = Fields::default();
+    fields.range("limit", i64::from(limit), &(1..=i64::from(GROWTH_MAX)));
+    fields.finish()?;
+    let hour = now.seconds().div_euclid(HOUR_S) * HOUR_S;
+    let from = Timestamp::from_millis((hour - GROWTH_HOURS * HOUR_S) * 1_000);
+    let scope = Scope::Organization(caller.organization);
+    let grown = growth::by_machine(store, scope, from, now, limit).await?;
+    let items = grown
+        .into_iter()
+        .map(|growth| MachineGrowth {
+            machine_id: growth.machine,
+            machine_name: None,
+            values: growth.values,
+            bytes: growth.bytes,
+        })
+        .collect();
+    Ok(StorageGrowth { from, to: now, items })
+}
+
 /// How data are stored, over all organizations: nothing of theirs is told.
 ///
 /// # Errors
@@ -58,8 +96,24 @@ pub async fn storage_status(
                 ran_at: task.ran_at,
                 succeeded_at: task.succeeded_at,
                 error: task.error,
+                failed_at: task.failed_at,
+                failure: task.failure,
+                due_at: task.due_at,
                 done: task.done,
             })
             .collect(),
+        waiting: waiting(store).await?,
     })
+}
+
+async fn waiting(store: &Store) -> Result<Option<StorageWaiting>, StoreError> {
+    if timescale::is_there(store) {
+        return Ok(None);
+    }
+    let waiting = rollups::waiting(store).await?;
+    Ok(Some(StorageWaiting {
+        signals: waiting.series,
+        hours: waiting.hours,
+        oldest: waiting.from.map(Timestamp::from_micros),
+    }))
 }

@@ -28,6 +28,7 @@ pub struct Model {
     pub maintenance_reason: Option<String>,
     pub maintenance_by: Option<String>,
     pub parameters: String,
+    pub learned_since: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -5,6 +5,7 @@ pub mod api_token;
 pub mod audit;
 pub mod certificate;
 pub mod command;
+pub mod detector_state;
 pub mod device_token;
 pub mod enrollment_code;
 pub mod event;

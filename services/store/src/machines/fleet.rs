@@ -240,6 +240,8 @@ fn to_row(item: &Machine) -> Result<ActiveModel, StoreError> {
         maintenance_until: NotSet,
         maintenance_reason: NotSet,
         maintenance_by: NotSet,
+        // So has learning.
+        learned_since: NotSet,
     })
 }
 

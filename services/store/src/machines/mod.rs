@@ -6,6 +6,7 @@ pub mod contact;
 pub mod device_tokens;
 pub mod enrollment_codes;
 pub mod fleet;
+pub mod learning;
 pub mod maintenance;
 pub mod organizations;
 pub mod revocations;

@@ -93,13 +93,25 @@ async fn find(
 /// # Errors
 /// When the database can't be used.
 pub async fn root(store: &Store) -> Result<Option<OrganizationId>, StoreError> {
+    find_root(store.readers()).await
+}
+
+/// The same, within a transaction that goes on to use it.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn load_root(tx: &Tx) -> Result<Option<OrganizationId>, StoreError> {
+    find_root(tx.conn()).await
+}
+
+async fn find_root(db: &impl ConnectionTrait) -> Result<Option<OrganizationId>, StoreError> {
     let id: Option<Uuid> = Entity::find()
         .select_only()
         .column(Column::Id)
         .filter(Column::ParentId.is_null())
         .order_by_asc(Column::CreatedAt)
         .into_tuple()
-        .one(store.readers())
+        .one(db)
         .await?;
     Ok(id.map(OrganizationId))
 }

@@ -58,6 +58,21 @@ impl MigratorTrait for Migrator {
                 postgres: include_str!("0008_parameters.postgres.sql"),
             }),
             Box::new(SqlFile {
+                name: "m0009_packed_points",
+                sqlite: include_str!("0009_packed_points.sqlite.sql"),
+                postgres: include_str!("0009_packed_points.postgres.sql"),
+            }),
+            Box::new(SqlFile {
+                name: "m0010_detector_states",
+                sqlite: include_str!("0010_detector_states.sqlite.sql"),
+                postgres: include_str!("0010_detector_states.postgres.sql"),
+            }),
+            Box::new(SqlFile {
+                name: "m0012_upkeep_failures",
+                sqlite: include_str!("0012_upkeep_failures.sqlite.sql"),
+                postgres: include_str!("0012_upkeep_failures.postgres.sql"),
+            }),
+            Box::new(SqlFile {
                 name: "m0013_alarm_groups",
                 sqlite: include_str!("0013_alarm_groups.sqlite.sql"),
                 postgres: include_str!("0013_alarm_groups.postgres.sql"),

@@ -12,7 +12,9 @@ use uuid::Uuid;
 use super::REVISION;
 use super::row::{from_row, to_row};
 use crate::entities::rule::{ActiveModel, Column, Entity};
-use crate::entities::{machine, organization_tree, revision, rule_state, rule_version};
+use crate::entities::{
+    detector_state, machine, organization_tree, revision, rule_state, rule_version,
+};
 use crate::page::PageRequest;
 use crate::{Conn, Scope, Store, StoreError, Tx};
 
@@ -172,6 +174,7 @@ pub async fn delete(tx: &Tx, rule: RuleId, now: Timestamp) -> Result<(), StoreEr
     };
     Entity::update_many().set(deleted).filter(Column::Id.eq(rule.uuid())).exec(tx.conn()).await?;
     forget_states(tx, rule).await?;
+    forget_learned(tx, rule).await?;
     touch(tx).await
 }
 
@@ -220,6 +223,7 @@ pub async fn disable(
         .and_where(rule_state::Column::RuleId.eq(rule.id.uuid()))
         .to_owned();
     conn.delete(&forget).await?;
+    forget_learned(&mut conn, rule.id).await?;
     let touch = Query::update()
         .table(revision::Entity)
         .value(revision::Column::Revision, Expr::col(revision::Column::Revision).add(1))
@@ -239,6 +243,18 @@ pub async fn forget_states(tx: &Tx, rule: RuleId) -> Result<(), StoreError> {
         .exec(tx.conn())
         .await?;
     Ok(())
+}
+
+/// Forgets what a rule has learned, of all machines.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn forget_learned(conn: impl Into<Conn<'_>>, rule: RuleId) -> Result<(), StoreError> {
+    let forget = Query::delete()
+        .from_table(detector_state::Entity)
+        .and_where(detector_state::Column::RuleId.eq(rule.uuid()))
+        .to_owned();
+    conn.into().delete(&forget).await.map(drop)
 }
 
 /// Where a version of a rule stands with a machine of which nothing was known; `state` as JSON.

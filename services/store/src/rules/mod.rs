@@ -7,7 +7,8 @@ mod row;
 mod targets;
 
 pub use catalogue::{
-    Filter, count, delete, disable, forget_states, get, insert, list, load, save, set_state, touch,
+    Filter, count, delete, disable, forget_learned, forget_states, get, insert, list, load, save,
+    set_state, touch,
 };
 pub(crate) use row::from_row;
 pub use targets::{Target, is_model_used, signal_kinds, signal_units};

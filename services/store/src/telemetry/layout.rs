@@ -114,7 +114,7 @@ pub(crate) fn partition(table: &str, day: i64) -> String {
 }
 
 /// The table and the day that a partition's name says.
-fn day_of(name: &str) -> Option<(&'static str, i64)> {
+pub(crate) fn day_of(name: &str) -> Option<(&'static str, i64)> {
     let (table, day) = match name.strip_prefix("points_text_") {
         Some(day) => (TABLES[1], day),
         None => (TABLES[0], name.strip_prefix("points_")?),

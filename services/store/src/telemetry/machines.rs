@@ -25,6 +25,10 @@ pub struct MachineRow {
     pub last_seen_at: Option<i64>,
     /// The run of a process that wrote its samples last.
     pub writer: Option<Uuid>,
+    /// Until when it is in maintenance mode, in microseconds; it is until that is gone.
+    pub maintenance_until: Option<i64>,
+    /// From when on its samples are learned, in microseconds; `None`: all of them.
+    pub learned_since: Option<i64>,
 }
 
 /// When a machine was heard, and what its clock said.
@@ -60,7 +64,8 @@ pub struct CounterRow {
 static LOAD: LazyLock<Bulk<1>> = LazyLock::new(|| {
     Bulk::new(
         "SELECT m.id, m.organization_id, coalesce(s.generation, 0), s.last_seen_at, \
-         CASE WHEN m.state <> 'decommissioned' THEN m.parent_id END, s.writer \
+         CASE WHEN m.state <> 'decommissioned' THEN m.parent_id END, s.writer, \
+         m.maintenance_until, m.learned_since \
          FROM machines m LEFT JOIN machine_status s ON s.machine_id = m.id WHERE m.id IN ({rows})",
         [Type::Id],
     )
@@ -129,6 +134,8 @@ pub async fn load(tx: &mut BatchTx, machines: &[MachineId]) -> Result<Vec<Machin
                 last_seen_at: row.get(3)?,
                 parent: row.get::<Option<Uuid>>(4)?.map(MachineId),
                 writer: row.get(5)?,
+                maintenance_until: row.get(6)?,
+                learned_since: row.get(7)?,
             })
         })
         .collect()

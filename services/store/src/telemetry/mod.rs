@@ -4,16 +4,19 @@
 //! through [`reads`].
 
 mod batch;
+pub mod detector_states;
 pub(crate) mod hypertables;
 pub mod latest;
 pub(crate) mod layout;
 pub mod machines;
+pub(crate) mod packed;
 pub mod points;
 pub mod quarantine;
 pub mod reads;
 pub mod reported;
 pub mod rule_states;
 pub mod series;
+pub(crate) mod snapshot;
 pub mod streams;
 pub mod units;
 

@@ -5,8 +5,9 @@ use millwright_schemas::{AlarmId, MachineId, SignalKind, Timestamp};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Map, Value, json};
 
-use crate::engine::Cell;
+use crate::engine::{Cell, Row};
 use crate::entities::{alarm, machine, machine_capability, machine_event};
+use crate::telemetry::packed::{self, Piece};
 use crate::telemetry::series::kind_from;
 use crate::{Store, StoreError};
 
@@ -76,16 +77,37 @@ async fn points(
     span: Span,
     bounds: Bounds,
 ) -> Result<(Vec<(i64, Value)>, bool), StoreError> {
-    let sql = match kind {
-        SignalKind::Text => {
-            "SELECT ts, value FROM points_text WHERE series_id = ?1 AND ts >= ?2 AND ts <= ?3 \
-             ORDER BY abs(ts - ?4) LIMIT ?5"
-        }
+    let mut points: Vec<(i64, Value)> = match kind {
+        SignalKind::Text => texts(store, series, span, bounds).await?,
         SignalKind::Number | SignalKind::Boolean => {
-            "SELECT ts, value FROM points WHERE series_id = ?1 AND ts >= ?2 AND ts <= ?3 \
-             ORDER BY abs(ts - ?4) LIMIT ?5"
+            let value = |value: Option<f64>| -> Value {
+                match kind {
+                    SignalKind::Boolean => value.map(|value| value != 0.0).into(),
+                    _ => value.into(),
+                }
+            };
+            let points = nearest(store, series, span, bounds.points + 1).await?;
+            points.into_iter().map(|(ts, number)| (ts, value(number))).collect()
         }
     };
+    let cut = points.len() > bounds.points;
+    points.truncate(bounds.points);
+    for (ts, _) in &mut points {
+        *ts = Timestamp::from_micros(*ts).millis();
+    }
+    points.sort_by_key(|(ts, _)| *ts);
+    Ok((points, cut))
+}
+
+/// Texts of a span, those nearest to its center first; one more than wanted.
+async fn texts(
+    store: &Store,
+    series: i64,
+    span: Span,
+    bounds: Bounds,
+) -> Result<Vec<(i64, Value)>, StoreError> {
+    let sql = "SELECT ts, value FROM points_text WHERE series_id = ?1 AND ts >= ?2 AND ts <= ?3 \
+               ORDER BY abs(ts - ?4) LIMIT ?5";
     let cells = [
         series.into(),
         span.from.micros().into(),
@@ -94,20 +116,49 @@ async fn points(
         limit(bounds.points + 1).into(),
     ];
     let rows = store.reader_pool().fetch(sql, &cells).await?;
-    let cut = rows.len() > bounds.points;
-    let mut points = Vec::with_capacity(rows.len().min(bounds.points));
-    for row in rows.iter().take(bounds.points) {
-        let value = match kind {
-            SignalKind::Text => row.get::<Option<String>>(1)?.map_or(Value::Null, |text| {
-                Value::String(text.chars().take(bounds.text_chars).collect())
-            }),
-            SignalKind::Number => row.get::<Option<f64>>(1)?.into(),
-            SignalKind::Boolean => row.get::<Option<f64>>(1)?.map(|v| v != 0.0).into(),
-        };
-        points.push((Timestamp::from_micros(row.get(0)?).millis(), value));
+    let text = |row: &Row| -> Result<(i64, Value), StoreError> {
+        let text: Option<String> = row.get(1)?;
+        let short = |text: String| Value::String(text.chars().take(bounds.text_chars).collect());
+        Ok((row.get(0)?, text.map_or(Value::Null, short)))
+    };
+    rows.iter().map(text).collect()
+}
+
+/// Numbers and booleans of a span, packed or not, those nearest to its center first, at most so many.
+async fn nearest(
+    store: &Store,
+    series: i64,
+    span: Span,
+    count: usize,
+) -> Result<Vec<(i64, Option<f64>)>, StoreError> {
+    let sql = "SELECT ts, value FROM points WHERE series_id = ?1 AND ts >= ?2 AND ts < ?3 \
+               ORDER BY abs(ts - ?4) LIMIT ?5";
+    let center = span.center.micros();
+    let range = packed::Span { from: span.from.micros(), to: span.to.micros().saturating_add(1) };
+    let mut snapshot = store.snapshot().await?;
+    let mut found: Vec<(i64, Option<f64>)> = Vec::new();
+    for piece in packed::pieces(&mut snapshot, series, range).await? {
+        match piece {
+            Piece::Loose(range) => {
+                let [of, from, to, center] = [series, range.from, range.to, center].map(Cell::from);
+                let cells = [of, from, to, center, limit(count).into()];
+                for row in snapshot.fetch(sql, &cells).await? {
+                    found.push((row.get(0)?, row.get(1)?));
+                }
+            }
+            Piece::Packed(packed) => {
+                let mut walk = packed::each(series, &packed);
+                while let Some(points) = walk.next(&mut snapshot).await? {
+                    found.extend(points.iter().map(|point| (point.ts, point.value)));
+                }
+            }
+        }
+        // Of each part no more than could be wanted of all.
+        found.sort_by_key(|(ts, _)| ts.abs_diff(center));
+        found.truncate(count);
     }
-    points.sort_by_key(|(ts, _)| *ts);
-    Ok((points, cut))
+    snapshot.end().await?;
+    Ok(found)
 }
 
 /// What a machine reported in a span, the newest first; data that are too large are left out and

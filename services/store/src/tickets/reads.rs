@@ -12,8 +12,10 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::row::from_rows;
+use crate::engine::Engine;
 use crate::entities::alarm;
 use crate::entities::ticket::{Column, Entity};
+use crate::machines::external_ids;
 use crate::page::PageRequest;
 use crate::{Scope, Store, StoreError, Tx};
 
@@ -32,10 +34,12 @@ pub struct Filter {
     pub priority: Option<Priority>,
     /// With this number.
     pub number: Option<i64>,
+    /// System and id.
+    pub external_id: Option<(String, String)>,
 }
 
 impl Filter {
-    fn condition(&self) -> Condition {
+    fn condition(&self, engine: Engine) -> Condition {
         let state = self.state.map(|state| match state {
             // As a literal, so that the partial index is used.
             TicketStateFilter::Open => Expr::cust("state IN ('new', 'in_progress', 'on_hold')"),
@@ -47,6 +51,9 @@ impl Filter {
             .add_option(self.assignee.map(|assignee| Column::AssigneeId.eq(assignee.uuid())))
             .add_option(self.priority.map(|priority| Column::Priority.eq(priority.as_str())))
             .add_option(self.number.map(|number| Column::Number.eq(number)))
+            .add_option(self.external_id.as_ref().map(|(system, id)| {
+                external_ids::equals(engine, "\"tickets\".\"external_ids\"", system, id)
+            }))
     }
 }
 
@@ -99,14 +106,19 @@ pub async fn list(
     filter: &Filter,
     page: &PageRequest<Uuid>,
 ) -> Result<Vec<TicketRecord>, StoreError> {
-    let rows = query(scope, filter, page).all(store.readers()).await?;
+    let rows = query(store.engine(), scope, filter, page).all(store.readers()).await?;
     from_rows(store.readers(), rows).await
 }
 
-fn query(scope: Scope, filter: &Filter, page: &PageRequest<Uuid>) -> Select<Entity> {
+fn query(
+    engine: Engine,
+    scope: Scope,
+    filter: &Filter,
+    page: &PageRequest<Uuid>,
+) -> Select<Entity> {
     let query = Entity::find()
         .filter(scope.covers(Column::OrganizationId))
-        .filter(filter.condition())
+        .filter(filter.condition(engine))
         .order_by_desc(Column::Id)
         .limit(page.rows());
     match page.after {
@@ -199,7 +211,8 @@ mod tests {
         for assignee in [None, Some(UserId(Uuid::now_v7()))] {
             let state = Some(TicketStateFilter::Open);
             let filter = Filter { state, assignee, ..Filter::default() };
-            let plan = plan(&store, &query(scope, &filter, &page).into_query()).await;
+            let query = query(Engine::Sqlite, scope, &filter, &page).into_query();
+            let plan = plan(&store, &query).await;
             assert!(plan.contains("USING INDEX tickets_open "), "{plan}");
         }
     }

@@ -5,12 +5,19 @@
 
 mod health;
 pub(crate) mod marks;
+mod packed_minutes;
+pub mod packing;
 pub mod retention;
 pub mod rollups;
+mod shrink;
 pub mod timescale;
+
+use std::io;
+use std::time::Duration;
 
 use millwright_schemas::Timestamp;
 use sqlx::pool::PoolConnection;
+use tokio::sync::Mutex;
 
 pub use health::{TaskHealth, all as health, note};
 
@@ -19,9 +26,13 @@ use crate::engine::postgres::UPKEEP_LOCK;
 use crate::telemetry::layout::{self, DAY_US, Layout};
 use crate::{Store, StoreError};
 
-/// The right to do upkeep, while it lives. The lock is of its connection: one that isn't ended closes it.
+/// How long the connection that holds the turn may take to answer; beyond it the turn counts as lost.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The right to do upkeep, while it is held. The lock is of its connection: one that isn't ended closes
+/// it, and one whose connection is lost is lost with it. [`Turn::check`] tells.
 #[derive(Debug)]
-pub struct Turn(Option<PoolConnection<sqlx::Postgres>>);
+pub struct Turn(Option<Mutex<PoolConnection<sqlx::Postgres>>>);
 
 /// Takes the turn at upkeep; `None`: another process has it.
 ///
@@ -29,11 +40,11 @@ pub struct Turn(Option<PoolConnection<sqlx::Postgres>>);
 /// When the database can't be used.
 pub async fn take_turn(store: &Store) -> Result<Option<Turn>, StoreError> {
     let Pool::Postgres(pool) = store.writer_pool() else { return Ok(Some(Turn(None))) };
-    let mut turn = Turn(Some(pool.acquire().await?));
+    let mut turn = Turn(Some(Mutex::new(pool.acquire().await?)));
     let Some(connection) = &mut turn.0 else { return Ok(None) };
     let mine: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
         .bind(UPKEEP_LOCK)
-        .fetch_one(&mut **connection)
+        .fetch_one(&mut **connection.get_mut())
         .await?;
     if !mine {
         // Nothing is held: it may be lent again.
@@ -44,16 +55,27 @@ pub async fn take_turn(store: &Store) -> Result<Option<Turn>, StoreError> {
 }
 
 impl Turn {
+    /// Fails when it isn't held any more: its connection is lost, and with it the lock, which another
+    /// process may have by now.
+    ///
+    /// # Errors
+    /// Then.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let Some(connection) = &self.0 else { return Ok(()) };
+        let mut connection = connection.lock().await;
+        // The lock is there for as long as the connection that took it answers.
+        answer(sqlx::query("SELECT 1").execute(&mut **connection)).await?;
+        Ok(())
+    }
+
     /// Lets another process have it.
     ///
     /// # Errors
     /// When the database can't be used; the turn ends with the connection then.
     pub async fn end(mut self) -> Result<(), StoreError> {
         let Some(connection) = &mut self.0 else { return Ok(()) };
-        sqlx::query("SELECT pg_advisory_unlock($1)")
-            .bind(UPKEEP_LOCK)
-            .execute(&mut **connection)
-            .await?;
+        let unlock = sqlx::query("SELECT pg_advisory_unlock($1)").bind(UPKEEP_LOCK);
+        answer(unlock.execute(&mut **connection.get_mut())).await?;
         self.0 = None;
         Ok(())
     }
@@ -62,8 +84,40 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         if let Some(connection) = &mut self.0 {
-            connection.close_on_drop();
+            connection.get_mut().close_on_drop();
         }
+    }
+}
+
+/// What the server says, unless it says nothing: its end may have gone without a word.
+async fn answer<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    let text = "the connection that holds the lock of upkeep doesn't answer";
+    match tokio::time::timeout(ANSWER_TIMEOUT, asked).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, text)).into()),
+    }
+}
+
+/// What longer work asks between two of its steps.
+pub struct Steps<'t> {
+    turn: &'t Turn,
+    wanted: &'t (dyn Fn() -> bool + Send + Sync),
+}
+
+impl<'t> Steps<'t> {
+    /// For as long as the turn is held and this says so.
+    #[must_use]
+    pub const fn new(turn: &'t Turn, wanted: &'t (dyn Fn() -> bool + Send + Sync)) -> Self {
+        Self { turn, wanted }
+    }
+
+    /// Whether another step is to be done.
+    ///
+    /// # Errors
+    /// When it may not: the turn is lost.
+    pub async fn go_on(&self) -> Result<bool, StoreError> {
+        self.turn.check().await?;
+        Ok((self.wanted)())
     }
 }
 
@@ -82,13 +136,22 @@ pub async fn make_room(store: &Store, now: Timestamp) -> Result<(), StoreError> 
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::print_stderr)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::Location;
     use crate::testing::{now, store};
+
+    /// The turn, as soon as the server has noticed that nobody has it any more.
+    async fn gets_it(store: &Store) -> Turn {
+        for _ in 0..500 {
+            if let Some(turn) = take_turn(store).await.unwrap() {
+                return turn;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("nobody has the turn, and it isn't to be had");
+    }
 
     #[tokio::test]
     async fn a_turn_that_isnt_ended_is_nobodys() {
@@ -104,15 +167,40 @@ mod tests {
         let turn = take_turn(&other).await.unwrap().unwrap();
         assert!(take_turn(&store).await.unwrap().is_none());
         drop(turn);
-        let mut next = None;
-        for _ in 0..500 {
-            next = take_turn(&store).await.unwrap();
-            if next.is_some() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        assert!(next.is_some(), "its connection is closed, and the lock with it");
+        // Its connection is closed, and the lock with it.
+        gets_it(&store).await;
+    }
+
+    #[tokio::test]
+    async fn a_turn_whose_connection_is_lost_is_lost() {
+        let (store, folder) = store().await;
+        let Some(url) = folder.url() else {
+            eprintln!("SKIPPED: on SQLite there is one process");
+            return;
+        };
+        let other = Store::open(&Location::new(folder.path(), Some(url))).await.unwrap();
+        let turn = take_turn(&store).await.unwrap().unwrap();
+        let go_on = || true;
+        let steps = Steps::new(&turn, &go_on);
+        assert!(steps.go_on().await.unwrap());
+
+        // As when the server, or the way to it, cuts this connection and no other.
+        let cut = format!(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' \
+             AND objid = {} AND database = \
+             (SELECT oid FROM pg_database WHERE datname = current_database())",
+            UPKEEP_LOCK & 0xffff_ffff
+        );
+        assert_eq!(folder.peer().await.value(&cut).await, "1");
+        let next = gets_it(&other).await;
+        let lost = steps.go_on().await.unwrap_err();
+        assert!(lost.is_transient(), "{lost:?}");
+        let wanted = retention::Wanted::read(&store, now()).await.unwrap();
+        retention::apply(&store, &wanted, &steps).await.unwrap_err();
+        turn.end().await.unwrap_err();
+        assert!(take_turn(&store).await.unwrap().is_none(), "another one has it");
+        next.end().await.unwrap();
+        take_turn(&store).await.unwrap().unwrap().end().await.unwrap();
     }
 
     #[tokio::test]

@@ -1,12 +1,12 @@
 //! Retention: what is older than an organization wants is removed, in short transactions.
 
-use millwright_schemas::api::policies::RetentionPolicy;
+use millwright_schemas::api::policies::{COMPRESS_AFTER_DAYS, RetentionPolicy};
 use millwright_schemas::{OrganizationId, Timestamp};
 use sea_orm::{EntityTrait, QuerySelect};
 use uuid::Uuid;
 
 use super::rollups::{self, HOUR_US, floor};
-use super::{marks, timescale};
+use super::{Steps, marks, timescale};
 use crate::engine::{Cell, Pool, Row};
 use crate::entities::organization;
 use crate::telemetry::layout::{self, DAY_US, Layout};
@@ -18,6 +18,8 @@ const STEP_US: i64 = 6 * HOUR_US;
 const ROWS_MAX: i64 = 2_000;
 /// Series looked at in one go.
 const SERIES_MAX: i64 = 500;
+/// Packed days of a series removed in one transaction.
+const BLOCKS_MAX: i64 = 30;
 
 /// What holds for an organization, in times: older than these is removed. `None`: for ever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,6 +41,20 @@ fn cuts(policy: &RetentionPolicy, signal: &str, now: Timestamp) -> Cuts {
             (own.raw_days, own.minute_days, own.hour_days)
         });
     Cuts { raw: before(raw, now), minutes: before(minutes, now), hours: before(hours, now) }
+}
+
+/// What is packed of a series, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Packing {
+    /// Days that end before this time, or then.
+    pub(crate) before: i64,
+    /// From this time on: what is older is to be removed. `None`: nothing is.
+    pub(crate) from: Option<i64>,
+}
+
+/// A name for each of a policy's patterns, and one that fits none of them.
+fn names(policy: &RetentionPolicy) -> impl Iterator<Item = &str> {
+    policy.signals.iter().map(|own| own.signal.trim_end_matches('*')).chain(["\u{1}"])
 }
 
 /// What all organizations want, each with its own or that of the nearest above.
@@ -65,7 +81,40 @@ impl Wanted {
             let policy = policies::get(store, OrganizationId(id)).await?;
             policies.push((OrganizationId(id), policy.retention));
         }
+        policies.sort_unstable_by_key(|(id, _)| *id);
         Ok(Self { policies, now })
+    }
+
+    /// Which values of a signal are packed; `None`: none ever.
+    pub(crate) fn packing(&self, organization: OrganizationId, signal: &str) -> Option<Packing> {
+        let place = self.policies.binary_search_by_key(&organization, |(id, _)| *id).ok()?;
+        let (_, policy) = self.policies.get(place)?;
+        let days = policy.compress_after(signal)?;
+        let before = self.now.micros() - i64::from(days) * DAY_US;
+        Some(Packing { before, from: cuts(policy, signal, self.now).raw })
+    }
+
+    /// The newest time before which somebody's values are packed; `None`: nobody's are.
+    pub(crate) fn newest_packing(&self) -> Option<i64> {
+        let of = |policy: &RetentionPolicy| {
+            names(policy).filter_map(|name| policy.compress_after(name)).min()
+        };
+        let days = self.policies.iter().filter_map(|(_, policy)| of(policy)).min()?;
+        Some(self.now.micros() - i64::from(days) * DAY_US)
+    }
+
+    /// Before this time everybody's values may be compressed; `None`: somebody's never.
+    #[must_use]
+    pub fn oldest_packing(&self) -> Option<i64> {
+        let mut longest = 0;
+        for (_, policy) in &self.policies {
+            for name in names(policy) {
+                longest = longest.max(policy.compress_after(name)?);
+            }
+        }
+        // Nobody there yet: as if one had said nothing.
+        let days = if self.policies.is_empty() { COMPRESS_AFTER_DAYS } else { longest };
+        Some(self.now.micros() - i64::from(days) * DAY_US)
     }
 
     /// Before this time nobody wants any values as received; `None`: somebody wants all.
@@ -77,9 +126,7 @@ impl Wanted {
     fn oldest(&self, level: impl Fn(Cuts) -> Option<i64>) -> Option<i64> {
         let mut oldest = None;
         for (_, policy) in &self.policies {
-            // A signal that none of the patterns fits, and one for each of them.
-            let names = policy.signals.iter().map(|own| own.signal.trim_end_matches('*'));
-            for name in names.chain(["\u{1}"]) {
+            for name in names(policy) {
                 let cut = level(cuts(policy, name, self.now))?;
                 oldest = Some(oldest.map_or(cut, |oldest: i64| oldest.min(cut)));
             }
@@ -96,29 +143,30 @@ impl Wanted {
 
     fn newest(&self, level: impl Fn(Cuts) -> Option<i64>) -> Option<i64> {
         let of = |policy: &RetentionPolicy| {
-            let names = policy.signals.iter().map(|own| own.signal.trim_end_matches('*'));
-            names.chain(["\u{1}"]).filter_map(|name| level(cuts(policy, name, self.now))).max()
+            names(policy).filter_map(|name| level(cuts(policy, name, self.now))).max()
         };
         self.policies.iter().filter_map(|(_, policy)| of(policy)).max()
     }
 }
 
-/// Removes what is too old; how many points, rollups and events. May take a while: `go_on` is asked
+/// Removes what is too old; how many points, rollups and events. May take a while: `steps` is asked
 /// between its transactions. Nothing goes that isn't in the rollups yet.
 ///
 /// # Errors
 /// When the database can't be used.
-pub async fn apply(
-    store: &Store,
-    wanted: &Wanted,
-    go_on: &(dyn Fn() -> bool + Send + Sync),
-) -> Result<u64, StoreError> {
+pub async fn apply(store: &Store, wanted: &Wanted, steps: &Steps<'_>) -> Result<u64, StoreError> {
+    if !steps.go_on().await? {
+        return Ok(0);
+    }
     prepare(store, wanted).await?;
+    if !steps.go_on().await? {
+        return Ok(0);
+    }
     let dropped = drop_whole(store, wanted).await;
     let mut removed = 0;
     for (id, policy) in &wanted.policies {
         if policy != &RetentionPolicy::default() {
-            removed += of_organization(store, *id, policy, wanted.now, go_on).await?;
+            removed += of_organization(store, *id, policy, wanted.now, steps).await?;
         }
     }
     // Told at the end: a partition that can't be had now keeps nothing else from being removed.
@@ -155,7 +203,7 @@ async fn drop_whole(store: &Store, wanted: &Wanted) -> Result<(), StoreError> {
     let before = wanted.oldest_raw();
     match (store.layout(), store.writer_pool()) {
         (Layout::Days { made }, Pool::Postgres(pool)) => {
-            let unrolled = rollups::unrolled(store).await?.unwrap_or(i64::MAX);
+            let unrolled = rollups::waiting(store).await?.from.unwrap_or(i64::MAX);
             let day = before.map_or(i64::MIN, |before| before.min(unrolled).div_euclid(DAY_US));
             layout::drop_before(pool, made, day).await
         }
@@ -172,7 +220,7 @@ async fn of_organization(
     organization: OrganizationId,
     policy: &RetentionPolicy,
     now: Timestamp,
-    go_on: &(dyn Fn() -> bool + Send + Sync),
+    steps: &Steps<'_>,
 ) -> Result<u64, StoreError> {
     let mut removed = 0;
     let mut after = 0_i64;
@@ -185,14 +233,14 @@ async fn of_organization(
         after = last.get(0)?;
         for row in &series {
             let (id, signal): (i64, String) = (row.get(0)?, row.get(1)?);
-            removed += of_series(store, id, cuts(policy, &signal, now), go_on).await?;
-            if !go_on() {
+            removed += of_series(store, id, cuts(policy, &signal, now), steps).await?;
+            if !(steps.wanted)() {
                 return Ok(removed);
             }
         }
     }
     if let Some(before) = before(policy.event_days, now) {
-        removed += events(store, organization, before, go_on).await?;
+        removed += events(store, organization, before, steps).await?;
     }
     Ok(removed)
 }
@@ -201,15 +249,16 @@ async fn of_series(
     store: &Store,
     series: i64,
     cuts: Cuts,
-    go_on: &(dyn Fn() -> bool + Send + Sync),
+    steps: &Steps<'_>,
 ) -> Result<u64, StoreError> {
     let mut removed = 0;
     if let Some(before) = cuts.raw {
         let through = rollups::through(store, series).await?;
         let rolled_up = through.map_or(before, |through| through.min(before));
         for (table, before) in [("points", rolled_up), ("points_text", before)] {
-            removed += stepwise(store, table, "ts", series, before, STEP_US, go_on).await?;
+            removed += stepwise(store, table, "ts", series, before, STEP_US, steps).await?;
         }
+        removed += blocks(store, series, rolled_up, steps).await?;
     }
     if timescale::is_there(store) {
         return Ok(removed);
@@ -218,8 +267,39 @@ async fn of_series(
         [("rollups_1m", cuts.minutes, 30 * DAY_US), ("rollups_1h", cuts.hours, 365 * DAY_US)]
     {
         if let Some(before) = before {
-            removed += stepwise(store, table, "bucket", series, before, step, go_on).await?;
+            removed += stepwise(store, table, "bucket", series, before, step, steps).await?;
         }
+    }
+    Ok(removed)
+}
+
+/// Removes packed days that lie before a time wholly, so up to a day later than what isn't packed: a
+/// block is only taken apart to be read. How many points.
+async fn blocks(
+    store: &Store,
+    series: i64,
+    before: i64,
+    steps: &Steps<'_>,
+) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    let day = before.div_euclid(DAY_US);
+    loop {
+        let sql = "SELECT day, count FROM packed_points WHERE series_id = ? AND day < ? \
+                   ORDER BY day LIMIT ?";
+        let cells: [Cell<'_>; 3] = [series.into(), day.into(), BLOCKS_MAX.into()];
+        let rows = store.reader_pool().fetch(sql, &cells).await?;
+        let Some(last) = rows.last() else { break };
+        let last: i64 = last.get(0)?;
+        if !steps.go_on().await? {
+            break;
+        }
+        let mut points = 0;
+        for row in &rows {
+            points += row.get::<i64>(1)?;
+        }
+        let sql = "DELETE FROM packed_points WHERE series_id = ? AND day <= ?";
+        store.writer_pool().execute(sql, &[series.into(), last.into()]).await?;
+        removed += points.unsigned_abs();
     }
     Ok(removed)
 }
@@ -232,15 +312,18 @@ async fn stepwise(
     series: i64,
     before: i64,
     step: i64,
-    go_on: &(dyn Fn() -> bool + Send + Sync),
+    steps: &Steps<'_>,
 ) -> Result<u64, StoreError> {
     let mut removed = 0;
     let first = format!("SELECT min({time}) FROM {table} WHERE series_id = ? AND {time} < ?");
     let delete = format!("DELETE FROM {table} WHERE series_id = ? AND {time} >= ? AND {time} < ?");
-    while go_on() {
+    loop {
         let row = store.reader_pool().first(&first, &[series.into(), before.into()]).await?;
         let oldest: Option<i64> = row.map_or(Ok(None), |row: Row| row.get(0))?;
         let Some(oldest) = oldest else { break };
+        if !steps.go_on().await? {
+            break;
+        }
         let to = oldest.saturating_add(step).min(before);
         let cells: [Cell<'_>; 3] = [series.into(), oldest.into(), to.into()];
         removed += store.writer_pool().execute(&delete, &cells).await?;
@@ -253,7 +336,7 @@ async fn events(
     store: &Store,
     organization: OrganizationId,
     before: i64,
-    go_on: &(dyn Fn() -> bool + Send + Sync),
+    steps: &Steps<'_>,
 ) -> Result<u64, StoreError> {
     let reported = "DELETE FROM machine_events WHERE (machine_id, id) IN (\
                     SELECT e.machine_id, e.id FROM machine_events e \
@@ -265,7 +348,7 @@ async fn events(
                   AND position < (SELECT max(position) FROM events) AND occurred_at < ? LIMIT ?)";
     let mut removed = 0;
     for sql in [reported, domain] {
-        while go_on() {
+        while steps.go_on().await? {
             let cells: [Cell<'_>; 4] =
                 [organization.uuid().into(), before.into(), before.into(), ROWS_MAX.into()];
             let gone = store.writer_pool().execute(sql, &cells).await?;

@@ -6,6 +6,7 @@ use super::*;
 use crate::testing::{NOW, machine, now, organization, store};
 use crate::upkeep::rollups::MINUTE_US;
 use crate::upkeep::rollups::tests::{SECOND, expected, new_series, settle, stored, write};
+use crate::upkeep::take_turn;
 
 async fn keep(store: &Store, organization: OrganizationId, retention: RetentionPolicy) {
     let tx = store.begin().await.unwrap();
@@ -16,7 +17,10 @@ async fn keep(store: &Store, organization: OrganizationId, retention: RetentionP
 
 async fn apply_now(store: &Store) -> u64 {
     let wanted = Wanted::read(store, now()).await.unwrap();
-    apply(store, &wanted, &|| true).await.unwrap()
+    let turn = take_turn(store).await.unwrap().unwrap();
+    let removed = apply(store, &wanted, &Steps::new(&turn, &|| true)).await.unwrap();
+    turn.end().await.unwrap();
+    removed
 }
 
 async fn points(store: &Store) -> i64 {
@@ -89,10 +93,13 @@ async fn a_partition_that_cant_be_had_keeps_nothing_else_from_being_removed() {
     let name = layout::partition("points", start / DAY_US);
     peer.execute(&format!("CREATE VIEW kept AS SELECT * FROM {name}")).await;
     let wanted = Wanted::read(&store, now()).await.unwrap();
-    apply(&store, &wanted, &|| true).await.unwrap_err();
+    let turn = take_turn(&store).await.unwrap().unwrap();
+    let go_on = || true;
+    let steps = Steps::new(&turn, &go_on);
+    apply(&store, &wanted, &steps).await.unwrap_err();
     assert_eq!(points(&store).await, 0, "the rest went on");
     peer.execute("DROP VIEW kept").await;
-    apply(&store, &wanted, &|| true).await.unwrap();
+    apply(&store, &wanted, &steps).await.unwrap();
     let there = format!("SELECT count(*) FROM pg_class WHERE relname = '{name}'");
     assert_eq!(peer.value(&there).await, "0");
 }

@@ -4,12 +4,14 @@
 //! late are marked by ingest and made anew. A bucket is always computed from all that it is made
 //! of, so late and repeated points leave it right, and every step can be repeated. One that counts
 //! more than what is left of its points stays: points come late, they are never taken back, but
-//! retention removes them.
+//! retention removes them. Of packed days minutes are computed in [`super::packed_minutes`].
 //!
 //! With TimescaleDB these are continuous aggregates: see [`super::timescale`].
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::packed_minutes;
 use crate::engine::{Engine, Row};
 use crate::telemetry::Layout;
 use crate::{Store, StoreError, Tx};
@@ -22,17 +24,19 @@ pub(crate) const HOUR_US: i64 = 3_600_000_000;
 const SERIES_MAX: i64 = 200;
 /// Most minutes of one series in one transaction: with a value each second, 30,000 points.
 const MINUTES_MAX: i64 = 500;
-/// Hours made anew in one transaction.
+/// Hours made anew in one transaction. Nobody writes beside it, so it is a short one.
 const DIRTY_MAX: i64 = 20;
+/// Points of such hours in one transaction; of the last minute more. An hour with more takes several.
+const POINTS_MAX: i64 = 20_000;
 
 /// A span of a series that is to be rolled up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span {
-    series: i64,
+pub(super) struct Span {
+    pub(super) series: i64,
     /// From this time on: the start of a minute.
-    from: i64,
+    pub(super) from: i64,
     /// Before this time: the start of a minute.
-    to: i64,
+    pub(super) to: i64,
 }
 
 /// Rolls up what has come in order since the last time, one step of it; how many series. Less than
@@ -49,7 +53,7 @@ pub async fn advance(store: &Store) -> Result<u64, StoreError> {
         return Ok(0);
     }
     let tx = store.begin_beside().await?;
-    roll(&tx, &spans).await?;
+    roll(store, &tx, &spans).await?;
     let mut values = String::new();
     for span in &spans {
         let comma = if values.is_empty() { "" } else { "," };
@@ -110,36 +114,89 @@ async fn skip_silence(store: &Store, spans: &mut [Span]) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Makes hours anew in which something came late, one step of it; how many.
+/// Makes hours anew in which something came late, one step of it; how many. One with very many points
+/// takes several steps, each of which counts.
 ///
 /// # Errors
 /// When the database can't be used.
 pub async fn repair(store: &Store) -> Result<u64, StoreError> {
-    let sql = format!("SELECT series_id, hour FROM rollup_dirty LIMIT {DIRTY_MAX}");
-    if store.reader_pool().fetch(&sql, &[]).await?.is_empty() {
-        // Looking costs no turn at the writer.
+    repair_within(store, POINTS_MAX).await
+}
+
+/// A step over about so many points at most.
+async fn repair_within(store: &Store, points: i64) -> Result<u64, StoreError> {
+    // Looking costs no turn at the writer.
+    let spans = late(store, points).await?;
+    if spans.is_empty() {
         return Ok(0);
     }
     // No batch may write beside it: one that marks an hour that is just being made anew would be
     // overlooked.
     let tx = store.begin().await?;
-    let rows = tx.rows(&sql).await?;
-    let mut spans = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let (series, hour): (i64, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-        spans.push(Span { series, from: hour, to: hour + HOUR_US });
-    }
     // Only what lies behind the cursors: the rest is still to come in order.
-    roll(&tx, &spans).await?;
-    for span in &spans {
+    roll(store, &tx, &spans).await?;
+    for Span { series, from, to } in &spans {
         tx.run(&format!(
-            "DELETE FROM rollup_dirty WHERE series_id = {} AND hour = {}",
-            span.series, span.from
+            "DELETE FROM rollup_dirty WHERE series_id = {series} AND hour >= {from} AND hour < {to}"
         ))
         .await?;
+        if *to < floor(*from, HOUR_US) + HOUR_US {
+            // The rest of the hour, from there on. What comes late meanwhile marks the whole hour.
+            tx.run(&format!(
+                "INSERT INTO rollup_dirty (series_id, hour) VALUES ({series}, {to}) \
+                 ON CONFLICT DO NOTHING"
+            ))
+            .await?;
+        }
     }
     tx.commit().await?;
     Ok(spans.len() as u64)
+}
+
+/// Hours in which something came late, or the rests of such: as many as have so many points, one at
+/// least, the last of them cut.
+async fn late(store: &Store, points: i64) -> Result<Vec<Span>, StoreError> {
+    let sql = format!("SELECT series_id, hour FROM rollup_dirty LIMIT {DIRTY_MAX}");
+    let mut marks: BTreeMap<(i64, i64), i64> = BTreeMap::new();
+    for row in store.reader_pool().fetch(&sql, &[]).await? {
+        let (series, from): (i64, i64) = (row.get(0)?, row.get(1)?);
+        // An hour and its rest may both be marked: what lay in two spans would count twice.
+        let first = marks.entry((series, floor(from, HOUR_US))).or_insert(from);
+        *first = from.min(*first);
+    }
+    let (mut spans, mut left) = (Vec::with_capacity(marks.len()), points);
+    for ((series, hour), from) in marks {
+        let whole = Span { series, from, to: hour + HOUR_US };
+        let (mut span, found) = cut(store, whole, left).await?;
+        if span.to <= span.from {
+            if !spans.is_empty() {
+                break;
+            }
+            // A minute is never cut.
+            span.to = span.from + MINUTE_US;
+        }
+        spans.push(span);
+        left -= found;
+        if left <= 0 {
+            break;
+        }
+    }
+    Ok(spans)
+}
+
+/// As much of a span, in whole minutes, as has at most so many points; and how many were found, at
+/// most one more.
+async fn cut(store: &Store, span: Span, points: i64) -> Result<(Span, i64), StoreError> {
+    let sql = "SELECT count(*), max(s.ts) FROM (SELECT p.ts FROM points p \
+               WHERE p.series_id = ? AND p.ts >= ? AND p.ts < ? ORDER BY p.ts LIMIT ?) AS s";
+    let cells = [span.series.into(), span.from.into(), span.to.into(), (points + 1).into()];
+    let Some(row) = store.reader_pool().first(sql, &cells).await? else { return Ok((span, 0)) };
+    let (found, last): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
+    let to = match last {
+        Some(last) if found > points => floor(last, MINUTE_US),
+        _ => span.to,
+    };
+    Ok((Span { to, ..span }, found))
 }
 
 /// Rolls up the last minutes of series that have ended before this time, in microseconds: in order a
@@ -167,7 +224,7 @@ pub(crate) async fn finish(store: &Store, before: i64) -> Result<(), StoreError>
         let Some(last) = spans.last() else { return Ok(()) };
         after = last.series;
         let tx = store.begin_beside().await?;
-        roll(&tx, &spans).await?;
+        roll(store, &tx, &spans).await?;
         tx.commit().await?;
     }
 }
@@ -190,20 +247,30 @@ pub(crate) async fn through(store: &Store, series: i64) -> Result<Option<i64>, S
         return Ok(None);
     };
     let (latest, through): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
-    let late: Option<i64> = row.get(2)?;
+    let late = row.get::<Option<i64>>(2)?.map(|late| floor(late, HOUR_US));
     let through = through.unwrap_or(i64::MIN);
     let through = (latest >= through.saturating_add(MINUTE_US)).then_some(through);
     Ok([through, late].into_iter().flatten().min())
 }
 
-/// From this time on, in microseconds, there are values that aren't rolled up yet; `None`: all are, but
-/// for the last minutes of series.
+/// What isn't rolled up yet, but for the last minutes of series, which wait for what comes after them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Series with values that came in order.
+    pub series: i64,
+    /// Hours of series that are to be made anew because something came late.
+    pub hours: i64,
+    /// From this time on, in microseconds, values wait; `None`: none do.
+    pub from: Option<i64>,
+}
+
+/// What waits to be rolled up. Means nothing with TimescaleDB, which keeps its own account.
 ///
 /// # Errors
 /// When the database can't be used.
-pub(crate) async fn unrolled(store: &Store) -> Result<Option<i64>, StoreError> {
-    let behind = format!(
-        "SELECT min(CASE WHEN c.through IS NULL THEN \
+pub async fn waiting(store: &Store) -> Result<Waiting, StoreError> {
+    let in_order = format!(
+        "SELECT count(*), min(CASE WHEN c.through IS NULL THEN \
              (SELECT min(p.ts) FROM points p WHERE p.series_id = l.series_id) \
              ELSE c.through END) \
          FROM latest l JOIN series s ON s.id = l.series_id \
@@ -211,17 +278,19 @@ pub(crate) async fn unrolled(store: &Store) -> Result<Option<i64>, StoreError> {
          WHERE s.kind IN ('number', 'boolean') \
          AND (c.through IS NULL OR l.ts >= c.through + {MINUTE_US})"
     );
-    let mut first: Option<i64> = None;
-    for sql in [behind.as_str(), "SELECT min(hour) FROM rollup_dirty"] {
-        let row = store.reader_pool().first(sql, &[]).await?;
-        let found: Option<i64> = row.map_or(Ok(None), |row| row.get(0))?;
-        first = [first, found].into_iter().flatten().min();
-    }
-    Ok(first)
+    let (series, first) = counted(store, &in_order).await?;
+    let (hours, late) = counted(store, "SELECT count(*), min(hour) FROM rollup_dirty").await?;
+    Ok(Waiting { series, hours, from: [first, late].into_iter().flatten().min() })
+}
+
+/// How many, and the first time of them.
+async fn counted(store: &Store, sql: &str) -> Result<(i64, Option<i64>), StoreError> {
+    let row = store.reader_pool().first(sql, &[]).await?;
+    row.map_or(Ok((0, None)), |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Computes the minutes of these spans from their points, then the hours that they lie in.
-async fn roll(tx: &Tx, spans: &[Span]) -> Result<(), StoreError> {
+async fn roll(store: &Store, tx: &Tx, spans: &[Span]) -> Result<(), StoreError> {
     let spans: Vec<Span> = spans.iter().filter(|span| span.from < span.to).copied().collect();
     if spans.is_empty() {
         return Ok(());
@@ -249,7 +318,10 @@ async fn roll(tx: &Tx, spans: &[Span]) -> Result<(), StoreError> {
         width: HOUR_US,
     };
     let engine = Engine::of(tx.conn());
-    tx.run(&minutes.sql(engine, &spans)).await?;
+    let unpacked = packed_minutes::write(store, tx, &spans).await?;
+    if !unpacked.is_empty() {
+        tx.run(&minutes.sql(engine, &unpacked)).await?;
+    }
     let whole: Vec<Span> = spans
         .iter()
         .map(|span| Span {

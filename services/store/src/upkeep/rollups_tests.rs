@@ -150,6 +150,37 @@ async fn rollups_are_what_their_points_say_whatever_comes_late_or_twice() {
 }
 
 #[tokio::test]
+async fn what_waits_to_be_rolled_up_is_counted_with_the_oldest_of_it() {
+    let (store, _folder) = store().await;
+    if crate::upkeep::timescale::is_there(&store) {
+        eprintln!("SKIPPED: TimescaleDB keeps its own account");
+        return;
+    }
+    assert_eq!(waiting(&store).await.unwrap(), Waiting::default());
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let start = floor(NOW, HOUR_US) + 7 * SECOND;
+    let later = start + 10 * MINUTE_US;
+    write(&store, series, &[(start, Some(1.0)), (later, Some(2.0))], true).await;
+    let new = Waiting { series: 1, hours: 0, from: Some(start) };
+    assert_eq!(waiting(&store).await.unwrap(), new);
+    settle(&store).await;
+    assert_eq!(waiting(&store).await.unwrap(), Waiting::default(), "the last minute isn't counted");
+
+    let next = later + 5 * MINUTE_US;
+    write(&store, series, &[(next, Some(3.0))], true).await;
+    let goes_on = Waiting { series: 1, hours: 0, from: Some(floor(later, MINUTE_US)) };
+    assert_eq!(waiting(&store).await.unwrap(), goes_on);
+    let late = start - 3 * HOUR_US;
+    write(&store, series, &[(late, Some(4.0))], false).await;
+    let both = Waiting { series: 1, hours: 1, from: Some(floor(late, HOUR_US)) };
+    assert_eq!(waiting(&store).await.unwrap(), both);
+    settle(&store).await;
+    assert_eq!(waiting(&store).await.unwrap(), Waiting::default());
+}
+
+#[tokio::test]
 async fn a_long_silence_is_passed_over() {
     let (store, _folder) = store().await;
     if crate::upkeep::timescale::is_there(&store) {
@@ -199,4 +230,64 @@ async fn a_late_value_doesnt_replace_rollups_whose_values_are_gone() {
     settle(&store).await;
     assert_eq!(stored(&store, "rollups_1m").await, minutes);
     assert_eq!(stored(&store, "rollups_1h").await, hours);
+}
+
+async fn marks(store: &Store) -> Vec<i64> {
+    let sql = "SELECT hour FROM rollup_dirty ORDER BY hour";
+    let rows = store.reader_pool().fetch(sql, &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn an_hour_with_many_points_is_made_anew_in_several_steps() {
+    let (store, _folder) = store().await;
+    if crate::upkeep::timescale::is_there(&store) {
+        eprintln!("SKIPPED: TimescaleDB does this by itself");
+        return;
+    }
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let start = floor(NOW, HOUR_US);
+    let mut all: BTreeMap<i64, Option<f64>> = (0..720_i32)
+        .map(|step| (start + i64::from(step) * 10 * SECOND, Some(f64::from(step * 31 % 97))))
+        .collect();
+    let first: Vec<_> = all.iter().map(|(ts, value)| (*ts, *value)).collect();
+    write(&store, series, &first, true).await;
+    settle(&store).await;
+    let mut late = async |values: &[(i64, f64)]| {
+        let values: Vec<_> = values.iter().map(|(at, value)| (start + at, Some(*value))).collect();
+        all.extend(values.iter().copied());
+        write(&store, series, &values, false).await;
+    };
+    late(&[(5 * SECOND, -5.0), (HOUR_US + 5 * SECOND, 1_000.0)]).await;
+    assert_eq!(marks(&store).await, [start, start + HOUR_US]);
+
+    // A hundred points end within the 17th minute.
+    let rest = start + 16 * MINUTE_US;
+    assert_eq!(repair_within(&store, 100).await.unwrap(), 1);
+    assert_eq!(marks(&store).await, [rest, start + HOUR_US]);
+    // Something comes for what was just done, and for what is still to come.
+    late(&[(15 * SECOND, -9.0), (20 * MINUTE_US + SECOND, 7.0)]).await;
+    assert_eq!(marks(&store).await, [start, rest, start + HOUR_US]);
+    assert_eq!(repair_within(&store, 100).await.unwrap(), 1);
+    assert_eq!(marks(&store).await, [rest, start + HOUR_US]);
+    while repair_within(&store, 100).await.unwrap() > 0 {}
+    assert_eq!(marks(&store).await, [0_i64; 0]);
+
+    // A minute with more points than a step takes is done at once, and small hours together.
+    late(&[(30 * MINUTE_US + SECOND, 8.0)]).await;
+    let mut steps = 0;
+    while repair_within(&store, 3).await.unwrap() > 0 {
+        steps += 1;
+    }
+    assert_eq!(steps, 60);
+    late(&[(40 * MINUTE_US + SECOND, 9.0), (HOUR_US + 40 * MINUTE_US + SECOND, 10.0)]).await;
+    assert_eq!(repair(&store).await.unwrap(), 2);
+    assert_eq!(repair(&store).await.unwrap(), 0);
+
+    let minutes = stored(&store, "rollups_1m").await;
+    let until = through(&minutes, floor(*all.keys().next_back().unwrap(), MINUTE_US));
+    assert_eq!(minutes, expected(&all, MINUTE_US, until));
+    assert_eq!(stored(&store, "rollups_1h").await, expected(&all, HOUR_US, until));
 }

@@ -110,7 +110,7 @@ pub async fn drop_whole(
 }
 
 /// Runs a statement outside of any transaction, however long it takes.
-async fn alone(store: &Store, sql: &str) -> Result<(), StoreError> {
+pub(super) async fn alone(store: &Store, sql: &str) -> Result<(), StoreError> {
     let Pool::Postgres(pool) = store.writer_pool() else { return Ok(()) };
     let mut connection = pool.acquire().await?;
     let connection: &mut PgConnection = &mut connection;

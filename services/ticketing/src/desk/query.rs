@@ -1,6 +1,7 @@
 //! Finding tickets.
 
 use millwright_core::access::{Actor, Caller, Permission};
+use millwright_core::fields;
 use millwright_core::ticket::parse_number;
 use millwright_schemas::api::page::Page;
 use millwright_schemas::api::tickets::{EvidenceList, Ticket, TicketQuery};
@@ -44,12 +45,16 @@ pub async fn list(
         let message = format!("{shown:?} is not a number such as T-1042");
         parse_number(text).ok_or_else(|| TicketError::field("number", message))
     });
+    let external_id = wanted.external_id.as_deref().map(|text| {
+        fields::external_id(text).map_err(|message| TicketError::field("external_id", message))
+    });
     let filter = Filter {
         machine: wanted.machine_id,
         state: wanted.state,
         assignee: wanted.assignee_id.as_deref().map(|text| person(caller, text)).transpose()?,
         priority: wanted.priority,
         number: number.transpose()?,
+        external_id: external_id.transpose()?,
     };
     let scope = Scope::Organization(caller.organization);
     let records = tickets::list(store, scope, &filter, &page).await?;

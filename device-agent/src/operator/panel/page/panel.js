@@ -229,7 +229,11 @@ function showFaults(faults) {
 }
 
 function showState(state) {
-  say(byId("machine"), state.machine ?? text("not_enrolled"));
+  say(byId("machine"), state.machine_name ?? state.machine ?? text("not_enrolled"));
+  // The name is people's; the id stays, for who has to say it on the telephone.
+  const named = Boolean(state.machine_name && state.machine);
+  say(byId("machine-id"), named ? state.machine : "");
+  show(byId("machine-id"), named);
   const connection = byId("connection");
   connection.className = `connection ${state.connection.state}`;
   say(connection, word("connection", state.connection.state));

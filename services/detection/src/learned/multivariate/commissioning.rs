@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::linear::{inverse, product, transposed};
 use super::super::moments::Moments;
-use super::super::packed;
+use super::super::packed::{self, packed_fields};
 use super::Settings;
 use super::model::{Model, QUANTILES, Scale, VALUE_MAX};
 use crate::learned::limits::TRAIN_ROWS_MIN;
@@ -44,6 +44,9 @@ struct Sums {
     #[serde(with = "packed")]
     before: Vec<f64>,
 }
+
+packed_fields!(Commissioning { origin, latest, interval, sums });
+packed_fields!(Sums { weight, n, seen, current, sum, sum_before, now, before });
 
 impl Commissioning {
     pub(super) fn new(signals: usize, settings: &Settings) -> Self {

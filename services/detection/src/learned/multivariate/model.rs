@@ -4,7 +4,7 @@ use millwright_schemas::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::linear::{dot, inverse, product, times};
-use super::super::packed;
+use super::super::packed::{self, packed_fields};
 use super::Settings;
 
 /// Values are taken as this at most, so that their squares stay finite.
@@ -61,6 +61,9 @@ pub(super) struct Scale {
     /// The distance beyond which a healthy machine isn't.
     limit: f64,
 }
+
+packed_fields!(Model { mean, deviation, weights, scales, before, latest, interval_us, loudest });
+packed_fields!(Scale { weight, smoothed, usual, spread, precision, limit });
 
 /// How much a signal contributes to a row's distance.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -4,7 +4,7 @@ use millwright_schemas::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::moments::Moments;
-use super::super::packed;
+use super::super::packed::{self, packed_fields};
 use super::super::season::Season;
 use super::super::shape::{self, Shapes};
 use super::super::tail::{Learning, Tail};
@@ -48,6 +48,22 @@ pub(super) struct Baseline {
     #[serde(with = "packed")]
     tails: Vec<Tail>,
 }
+
+packed_fields!(Baseline {
+    first,
+    latest,
+    interval,
+    value,
+    spread,
+    off_season,
+    lowest,
+    highest,
+    window,
+    season_difference,
+    season,
+    shapes,
+    tails,
+});
 
 impl Baseline {
     /// The samples that were learned from.

@@ -199,14 +199,16 @@ async fn create_first(
     folder: &KeyFolder,
     now: Timestamp,
 ) -> Result<TrustBundle, TrustError> {
+    // Several processes may start at once on an empty database: one after the other gets here.
+    let tx = store.begin().await?;
+    if let Some(made) = rows::load_newest(&tx).await? {
+        return Ok(made);
+    }
     let state = load(folder, bundle::first(folder, now)?)?;
     let jws = state.sign_bundle(state.bundle())?;
-    // Nobody else creates it meanwhile: one process has the data folder.
-    let root = organizations::root(store).await?;
-    let tx = store.begin().await?;
     rows::insert(&tx, state.bundle(), &jws, now).await?;
     // Without an organization there is nobody whose log it could be in.
-    if let Some(root) = root {
+    if let Some(root) = organizations::load_root(&tx).await? {
         let by = (root, Actor::Platform);
         record(&tx, by, "trust.created", &state.version(), now).await?;
     }

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use millwright_schemas::{MachineId, SignalKind, Timestamp};
-use sqlx::{Decode, Postgres, Sqlite};
 
-use super::rolled;
 use super::scoped::require_machine;
-use crate::engine::Row;
+use super::{raw, rolled};
+use crate::telemetry::packed::Span;
 use crate::telemetry::series::kind_from;
 use crate::upkeep::marks;
 use crate::upkeep::rollups::{MINUTE_US, floor};
@@ -22,6 +21,17 @@ pub struct Range {
     pub to: Timestamp,
     /// Most points a series, at least 1.
     pub points: u32,
+}
+
+impl Range {
+    const fn span(self) -> Span {
+        Span { from: self.from.micros(), to: self.to.micros() }
+    }
+
+    /// One point more than wanted, to see whether there are more.
+    const fn one_more(self) -> usize {
+        self.points as usize + 1
+    }
 }
 
 /// A signal over time.
@@ -74,20 +84,14 @@ const WIDTHS_MS: [i64; 27] = [
 ];
 const DAY_MS: i64 = 86_400_000;
 
-/// Where the value differs from the one before. At most 500,000 points are looked at.
-macro_rules! changes_sql {
-    ($table:literal) => {
-        concat!(
-            "SELECT ts, value FROM (SELECT ts, value, row_number() OVER w AS place, ",
-            "lag(value) OVER w AS before FROM (SELECT ts, value FROM ",
-            $table,
-            " WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts LIMIT 500000) AS looked_at ",
-            "WINDOW w AS (ORDER BY ts)) AS all_values ",
-            "WHERE place = 1 OR value <> before OR (value IS NULL) <> (before IS NULL) ",
-            "ORDER BY ts LIMIT ?"
-        )
-    };
-}
+/// Where a text differs from the one before. At most 500,000 are looked at.
+const TEXT_CHANGES: &str = "SELECT ts, value FROM (SELECT ts, value, row_number() OVER w AS place, \
+    lag(value) OVER w AS before FROM (SELECT ts, value FROM points_text \
+    WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts LIMIT 500000) AS looked_at \
+    WINDOW w AS (ORDER BY ts)) AS all_values \
+    WHERE place = 1 OR value <> before OR (value IS NULL) <> (before IS NULL) \
+    ORDER BY ts LIMIT ?";
+
 /// Reads signals of a machine over time.
 ///
 /// # Errors
@@ -131,7 +135,7 @@ async fn read_one(
         Some(SignalKind::Number) | None => numbers(store, series, range, &mut chart).await?,
         Some(SignalKind::Boolean) => booleans(store, series, range, &mut chart).await?,
         Some(SignalKind::Text) => {
-            let changes = pairs(store, changes_sql!("points_text"), series, range).await?;
+            let changes = texts(store, series, range).await?;
             chart.points = ChartPoints::Texts(cut(changes, range, &mut chart.truncated));
         }
     }
@@ -175,17 +179,9 @@ async fn numbers(
         }
         return Ok(());
     }
-    let sql = "SELECT ts / ?4 AS bucket, avg(value), min(value), max(value) FROM points \
-               WHERE series_id = ?1 AND ts >= ?2 AND ts < ?3 GROUP BY bucket ORDER BY bucket";
-    let cells = [series.into(), range.from.micros().into(), range.to.micros().into(), width.into()];
-    let rows = store.reader_pool().fetch(sql, &cells).await?;
-    let bucket = |row: &Row| {
-        let index: i64 = row.get(0)?;
-        Ok(Bucket { ts: width * index, avg: row.get(1)?, min: row.get(2)?, max: row.get(3)? })
-    };
+    let buckets = raw::sums(store, series, range.span(), width).await?;
     chart.resolution_us = width;
-    chart.points =
-        ChartPoints::Numbers(rows.iter().map(bucket).collect::<Result<_, StoreError>>()?);
+    chart.points = ChartPoints::Numbers(drawn(buckets, width));
     Ok(())
 }
 
@@ -206,19 +202,12 @@ async fn as_received(
     range: Range,
     chart: &mut Chart,
 ) -> Result<bool, StoreError> {
-    let raw: Vec<(i64, Option<f64>)> = pairs(
-        store,
-        "SELECT ts, value FROM points WHERE series_id = ? AND ts >= ? AND ts < ? \
-         ORDER BY ts LIMIT ?",
-        series,
-        range,
-    )
-    .await?;
-    if raw.len() > range.points as usize {
+    let found = raw::first(store, series, range.span(), range.one_more()).await?;
+    if found.len() > range.points as usize {
         return Ok(false);
     }
     let bucket = |(ts, value)| Bucket { ts, avg: value, min: value, max: value };
-    chart.points = ChartPoints::Numbers(raw.into_iter().map(bucket).collect());
+    chart.points = ChartPoints::Numbers(found.into_iter().map(bucket).collect());
     Ok(true)
 }
 
@@ -247,8 +236,7 @@ async fn booleans(
         chart.resolution_us = level;
         rolled::changes(store, series, range, level).await?
     };
-    let raw: Vec<(i64, Option<f64>)> = pairs(store, changes_sql!("points"), series, rest).await?;
-    for (ts, value) in raw {
+    for (ts, value) in raw::changes(store, series, rest.span(), rest.one_more()).await? {
         let value = value.map(|value| value != 0.0);
         if changes.last().is_none_or(|(_, last)| *last != value) {
             changes.push((ts, value));
@@ -269,25 +257,19 @@ fn bucket_width(range: Range) -> i64 {
     WIDTHS_MS.iter().map(|ms| ms * 1_000).chain(days).find(fits).unwrap_or(i64::MAX)
 }
 
-/// Times and values, by a query that takes a series, a range and a limit; one more than wanted,
-/// to see whether there are more.
-async fn pairs<V>(
+/// Where a text has changed; one more than wanted, to see whether there are more.
+async fn texts(
     store: &Store,
-    sql: &str,
     series: i64,
     range: Range,
-) -> Result<Vec<(i64, Option<V>)>, StoreError>
-where
-    V: for<'r> Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
-    V: for<'r> Decode<'r, Postgres> + sqlx::Type<Postgres>,
-{
+) -> Result<Vec<(i64, Option<String>)>, StoreError> {
     let cells = [
         series.into(),
         range.from.micros().into(),
         range.to.micros().into(),
         (i64::from(range.points) + 1).into(),
     ];
-    let rows = store.reader_pool().fetch(sql, &cells).await?;
+    let rows = store.reader_pool().fetch(TEXT_CHANGES, &cells).await?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 

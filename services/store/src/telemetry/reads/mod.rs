@@ -4,8 +4,10 @@
 pub mod chart;
 pub mod events;
 pub mod fleet;
+pub mod growth;
 pub mod loss;
 pub mod quarantine;
+mod raw;
 mod rolled;
 mod scoped;
 pub mod signals;

@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::chart::Range;
+use super::raw;
 use crate::engine::Row;
 use crate::telemetry::Layout;
+use crate::telemetry::packed::Span;
 use crate::upkeep::rollups::{HOUR_US, MINUTE_US, floor};
 use crate::{Store, StoreError};
 
@@ -19,7 +21,18 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, more: Self) {
+    /// From columns `_, count, sum, min, max`.
+    pub(super) fn of(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { count: row.get(1)?, sum: row.get(2)?, min: row.get(3)?, max: row.get(4)? })
+    }
+
+    /// One value more.
+    pub(super) fn put(&mut self, value: Option<f64>) {
+        let count = i64::from(value.is_some());
+        self.add(Self { count, sum: value, min: value, max: value });
+    }
+
+    pub(super) fn add(&mut self, more: Self) {
         let either = |a: Option<f64>, b: Option<f64>, choose: fn(f64, f64) -> f64| match (a, b) {
             (Some(a), Some(b)) => Some(choose(a, b)),
             (one, other) => one.or(other),
@@ -45,25 +58,24 @@ pub(super) async fn buckets(
              GROUP BY place"
         )
     };
-    let raw = "SELECT ts / ?4 AS place, count(value), sum(value), min(value), max(value) \
-               FROM points WHERE series_id = ?1 AND ts >= ?2 AND ts < ?3 GROUP BY place";
     let level = level(width);
     let (from, to) = (floor(range.from.micros(), level), range.to.micros());
     let [hours, minutes] = ends(store, series, from, to, level).await?;
     let mut buckets: BTreeMap<i64, Sums> = BTreeMap::new();
-    for (sql, from, to) in [
-        (rollup("rollups_1h"), from, hours),
-        (rollup("rollups_1m"), hours, minutes),
-        (raw.to_owned(), minutes, to),
-    ] {
+    for (sql, from, to) in
+        [(rollup("rollups_1h"), from, hours), (rollup("rollups_1m"), hours, minutes)]
+    {
         if from >= to {
             continue;
         }
         let cells = [series.into(), from.into(), to.into(), width.into()];
         for row in store.reader_pool().fetch(&sql, &cells).await? {
-            let sums =
-                Sums { count: row.get(1)?, sum: row.get(2)?, min: row.get(3)?, max: row.get(4)? };
-            buckets.entry(row.get(0)?).or_default().add(sums);
+            buckets.entry(row.get(0)?).or_default().add(Sums::of(&row)?);
+        }
+    }
+    if minutes < to {
+        for (place, sums) in raw::sums(store, series, Span { from: minutes, to }, width).await? {
+            buckets.entry(place).or_default().add(sums);
         }
     }
     Ok(buckets)
@@ -88,10 +100,7 @@ pub(super) async fn are_there(
     let [hours, minutes] = ends(store, series, from, to, level).await?;
     let last = if hours == to { HOUR_US } else { MINUTE_US };
     let to = if minutes == to { floor(to - 1, last).saturating_add(last) } else { to };
-    let sql = "SELECT count(value) FROM points WHERE series_id = ? AND ts >= ? AND ts < ?";
-    let cells = [series.into(), from.into(), to.into()];
-    let row = store.reader_pool().first(sql, &cells).await?;
-    let there: i64 = row.map_or(Ok(0), |row| row.get(0))?;
+    let there = raw::count(store, series, Span { from, to }).await?;
     let counted: i64 = buckets.values().map(|bucket| bucket.count).sum();
     Ok(there >= counted)
 }

@@ -2,9 +2,11 @@
 
 use millwright_schemas::{MachineId, SignalKind, Timestamp};
 
+use super::raw;
 use super::scoped::require_machine;
 use crate::engine::{Engine, Pool};
 use crate::telemetry::Layout;
+use crate::telemetry::packed::Span;
 use crate::telemetry::series::kind_from;
 use crate::upkeep::rollups::{HOUR_US, floor};
 use crate::{Scope, Store, StoreError};
@@ -13,6 +15,8 @@ use crate::{Scope, Store, StoreError};
 const SQLITE_POINT: f64 = 30.0;
 /// A rollup on SQLite, by the sizes of its columns.
 const ROLLUP: f64 = 60.0;
+/// What a block of packed values takes up beside its data: its row and its place in the index.
+const BLOCK: i64 = 90;
 /// A point on PostgreSQL, as long as the server hasn't counted any.
 const POSTGRES_POINT: f64 = 100.0;
 
@@ -25,7 +29,7 @@ pub struct SignalSize {
     pub points: i64,
     /// Values by minute and by hour.
     pub rollups: i64,
-    /// Bytes of both, estimated.
+    /// Bytes of both, estimated; of compressed values counted.
     pub bytes: i64,
     /// Device time of the oldest value as received.
     pub oldest: Option<Timestamp>,
@@ -53,13 +57,16 @@ pub async fn of_machine(
         let kind = kind_from(row.get::<Option<String>>(2)?.as_deref())?;
         let newest: Option<i64> = row.get(3)?;
         let table = if kind == Some(SignalKind::Text) { "points_text" } else { "points" };
-        let oldest = oldest(store, table, series).await?;
+        let packed = packed(store, series).await?;
+        let oldest = [oldest(store, table, series).await?, packed.oldest];
+        let oldest = oldest.into_iter().flatten().min();
         let (points, rollups) = count(store, table, series, oldest).await?;
+        let loose = points.saturating_sub(packed.points).max(0);
         sizes.push(SignalSize {
             signal,
             points,
             rollups,
-            bytes: bytes(points, per_point) + bytes(rollups, ROLLUP),
+            bytes: packed.bytes + bytes(loose, per_point) + bytes(rollups, ROLLUP),
             oldest: oldest.map(Timestamp::from_micros),
             newest: newest.map(Timestamp::from_micros),
         });
@@ -71,6 +78,24 @@ pub async fn of_machine(
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "an estimate")]
 fn bytes(count: i64, each: f64) -> i64 {
     (count as f64 * each) as i64
+}
+
+/// What is packed of a series.
+#[derive(Debug, Clone, Copy)]
+struct Packed {
+    /// Values; nulls aren't counted.
+    points: i64,
+    bytes: i64,
+    oldest: Option<i64>,
+}
+
+async fn packed(store: &Store, series: i64) -> Result<Packed, StoreError> {
+    let sql = "SELECT CAST(coalesce(sum(filled), 0) AS BIGINT), \
+               CAST(coalesce(sum(length(data) + ?1), 0) AS BIGINT), min(first_ts) \
+               FROM packed_points WHERE series_id = ?2";
+    let row = store.reader_pool().first(sql, &[BLOCK.into(), series.into()]).await?;
+    let Some(row) = row else { return Ok(Packed { points: 0, bytes: 0, oldest: None }) };
+    Ok(Packed { points: row.get(0)?, bytes: row.get(1)?, oldest: row.get(2)? })
 }
 
 async fn oldest(store: &Store, table: &str, series: i64) -> Result<Option<i64>, StoreError> {
@@ -89,9 +114,8 @@ async fn count(
 ) -> Result<(i64, i64), StoreError> {
     let pool = store.reader_pool();
     let Some(oldest) = oldest else { return Ok((0, rollups(store, series).await?)) };
-    let mut from = oldest;
-    let mut points = 0;
     if table == "points" {
+        let (mut from, mut points) = (oldest, 0);
         let sql = "SELECT CAST(coalesce(sum(count), 0) AS BIGINT), max(bucket) FROM rollups_1h \
                    WHERE series_id = ? AND bucket > ?";
         if let Some(row) = pool.first(sql, &[series.into(), floor(oldest, HOUR_US).into()]).await?
@@ -102,15 +126,16 @@ async fn count(
             let tail = pool.first(sql, &[series.into(), last.into()]).await?;
             points = row.get::<i64>(0)? - tail.map_or(Ok(0), |row| row.get(0))?;
             let first_hour = floor(oldest, HOUR_US) + HOUR_US;
-            let sql = "SELECT count(value) FROM points WHERE series_id = ? AND ts >= ? AND ts < ?";
-            let cells = [series.into(), oldest.into(), first_hour.min(last).into()];
-            points += pool.first(sql, &cells).await?.map_or(Ok(0), |row| row.get(0))?;
+            let span = Span { from: oldest, to: first_hour.min(last) };
+            points += raw::count(store, series, span).await?;
             from = last;
         }
+        points += raw::count(store, series, Span { from, to: i64::MAX }).await?;
+        return Ok((points, rollups(store, series).await?));
     }
     let sql = format!("SELECT count(value) FROM {table} WHERE series_id = ? AND ts >= ?");
-    let tail = pool.first(&sql, &[series.into(), from.into()]).await?;
-    points += tail.map_or(Ok(0), |row| row.get::<i64>(0))?;
+    let tail = pool.first(&sql, &[series.into(), oldest.into()]).await?;
+    let points = tail.map_or(Ok(0), |row| row.get::<i64>(0))?;
     Ok((points, rollups(store, series).await?))
 }
 
@@ -138,7 +163,8 @@ pub async fn database(store: &Store) -> Result<(&'static str, i64), StoreError> 
     Ok((name, row.map_or(Ok(0), |row| row.get(0))?))
 }
 
-/// What a point takes up on average, with its index: on PostgreSQL as the server has counted it.
+/// What a point takes up on average, with its index, as long as it isn't packed: on PostgreSQL as the
+/// server has counted it.
 ///
 /// # Errors
 /// When the database can't be used.

@@ -1,0 +1,19 @@
+//! The condition `anomaly`: signals that aren't as they normally are, by [detectors that learn](crate::learned).
+//!
+//! | room | what |
+//! |---|---|
+//! | [`compile`] | the condition as people write it |
+//! | [`memory`] | what was learned of a machine: large, stored now and then as bytes |
+//! | [`rows`] | rows of signals that come at different times |
+//! | [`state`] | where the alarm stands: small, stored with every change |
+//! | [`words`] | what an alarm tells of its cause |
+
+pub(crate) mod compile;
+pub(crate) mod memory;
+mod rows;
+mod state;
+pub(crate) mod words;
+
+pub(crate) use compile::Anomaly;
+pub use state::AnomalyState;
+pub(crate) use state::Told;

@@ -1,0 +1,225 @@
+//! What the keeper of a machine does for the rules that learn: hands them what was stored, lets
+//! them catch up, and stores what they have learned.
+
+use millwright_schemas::{RuleId, Timestamp};
+
+use super::learner::Learner;
+use super::{Watch, Watching};
+use crate::anomaly::memory::Memory;
+
+/// A rule that is quiet until it has taken all that is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// The rule.
+    pub rule: RuleId,
+    /// Whether it has begun: what is stored of it was handed to it.
+    pub begun: bool,
+    /// Its signals, each with the time up to which it has taken samples. They are named by their
+    /// places here.
+    pub signals: Vec<(String, Option<Timestamp>)>,
+    /// What is older isn't to be taken.
+    pub since: Option<Timestamp>,
+}
+
+/// What a rule has learned, to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The rule.
+    pub rule: RuleId,
+    /// Its version.
+    pub version: i64,
+    /// The newest sample that is in it.
+    pub through: Timestamp,
+    /// What was learned.
+    pub state: Vec<u8>,
+}
+
+/// When what was learned is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoints {
+    /// The keeper's time now.
+    pub now: Timestamp,
+    /// How long after the last time, in microseconds; at once when a detector begins to watch.
+    pub every_us: i64,
+    /// How many at most.
+    pub most: usize,
+}
+
+impl Watch {
+    /// Whether a rule learns.
+    #[must_use]
+    pub fn learns(&self) -> bool {
+        !self.learners.is_empty()
+    }
+
+    /// Bytes of what was learned, in memory.
+    #[must_use]
+    pub fn learned_bytes(&self) -> usize {
+        let learners = self.learners.iter().filter_map(|place| self.rules[*place].learner.as_ref());
+        learners.filter_map(|learner| learner.memory.as_ref()).map(Memory::bytes).sum()
+    }
+
+    /// Takes over what the same rules have learned in the watch that this one follows. Those that
+    /// find nothing of theirs are behind.
+    pub fn follow(&mut self, mut before: Self) {
+        self.learned_since = before.learned_since;
+        for place in &self.learners {
+            let watching = &mut self.rules[*place];
+            let id = watching.rule.rule().id;
+            let known = before.rules.iter_mut().find(|known| known.rule.rule().id == id);
+            let learner = known.and_then(|known| known.learner.take());
+            let fits = learner.filter(|learner| match (&learner.memory, watching.anomaly()) {
+                (Some(memory), Some(anomaly)) => memory.fits(&anomaly.untaught),
+                _ => false,
+            });
+            watching.learner = Some(
+                fits.unwrap_or_else(|| Box::new(Learner { behind: true, ..Learner::default() })),
+            );
+        }
+    }
+
+    /// From when on samples are learned; `None`: all of them. When it is another time than before,
+    /// all is learned anew.
+    pub fn learn_since(&mut self, since: Option<Timestamp>) {
+        self.learned_since = since;
+        for place in &self.learners {
+            let watching = &mut self.rules[*place];
+            let Some(anomaly) = watching.anomaly().cloned() else { continue };
+            let Some(learner) = &mut watching.learner else { continue };
+            if let Some(memory) = learner.memory.as_mut().filter(|it| it.since() != since) {
+                memory.begin_anew(&anomaly.untaught, since);
+                (learner.has_news, learner.saved_at, learner.saved_watching) = (true, None, 0);
+            }
+        }
+    }
+
+    /// While a machine is worked on, nothing is learned and nothing told.
+    pub fn pause_learning(&mut self, paused: bool) {
+        for place in &self.learners {
+            if let Some(learner) = &mut self.rules[*place].learner {
+                learner.paused = paused;
+            }
+        }
+    }
+
+    /// The rules that are behind.
+    #[must_use]
+    pub fn behind(&self) -> Vec<Behind> {
+        let watching = self.learners.iter().map(|place| &self.rules[*place]);
+        let behind = watching.filter_map(|watching| {
+            let learner = watching.learner.as_ref().filter(|learner| learner.behind)?;
+            let memory = learner.memory.as_ref();
+            let signals = watching.anomaly()?.signals.iter().enumerate();
+            let seen = |place: usize| memory.and_then(|memory| memory.seen(place));
+            Some(Behind {
+                rule: watching.rule.rule().id,
+                begun: memory.is_some(),
+                signals: signals.map(|(place, name)| (name.clone(), seen(place))).collect(),
+                since: self.learned_since,
+            })
+        });
+        behind.collect()
+    }
+
+    /// A rule that is behind begins, with what is stored of it and when that was stored. Whether it
+    /// could be used: what was learned otherwise, of other signals or before all was to be learned
+    /// anew can't.
+    pub fn begin_learning(&mut self, rule: RuleId, stored: Option<(&[u8], Timestamp)>) -> bool {
+        let since = self.learned_since;
+        let Some((watching, anomaly)) = self.learning(rule).and_then(|watching| {
+            let anomaly = watching.anomaly().cloned()?;
+            Some((watching, anomaly))
+        }) else {
+            return false;
+        };
+        let Some(learner) = &mut watching.learner else { return false };
+        let known = stored.and_then(|(bytes, at)| {
+            let memory = Memory::decode(bytes)?;
+            let fits = memory.fits(&anomaly.untaught) && memory.since() == since;
+            fits.then_some((memory, at))
+        });
+        let used = known.is_some();
+        let memory = match known {
+            Some((memory, at)) => {
+                (learner.saved_at, learner.saved_watching) = (Some(at), memory.watching());
+                memory
+            }
+            None => {
+                let mut memory = anomaly.untaught.clone();
+                memory.begin_anew(&anomaly.untaught, since);
+                memory
+            }
+        };
+        learner.memory = Some(memory);
+        used
+    }
+
+    /// A signal's samples up to then are passed over, by a rule that has begun.
+    pub fn skip_learning_to(&mut self, rule: RuleId, signal: usize, at: Timestamp) {
+        if let Some(memory) = self.learned(rule) {
+            memory.skip_to(signal, at);
+        }
+    }
+
+    /// A rule that has begun takes stored samples of one moment, in the order of time, and tells
+    /// nothing. Signals by their places.
+    pub fn relive(&mut self, rule: RuleId, at: Timestamp, samples: &[(usize, Option<f64>)]) {
+        if let Some(memory) = self.learned(rule) {
+            memory.take(at, samples, false);
+        }
+        if let Some(learner) = self.learning(rule).and_then(|it| it.learner.as_mut()) {
+            learner.has_news = true;
+        }
+    }
+
+    /// A rule has taken all that is stored: it learns and tells from now on.
+    pub fn caught_up(&mut self, rule: RuleId) {
+        if let Some(learner) = self.learning(rule).and_then(|it| it.learner.as_mut()) {
+            learner.behind = learner.memory.is_none();
+        }
+    }
+
+    /// There is no room for what a rule would learn. Whether that is new.
+    pub fn leave_out(&mut self, rule: RuleId) -> bool {
+        let learner = self.learning(rule).and_then(|it| it.learner.as_mut());
+        learner.is_some_and(|learner| !std::mem::replace(&mut learner.left_out, true))
+    }
+
+    /// What is to be stored now of what rules have learned. It counts as stored then.
+    pub fn take_checkpoints(&mut self, when: Checkpoints) -> Vec<Checkpoint> {
+        let mut taken = Vec::new();
+        for place in &self.learners {
+            if taken.len() >= when.most {
+                break;
+            }
+            taken.extend(checkpoint(&mut self.rules[*place], when));
+        }
+        taken
+    }
+
+    fn learning(&mut self, rule: RuleId) -> Option<&mut Watching> {
+        let mut places = self.learners.iter();
+        let place = *places.find(|place| self.rules[**place].rule.rule().id == rule)?;
+        self.rules.get_mut(place)
+    }
+
+    fn learned(&mut self, rule: RuleId) -> Option<&mut Memory> {
+        self.learning(rule)?.learner.as_mut()?.memory.as_mut()
+    }
+}
+
+fn checkpoint(watching: &mut Watching, when: Checkpoints) -> Option<Checkpoint> {
+    let learner = watching.learner.as_mut().filter(|it| it.has_news && !it.behind)?;
+    let memory = learner.memory.as_ref()?;
+    let Checkpoints { now, every_us, .. } = when;
+    let is_old = learner.saved_at.is_none_or(|at| now.micros_since(at) >= every_us);
+    let watches = memory.watching();
+    if !is_old && watches <= learner.saved_watching {
+        return None;
+    }
+    let through = memory.newest()?;
+    let state = memory.encode();
+    (learner.saved_at, learner.saved_watching, learner.has_news) = (Some(now), watches, false);
+    let rule = watching.rule.rule();
+    Some(Checkpoint { rule: rule.id, version: rule.version, through, state })
+}

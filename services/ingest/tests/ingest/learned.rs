@@ -1,0 +1,255 @@
+//! Rules that learn: alarms with their cause, and what becomes of what was learned over restarts,
+//! changes and repairs.
+
+use std::collections::BTreeSet;
+
+use millwright_alarms::{maintenance, relearn, rules};
+use millwright_core::access::{Actor, Caller, Permission};
+use millwright_schemas::api::alarms::StartMaintenance;
+use millwright_schemas::api::rules::{RuleCondition, RuleInput};
+use millwright_schemas::{OrganizationId, Timestamp, UserId};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::{Site, T0, machine, telemetry};
+
+/// Alarms: source, whether active, seconds of raise and clear after the start.
+const ALARMS: &str = "SELECT source, active, (raised_at - 1767225600000000) / 1000000, \
+                      (cleared_at - 1767225600000000) / 1000000 FROM alarms ORDER BY id";
+const STATES: &str = "SELECT hex(state), through_ts FROM detector_states ORDER BY machine_id";
+
+fn caller() -> Caller {
+    Caller {
+        actor: Actor::User(UserId(Uuid::from_u128(7))),
+        organization: OrganizationId(Uuid::from_u128(0xff)),
+        permissions: BTreeSet::from([
+            Permission::WriteRules,
+            Permission::ReadMachines,
+            Permission::MaintainMachines,
+        ]),
+    }
+}
+
+fn condition(value: Value) -> RuleCondition {
+    serde_json::from_value(value).unwrap()
+}
+
+fn unusual() -> RuleCondition {
+    condition(json!({"kind": "anomaly", "signals": ["t"], "clear_hold_s": 60}))
+}
+
+fn second(s: i64) -> Timestamp {
+    Timestamp::from_micros(T0).plus_seconds(s)
+}
+
+/// Noise between -0.5 and 0.5, always the same.
+fn noise(s: i64) -> f64 {
+    let mut x = s.unsigned_abs() + 1;
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (x >> 40) as f64 / f64::from(1 << 24) - 0.5
+}
+
+/// Sends a sample a second of machine 1, ten in a message, received as they are measured.
+async fn send(site: &Site, seconds: std::ops::Range<i64>, value: impl Fn(i64) -> f64) {
+    let all: Vec<i64> = seconds.collect();
+    let messages = all.chunks(10).map(|part| {
+        let sample = |s: &i64| json!({"ts": T0 / 1000 + s * 1000, "values": {"t": value(*s)}});
+        let samples: Vec<Value> = part.iter().map(sample).collect();
+        let mut message = telemetry(1, &json!({"samples": samples}).to_string());
+        message.received_at = second(part[0]);
+        message
+    });
+    site.send_all(messages.collect()).await;
+}
+
+/// A healthy machine, but at one second.
+fn with_spike(at: i64) -> impl Fn(i64) -> f64 {
+    move |s| noise(s) + if s == at { 50.0 } else { 0.0 }
+}
+
+#[tokio::test]
+async fn an_alarm_says_what_is_unusual_and_ends() {
+    let mut site = Site::new().await;
+    site.rule(9, unusual()).await;
+    send(&site, 0..600, with_spike(400)).await;
+    let alarms = site.rows(ALARMS).await;
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    assert!(alarms[0].starts_with("t|0|400|"), "{alarms:?}");
+    let told = site.rows("SELECT severity, message, context FROM alarms").await;
+    assert!(told[0].starts_with("major|t: "), "{told:?}");
+    assert!(told[0].contains("is beyond the highest seen so far"), "{told:?}");
+    let context: Value = serde_json::from_str(told[0].rsplit_once('|').unwrap().1).unwrap();
+    assert_eq!((&context["kind"], &context["signal"]), (&json!("anomaly"), &json!("t")));
+    assert!(context["findings"].as_array().is_some_and(|all| !all.is_empty()), "{context}");
+    let states = site.rows("SELECT count(*) FROM rule_states").await;
+    assert_eq!(states, ["1"]);
+}
+
+/// Restarts between and behind checkpoints, and one while the alarm is active.
+#[tokio::test]
+async fn over_restarts_it_goes_on_as_if_there_had_been_none() {
+    let spike = |s: i64| match s {
+        700 => 50.0,
+        1500 => 150.0,
+        _ => 0.0,
+    };
+    let course = |s: i64| noise(s) + spike(s);
+    let mut plain = Site::new().await;
+    plain.rule(9, unusual()).await;
+    send(&plain, 0..2000, course).await;
+    let mut troubled = Site::new().await;
+    troubled.rule(9, unusual()).await;
+    let (mut from, mut relived) = (0, 0.0);
+    for until in [5, 120, 310, 695, 710, 1200, 1505, 2000] {
+        send(&troubled, from..until, course).await;
+        relived += troubled.metric("relived_total");
+        if until < 2000 {
+            troubled = troubled.restart().await;
+        }
+        from = until;
+    }
+    assert_eq!(plain.rows(ALARMS).await, troubled.rows(ALARMS).await);
+    assert_eq!(plain.rows(ALARMS).await.len(), 2);
+    // Both tell what they know: the next checkpoint is due, and is the same.
+    for site in [&plain, &troubled] {
+        send(site, 4000..4001, course).await;
+    }
+    assert_eq!(plain.rows(STATES).await, troubled.rows(STATES).await);
+    assert!(relived >= 115.0, "what came between the checkpoint and the second restart");
+}
+
+#[tokio::test]
+async fn without_a_checkpoint_it_learns_from_what_is_stored_in_parts() {
+    let mut site = Site::new().await;
+    let healthy = noise;
+    send(&site, 0..6000, healthy).await;
+    // More than a batch takes: it is quiet meanwhile.
+    site.rule(9, unusual()).await;
+    send(&site, 6000..6010, |_| 50.0).await;
+    assert_eq!(site.rows(ALARMS).await.len(), 0, "it knows nothing yet");
+    send(&site, 6010..6300, healthy).await;
+    assert_eq!(site.rows(ALARMS).await.len(), 0);
+    assert!(site.metric("relived_total") >= 5000.0);
+    assert_eq!(site.metric("learning_begun_total"), 1.0);
+    send(&site, 6300..6310, |s| if s == 6300 { 300.0 } else { noise(s) }).await;
+    let alarms = site.rows(ALARMS).await;
+    assert_eq!(alarms, ["t|1|6300|NULL"]);
+}
+
+#[tokio::test]
+async fn it_is_stored_every_five_minutes_and_when_it_begins_to_watch() {
+    let mut site = Site::new().await;
+    site.rule(9, unusual()).await;
+    let through = "SELECT (through_ts - 1767225600000000) / 1000000 FROM detector_states";
+    for (until, expected) in [(10, "9"), (100, "9"), (160, "159"), (450, "159"), (470, "459")] {
+        let from = match until {
+            10 => 0,
+            100 => 10,
+            160 => 100,
+            450 => 160,
+            _ => 450,
+        };
+        for begin in (from..until).step_by(10) {
+            send(&site, begin..begin + 10, noise).await;
+        }
+        assert_eq!(site.rows(through).await, [expected], "after {until} s");
+    }
+}
+
+#[tokio::test]
+async fn it_learns_anew_by_request_and_after_maintenance_and_nothing_during_it() {
+    let mut site = Site::new().await;
+    site.rule(9, unusual()).await;
+    send(&site, 0..400, noise).await;
+    let (caller, store) = (caller(), site.store.clone());
+    relearn::relearn(&store, &caller, machine(1), second(400)).await.unwrap();
+    assert_eq!(site.rows(STATES).await.len(), 0);
+    // At another level: no alarm, it is what is normal now. Then it is watched.
+    send(&site, 400..800, |s| 90.0 + noise(s)).await;
+    assert_eq!(site.rows(ALARMS).await.len(), 0);
+    send(&site, 800..801, |_| 0.0).await;
+    assert_eq!(site.rows(ALARMS).await, ["t|1|800|NULL"]);
+    send(&site, 801..1000, |s| 90.0 + noise(s)).await;
+    assert!(site.rows(ALARMS).await[0].starts_with("t|0|800|"));
+    let input = StartMaintenance { for_s: 3_600, reason: "bearing".to_owned() };
+    maintenance::start(&store, &caller, machine(1), input, second(1000)).await.unwrap();
+    send(&site, 1000..1300, |s| 500.0 * noise(s)).await;
+    maintenance::end(&store, &caller, machine(1), second(1300)).await.unwrap();
+    let mut site = site.restart().await;
+    send(&site, 1300..1700, |s| 10.0 + noise(s)).await;
+    assert_eq!(site.rows(ALARMS).await.len(), 1, "nothing of the repair, nothing of before");
+    send(&site, 1700..1701, |_| 90.0).await;
+    assert_eq!(site.rows(ALARMS).await[1], "t|1|1700|NULL");
+    let events =
+        site.rows("SELECT type FROM events WHERE type LIKE 'machine.%' ORDER BY seq").await;
+    let expected =
+        ["machine.relearning_started", "machine.maintenance_started", "machine.maintenance_ended"];
+    assert_eq!(events, expected);
+    let audit = site.rows("SELECT action FROM audit WHERE action LIKE '%relearn%'").await;
+    assert_eq!(audit, ["machine.relearning_started"]);
+    let nobody = Caller { permissions: BTreeSet::new(), ..caller };
+    let refused = relearn::relearn(&store, &nobody, machine(1), second(1700)).await.unwrap_err();
+    assert!(refused.to_string().contains("rules.write"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_was_learned_outlives_other_words_but_not_another_condition() {
+    let mut site = Site::new().await;
+    let first = site.rule(9, unusual()).await;
+    send(&site, 0..400, noise).await;
+    let input = |condition: RuleCondition, name: &str| RuleInput {
+        name: name.to_owned(),
+        organization_id: None,
+        machine_id: Some(machine(1)),
+        model: None,
+        condition,
+        severity: first.severity,
+        message: None,
+        enabled: true,
+    };
+    let words = input(unusual(), "other words");
+    let now = second(400);
+    let changed =
+        rules::replace(&site.store, &caller(), first.id, first.version, words, now).await.unwrap();
+    send(&site, 400..401, |_| 50.0).await;
+    assert_eq!(site.rows(ALARMS).await, ["t|1|400|NULL"]);
+    let longer = condition(json!({"kind": "anomaly", "signals": ["t"], "train_rows": 5000}));
+    let other = input(longer, "other words");
+    let now = second(401);
+    rules::replace(&site.store, &caller(), first.id, changed.version, other, now).await.unwrap();
+    assert_eq!(site.rows(STATES).await.len(), 0);
+    send(&site, 401..600, noise).await;
+    send(&site, 600..601, |_| 500.0).await;
+    let alarms = site.rows(ALARMS).await;
+    assert_eq!(alarms.len(), 1, "it learns: {alarms:?}");
+    assert!(alarms[0].starts_with("t|0|400|"), "{alarms:?}");
+    let now = second(700);
+    rules::delete(&site.store, &caller(), first.id, now).await.unwrap();
+    assert_eq!(site.rows("SELECT count(*) FROM detector_states").await, ["0"]);
+}
+
+#[tokio::test]
+async fn signals_of_different_messages_are_learned_together() {
+    let mut site = Site::new().await;
+    let together = json!({"kind": "anomaly", "signals": ["a", "b"], "train_rows": 200,
+        "clear_hold_s": 20});
+    site.rule(9, condition(together)).await;
+    let mut messages = Vec::new();
+    for s in 0..400_i64 {
+        let a = 10.0 * (s as f64 / 20.0).sin() + noise(s);
+        let b = if s >= 300 { -a } else { a } + 0.3 * noise(s + 1000);
+        for (signal, value, ms) in [("a", a, 0), ("b", b, 5)] {
+            let payload = json!({"ts": T0 / 1000 + s * 1000 + ms, "values": {signal: value}});
+            messages.push(telemetry(1, &payload.to_string()));
+        }
+    }
+    site.send_all(messages).await;
+    let alarms = site.rows(ALARMS).await;
+    let raised = |alarm: &String| alarm.split('|').nth(2)?.parse::<i64>().ok();
+    let found = alarms.iter().filter_map(raised).any(|s| (300..360).contains(&s));
+    assert!(found && alarms.iter().all(|alarm| alarm.starts_with("a|")), "{alarms:?}");
+    let context = site.rows("SELECT context FROM alarms ORDER BY id DESC LIMIT 1").await;
+    let context: Value = serde_json::from_str(&context[0]).unwrap();
+    assert_eq!(context["together"], true);
+}

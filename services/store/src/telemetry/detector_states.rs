@@ -1,0 +1,169 @@
+//! What ingest reads and writes of what rules have learned of machines, and the samples from which
+//! they catch up.
+
+use std::sync::LazyLock;
+
+use millwright_schemas::{MachineId, RuleId};
+
+use super::BatchTx;
+use crate::StoreError;
+use crate::engine::{Bulk, Cell, Type};
+
+/// What a rule has learned of a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetectorStateRow {
+    /// The machine.
+    pub machine: MachineId,
+    /// The rule.
+    pub rule: RuleId,
+    /// The rule's version then.
+    pub version: i64,
+    /// The newest sample that is in it, in microseconds of the machine's clock.
+    pub through_ts: i64,
+    /// What was learned.
+    pub state: Vec<u8>,
+    /// When it was stored: receive time, in microseconds.
+    pub saved_at: i64,
+}
+
+/// A number, a boolean (0, 1) or null as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StoredSample {
+    /// Device time, in microseconds.
+    pub ts: i64,
+    /// The value.
+    pub value: Option<f64>,
+    /// Code of its quality.
+    pub quality: i64,
+}
+
+static LOAD: LazyLock<Bulk<1>> = LazyLock::new(|| {
+    Bulk::new(
+        "SELECT machine_id, rule_id, rule_version, through_ts, state, saved_at \
+         FROM detector_states WHERE machine_id IN ({rows})",
+        [Type::Id],
+    )
+});
+
+/// What rules have learned of these machines.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn load(
+    tx: &mut BatchTx,
+    machines: &[MachineId],
+) -> Result<Vec<DetectorStateRow>, StoreError> {
+    let rows = tx.fetch_rows(&LOAD, machines, |machine| [machine.uuid().into()]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(DetectorStateRow {
+                machine: MachineId(row.get(0)?),
+                rule: RuleId(row.get(1)?),
+                version: row.get(2)?,
+                through_ts: row.get(3)?,
+                state: row.get(4)?,
+                saved_at: row.get(5)?,
+            })
+        })
+        .collect()
+}
+
+/// Records what a rule has learned.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn save(tx: &mut BatchTx, row: &DetectorStateRow) -> Result<(), StoreError> {
+    let sql = "INSERT INTO detector_states \
+               (machine_id, rule_id, rule_version, through_ts, state, saved_at) \
+               VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (machine_id, rule_id) DO UPDATE SET \
+               rule_version = excluded.rule_version, through_ts = excluded.through_ts, \
+               state = excluded.state, saved_at = excluded.saved_at";
+    let cells: [Cell<'_>; 6] = [
+        row.machine.uuid().into(),
+        row.rule.uuid().into(),
+        row.version.into(),
+        row.through_ts.into(),
+        row.state.as_slice().into(),
+        row.saved_at.into(),
+    ];
+    tx.conn().execute(sql, &cells).await?;
+    Ok(())
+}
+
+/// Forgets what a rule has learned of a machine that it no longer watches.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn forget(tx: &mut BatchTx, machine: MachineId, rule: RuleId) -> Result<(), StoreError> {
+    let sql = "DELETE FROM detector_states WHERE machine_id = ? AND rule_id = ?";
+    tx.conn().execute(sql, &[machine.uuid().into(), rule.uuid().into()]).await?;
+    Ok(())
+}
+
+/// A series' first `most` samples after a time, in microseconds, oldest first.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn samples_after(
+    tx: &mut BatchTx,
+    series: i64,
+    after: i64,
+    most: usize,
+) -> Result<Vec<StoredSample>, StoreError> {
+    let sql = "SELECT ts, value, quality FROM points WHERE series_id = ? AND ts > ? \
+               ORDER BY ts LIMIT ?";
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let rows = tx.conn().fetch(sql, &[series.into(), after.into(), most.into()]).await?;
+    rows.iter()
+        .map(|row| Ok(StoredSample { ts: row.get(0)?, value: row.get(1)?, quality: row.get(2)? }))
+        .collect()
+}
+
+/// After a time, in microseconds: the time behind which a series has `newest` samples. `None`: it
+/// has no more than that.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn start_of_newest(
+    tx: &mut BatchTx,
+    series: i64,
+    after: i64,
+    newest: usize,
+) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT ts FROM points WHERE series_id = ? AND ts > ? \
+               ORDER BY ts DESC LIMIT 1 OFFSET ?";
+    let newest = i64::try_from(newest).unwrap_or(i64::MAX);
+    let rows = tx.conn().fetch(sql, &[series.into(), after.into(), newest.into()]).await?;
+    rows.first().map(|row| row.get(0)).transpose()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::telemetry::points::{PointRow, insert_new};
+    use crate::testing::{NOW, machine, organization, store};
+    use crate::upkeep::rollups::tests::{SECOND, new_series};
+
+    #[tokio::test]
+    async fn samples_are_found_from_a_time_on_and_from_the_end() {
+        let (store, _folder) = store().await;
+        let top = organization(&store, None).await;
+        let machine = machine(&store, top).await;
+        let series = new_series(&store, machine).await;
+        let row = |n: i64| PointRow { series, ts: NOW + n * SECOND, value: None, quality: 2 };
+        let rows: Vec<PointRow> = (0..10).map(row).collect();
+        let mut tx = store.begin_batch().await.unwrap();
+        insert_new(&mut tx, &rows).await.unwrap();
+        let found = samples_after(&mut tx, series, NOW + 3 * SECOND, 2).await.unwrap();
+        let at = |n: i64| StoredSample { ts: NOW + n * SECOND, value: None, quality: 2 };
+        assert_eq!(found, [at(4), at(5)]);
+        let start = start_of_newest(&mut tx, series, NOW - SECOND, 4).await.unwrap();
+        assert_eq!(start, Some(NOW + 5 * SECOND));
+        let found = samples_after(&mut tx, series, NOW + 5 * SECOND, 9).await.unwrap();
+        assert_eq!(found.len(), 4);
+        assert_eq!(start_of_newest(&mut tx, series, NOW - SECOND, 10).await.unwrap(), None);
+        assert_eq!(start_of_newest(&mut tx, series, NOW + 5 * SECOND, 4).await.unwrap(), None);
+        tx.commit().await.unwrap();
+    }
+}

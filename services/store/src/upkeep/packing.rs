@@ -1,0 +1,370 @@
+//! Packing: a day of a series becomes one compressed row when it ended as long ago as the organization's
+//! policy says, and is rolled up. With TimescaleDB, which compresses itself, nothing is done.
+//!
+//! A day is read and compressed beside everybody. A short transaction then puts the block in place and
+//! removes the rows, if they are still as many as were read: points are only ever added. What came
+//! late into a packed day is added to its block by the next round.
+
+use millwright_schemas::OrganizationId;
+use sea_orm::{ConnectionTrait as _, Value};
+
+use super::retention::{Packing, Wanted};
+use super::{Steps, rollups, shrink};
+use crate::engine::statement;
+use crate::telemetry::Layout;
+use crate::telemetry::layout::DAY_US;
+use crate::telemetry::packed::codec::encode;
+use crate::telemetry::packed::limits::POINTS_MAX;
+use crate::telemetry::packed::{self, Block, Point, Span};
+use crate::{Store, StoreError, Tx};
+
+/// Series looked at in one go.
+const SERIES_MAX: i64 = 500;
+/// Days of series in one transaction.
+const DAYS_MAX: usize = 20;
+/// Points in one transaction, unless one day has more.
+const TRANSACTION_POINTS: usize = 50_000;
+
+/// A round over all series. One that was broken off goes on where it was.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// Series up to this one are done.
+    after: i64,
+    /// The first block that couldn't be made or read.
+    failed: Option<StoreError>,
+}
+
+/// What a call has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// Points that were packed.
+    pub points: u64,
+    /// Days of series that they are of.
+    pub days: u64,
+    /// Whether the round is at its end.
+    pub finished: bool,
+}
+
+/// Packs what is old enough, until the round is at its end or `steps`, which are asked between days, say
+/// no.
+///
+/// # Errors
+/// When the database can't be used. At the end of the round, when a block is damaged: all others were
+/// packed then.
+pub async fn run(
+    store: &Store,
+    wanted: &Wanted,
+    round: &mut Round,
+    steps: &Steps<'_>,
+) -> Result<Done, StoreError> {
+    let nothing = Done { points: 0, days: 0, finished: true };
+    if matches!(store.layout(), Layout::Hypertables) {
+        return Ok(nothing);
+    }
+    let Some(before) = wanted.newest_packing() else { return Ok(nothing) };
+    if round.after == 0 {
+        // Of series that have ended the last minute too.
+        rollups::finish(store, before).await?;
+    }
+    let mut group = Group::default();
+    let finished = series(store, wanted, before, round, &mut group, steps).await?;
+    group.write(store).await?;
+    let done = Done { points: group.points, days: group.written, finished };
+    if !finished {
+        return Ok(done);
+    }
+    let round = std::mem::take(round);
+    shrink::partitions(store, before).await?;
+    round.failed.map_or(Ok(done), Err)
+}
+
+/// A series that has something in `points` that may be old enough.
+struct Candidate {
+    id: i64,
+    signal: String,
+    organization: OrganizationId,
+    oldest: Option<i64>,
+}
+
+/// All series in their order; whether it got to the end.
+async fn series(
+    store: &Store,
+    wanted: &Wanted,
+    before: i64,
+    round: &mut Round,
+    group: &mut Group,
+    steps: &Steps<'_>,
+) -> Result<bool, StoreError> {
+    let Some(from) = shrink::oldest_loose(store).await? else { return Ok(true) };
+    loop {
+        let candidates = candidates(store, round.after, Span { from, to: before }).await?;
+        if candidates.is_empty() {
+            return Ok(true);
+        }
+        for candidate in candidates {
+            if !(steps.wanted)() {
+                return Ok(false);
+            }
+            let packing = wanted.packing(candidate.organization, &candidate.signal);
+            if let (Some(oldest), Some(packing)) = (candidate.oldest, packing) {
+                let of = (candidate.id, oldest);
+                if !days(store, of, packing, round, group, steps).await? {
+                    return Ok(false);
+                }
+            }
+            round.after = candidate.id;
+        }
+    }
+}
+
+async fn candidates(store: &Store, after: i64, span: Span) -> Result<Vec<Candidate>, StoreError> {
+    let sql = "SELECT s.id, s.signal, m.organization_id, \
+               (SELECT min(p.ts) FROM points p WHERE p.series_id = s.id \
+               AND p.ts >= ? AND p.ts < ?) \
+               FROM series s JOIN machines m ON m.id = s.machine_id \
+               WHERE s.id > ? AND s.kind IN ('number', 'boolean') ORDER BY s.id LIMIT ?";
+    let cells = [span.from.into(), span.to.into(), after.into(), SERIES_MAX.into()];
+    let rows = store.reader_pool().fetch(sql, &cells).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Candidate {
+                id: row.get(0)?,
+                signal: row.get(1)?,
+                organization: OrganizationId(row.get(2)?),
+                oldest: row.get(3)?,
+            })
+        })
+        .collect()
+}
+
+/// The days of a series from its oldest point on; whether it got to the last one.
+async fn days(
+    store: &Store,
+    (series, oldest): (i64, i64),
+    packing: Packing,
+    round: &mut Round,
+    group: &mut Group,
+    steps: &Steps<'_>,
+) -> Result<bool, StoreError> {
+    let rolled_up = rollups::through(store, series).await?.unwrap_or(i64::MAX);
+    let before = packing.before.min(rolled_up);
+    let mut oldest = Some(oldest);
+    while let Some(ts) = oldest {
+        let day = ts.div_euclid(DAY_US);
+        let span = Span { from: day * DAY_US, to: (day + 1) * DAY_US };
+        if span.to > before {
+            break;
+        }
+        // What is removed soon isn't worth it.
+        if packing.from.is_none_or(|from| span.from >= from) {
+            match prepare(store, series, day, span).await {
+                Ok(Some(prepared)) => group.add(store, prepared).await?,
+                Ok(None) => {}
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "can't be packed");
+                    round.failed.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if !steps.go_on().await? {
+            return Ok(false);
+        }
+        let sql = "SELECT min(ts) FROM points WHERE series_id = ? AND ts >= ? AND ts < ?";
+        let cells = [series.into(), span.to.into(), before.into()];
+        let row = store.reader_pool().first(sql, &cells).await?;
+        oldest = row.map_or(Ok(None), |row| row.get(0))?;
+    }
+    Ok(true)
+}
+
+/// A day that is to be written.
+#[derive(Debug)]
+struct Prepared {
+    series: i64,
+    day: i64,
+    span: Span,
+    /// Rows that were read, and go.
+    rows: u64,
+    /// Points of the block that is there.
+    there: Option<i64>,
+    /// The new block and its data; `None`: all was in it already.
+    block: Option<(Block, Vec<u8>)>,
+}
+
+/// Reads a day and compresses it. `None`: there is nothing to be done, or it has too many points.
+async fn prepare(
+    store: &Store,
+    series: i64,
+    day: i64,
+    span: Span,
+) -> Result<Option<Prepared>, StoreError> {
+    let mut snapshot = store.snapshot().await?;
+    let sql = "SELECT CAST(coalesce(sum(count), 0) AS BIGINT) FROM rollups_1h \
+               WHERE series_id = ? AND bucket >= ? AND bucket < ?";
+    let cells = [series.into(), span.from.into(), span.to.into()];
+    let row = snapshot.first(sql, &cells).await?;
+    let about = row.map_or(Ok(0), |row| row.get::<i64>(0))?;
+    if usize::try_from(about).is_ok_and(|about| about > POINTS_MAX) {
+        return Ok(None);
+    }
+    let sql = "SELECT day, count, filled, first_ts, last_ts, data FROM packed_points \
+               WHERE series_id = ? AND day = ?";
+    let there = match snapshot.first(sql, &[series.into(), day.into()]).await? {
+        Some(row) => Some((Block::of(&row)?, row.get::<Vec<u8>>(5)?)),
+        None => None,
+    };
+    let loose = packed::loose(&mut snapshot, series, span, POINTS_MAX).await?;
+    snapshot.end().await?;
+    if loose.is_empty() || loose.len() > POINTS_MAX {
+        return Ok(None);
+    }
+    let work = move || compress(series, day, span, there, &loose);
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| StoreError::corrupt("points", error))?
+}
+
+fn compress(
+    series: i64,
+    day: i64,
+    span: Span,
+    there: Option<(Block, Vec<u8>)>,
+    loose: &[Point],
+) -> Result<Option<Prepared>, StoreError> {
+    let block = match &there {
+        Some((block, data)) => packed::unpack(series, *block, data)?,
+        None => Vec::new(),
+    };
+    let points = packed::merged(&block, loose);
+    let (Some(first), Some(last)) = (points.first(), points.last()) else { return Ok(None) };
+    if points.len() > POINTS_MAX {
+        return Ok(None);
+    }
+    let new = Block {
+        day,
+        count: number(points.len()),
+        filled: number(points.iter().filter(|point| point.value.is_some()).count()),
+        first: first.ts,
+        last: last.ts,
+    };
+    let data = if points.len() > block.len() {
+        let data = encode(day, &points).map_err(|error| {
+            let reason = format!("series {series}, day {day} can't be packed: {error}");
+            StoreError::corrupt("points", reason)
+        })?;
+        Some((new, data))
+    } else {
+        None
+    };
+    let there = there.map(|(block, _)| block.count);
+    let rows = loose.len() as u64;
+    Ok(Some(Prepared { series, day, span, rows, there, block: data }))
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Days that are written together.
+#[derive(Debug, Default)]
+struct Group {
+    days: Vec<Prepared>,
+    /// Points that were packed so far.
+    points: u64,
+    /// Days that they are of.
+    written: u64,
+}
+
+impl Group {
+    async fn add(&mut self, store: &Store, day: Prepared) -> Result<(), StoreError> {
+        self.days.push(day);
+        let rows: u64 = self.days.iter().map(|day| day.rows).sum();
+        if self.days.len() >= DAYS_MAX || rows >= TRANSACTION_POINTS as u64 {
+            self.write(store).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what was added; each day on its own, if not all are as they were read.
+    async fn write(&mut self, store: &Store) -> Result<(), StoreError> {
+        let days = std::mem::take(&mut self.days);
+        if days.is_empty() {
+            return Ok(());
+        }
+        if write(store, &days).await? {
+            self.count(&days);
+            return Ok(());
+        }
+        if days.len() == 1 {
+            return Ok(());
+        }
+        for day in &days {
+            // One that isn't as it was comes again in the next round.
+            let day = std::slice::from_ref(day);
+            if write(store, day).await? {
+                self.count(day);
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, days: &[Prepared]) {
+        self.points += days.iter().map(|day| day.rows).sum::<u64>();
+        self.written += days.len() as u64;
+    }
+}
+
+/// One transaction; `false`: a day isn't as it was read, and nothing has changed.
+async fn write(store: &Store, days: &[Prepared]) -> Result<bool, StoreError> {
+    let tx = store.begin_beside().await?;
+    for day in days {
+        let changed = match (&day.block, day.there) {
+            (None, _) => 1,
+            (Some(block), None) => {
+                let sql = "INSERT INTO packed_points \
+                           (count, filled, first_ts, last_ts, data, series_id, day) \
+                           VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+                let mut values = columns(block);
+                values.extend([day.series, day.day].map(Value::from));
+                change(&tx, sql, values).await?
+            }
+            (Some(block), Some(there)) => {
+                let sql = "UPDATE packed_points SET count = ?, filled = ?, first_ts = ?, \
+                           last_ts = ?, data = ? WHERE series_id = ? AND day = ? AND count = ?";
+                let mut values = columns(block);
+                values.extend([day.series, day.day, there].map(Value::from));
+                change(&tx, sql, values).await?
+            }
+        };
+        let sql = "DELETE FROM points WHERE series_id = ? AND ts >= ? AND ts < ?";
+        let span = [day.series, day.span.from, day.span.to].map(Value::from);
+        if changed != 1 || change(&tx, sql, span.to_vec()).await? != day.rows {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+    }
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// How many rows were changed.
+async fn change(tx: &Tx, sql: &str, values: Vec<Value>) -> Result<u64, StoreError> {
+    let done = tx.conn().execute_raw(statement(tx.conn(), sql, values)).await?;
+    Ok(done.rows_affected())
+}
+
+/// What the row says of a block, and its data.
+fn columns((block, data): &(Block, Vec<u8>)) -> Vec<Value> {
+    vec![
+        block.count.into(),
+        block.filled.into(),
+        block.first.into(),
+        block.last.into(),
+        data.clone().into(),
+    ]
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::print_stderr)]
+#[path = "packing_tests.rs"]
+mod tests;

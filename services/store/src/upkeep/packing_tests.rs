@@ -1,0 +1,485 @@
+use std::collections::BTreeMap;
+
+use millwright_schemas::api::policies::{PolicyInput, RetentionPolicy};
+use millwright_schemas::{MachineId, SignalKind, Timestamp};
+use millwright_test_database::TestDatabase;
+
+use super::*;
+use crate::telemetry::points::{self, PointRow};
+use crate::telemetry::reads::chart::{self, Chart, ChartPoints, Range};
+use crate::telemetry::reads::storage;
+use crate::telemetry::series::{self, NewSeries};
+use crate::testing::{NOW, machine, now, organization, store};
+use crate::tickets::around;
+use crate::upkeep::retention;
+use crate::upkeep::rollups::tests::{Bucket, SECOND, expected, settle, write};
+use crate::upkeep::rollups::{HOUR_US, MINUTE_US, floor};
+use crate::upkeep::take_turn;
+use crate::{Scope, policies};
+
+/// Twenty days before now, at midnight.
+const OLD: i64 = NOW - NOW % DAY_US - 20 * DAY_US;
+/// After all else: in the hour before now.
+const LAST: i64 = NOW - NOW % HOUR_US;
+
+type Values = BTreeMap<i64, Option<f64>>;
+
+struct Site {
+    store: Store,
+    folder: TestDatabase,
+    top: OrganizationId,
+    machine: MachineId,
+    /// A number `load`, a boolean `door`.
+    series: [i64; 2],
+}
+
+async fn site() -> Site {
+    let (store, folder) = store().await;
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let of = |(signal, kind): (&str, SignalKind)| NewSeries {
+        machine,
+        signal: signal.to_owned(),
+        kind: Some(kind),
+        created_at: NOW,
+    };
+    let rows = [("load", SignalKind::Number), ("door", SignalKind::Boolean)].map(of);
+    let mut tx = store.begin_batch().await.unwrap();
+    let ids = series::create(&mut tx, &rows).await.unwrap();
+    tx.commit().await.unwrap();
+    Site { store, folder, top, machine, series: [ids[0], ids[1]] }
+}
+
+impl Site {
+    fn hypertables(&self) -> bool {
+        matches!(self.store.layout(), Layout::Hypertables)
+    }
+
+    /// So many days of a value every ten seconds, and one of now; rolled up.
+    async fn fill(&self, days: i64) -> [Values; 2] {
+        let number = |n: i64| (n % 17 != 0).then(|| f64::from(i32::try_from(n * 31 % 97).unwrap()));
+        let boolean = |n: i64| Some(f64::from(u8::from(n / 100 % 2 == 1)));
+        let steps = 0..days * DAY_US / (10 * SECOND);
+        let at = |n: i64| OLD + n * 10 * SECOND;
+        let mut all: [Values; 2] = [
+            steps.clone().map(|n| (at(n), number(n))).collect(),
+            steps.map(|n| (at(n), boolean(n))).collect(),
+        ];
+        for (values, series) in all.iter_mut().zip(self.series) {
+            values.insert(LAST, Some(1.0));
+            let rows: Vec<_> = values.iter().map(|(ts, value)| (*ts, *value)).collect();
+            write(&self.store, series, &rows, true).await;
+        }
+        settle(&self.store).await;
+        all
+    }
+
+    async fn keep(&self, retention: RetentionPolicy) {
+        let tx = self.store.begin().await.unwrap();
+        let policy = PolicyInput { retention, ..PolicyInput::default() };
+        policies::put(&tx, self.top, &policy, 1, now()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn wanted(&self) -> Wanted {
+        Wanted::read(&self.store, now()).await.unwrap()
+    }
+
+    async fn pack(&self) -> u64 {
+        let mut round = Round::default();
+        let done = self.run(&mut round, &|| true).await.unwrap();
+        assert!(done.finished);
+        done.points
+    }
+
+    async fn run(
+        &self,
+        round: &mut Round,
+        go_on: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Result<Done, StoreError> {
+        let turn = take_turn(&self.store).await.unwrap().unwrap();
+        let done = run(&self.store, &self.wanted().await, round, &Steps::new(&turn, go_on)).await;
+        turn.end().await.unwrap();
+        done
+    }
+
+    /// Removes what is too old; how much.
+    async fn remove(&self) -> u64 {
+        let turn = take_turn(&self.store).await.unwrap().unwrap();
+        let go_on = || true;
+        let steps = Steps::new(&turn, &go_on);
+        let removed = retention::apply(&self.store, &self.wanted().await, &steps).await.unwrap();
+        turn.end().await.unwrap();
+        removed
+    }
+
+    async fn number(&self, sql: &str) -> i64 {
+        self.store.reader_pool().fetch(sql, &[]).await.unwrap()[0].get(0).unwrap()
+    }
+
+    /// A series' rollups.
+    async fn rolled(&self, table: &str, series: i64) -> BTreeMap<i64, Bucket> {
+        let sql = format!(
+            "SELECT bucket, count, min, max, sum, last FROM {table} WHERE series_id = {series}"
+        );
+        let rows = self.store.reader_pool().fetch(&sql, &[]).await.unwrap();
+        rows.iter()
+            .map(|row| {
+                let bucket = (
+                    row.get(1).unwrap(),
+                    row.get(2).unwrap(),
+                    row.get(3).unwrap(),
+                    row.get(4).unwrap(),
+                    row.get(5).unwrap(),
+                );
+                (row.get(0).unwrap(), bucket)
+            })
+            .collect()
+    }
+
+    /// Rows, and packed days.
+    async fn counts(&self) -> (i64, i64) {
+        let rows = self.number("SELECT count(*) FROM points").await;
+        (rows, self.number("SELECT count(*) FROM packed_points").await)
+    }
+
+    async fn charts(&self, from: i64, to: i64, points: u32) -> Result<Vec<Chart>, StoreError> {
+        let [from, to] = [from, to].map(Timestamp::from_micros);
+        let names = ["load", "door"].map(str::to_owned);
+        let range = Range { from, to, points };
+        chart::read(&self.store, Scope::Platform, self.machine, &names, range).await
+    }
+
+    /// All kinds of charts: as received, in narrow buckets, by rollups.
+    async fn all_charts(&self) -> Vec<Vec<Chart>> {
+        let noon = OLD + DAY_US / 2;
+        let midnight = OLD + DAY_US;
+        let mut all = Vec::new();
+        for (from, to, points) in [
+            (noon, noon + HOUR_US, 5_000),
+            (midnight - HOUR_US, midnight + HOUR_US, 5_000),
+            (OLD - HOUR_US, OLD + HOUR_US, 5_000),
+            (noon, noon + HOUR_US, 200),
+            (midnight - HOUR_US / 2, midnight + HOUR_US / 2, 200),
+            (OLD, OLD + 3 * DAY_US, 500),
+            (OLD, NOW, 20),
+        ] {
+            all.push(self.charts(from, to, points).await.unwrap());
+        }
+        all
+    }
+}
+
+fn numbers(chart: &Chart) -> Values {
+    let ChartPoints::Numbers(points) = &chart.points else { return Values::new() };
+    assert_eq!(chart.resolution_us, 0, "as received");
+    points.iter().map(|point| (point.ts, point.avg)).collect()
+}
+
+#[tokio::test]
+async fn what_is_packed_reads_as_before() {
+    let site = site().await;
+    let all = site.fill(2).await;
+    let about = around::Span {
+        from: Timestamp::from_micros(OLD + HOUR_US),
+        center: Timestamp::from_micros(OLD + HOUR_US + 30 * SECOND),
+        to: Timestamp::from_micros(OLD + 2 * HOUR_US),
+    };
+    let bounds = around::Bounds { signals: 5, points: 20, text_chars: 5 };
+    let evidence =
+        async || around::samples(&site.store, site.machine, about, &[], bounds).await.unwrap();
+    let sizes =
+        async || storage::of_machine(&site.store, Scope::Platform, site.machine).await.unwrap();
+    let before = (site.all_charts().await, evidence().await, sizes().await);
+    assert_eq!(before.1[0].points.len(), 20);
+    let packed = site.pack().await;
+    if site.hypertables() {
+        assert_eq!((packed, site.counts().await.1), (0, 0), "TimescaleDB compresses itself");
+    } else {
+        assert_eq!((packed, site.counts().await), (4 * 8_640, (2, 4)));
+    }
+    assert_eq!(site.all_charts().await, before.0);
+    assert_eq!(evidence().await, before.1);
+    let after = sizes().await;
+    for old in &before.2 {
+        let new = after.iter().find(|new| new.signal == old.signal).unwrap();
+        assert_eq!(
+            (new.points, new.rollups, new.oldest, new.newest),
+            (old.points, old.rollups, old.oldest, old.newest)
+        );
+        assert!(site.hypertables() || new.bytes < old.bytes, "{new:?}, {old:?}");
+    }
+    let day = site.charts(OLD, OLD + DAY_US / 4, 5_000).await.unwrap();
+    let expected: Values =
+        all[0].range(..OLD + DAY_US / 4).map(|(ts, value)| (*ts, *value)).collect();
+    assert_eq!(numbers(&day[0]), expected);
+    assert_eq!(site.pack().await, 0, "nothing is left");
+}
+
+#[tokio::test]
+async fn what_comes_late_into_a_packed_day_is_seen_and_added() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    let mut all = site.fill(2).await[0].clone();
+    site.pack().await;
+    let late = (OLD + 5 * SECOND, Some(-5.0));
+    let again = (OLD + 20 * SECOND, all[&(OLD + 20 * SECOND)]);
+    let other = (OLD + 30 * SECOND, Some(77.0));
+    all.insert(late.0, late.1);
+    write(&site.store, site.series[0], &[late, again, other], false).await;
+    // In the day, after its block's last point too.
+    let end = (OLD + DAY_US - SECOND, Some(3.0));
+    all.insert(end.0, end.1);
+    write(&site.store, site.series[0], &[end], false).await;
+
+    let shown: Values = all.range(..OLD + HOUR_US).map(|(ts, value)| (*ts, *value)).collect();
+    let chart = site.charts(OLD, OLD + HOUR_US, 5_000).await.unwrap();
+    assert_eq!(numbers(&chart[0]), shown);
+    assert_eq!(site.pack().await, 0, "not before it is rolled up");
+    settle(&site.store).await;
+    let load = site.series[0];
+    for (table, width) in [("rollups_1m", MINUTE_US), ("rollups_1h", HOUR_US)] {
+        assert_eq!(site.rolled(table, load).await, expected(&all, width, LAST), "{table}");
+    }
+    assert_eq!(site.pack().await, 4, "two that are new, two that were there");
+    assert_eq!(site.counts().await, (2, 4));
+    let chart = site.charts(OLD, OLD + HOUR_US, 5_000).await.unwrap();
+    assert_eq!(numbers(&chart[0]), shown);
+    let day = OLD / DAY_US;
+    let sql = format!("SELECT count FROM packed_points WHERE day = {day} AND series_id = {load}");
+    assert_eq!(site.number(&sql).await, 8_642);
+    settle(&site.store).await;
+    for (table, width) in [("rollups_1m", MINUTE_US), ("rollups_1h", HOUR_US)] {
+        assert_eq!(site.rolled(table, load).await, expected(&all, width, LAST), "{table}");
+    }
+}
+
+#[tokio::test]
+async fn a_machine_that_goes_on_in_a_packed_day_is_rolled_up_with_it() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB does this by itself");
+        return;
+    }
+    // Its newest value is old: it was switched off since.
+    let value = |n: i32| (OLD + i64::from(n) * 10 * SECOND, Some(f64::from(n)));
+    let first: Vec<_> = (0..15).map(value).collect();
+    write(&site.store, site.series[0], &first, true).await;
+    settle(&site.store).await;
+    assert_eq!(site.pack().await, 15);
+    let more: Vec<_> = (15..400).map(value).collect();
+    write(&site.store, site.series[0], &more, true).await;
+    settle(&site.store).await;
+    let all: Values = first.into_iter().chain(more).collect();
+    let until = floor(*all.keys().next_back().unwrap(), MINUTE_US);
+    let minutes = site.rolled("rollups_1m", site.series[0]).await;
+    assert_eq!(minutes, expected(&all, MINUTE_US, until));
+    assert_eq!(site.pack().await, 385);
+    assert_eq!(site.counts().await, (0, 1));
+}
+
+#[tokio::test]
+async fn readers_see_every_point_once_while_days_are_packed() {
+    let site = site().await;
+    let all = site.fill(2).await;
+    let midnight = OLD + DAY_US;
+    let range = midnight - HOUR_US..midnight + HOUR_US;
+    let expected: Values = all[0].range(range.clone()).map(|(ts, v)| (*ts, *v)).collect();
+    let (sums, packed) = {
+        let reads = async {
+            let mut sums = Vec::new();
+            for _ in 0..15 {
+                let chart = site.charts(range.start, range.end, 5_000).await.unwrap();
+                assert_eq!(numbers(&chart[0]), expected);
+                sums.push(site.charts(range.start, range.start + HOUR_US, 200).await.unwrap());
+            }
+            sums
+        };
+        tokio::join!(reads, site.pack())
+    };
+    assert!(packed > 0 || site.hypertables());
+    let after = site.charts(range.start, range.start + HOUR_US, 200).await.unwrap();
+    assert!(sums.iter().all(|seen| *seen == after));
+}
+
+#[tokio::test]
+async fn packed_days_are_removed_when_all_of_them_is_old() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    site.fill(3).await;
+    assert_eq!(site.pack().await, 6 * 8_640);
+    let minutes = site.rolled("rollups_1m", site.series[0]).await;
+    // Now is within an hour of the night: a part of the second day is too old.
+    for (days, left, removed) in [(19, 4, 2 * 8_640), (18, 2, 2 * 8_640), (17, 0, 2 * 8_640)] {
+        site.keep(RetentionPolicy { raw_days: Some(days), ..RetentionPolicy::default() }).await;
+        assert_eq!((site.remove().await, site.counts().await), (removed, (2, left)), "{days} days");
+    }
+    assert_eq!(site.rolled("rollups_1m", site.series[0]).await, minutes);
+}
+
+#[tokio::test]
+async fn what_is_removed_soon_or_not_rolled_up_yet_is_not_packed() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    let rows: Vec<_> =
+        (0..100_i32).map(|n| (OLD + i64::from(n) * MINUTE_US, Some(f64::from(n)))).collect();
+    write(&site.store, site.series[0], &rows, true).await;
+    assert_eq!(site.pack().await, 0, "not rolled up");
+    settle(&site.store).await;
+    site.keep(RetentionPolicy { raw_days: Some(20), ..RetentionPolicy::default() }).await;
+    assert_eq!(site.pack().await, 0, "a part of the day is too old");
+    site.keep(RetentionPolicy { raw_days: Some(21), ..RetentionPolicy::default() }).await;
+    assert_eq!(site.pack().await, 100);
+}
+
+#[tokio::test]
+async fn each_signal_is_packed_when_its_organization_says() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    site.fill(1).await;
+    let policy = |json: &str| -> RetentionPolicy { serde_json::from_str(json).unwrap() };
+    site.keep(policy(r#"{"compress_after_days": 0}"#)).await;
+    assert_eq!((site.pack().await, site.counts().await.1), (0, 0));
+    assert_eq!(site.wanted().await.oldest_packing(), None);
+    site.keep(policy(r#"{"compress_after_days": 20}"#)).await;
+    assert_eq!(site.pack().await, 0, "its day has ended 19 days ago");
+    let own = r#"{"compress_after_days": 20, "signals": [
+        {"signal": "do*", "compress_after_days": 19}, {"signal": "door"}]}"#;
+    site.keep(policy(own)).await;
+    assert_eq!(site.wanted().await.oldest_packing(), Some(NOW - 20 * DAY_US));
+    assert_eq!((site.pack().await, site.counts().await.1), (8_640, 1));
+    let door = format!("SELECT count(*) FROM packed_points WHERE series_id = {}", site.series[1]);
+    assert_eq!(site.number(&door).await, 1);
+    site.keep(RetentionPolicy::default()).await;
+    assert_eq!((site.pack().await, site.counts().await.1), (8_640, 2));
+}
+
+#[tokio::test]
+async fn a_damaged_block_is_told_and_holds_up_no_other() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    site.fill(2).await;
+    site.pack().await;
+    let [damaged, other] = site.series;
+    let data = if site.folder.url().is_some() { r"'\x0102'::bytea" } else { "x'0102'" };
+    let day = OLD / DAY_US;
+    let sql = format!(
+        "UPDATE packed_points SET data = {data} WHERE series_id = {damaged} AND day = {day}"
+    );
+    site.folder.peer().await.execute(&sql).await;
+    let error = site.charts(OLD, OLD + HOUR_US, 5_000).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("series {damaged}, day {day} (")), "{error}");
+    // Another day, and what needs no blocks.
+    site.charts(OLD + DAY_US, OLD + DAY_US + HOUR_US, 5_000).await.unwrap();
+    site.charts(OLD, NOW, 20).await.unwrap();
+
+    let late: Vec<PointRow> = [damaged, other]
+        .map(|series| PointRow { series, ts: OLD + SECOND, value: Some(1.0), quality: 0 })
+        .to_vec();
+    let mut tx = site.store.begin_batch().await.unwrap();
+    points::insert_any(&mut tx, &late).await.unwrap();
+    tx.commit().await.unwrap();
+    // Its hour stays as it is, the other's is made anew.
+    let hour = async |series: i64| site.rolled("rollups_1h", series).await[&OLD];
+    let before = (hour(damaged).await, hour(other).await);
+    settle(&site.store).await;
+    assert_eq!(hour(damaged).await, before.0);
+    assert_eq!(hour(other).await.0, before.1.0 + 1);
+    let mut round = Round::default();
+    let error = site.run(&mut round, &|| true).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("series {damaged}, day {day} (")), "{error}");
+    assert_eq!(site.counts().await, (3, 4), "the other one's late value is in its block");
+}
+
+#[tokio::test]
+async fn a_round_that_was_broken_off_goes_on() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    site.fill(2).await;
+    let mut round = Round::default();
+    let (mut points, mut days, mut calls) = (0, 0, 0);
+    loop {
+        // A day in each.
+        let asked = std::sync::atomic::AtomicU32::new(0);
+        let go_on = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 1;
+        let done = site.run(&mut round, &go_on).await.unwrap();
+        points += done.points;
+        days += done.days;
+        calls += 1;
+        assert!(calls < 20, "it never ends");
+        if done.finished {
+            break;
+        }
+    }
+    assert!(calls > 2, "{calls}");
+    assert_eq!((points, days, site.counts().await), (4 * 8_640, 4, (2, 4)));
+}
+
+#[tokio::test]
+async fn a_signal_without_a_kind_stays_unpacked_until_it_has_one() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    let mut tx = site.store.begin_batch().await.unwrap();
+    let row = NewSeries {
+        machine: site.machine,
+        signal: "program".to_owned(),
+        kind: None,
+        created_at: NOW,
+    };
+    let program = series::create(&mut tx, &[row]).await.unwrap()[0];
+    tx.commit().await.unwrap();
+    write(&site.store, program, &[(OLD, None), (LAST, None)], true).await;
+    settle(&site.store).await;
+    assert_eq!(site.pack().await, 0);
+    let mut tx = site.store.begin_batch().await.unwrap();
+    series::fix_kind(&mut tx, program, SignalKind::Text).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(site.number("SELECT count(*) FROM points_text").await, 2);
+}
+
+#[tokio::test]
+async fn partitions_of_packed_days_give_their_room_back() {
+    let site = site().await;
+    if !matches!(site.store.layout(), Layout::Days { .. }) {
+        eprintln!("SKIPPED: only PostgreSQL without TimescaleDB has partitions");
+        return;
+    }
+    site.fill(1).await;
+    let name = crate::telemetry::layout::partition("points", OLD / DAY_US);
+    let size = format!("SELECT pg_total_relation_size('{name}')");
+    let before = site.number(&size).await;
+    assert!(before > 500_000, "{before}");
+    site.pack().await;
+    let mut after = site.number(&size).await;
+    // Somebody may still have looked at it just then.
+    for _ in 0..100 {
+        if after < 100_000 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        site.pack().await;
+        after = site.number(&size).await;
+    }
+    assert!(after < 100_000, "{before} to {after}");
+}

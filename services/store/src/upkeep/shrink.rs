@@ -1,0 +1,68 @@
+//! PostgreSQL keeps the room of rows that are gone for new ones. A day that was packed gets hardly any:
+//! its partition gives the room back.
+
+use super::timescale::alone;
+use crate::engine::Pool;
+use crate::telemetry::layout::{DAY_US, Layout, day_of};
+use crate::{Store, StoreError};
+
+/// A partition that takes no more than this is left as it is, in bytes.
+const SMALL: i64 = 256 * 1024;
+/// Partitions with more rows than this are in use: they are left as they are.
+const ROWS_MAX: i64 = 1_000;
+
+/// Makes the partitions of packed days small, of those that end before this time, in microseconds. One
+/// that somebody looks at is left for the next time.
+pub(super) async fn partitions(store: &Store, before: i64) -> Result<(), StoreError> {
+    let (Layout::Days { .. }, Pool::Postgres(_)) = (store.layout(), store.writer_pool()) else {
+        return Ok(());
+    };
+    let sql = "SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
+               WHERE i.inhparent = 'points'::regclass AND NOT i.inhdetachpending \
+               AND pg_total_relation_size(c.oid) > ? ORDER BY c.relname";
+    for row in store.reader_pool().fetch(sql, &[SMALL.into()]).await? {
+        let name: String = row.get(0)?;
+        let Some((_, day)) = day_of(&name) else { continue };
+        if (day + 1).saturating_mul(DAY_US) > before {
+            continue;
+        }
+        match partition(store, &name).await {
+            Err(error) if !error.is_transient() => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The name is ours.
+async fn partition(store: &Store, name: &str) -> Result<(), StoreError> {
+    let most = ROWS_MAX + 1;
+    let rows = format!("SELECT count(*) FROM (SELECT 1 FROM {name} LIMIT {most}) AS some_rows");
+    if number(store, &rows).await? > ROWS_MAX {
+        return Ok(());
+    }
+    // Beside others. Rows that somebody still sees stay.
+    alone(store, &format!("VACUUM {name}")).await?;
+    if number(store, &format!("SELECT pg_relation_size('{name}')")).await? <= SMALL {
+        // Its index too. Nobody else can use it meanwhile, which is a moment: it is small by now.
+        alone(store, &format!("VACUUM (FULL) {name}")).await?;
+    }
+    Ok(())
+}
+
+async fn number(store: &Store, sql: &str) -> Result<i64, StoreError> {
+    store.reader_pool().first(sql, &[]).await?.map_or(Ok(0), |row| row.get(0))
+}
+
+/// Before this time, in microseconds, nothing lies in `points`; `None`: nothing lies there at all.
+pub(super) async fn oldest_loose(store: &Store) -> Result<Option<i64>, StoreError> {
+    if !matches!(store.layout(), Layout::Days { .. }) {
+        return Ok(Some(i64::MIN));
+    }
+    let sql = "SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
+               WHERE i.inhparent = 'points'::regclass AND pg_relation_size(c.oid) > 0";
+    let rows = store.reader_pool().fetch(sql, &[]).await?;
+    let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
+    let first = names.iter().filter_map(|name| Some(day_of(name)?.1)).min();
+    Ok(first.map(|day| day.saturating_mul(DAY_US)))
+}
