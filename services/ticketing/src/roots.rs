@@ -28,7 +28,7 @@ pub(crate) async fn has_made_title(tx: &Tx, record: &TicketRecord) -> Result<boo
 
 async fn made_title(tx: &Tx, record: &TicketRecord, root: &Alarm) -> Result<String, StoreError> {
     let machine = fleet::load(tx, Scope::Platform, root.machine_id).await?;
-    let causes = tickets::count_causes(tx, record.ticket.id).await?;
+    let causes = tickets::count_causes(tx, record.ticket.id, record.began_at).await?;
     Ok(group_title(root, &machine.name, causes.saturating_sub(1)))
 }
 

@@ -115,6 +115,24 @@ async fn a_lost_site_is_one_ticket_that_ends_with_its_last_alarm() {
     let again = get(&api, &admin, &ticket).await;
     assert_eq!((&again["reopened"], &again["active_alarms"]), (&json!(1), &json!(5)));
     assert_eq!(again["title"], ticket["title"]);
+    assert_eq!(roles(&again).iter().filter(|(role, _)| role == "root").count(), 1);
+
+    // The root alone comes back: the ticket is about that, and no more.
+    for machine in &site.machines {
+        machine.find(&api).await;
+    }
+    work(&api).await;
+    api.pass_seconds(300);
+    site.machines[0].lose(&api).await;
+    work(&api).await;
+    let alone = get(&api, &admin, &ticket).await;
+    assert_eq!((&alone["reopened"], &alone["title"]), (&json!(2), &json!("contact lost")));
+    // A symptom that comes back alone is a matter of its own.
+    api.pass_seconds(150);
+    let admin = api.admin().await;
+    site.machines[3].lose(&api).await;
+    work(&api).await;
+    assert_eq!(site.machines[3].tickets(&api, &admin).await[0]["number"], "T-1002");
 }
 
 #[tokio::test]

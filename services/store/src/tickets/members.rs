@@ -119,15 +119,21 @@ fn listed(row: &QueryResult) -> Result<TicketAlarm, StoreError> {
     })
 }
 
-/// How many causes a ticket's alarms have: those of one machine, source and code are one.
+/// How many causes a ticket's alarms have: those of one machine, source and code are one. `since`: of
+/// alarms that are active or were raised since then; without it of all.
 ///
 /// # Errors
 /// When the database can't be used.
-pub async fn count_causes(tx: &Tx, ticket: TicketId) -> Result<u64, StoreError> {
+pub async fn count_causes(
+    tx: &Tx,
+    ticket: TicketId,
+    since: Option<Timestamp>,
+) -> Result<u64, StoreError> {
     let sql = "SELECT count(*) FROM \
-               (SELECT DISTINCT machine_id, origin, source, code FROM alarms WHERE ticket_id = ?) \
-               AS causes";
-    let query = statement(tx.conn(), sql, [ticket.uuid().into()]);
+               (SELECT DISTINCT machine_id, origin, source, code FROM alarms \
+               WHERE ticket_id = ?1 AND (active OR raised_at >= ?2)) AS causes";
+    let since = since.map_or(i64::MIN, Timestamp::micros);
+    let query = statement(tx.conn(), sql, [ticket.uuid().into(), since.into()]);
     let row = tx.conn().query_one_raw(query).await?;
     let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
     Ok(u64::try_from(count).unwrap_or(0))

@@ -144,7 +144,7 @@ pub async fn last_of_cause(tx: &Tx, cause: &str) -> Result<Option<TicketRecord>,
 }
 
 /// The newest ticket of an alarm's cause: an open one, or the open one that another alarm of its key
-/// is on with others, before all others. For the platform: not bound to a scope.
+/// has been on with others since that was opened or reopened, before all others. For the platform: not bound to a scope.
 ///
 /// # Errors
 /// When the database can't be used or a row isn't understood.
@@ -163,9 +163,13 @@ pub async fn last_of_alarm(tx: &Tx, of: &Alarm) -> Result<Option<TicketRecord>, 
         .limit(1)
         .one(tx.conn())
         .await?;
-    let Some(ticket) = row.and_then(|row| row.ticket_id) else { return Ok(last) };
-    let with_others = load(tx, Scope::Platform, TicketId(ticket)).await?;
-    Ok(if is_open(with_others.ticket.state) { Some(with_others) } else { last })
+    let Some((raised_at, ticket)) = row.and_then(|row| Some((row.raised_at, row.ticket_id?)))
+    else {
+        return Ok(last);
+    };
+    let others = load(tx, Scope::Platform, TicketId(ticket)).await?;
+    let is_of_now = others.began_at.is_none_or(|began| raised_at >= began.micros());
+    Ok(if is_open(others.ticket.state) && is_of_now { Some(others) } else { last })
 }
 
 fn due(now: Timestamp, limit: u64) -> Select<Entity> {

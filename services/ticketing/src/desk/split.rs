@@ -91,7 +91,7 @@ async fn taken(
             taken.push(alarm);
         }
     }
-    let all = tickets::count_causes(tx, from.ticket.id).await?;
+    let all = tickets::count_causes(tx, from.ticket.id, None).await?;
     if u64::try_from(taken.len()).is_ok_and(|count| count >= all) {
         let message =
             format!("these are all causes of {}; at least one must stay on it", from.ticket.number);

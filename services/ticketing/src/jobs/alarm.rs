@@ -24,6 +24,7 @@ use super::grouping;
 use super::opening::{self, Again, Opening};
 use crate::closing::close_one;
 use crate::evidence::take;
+use crate::roots;
 use crate::trace::{Happening, data, note, tell};
 
 /// The command that collects diagnostics.
@@ -211,8 +212,11 @@ impl Case<'_> {
             began_at: Some(self.began_at()),
             data: about(alarm),
         };
+        let made = roots::has_made_title(self.tx, before).await?;
         let ticket = opening::again(self.tx, before, again, self.now).await?;
         self.put_on(&ticket).await?;
+        // What it was about before may have been more than this.
+        let ticket = self.settle(ticket, made).await?;
         self.collect(&ticket).await
     }
 

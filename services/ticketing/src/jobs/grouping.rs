@@ -15,7 +15,7 @@ use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{AlarmId, Timestamp};
 use millwright_store::machines::fleet;
 use millwright_store::tickets::{Near, Neighbour, Place, comments};
-use millwright_store::{Scope, StoreError, Tx, alarms, tickets};
+use millwright_store::{Scope, StoreError, Tx, alarms, changes, tickets};
 use serde_json::Value;
 
 use super::alarm::{Case, about};
@@ -23,7 +23,7 @@ use super::opening::{self, Again, Opening};
 use crate::closing::close_one;
 use crate::limits::{GROUP_TICKETS_MAX, GROUPED_AT_ONCE, MEMBERS_MAX, NEIGHBOURS_MAX};
 use crate::roots::{self, Settled};
-use crate::trace::{Happening, data, tell};
+use crate::trace::{self, Happening, UNTOLD, data, tell};
 
 /// What belongs together with an alarm that has no ticket.
 pub(super) struct Group {
@@ -156,6 +156,11 @@ impl Group {
         root(&signs).ok_or_else(|| StoreError::corrupt("alarms", "a group without members"))
     }
 
+    /// When the first of those without a ticket began.
+    fn began_at(&self) -> Option<Timestamp> {
+        self.free.iter().map(|one| one.sign.at).min()
+    }
+
     fn count_causes(&self) -> usize {
         let key = |one: &Neighbour| {
             let sign = &one.sign;
@@ -194,7 +199,7 @@ impl Case<'_> {
                     priority: urgent,
                     worst,
                     by: Actor::Platform,
-                    began_at: Some(sign.at),
+                    began_at: group.began_at(),
                     data: about(&root),
                 };
                 let record = opening::again(tx, &last, again, now).await?;
@@ -205,7 +210,7 @@ impl Case<'_> {
                 if let Some(last) = last {
                     close_one(tx, &last, now).await?;
                 }
-                let record = self.open_for(group, &root, sign.at, (urgent, worst)).await?;
+                let record = self.open_for(group, &root, (urgent, worst)).await?;
                 group.put_on(tx, &record, (sign, reason), now).await?;
                 record
             }
@@ -228,7 +233,6 @@ impl Case<'_> {
         &self,
         group: &Group,
         root: &Alarm,
-        began_at: Timestamp,
         (priority, worst): (Priority, Option<Severity>),
     ) -> Result<TicketRecord, StoreError> {
         let machine = fleet::load(self.tx, Scope::Platform, root.machine_id).await?;
@@ -242,7 +246,7 @@ impl Case<'_> {
             priority,
             worst,
             by: Actor::Platform,
-            began_at: Some(began_at),
+            began_at: group.began_at(),
             data: about(root),
         };
         opening::open(self.tx, opening, self.now).await
@@ -250,7 +254,11 @@ impl Case<'_> {
 
     /// Looks for the root of a ticket that has just been saved, and saves it again if it has become
     /// another.
-    async fn settle(&self, saved: TicketRecord, title: bool) -> Result<TicketRecord, StoreError> {
+    pub(super) async fn settle(
+        &self,
+        saved: TicketRecord,
+        title: bool,
+    ) -> Result<TicketRecord, StoreError> {
         let mut record = saved.clone();
         roots::settle(self.tx, &mut record, title, self.now).await?;
         if record == saved {
@@ -258,6 +266,9 @@ impl Case<'_> {
         }
         record.ticket.version += 1;
         tickets::save(self.tx, Scope::Platform, &record, saved.ticket.version).await?;
+        let details = changes::differences(&saved.ticket, &record.ticket, &UNTOLD)?;
+        let (ticket, by) = (&record.ticket, Actor::Platform);
+        trace::record(self.tx, ticket, "ticket.updated", details, by, self.now).await?;
         Ok(record)
     }
 
@@ -285,9 +296,11 @@ impl Case<'_> {
             }
         }
         let mut record = join(target, &joining, now);
+        let began = merged.iter().map(|from: &&TicketRecord| from.began_at);
+        record.began_at = began.chain([target.began_at, group.began_at()]).flatten().min();
         let settled = roots::settle(tx, &mut record, made, now).await?;
         tickets::save(tx, Scope::Platform, &record, target.ticket.version).await?;
-        self.tell_joined(group, &record).await?;
+        self.tell_joined(group, target, &record).await?;
         self.note_flapping(&record).await?;
         for from in merged {
             let pairs = [("number", from.ticket.number.clone().into())];
@@ -350,13 +363,19 @@ impl Case<'_> {
     }
 
     /// One alarm has joined, or several at once.
-    async fn tell_joined(&self, group: &Group, record: &TicketRecord) -> Result<(), StoreError> {
+    async fn tell_joined(
+        &self,
+        group: &Group,
+        before: &TicketRecord,
+        record: &TicketRecord,
+    ) -> Result<(), StoreError> {
         let tie = group.ties.get(&self.alarm.id).copied().unwrap_or(AlarmTie::SameSite);
         let mut what = match group.free.len() {
             1 => self.happening("ticket.alarm_joined", "alarm_joined"),
             _ => self.happening("ticket.alarms_grouped", "alarms_grouped"),
         };
         what.data.insert("reason".to_owned(), tie.as_str().into());
+        what.data.extend(changes::differences(&before.ticket, &record.ticket, &UNTOLD)?);
         if group.free.len() > 1 {
             what.data.insert("count".to_owned(), group.free.len().into());
             what.data.insert("alarm_ids".to_owned(), group.alarm_ids());
