@@ -41,7 +41,7 @@ async fn outcome(order: &[usize], at_once: usize) -> Vec<(String, usize, i64)> {
 
 #[tokio::test]
 async fn the_order_in_which_alarms_become_known_does_not_matter() {
-    let expected = [
+    let expected: [(String, usize, i64); 3] = [
         ("Machine 0: fault E-1 (E-1), and 3 other alarms".to_owned(), 0, 4),
         ("Machine 4: fault E-1 (E-1), and 1 other alarm".to_owned(), 4, 2),
         ("fault E-1 (E-1)".to_owned(), 5, 1),
