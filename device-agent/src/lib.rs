@@ -24,6 +24,7 @@ pub mod private_file;
 pub mod recent_log;
 pub mod renew;
 pub mod restart;
+pub mod rules;
 pub mod run;
 mod running_drivers;
 pub mod signals;

@@ -38,6 +38,12 @@ pub const ORDERS_WAITING: usize = 64;
 /// the machine is told even when everything is full.
 pub const COMMAND_REPORT_BEYOND_BYTES: u64 = 512 * 1024;
 
+/// Changes of alarms of this machine's own watching that are told to the platform within the window.
+/// Further ones are shown here and not told: the platform finds them itself in the samples.
+pub const LOCAL_ALARM_EVENTS: u32 = 60;
+/// The window, in microseconds: an hour.
+pub const LOCAL_ALARM_WINDOW_US: i64 = 3_600_000_000;
+
 /// Orders of the platform between the connection and what carries them out. Beyond it they are
 /// dropped; the platform sends them again.
 pub const ORDERS_QUEUED: usize = 32;

@@ -81,6 +81,7 @@ pub async fn run(
 ) -> Result<Ended, RunError> {
     let _lock = lock_patiently(data_dir).await?;
     let (mut outbox, problem) = open_outbox(config, data_dir)?;
+    outbox.watch_only(&config.signals.allow);
     let unread = |source| RunError::Outbox { path: outbox_path(data_dir), source };
     let socket = local::bind(data_dir, &config.local)?;
     let time = TimeKeeper::new(outbox.time_floor().map_err(unread)?);
@@ -88,6 +89,7 @@ pub async fn run(
     let (desk, log_thread) = Desk::start(data_dir, outbox.clone()).map_err(RunError::System)?;
     let board = StatusBoard::new(initial_status(config, problem));
     tell(&outbox, EventType::AgentStarted, started(config)).await;
+    settle_rules(&outbox).await;
 
     let mut background = JoinSet::new();
     let panel = open_panel(config, &board).await;
@@ -229,6 +231,13 @@ async fn tell(outbox: &OutboxHandle, event_type: EventType, data: Map<String, Va
     let told = outbox.add(move |outbox| outbox.append_event(event_type, data, clock::now())).await;
     if let Err(error) = told {
         tracing::warn!(%error, event = name.as_str(), "can't be told");
+    }
+}
+
+/// Which rules can watch may be something else than in the last life.
+async fn settle_rules(outbox: &OutboxHandle) {
+    if let Err(error) = outbox.add(|outbox| outbox.settle_rules(clock::now())).await {
+        tracing::warn!(%error, "by which rules this machine watches can't be told");
     }
 }
 

@@ -11,6 +11,7 @@ use crate::connection::Way;
 use crate::identity::Identity;
 use crate::operator::DeskShown;
 use crate::outbox::OutboxStatus;
+use crate::rules::RulesShown;
 use crate::signals::AllowedSignals;
 use crate::trusted_time::TimeState;
 
@@ -47,6 +48,9 @@ pub struct Status {
     pub outbox: Option<OutboxStatus>,
     /// The faults that are active.
     pub active_faults: Vec<FaultRaised>,
+    /// The rules that this machine watches by itself, and their active alarms.
+    #[serde(default)]
+    pub rules: RulesShown,
     /// Why the disk takes nothing, when it doesn't.
     pub disk_problem: Option<String>,
     /// What else somebody should look at.
@@ -204,6 +208,7 @@ impl Status {
             commands: CommandsStatus::default(),
             outbox: None,
             active_faults: Vec::new(),
+            rules: RulesShown::default(),
             disk_problem: None,
             problem: None,
         }

@@ -7,7 +7,7 @@ use crate::status::{Status, StatusBoard};
 /// Puts the status together. Cheap to clone.
 #[derive(Clone)]
 pub struct StatusSource {
-    /// Knows what waits and which faults are active.
+    /// Knows what waits, and which faults and alarms are active.
     pub outbox: OutboxHandle,
     /// Knows how the parts are doing.
     pub board: StatusBoard,
@@ -20,12 +20,14 @@ impl StatusSource {
     pub async fn read(&self) -> Status {
         let mut status = self.board.read();
         status.operator = self.desk.shown();
-        let stored =
-            self.outbox.call(|outbox| Ok((outbox.status()?, outbox.active_faults()?))).await;
-        match stored {
-            Ok((outbox, faults)) => {
+        let stored = self
+            .outbox
+            .call(|outbox| Ok((outbox.status()?, outbox.active_faults()?, outbox.rules_shown()?)));
+        match stored.await {
+            Ok((outbox, faults, rules)) => {
                 status.outbox = Some(outbox);
                 status.active_faults = faults;
+                status.rules = rules;
             }
             Err(error) => status.disk_problem = Some(error.to_string()),
         }

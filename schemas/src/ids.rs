@@ -82,6 +82,8 @@ id!(/// An alarm: one time that something was wrong with a machine.
     AlarmId, "alarm id");
 id!(/// A rule that watches signals.
     RuleId, "rule id");
+id!(/// A trial of a rule on what was stored.
+    BacktestId, "backtest id");
 id!(/// A ticket.
     TicketId, "ticket id");
 id!(/// A comment on a ticket.

@@ -88,6 +88,15 @@ pub const STATE_TEXT_MAX_BYTES: usize = 256;
 pub const PARAMETER_NAME_MAX_BYTES: usize = 64;
 /// Parameters of a machine.
 pub const PARAMETERS_MAX: usize = 200;
+/// Rules that are given to one machine.
+pub const RULES_ON_MACHINE_MAX: usize = 100;
+/// Claims of a machine's rules as JSON, in bytes; signed they stay below
+/// [`DOWN_MESSAGE_MAX_BYTES`]. Rules that don't fit stay with the platform, and that is told.
+pub const CONFIG_CLAIMS_MAX_BYTES: usize = 40 * 1024;
+/// Reasons that are told of a rule that doesn't watch on the machine.
+pub const RULE_PROBLEMS_TOLD_MAX: usize = 3;
+/// The longest of them, in bytes; what is beyond is cut.
+pub const RULE_PROBLEM_MAX_BYTES: usize = 120;
 /// Error of a command's report, in bytes; what is beyond is cut by the receiver.
 pub const REPORT_ERROR_MAX_BYTES: usize = 4 * 1024;
 /// Length of the nonce of `time.requested`, in characters.

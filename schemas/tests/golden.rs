@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use millwright_schemas::wire::{command, events, telemetry};
+use millwright_schemas::wire::{command, events, rules, telemetry};
 use serde::de::DeserializeOwned;
 
 fn each(folder: &str, check: impl Fn(&str, &[u8])) {
@@ -47,4 +47,6 @@ fn orders_and_reports_still_mean_the_same() {
     parsed::<command::TimeClaims>("time");
     parsed::<command::Capabilities>("capabilities");
     parsed::<command::CommandReport>("report");
+    parsed::<rules::ConfigClaims>("config");
+    parsed::<rules::RulesApplied>("rules_applied");
 }

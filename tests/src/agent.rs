@@ -209,6 +209,15 @@ impl Agent {
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// Something happens to the simulated machine: `fail` and the like.
+    pub fn simulate(&self, words: &[&str]) -> anyhow::Result<()> {
+        let mut subcommands = vec!["simulate"];
+        subcommands.extend_from_slice(words);
+        let output = self.command(&subcommands).output()?;
+        ensure!(output.status.success(), "simulate {words:?}: {output:?}");
+        Ok(())
+    }
+
     /// A program on the machine that reports faults.
     #[must_use]
     pub fn reporter(&self) -> Reporter {

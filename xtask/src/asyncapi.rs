@@ -8,6 +8,7 @@ use millwright_schemas::wire::command::{
 use millwright_schemas::wire::events::{
     EventMessage, EventType, FaultCleared, FaultRaised, FaultSnapshot, OutboxDropped,
 };
+use millwright_schemas::wire::rules::{AlarmLocal, ConfigClaims, RulesApplied};
 use millwright_schemas::wire::telemetry::TelemetryMessage;
 use schemars::JsonSchema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -105,7 +106,7 @@ fn down() -> [(DownChannel, &'static str); 4] {
             DownChannel::Command => "An order, signed, with its machine and its expiry.",
             DownChannel::Cancel => "Takes an order back, signed.",
             DownChannel::Time => "The time, signed, for a machine whose clock is unset.",
-            DownChannel::Config => "Configuration and what the machine trusts, signed.",
+            DownChannel::Config => "The rules that the machine is to watch by itself, signed.",
         };
         (channel, text)
     })
@@ -189,6 +190,8 @@ fn messages(schemas: &mut SchemaGenerator) -> Value {
                 "command.*": reference::<CommandReport>(schemas),
                 "agent.capabilities": reference::<Capabilities>(schemas),
                 "time.requested": reference::<TimeRequested>(schemas),
+                "rules.applied": reference::<RulesApplied>(schemas),
+                "alarm.local": reference::<AlarmLocal>(schemas),
             },
         }),
     );
@@ -196,6 +199,7 @@ fn messages(schemas: &mut SchemaGenerator) -> Value {
         ("command".to_owned(), reference::<CommandClaims>(schemas)),
         ("cancel".to_owned(), reference::<CancelClaims>(schemas)),
         ("time".to_owned(), reference::<TimeClaims>(schemas)),
+        ("config".to_owned(), reference::<ConfigClaims>(schemas)),
     ]);
     for (channel, title) in down() {
         let mut message = json!({

@@ -13,6 +13,7 @@ use millwright_schemas::wire::connect::ConnectClaims;
 use millwright_schemas::wire::events::{
     EventMessage, FaultCleared, FaultRaised, FaultSnapshot, OutboxDropped,
 };
+use millwright_schemas::wire::rules::{AlarmLocal, ConfigClaims, RulesApplied};
 use millwright_schemas::wire::telemetry::TelemetryMessage;
 use millwright_schemas::wire::trust::TrustBundle;
 use schemars::{JsonSchema, schema_for};
@@ -95,6 +96,9 @@ fn generate() -> anyhow::Result<Files> {
         schema::<CancelClaims>("cancel-claims")?,
         schema::<TimeClaims>("time-claims")?,
         schema::<TimeRequested>("time-requested")?,
+        schema::<ConfigClaims>("config-claims")?,
+        schema::<RulesApplied>("rules-applied")?,
+        schema::<AlarmLocal>("alarm-local")?,
         schema::<CommandReport>("command-report")?,
         schema::<Capabilities>("agent-capabilities")?,
     ]);

@@ -241,5 +241,6 @@ fn read_outbox(data_dir: &Path, status: &mut Status) -> Result<(), Box<dyn Error
     let mut outbox = Outbox::inspect(&path)?;
     status.outbox = Some(outbox.status()?);
     status.active_faults = outbox.active_faults()?;
+    status.rules = outbox.rules_shown()?;
     Ok(())
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::connection::Way;
 use crate::operator::{DeskShown, OrderShown};
+use crate::rules::{LocalAlarm, RulesShown};
 use crate::status::{CommandsStatus, ConnectionState, DriverState, LastCommand, Status};
 use crate::trusted_time::TimeState;
 
@@ -123,11 +124,28 @@ pub(super) fn describe(status: &Status) -> String {
         let severity = fault.severity.as_str();
         line("Fault", format!("{severity} {} at {place}{since} {message}", fault.code));
     }
+    if status.rules.version > 0 {
+        line("Rules", rules(&status.rules));
+    }
+    for refused in &status.rules.refused {
+        line("Not watched", format!("rule {}: {}", refused.id, refused.problems.join("; ")));
+    }
+    for alarm in &status.rules.alarms {
+        let LocalAlarm { name, source, severity, message, since, .. } = alarm;
+        let severity = severity.as_str();
+        line("Alarm", format!("{severity} {name} at {source} since {since} {message}"));
+    }
     let problems = status.disk_problem.iter().chain(&status.problem);
     for problem in problems.chain(&status.operator.log_problem) {
         line("Problem", problem.clone());
     }
     text
+}
+
+fn rules(rules: &RulesShown) -> String {
+    let RulesShown { version, watching, alarms, .. } = rules;
+    let alarms = alarms.len();
+    format!("version {version}, {watching} watched on this machine, {alarms} alarms active")
 }
 
 fn commands(commands: &CommandsStatus) -> String {

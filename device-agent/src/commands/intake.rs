@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use millwright_schemas::topics::DownChannel;
 use millwright_schemas::wire::command::{CancelClaims, CommandClaims, TimeClaims};
+use millwright_schemas::wire::rules::ConfigClaims;
 
 use super::notices::OrderMessage;
 use crate::identity::Identity;
@@ -17,8 +18,7 @@ pub(super) enum Order {
     Command(Box<CommandClaims>),
     Cancel(CancelClaims),
     Time(TimeClaims),
-    /// Of a kind that this version doesn't know.
-    Unknown,
+    Config(Box<ConfigClaims>),
 }
 
 /// Reads a message, if it is the platform's.
@@ -31,7 +31,9 @@ pub(super) fn read(message: &OrderMessage, identity: &Identity) -> Result<Order,
         }
         DownChannel::Cancel => verify(&message.payload, keys, machine).map(Order::Cancel),
         DownChannel::Time => verify(&message.payload, keys, machine).map(Order::Time),
-        DownChannel::Config => Ok(Order::Unknown),
+        DownChannel::Config => {
+            verify(&message.payload, keys, machine).map(|claims| Order::Config(Box::new(claims)))
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use millwright_schemas::wire::command::{
     CancelClaims, Capabilities, CommandReport, Rejection, TimeRequested,
 };
 use millwright_schemas::wire::events::EventType;
+use millwright_schemas::wire::rules::RulesApplied;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -31,6 +32,7 @@ use crate::operator::Desk;
 use crate::orders::{Entry, EntryState, Happening};
 use crate::outbox::OutboxHandle;
 use crate::recent_log::RecentLog;
+use crate::rules::RulesShown;
 use crate::status::{LastCommand, StatusBoard};
 use crate::trusted_time::TimeKeeper;
 use crate::upkeep::IdentityWatch;
@@ -260,9 +262,11 @@ impl CommandService {
 
     pub(super) async fn tell_capabilities(&mut self) {
         self.told = Some(Instant::now());
-        let known = self.outbox.call(|outbox| Ok((outbox.ledger()?, outbox.status()?.events)));
+        let known = self.outbox.call(|outbox| {
+            Ok((outbox.ledger()?, outbox.status()?.events, outbox.rules_version()?))
+        });
         match known.await {
-            Ok((ledger, waiting)) => {
+            Ok((ledger, waiting, rules_version)) => {
                 self.reported = waiting == 0;
                 self.signals_told = self.signals.len();
                 let capabilities = Capabilities {
@@ -272,11 +276,19 @@ impl CommandService {
                     reported_ord: self.reported.then_some(ledger.last_ord),
                     commands: self.offer.catalogue.offered(),
                     signals: self.signals.told(self.offer.room_bytes),
+                    rules_version: Some(rules_version),
                 };
                 self.direct.tell(EventType::AgentCapabilities, &capabilities);
             }
             Err(error) => tracing::error!(%error, "the ledger can't be read"),
         }
+    }
+
+    /// Says once more by which rules this machine watches.
+    pub(super) fn tell_rules(&self, shown: RulesShown) {
+        let RulesShown { version, watching, refused, .. } = shown;
+        let applied = RulesApplied { version, watching, refused };
+        self.direct.tell(EventType::RulesApplied, &applied);
     }
 
     /// Once all reports are acknowledged the platform can know what never came. Signals that were

@@ -1,6 +1,7 @@
 //! Taking orders: what each of them does to the ledger and to the queue.
 
 use millwright_schemas::wire::command::{CancelClaims, CommandClaims, CommandReport, TimeClaims};
+use millwright_schemas::wire::rules::ConfigClaims;
 use millwright_schemas::{CommandId, Timestamp};
 
 use super::ended::canceled_by;
@@ -32,7 +33,10 @@ impl CommandService {
                 self.cancel(claims).await;
             }
             Order::Time(claims) => self.time(&claims).await,
-            Order::Unknown => tracing::debug!("an order that this version doesn't know"),
+            Order::Config(claims) => {
+                self.saw_signed(&*claims).await;
+                self.rules(*claims).await;
+            }
         }
     }
 
@@ -57,6 +61,23 @@ impl CommandService {
                 tracing::debug!(%unasked, "a signed time");
                 self.saw_signed(claims).await;
             }
+        }
+    }
+
+    /// The rules that the machine is to watch by itself.
+    async fn rules(&self, claims: ConfigClaims) {
+        let version = claims.version;
+        let taken = self.outbox.add(move |outbox| {
+            let is_new = outbox.take_rules(&claims, clock::now())?;
+            Ok((is_new, outbox.rules_shown()?))
+        });
+        match taken.await {
+            Ok((true, _)) => tracing::info!(version, "watching by new rules"),
+            // The platform hasn't heard that they are here.
+            Ok((false, shown)) if shown.version == version => self.tell_rules(shown),
+            Ok((false, _)) => tracing::debug!(version, "rules that are older"),
+            // Not taken: the platform sends them again.
+            Err(error) => tracing::error!(%error, version, "rules aren't taken"),
         }
     }
 

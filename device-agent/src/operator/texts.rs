@@ -56,6 +56,12 @@ const TEXTS: &[(&str, &str, &str)] = &[
     ("class.software", "Changes software", "Ändert Software"),
     ("faults", "Active faults", "Aktive Störungen"),
     ("faults.none", "No active faults.", "Keine aktiven Störungen."),
+    (
+        "alarms",
+        "Alarms of the watching on this machine",
+        "Alarme der Überwachung auf dieser Maschine",
+    ),
+    ("alarms.none", "The rules find all well.", "Die Regeln finden alles in Ordnung."),
     ("severity.critical", "Critical", "Kritisch"),
     ("severity.major", "Major", "Schwer"),
     ("severity.minor", "Minor", "Leicht"),

@@ -4,8 +4,9 @@
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use millwright_schemas::limits::DOWN_MESSAGE_MAX_BYTES;
 use millwright_schemas::wire::command::{
-    CANCEL_TYP, COMMAND_TYP, CancelClaims, CommandClaims, TIME_TYP, TimeClaims,
+    CANCEL_TYP, COMMAND_TYP, CONFIG_TYP, CancelClaims, CommandClaims, TIME_TYP, TimeClaims,
 };
+use millwright_schemas::wire::rules::ConfigClaims;
 use millwright_schemas::wire::trust::Jwks;
 use millwright_schemas::{MachineId, Timestamp};
 use serde::de::DeserializeOwned;
@@ -84,6 +85,18 @@ impl Signed for TimeClaims {
 
     fn signed_at(&self) -> Timestamp {
         Timestamp::from_millis(self.ts)
+    }
+}
+
+impl Signed for ConfigClaims {
+    const TYP: &'static str = CONFIG_TYP;
+
+    fn audience(&self) -> MachineId {
+        self.aud
+    }
+
+    fn signed_at(&self) -> Timestamp {
+        seconds(self.iat)
     }
 }
 

@@ -1,5 +1,8 @@
 //! One transaction of the outbox, from the inside.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use millwright_schemas::wire::events::{EventMessage, EventType};
 use millwright_schemas::{EventId, OutboxId, SignalName, Timestamp};
 use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
@@ -12,6 +15,8 @@ use super::{message, tables};
 use crate::clock::is_set_back;
 use crate::driver::Sample;
 use crate::limits::{EVENT_BYTES, MESSAGE_OVERHEAD_BYTES, SIGNALS};
+use crate::rules::Watching;
+use crate::signals::AllowedSignals;
 
 /// What changes with every transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +35,9 @@ pub(super) struct Counters {
     pub(super) losses: [Option<Loss>; 2],
     /// The last append of readings.
     pub(super) last_readings: Option<Uuid>,
+    /// Up to when telemetry has said that nothing older will come, in microseconds.
+    #[serde(default)]
+    pub(super) through: Option<i64>,
 }
 
 impl Counters {
@@ -42,6 +50,7 @@ impl Counters {
             dropped: 0,
             losses: [None, None],
             last_readings: None,
+            through: None,
         }
     }
 
@@ -71,8 +80,16 @@ pub(super) struct Batch<'txn> {
     checkpoints: Table<'txn, &'static str, &'static [u8]>,
     pub(super) faults: Table<'txn, (&'static str, &'static str), &'static [u8]>,
     pub(super) state: Table<'txn, &'static str, &'static [u8]>,
+    /// Signals' times before the clock was set back.
+    pub(super) highs: Table<'txn, &'static str, i64>,
     pub(super) counters: Counters,
     pub(super) settings: OutboxSettings,
+    /// The rules of this machine, as they are after this transaction; `None`: as they are stored.
+    pub(super) rules: Option<Watching>,
+    /// Which signals they may see.
+    pub(super) allowed: Option<Arc<[AllowedSignals]>>,
+    /// Values of this transaction that are late for rules.
+    pub(super) late: HashSet<(String, Timestamp)>,
 }
 
 impl<'txn> Batch<'txn> {
@@ -90,18 +107,22 @@ impl<'txn> Batch<'txn> {
             checkpoints: txn.open_table(tables::CHECKPOINTS)?,
             faults: txn.open_table(tables::FAULTS)?,
             state,
+            highs: txn.open_table(tables::SIGNAL_HIGHS)?,
             counters,
             settings,
+            rules: None,
+            allowed: None,
+            late: HashSet::new(),
         })
     }
 
-    /// Makes room, writes the counters and returns what they will be after the commit.
-    pub(super) fn finish(mut self) -> Result<Counters, OutboxError> {
+    /// Makes room, writes the counters and returns what they and the rules will be after the commit.
+    pub(super) fn finish(mut self) -> Result<(Counters, Option<Watching>), OutboxError> {
         self.fit_telemetry()?;
         self.counters.commits += 1;
         let row = encode(&self.counters)?;
         self.state.insert(tables::COUNTERS, row.as_slice())?;
-        Ok(self.counters)
+        Ok((self.counters, self.rules))
     }
 
     /// Stores readings: samples, faults, checkpoints.
@@ -124,10 +145,15 @@ impl<'txn> Batch<'txn> {
             }
         }
         let samples = message::encode_samples(stamped)?;
-        for samples in message::pack(samples, self.settings.samples_per_message) {
+        let messages = message::pack(samples, self.settings.samples_per_message);
+        let last = messages.len().saturating_sub(1);
+        for (place, samples) in messages.iter().enumerate() {
             let seq = self.counters.next_seq[Topic::Telemetry.index()];
-            let payload = message::encode(self.counters.outbox, seq, readings.through, &samples);
+            // The next message may hold older samples.
+            let through = readings.through.filter(|_| place == last);
+            let payload = message::encode(self.counters.outbox, seq, through, samples);
             self.insert(Topic::Telemetry, &payload)?;
+            self.watch_message(samples, through)?;
         }
         Ok(appended)
     }
@@ -157,14 +183,16 @@ impl<'txn> Batch<'txn> {
     ) -> Result<Option<Timestamp>, OutboxError> {
         let last =
             self.signals.get(signal.as_str())?.map(|row| Timestamp::from_micros(row.value()));
+        let set_back_from = last.filter(|last| is_set_back(*last, ts));
         let ts = match last {
             None if self.signals.len()? >= SIGNALS => return Ok(None),
             // A last time far ahead is the trace of a clock that was wrong and isn't any more:
             // counting on from there would misdate every sample to come.
-            Some(last) if last >= ts && !is_set_back(last, ts) => last.plus_micros(1),
+            Some(last) if last >= ts && set_back_from.is_none() => last.plus_micros(1),
             _ => ts,
         };
         self.signals.insert(signal.as_str(), ts.micros())?;
+        self.note_time(signal, ts, set_back_from)?;
         Ok(Some(ts))
     }
 
@@ -183,7 +211,7 @@ impl<'txn> Batch<'txn> {
             outbox: Some(self.counters.outbox),
             seq: Some(seq),
             ts: Some(ts.millis()),
-            event_type,
+            event_type: event_type.clone(),
             data,
         })?;
         if payload.len() > size.largest {
@@ -191,6 +219,7 @@ impl<'txn> Batch<'txn> {
         }
         self.make_room_for_event(payload.len() as u64 + MESSAGE_OVERHEAD_BYTES, size.beyond)?;
         self.insert(Topic::Events, &payload)?;
+        self.watch_event(&event_type, ts)?;
         Ok(Taken { event_id, seq })
     }
 

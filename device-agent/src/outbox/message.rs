@@ -7,12 +7,33 @@ use millwright_schemas::{OutboxId, Quality, SignalName, Timestamp};
 
 use super::OutboxError;
 use crate::limits::TELEMETRY_MESSAGE_BYTES;
+use crate::rules::Point;
 
 /// Values that share one time, which is already strictly increasing for each of them.
 #[derive(Debug)]
 pub(super) struct StampedSample {
     ts: Timestamp,
     values: Vec<(SignalName, SampleValue, Quality)>,
+}
+
+/// A sample as it stands in a message.
+#[derive(Debug)]
+pub(super) struct Encoded {
+    json: String,
+    sample: StampedSample,
+}
+
+impl Encoded {
+    /// Its values.
+    pub(super) fn points(&self) -> impl Iterator<Item = Point<'_>> {
+        let StampedSample { ts, values } = &self.sample;
+        values.iter().map(|(signal, value, quality)| Point {
+            ts: *ts,
+            signal: signal.as_str(),
+            value,
+            quality: *quality,
+        })
+    }
 }
 
 /// Groups values of one sample by the time each of them got.
@@ -32,13 +53,13 @@ pub(super) fn group(
 
 /// Encodes samples, each small enough for a message; a larger one becomes several with the same
 /// time.
-pub(super) fn encode_samples(samples: Vec<StampedSample>) -> Result<Vec<String>, OutboxError> {
+pub(super) fn encode_samples(samples: Vec<StampedSample>) -> Result<Vec<Encoded>, OutboxError> {
     let mut encoded = Vec::with_capacity(samples.len());
     let mut open: Vec<StampedSample> = samples.into_iter().rev().collect();
     while let Some(mut sample) = open.pop() {
         let json = encode_sample(&sample)?;
         if json.len() <= TELEMETRY_MESSAGE_BYTES || sample.values.len() < 2 {
-            encoded.push(json);
+            encoded.push(Encoded { json, sample });
         } else {
             let second = sample.values.split_off(sample.values.len() / 2);
             open.push(StampedSample { ts: sample.ts, values: second });
@@ -65,18 +86,18 @@ fn encode_sample(sample: &StampedSample) -> Result<String, OutboxError> {
 }
 
 /// Packs encoded samples into as few messages as count and size allow, in order.
-pub(super) fn pack(samples: Vec<String>, per_message: usize) -> Vec<Vec<String>> {
-    let mut messages: Vec<Vec<String>> = Vec::new();
+pub(super) fn pack(samples: Vec<Encoded>, per_message: usize) -> Vec<Vec<Encoded>> {
+    let mut messages: Vec<Vec<Encoded>> = Vec::new();
     let mut bytes = 0;
     for sample in samples {
         let fits = messages.last().is_some_and(|message| {
-            message.len() < per_message && bytes + sample.len() <= TELEMETRY_MESSAGE_BYTES
+            message.len() < per_message && bytes + sample.json.len() <= TELEMETRY_MESSAGE_BYTES
         });
         if fits && let Some(message) = messages.last_mut() {
-            bytes += sample.len();
+            bytes += sample.json.len();
             message.push(sample);
         } else {
-            bytes = sample.len();
+            bytes = sample.json.len();
             messages.push(vec![sample]);
         }
     }
@@ -89,9 +110,10 @@ pub(super) fn encode(
     outbox: OutboxId,
     seq: u64,
     through: Option<Timestamp>,
-    samples: &[String],
+    samples: &[Encoded],
 ) -> Vec<u8> {
     let through = through.map(|ts| format!("\"through_ts\":{},", ts.millis())).unwrap_or_default();
+    let samples: Vec<&str> = samples.iter().map(|sample| sample.json.as_str()).collect();
     let samples = samples.join(",");
     format!("{{\"outbox\":\"{outbox}\",\"seq\":{seq},{through}\"samples\":[{samples}]}}")
         .into_bytes()

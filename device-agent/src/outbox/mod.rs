@@ -4,7 +4,8 @@
 //! dropped because the outbox is full is told to the platform with its numbers.
 //!
 //! The ledger of commands is in the same file, so that what is known of a command and the event
-//! that tells it are one transaction.
+//! that tells it are one transaction. So are the rules that the machine watches by itself: they move
+//! with the samples that they see.
 
 mod batch;
 mod error;
@@ -14,6 +15,7 @@ mod ledger;
 mod losses;
 mod message;
 mod open;
+mod rules;
 mod store;
 mod tables;
 

@@ -2,6 +2,7 @@
 
 use std::ops::Bound;
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use millwright_schemas::wire::events::{EventType, FaultCleared, FaultRaised};
@@ -15,6 +16,8 @@ use super::{
     Appended, Loss, OutboxError, OutboxSettings, OutboxStatus, Readings, Taken, Topic, Waiting,
     tables,
 };
+use crate::rules::Watching;
+use crate::signals::AllowedSignals;
 
 /// What waits on the disk until the platform has it. Blocking: call it from a thread that may
 /// wait for the disk, see [`super::OutboxHandle`].
@@ -30,6 +33,10 @@ pub struct Outbox {
     removed: [u64; 2],
     /// The last snapshot's number.
     snapshot: Option<u64>,
+    /// The rules of this machine, as of the last transaction; `None`: as they are stored.
+    pub(super) rules: Option<Watching>,
+    /// Which signals they may see; all, if it isn't said.
+    pub(super) allowed: Option<Arc<[AllowedSignals]>>,
 }
 
 /// A transaction that failed; with its result when only the commit is in doubt.
@@ -76,7 +83,8 @@ impl Outbox {
         let txn = database.begin_write()?;
         let mut batch = Batch::open(&txn, settings)?;
         batch.open_ledger()?;
-        let counters = batch.finish()?;
+        batch.open_rules()?;
+        let (counters, _) = batch.finish()?;
         txn.commit()?;
         Ok(Self {
             open,
@@ -86,6 +94,8 @@ impl Outbox {
             acknowledged: [0; 2],
             removed: [0; 2],
             snapshot: None,
+            rules: None,
+            allowed: None,
         })
     }
 
@@ -310,14 +320,18 @@ impl Outbox {
         let database = self.database.as_ref().ok_or(OutboxError::Closed)?;
         let txn = database.begin_write()?;
         let mut batch = Batch::open(&txn, self.settings)?;
+        // After an error they are read again: what they have seen isn't stored then.
+        batch.rules = self.rules.take();
+        batch.allowed.clone_from(&self.allowed);
         for topic in Topic::ALL {
             batch.remove_through(topic, self.acknowledged[topic.index()])?;
         }
         let result = work(&mut batch)?;
-        let counters = batch.finish()?;
+        let (counters, rules) = batch.finish()?;
         match txn.commit() {
             Ok(()) => {
                 self.counters = counters;
+                self.rules = rules;
                 self.removed = self.acknowledged;
                 Ok(result)
             }

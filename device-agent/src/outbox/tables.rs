@@ -22,6 +22,26 @@ pub(super) const LEDGER: TableDefinition<'_, u64, &[u8]> = TableDefinition::new(
 pub(super) const LEDGER_NUMBERS: TableDefinition<'_, u128, u64> =
     TableDefinition::new("ledger_numbers");
 
+/// The rules of this machine: what the platform has given, and what came of it.
+pub(super) const RULES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("rules");
+/// Rule → [`crate::rules::StoredState`] as JSON.
+pub(super) const RULE_STATES: TableDefinition<'_, u128, &[u8]> =
+    TableDefinition::new("rule_states");
+/// Rule → its active [`crate::rules::LocalAlarm`] as JSON.
+pub(super) const LOCAL_ALARMS: TableDefinition<'_, u128, &[u8]> =
+    TableDefinition::new("local_alarms");
+/// Signal → its latest time before the clock was set back, in microseconds. What is not later is
+/// late for rules.
+pub(super) const SIGNAL_HIGHS: TableDefinition<'_, &str, i64> =
+    TableDefinition::new("signal_highs");
+
+/// Key of the claims of the document in [`RULES`].
+pub(super) const RULES_GIVEN: &str = "given";
+/// Key of the rules that have failed in [`RULES`].
+pub(super) const RULES_FAILED: &str = "failed";
+/// Key of what was told of the document in [`RULES`].
+pub(super) const RULES_TOLD: &str = "told";
+
 /// Key of the counters in [`STATE`].
 pub(super) const COUNTERS: &str = "counters";
 /// Key of the ledger's head in [`STATE`].

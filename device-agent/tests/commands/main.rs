@@ -19,4 +19,5 @@ mod mqtt;
 mod own;
 mod programs;
 mod restarts;
+mod rules;
 mod site;

@@ -2,10 +2,14 @@
 
 use std::net::TcpListener;
 
+use millwright_agent::driver::{Reading, Sample};
 use millwright_agent::limits::PANEL_BODY_BYTES;
 use millwright_agent::operator::{Decision, Panel, PanelSocket};
+use millwright_agent::outbox::{Delivery, Readings};
 use millwright_agent::status::{MachineStatus, Status};
-use millwright_schemas::Timestamp;
+use millwright_schemas::wire::rules::ConfigClaims;
+use millwright_schemas::wire::telemetry::SampleValue;
+use millwright_schemas::{Quality, Timestamp};
 use reqwest::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HOST, ORIGIN, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -143,6 +147,42 @@ async fn the_operator_sees_what_is_done_and_stops_it() {
     assert_eq!((status, detail.as_str()), (StatusCode::CONFLICT, "nothing is running"));
     let events = browser.place.events().await;
     assert_eq!(events[0].0, "consent.withdrawn");
+}
+
+#[tokio::test]
+async fn the_operator_sees_what_the_rules_of_the_machine_have_found() {
+    let browser = Browser::open().await;
+    assert_eq!(browser.state().await["alarms"], json!([]));
+    let condition = json!({"kind": "threshold", "signal": "t", "above": 80});
+    let rule = json!({
+        "id": "0198b2c4-7c1e-7000-8000-000000000011", "version": 1, "name": "Too hot",
+        "severity": "critical", "condition": condition,
+    });
+    let claims = ConfigClaims {
+        aud: "0198b2c4-7c1e-7000-8000-0123456789ab".parse().unwrap(),
+        iat: 0,
+        version: 1,
+        rules: vec![rule],
+        parameters: Default::default(),
+        time_zone: None,
+    };
+    let measured = |ts: i64, value: f64| {
+        let values = vec![("t".parse().unwrap(), SampleValue::Number(value), Quality::Good)];
+        let sample = Sample { ts: Timestamp::from_millis(ts), values };
+        let reading = Reading { samples: vec![sample], ..Reading::default() };
+        Readings::new(vec![Delivery { driver: "d".to_owned(), reading }])
+    };
+    let (hot, cool) = (measured(1_000, 90.0), measured(2_000, 20.0));
+    let outbox = &browser.place.outbox;
+    let now = Timestamp::from_millis(0);
+    assert!(outbox.add(move |outbox| outbox.take_rules(&claims, now)).await.unwrap());
+    outbox.add(move |outbox| outbox.append(&hot)).await.unwrap();
+    let state = browser.state().await;
+    let alarm = &state["alarms"][0];
+    assert_eq!((&alarm["name"], &alarm["severity"]), (&json!("Too hot"), &json!("critical")));
+    assert_eq!((&alarm["source"], &alarm["since"]), (&json!("t"), &json!("1970-01-01T00:00:01Z")));
+    outbox.add(move |outbox| outbox.append(&cool)).await.unwrap();
+    assert_eq!(browser.state().await["alarms"], json!([]));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod disk;
 mod model;
+mod rules;
 
 use disk::Disk;
 use millwright_agent::driver::{FaultChange, Reading, Sample};

@@ -74,6 +74,42 @@ pub struct Flapping {
     pub until: Timestamp,
 }
 
+words! {
+    /// What an alarm was worth, as a person on the case says.
+    FeedbackVerdict, "verdict on an alarm", {
+        /// Something was wrong.
+        Real = "real",
+        /// Nothing was wrong: it should not have come.
+        Nuisance = "nuisance",
+        /// It was right, but nobody had to act: a test, a known work, a cause outside of the machine.
+        Expected = "expected",
+    }
+}
+
+/// What a person has said of an alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AlarmFeedback {
+    /// What it was worth.
+    pub verdict: FeedbackVerdict,
+    /// Why.
+    pub note: Option<String>,
+    /// Who said so last.
+    pub by: ActorRef,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Says what an alarm was worth, in place of what was said before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GiveFeedback {
+    /// What it was worth.
+    pub verdict: FeedbackVerdict,
+    /// Why, 1 to 500 characters.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
 /// An alarm: one time that something was wrong with a machine, from its raise to its clear. At
 /// most one is active per machine, source and code.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -130,6 +166,9 @@ pub struct Alarm {
     pub received_at: Timestamp,
     /// The ticket it is on.
     pub ticket_id: Option<TicketId>,
+    /// What a person has said of it; left out when nobody has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<AlarmFeedback>,
     /// Counts its changes; the `ETag`.
     pub version: i64,
     /// The machine's name now; left out when the caller may not see it.

@@ -12,6 +12,7 @@ use super::rules::Parameters;
 use crate::ids::{MachineId, OrganizationId, SiteId};
 use crate::time::Timestamp;
 use crate::wire::events::Severity;
+use crate::wire::rules::RefusedRule;
 use crate::words::words;
 
 words! {
@@ -120,6 +121,27 @@ pub struct Machine {
     /// counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarms: Option<MachineAlarms>,
+    /// The rules that it watches by itself; left out in lists, when its agent can't watch by rules,
+    /// and when the caller may not see rules. Not a part of what `version` counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<MachineRules>,
+}
+
+/// The rules that a machine's agent watches by itself, with or without a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MachineRules {
+    /// The version of its rules that the machine should have; 0 when there were none yet.
+    pub wanted_version: i64,
+    /// The version that it has, as it said last; 0: none.
+    pub applied_version: i64,
+    /// When it said so.
+    pub applied_at: Timestamp,
+    /// How many rules watch on the machine.
+    pub watching: i64,
+    /// Rules that found no room in what is sent to the machine; the platform watches them.
+    pub left_out: i64,
+    /// Rules that the machine was given and doesn't watch; the platform does.
+    pub refused: Vec<RefusedRule>,
 }
 
 /// How many alarms of a machine want attention: active, and neither suppressed nor shelved nor out

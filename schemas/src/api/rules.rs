@@ -108,3 +108,35 @@ impl RuleQuery {
         PageQuery { limit: self.limit, cursor: self.cursor.clone() }
     }
 }
+
+/// Over which alarms a rule's precision is taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PrecisionQuery {
+    /// Raised from this time on; 90 days before `to` when left out.
+    pub from: Option<Timestamp>,
+    /// Raised before this time; now when left out.
+    pub to: Option<Timestamp>,
+}
+
+/// How good a rule is, as people have said of its alarms.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RulePrecision {
+    /// The rule.
+    pub rule_id: RuleId,
+    /// Of alarms that were raised from this time on, in event time.
+    pub from: Timestamp,
+    /// Before this time.
+    pub to: Timestamp,
+    /// Alarms, those included of which nobody has said anything.
+    pub alarms: i64,
+    /// Of these: something was wrong.
+    pub real: i64,
+    /// Nothing was wrong.
+    pub nuisance: i64,
+    /// It was right, but nobody had to act; they don't count for the precision.
+    pub expected: i64,
+    /// The share of real ones among real ones and nuisances, 0 to 1; null when there are none.
+    pub precision: Option<f64>,
+}

@@ -19,7 +19,7 @@ pub const COMMAND_TYP: &str = "mw-command+jws";
 pub const CANCEL_TYP: &str = "mw-cancel+jws";
 /// `typ` of a time.
 pub const TIME_TYP: &str = "mw-time+jws";
-/// `typ` of configuration: detection rules for the machine. Reserved.
+/// `typ` of configuration: the rules that a machine is to watch, see [`super::rules`].
 pub const CONFIG_TYP: &str = "mw-config+jws";
 
 words! {
@@ -227,6 +227,10 @@ pub struct Capabilities {
     /// yet. A signal that isn't among them keeps the unit that it had.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signals: Vec<SignalInfo>,
+    /// The version of the rules that the agent watches by, 0 when it has none; null when it can't
+    /// watch by rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules_version: Option<u64>,
 }
 
 /// Checks the form of a command's name: 1 to 64 of `a-z 0-9 _ .`.

@@ -118,6 +118,10 @@ event_types! {
     TimeRequested = "time.requested",
     /// The agent had to drop messages.
     OutboxDropped = "outbox.dropped",
+    /// The agent watches by the rules that it was given.
+    RulesApplied = "rules.applied",
+    /// The agent's own watching has found something. It raises nothing on the platform.
+    AlarmLocal = "alarm.local",
 }
 
 impl EventType {

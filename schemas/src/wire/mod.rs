@@ -9,6 +9,7 @@ pub mod connect;
 pub mod events;
 mod fault;
 pub mod report;
+pub mod rules;
 pub mod telemetry;
 pub mod trust;
 mod value;

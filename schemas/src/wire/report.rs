@@ -11,9 +11,10 @@ use super::command::{
 };
 use super::events::EventType;
 use super::fault::{check_key, cut};
+use super::rules::{RefusedRule, RulesApplied};
 use crate::limits::{
     ARGUMENT_SCHEMA_MAX_BYTES, CATALOGUE_COMMANDS_MAX, INTEGER_MAX, NONCE_CHARS, REMEDIES_MAX,
-    REPORT_ERROR_MAX_BYTES, SIGNAL_INFOS_MAX, UNIT_MAX_CHARS,
+    REPORT_ERROR_MAX_BYTES, RULES_ON_MACHINE_MAX, SIGNAL_INFOS_MAX, UNIT_MAX_CHARS,
 };
 
 /// What such an event says, checked.
@@ -30,6 +31,8 @@ pub enum Report {
         /// The operator's words; may be empty.
         message: String,
     },
+    /// `rules.applied`.
+    RulesApplied(RulesApplied),
 }
 
 /// Reads the data of an event of one of these types; `None` for every other.
@@ -52,6 +55,7 @@ pub(super) fn decode(
         T::AgentCapabilities => Report::Capabilities(capabilities(data.clone())?),
         T::TimeRequested => Report::TimeRequested(time_requested(data.clone())?),
         T::HelpRequested => Report::HelpRequested { message: message(data) },
+        T::RulesApplied => Report::RulesApplied(rules_applied(data.clone())?),
         _ => return Ok(None),
     };
     Ok(Some(report))
@@ -81,6 +85,7 @@ fn command(mut data: Map<String, Value>) -> Result<CommandReport, WireError> {
 
 fn capabilities(data: Map<String, Value>) -> Result<Capabilities, WireError> {
     let told: Capabilities = form(data)?;
+    check_version("data.rules_version", told.rules_version.unwrap_or(0))?;
     if told.last_ord > INTEGER_MAX || told.reported_ord.is_some_and(|ord| ord > told.last_ord) {
         let message = format!("{} is beyond 2^53, or below reported_ord", told.last_ord);
         return Err(WireError::field("data.last_ord", message));
@@ -149,6 +154,24 @@ fn time_requested(data: Map<String, Value>) -> Result<TimeRequested, WireError> 
     let shown: String = asked.nonce.chars().take(80).collect();
     let message = format!("{shown:?} is not 16 to 64 of A-Z a-z 0-9 _ -");
     Err(WireError::field("data.nonce", message))
+}
+
+fn rules_applied(data: Map<String, Value>) -> Result<RulesApplied, WireError> {
+    let mut applied: RulesApplied = form(data)?;
+    check_version("data.version", applied.version)?;
+    if applied.refused.len() > RULES_ON_MACHINE_MAX {
+        let message = format!("{} rules, more than {RULES_ON_MACHINE_MAX}", applied.refused.len());
+        return Err(WireError::field("data.refused", message));
+    }
+    applied.refused.iter_mut().for_each(RefusedRule::cut);
+    Ok(applied)
+}
+
+fn check_version(field: &str, version: u64) -> Result<(), WireError> {
+    if version <= INTEGER_MAX {
+        return Ok(());
+    }
+    Err(WireError::field(field, format!("{version} is beyond 2^53")))
 }
 
 /// Whoever asks for help must be heard, whatever the form.
@@ -270,8 +293,33 @@ mod tests {
     }
 
     #[test]
+    fn what_an_agent_says_of_its_rules_has_bounds() {
+        let refused = |count: usize| {
+            let id = "0198b2c4-7c1e-7000-8000-000000000011";
+            vec![serde_json::json!({"id": id, "problems": ["x".repeat(500)]}); count]
+        };
+        let told = |version: u64, refused: Vec<Value>| {
+            serde_json::json!({"version": version, "watching": 2, "refused": refused}).to_string()
+        };
+        let good = decoded("rules.applied", &told(7, refused(RULES_ON_MACHINE_MAX)));
+        let Ok(Some(Report::RulesApplied(good))) = good else { panic!("{good:?}") };
+        assert_eq!((good.version, good.refused.len()), (7, RULES_ON_MACHINE_MAX));
+        assert_eq!(good.refused[0].problems[0].len(), 120);
+        for (data, error) in [
+            (told(7, refused(RULES_ON_MACHINE_MAX + 1)), "data.refused: 101 rules, more than 100"),
+            (told(1 << 60, Vec::new()), "data.version: 1152921504606846976 is beyond 2^53"),
+            ("{}".to_owned(), "data: missing field `version`"),
+            (r#"{"version":-1,"watching":0}"#.to_owned(), "data: invalid value"),
+        ] {
+            let told = decoded("rules.applied", &data).unwrap_err();
+            assert!(told.starts_with(error), "{told}");
+        }
+    }
+
+    #[test]
     fn other_events_ask_nothing() {
         assert_eq!(decoded("agent.started", "{}"), Ok(None));
+        assert_eq!(decoded("alarm.local", "{}"), Ok(None));
         assert_eq!(decoded("command.invented", "{}"), Ok(None));
     }
 }

@@ -4,6 +4,7 @@ use millwright_core::access::Forbidden;
 use millwright_core::alarm::Illegal;
 use millwright_core::fields::InvalidFields;
 use millwright_core::machine::OutOfUse;
+use millwright_schemas::api::backtests::BacktestState;
 use millwright_store::StoreError;
 use millwright_store::page::InvalidPage;
 
@@ -25,6 +26,15 @@ pub enum AlarmError {
     /// The machine is decommissioned.
     #[error(transparent)]
     OutOfUse(#[from] OutOfUse),
+    /// The backtest has ended.
+    #[error("the backtest is {0}: it can't be canceled any more")]
+    Over(BacktestState),
+    /// The organization, or all of them together, have too many backtests that haven't ended.
+    #[error("too many backtests wait; try again in {retry_after_s} s")]
+    TooManyBacktests {
+        /// Seconds.
+        retry_after_s: u32,
+    },
     /// Not found in scope, or the database can't.
     #[error(transparent)]
     Store(#[from] StoreError),

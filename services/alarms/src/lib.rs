@@ -1,6 +1,8 @@
-//! Alarms: their life cycle, shelving, suppression, maintenance mode, rules, learning anew.
+//! Alarms: their life cycle, shelving, suppression, maintenance mode, rules and their backtests,
+//! learning anew.
 
 mod apply;
+pub mod backtests;
 mod contact;
 pub mod contact_watch;
 pub mod ended;

@@ -1,9 +1,11 @@
-//! What people do with alarms: find, acknowledge, shelve, take out of service, clear.
+//! What people do with alarms: find, acknowledge, shelve, take out of service, clear, judge.
 
 use millwright_core::access::{Caller, Permission};
 use millwright_core::alarm::{Event, step};
 use millwright_core::fields::Fields;
-use millwright_schemas::api::alarms::{Alarm, AlarmQuery, AlarmReason, ClearReason, ShelveAlarm};
+use millwright_schemas::api::alarms::{
+    Alarm, AlarmFeedback, AlarmQuery, AlarmReason, ClearReason, GiveFeedback, ShelveAlarm,
+};
 use millwright_schemas::api::page::Page;
 use millwright_schemas::{AlarmId, Timestamp};
 use millwright_store::alarms::{self, Filter};
@@ -137,6 +139,28 @@ pub async fn clear(
     check(&input)?;
     let event = Event::Cleared { reason: ClearReason::Manual, at: now };
     advance(store, caller, id, event, Some(input.reason), now).await
+}
+
+/// Says what an alarm was worth, in place of what was said before.
+///
+/// # Errors
+/// Not permitted, not found, a field can't be accepted, or the database can't.
+pub async fn judge(
+    store: &Store,
+    caller: &Caller,
+    id: AlarmId,
+    input: GiveFeedback,
+    now: Timestamp,
+) -> Result<Alarm, AlarmError> {
+    caller.require(Permission::WriteAlarms)?;
+    let mut fields = Fields::default();
+    if let Some(note) = &input.note {
+        fields.text("note", note, REASON_MAX);
+    }
+    fields.finish()?;
+    let GiveFeedback { verdict, note } = input;
+    let said = AlarmFeedback { verdict, note, by: caller.actor.into(), at: now };
+    advance(store, caller, id, Event::Judged(&said), None, now).await
 }
 
 fn check(input: &AlarmReason) -> Result<(), AlarmError> {

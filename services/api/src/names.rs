@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use millwright_core::access::{Caller, Permission};
 use millwright_schemas::api::alarms::{Alarm, Maintenance};
 use millwright_schemas::api::audit::{ActorRef, AuditItem};
+use millwright_schemas::api::backtests::Backtest;
 use millwright_schemas::api::commands::Command;
 use millwright_schemas::api::events::DomainEvent;
 use millwright_schemas::api::telemetry::MachineGrowth;
@@ -85,6 +86,9 @@ impl Mentions for Alarm {
         if let Some(by) = &mut self.acknowledged_by {
             actor(by, visit);
         }
+        if let Some(said) = &mut self.feedback {
+            actor(&mut said.by, visit);
+        }
     }
 }
 
@@ -117,6 +121,12 @@ impl Mentions for Command {
         if let Some(by) = &mut self.approved_by {
             actor(by, visit);
         }
+    }
+}
+
+impl Mentions for Backtest {
+    fn mentions(&mut self, visit: &mut Visit<'_>) {
+        actor(&mut self.created_by, visit);
     }
 }
 

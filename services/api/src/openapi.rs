@@ -102,6 +102,7 @@ pub(crate) fn rest(config: &mut ServiceConfig<'_>) {
         .configure(routes::machine_events::configure)
         .configure(routes::loss::configure)
         .configure(routes::quarantine::configure)
+        .configure(routes::backtests::configure)
         .configure(routes::rules::configure)
         .configure(routes::events::configure)
         .configure(routes::streams::configure);

@@ -11,7 +11,9 @@ mod flapping;
 mod raise;
 mod snapshot;
 
-use millwright_schemas::api::alarms::{Alarm, AlarmOrigin, ClearReason, Suppression};
+use millwright_schemas::api::alarms::{
+    Alarm, AlarmFeedback, AlarmOrigin, ClearReason, Suppression,
+};
 use millwright_schemas::wire::events::{FaultRaised, Severity};
 use millwright_schemas::{MachineId, OrganizationId, RuleId, Timestamp};
 use serde_json::{Map, Value};
@@ -151,6 +153,8 @@ pub enum Event<'a> {
     Returned,
     /// It hasn't been raised again for long enough: it doesn't come and go any more.
     Calmed,
+    /// Somebody says what it was worth.
+    Judged(&'a AlarmFeedback),
 }
 
 /// What an event makes of an alarm.

@@ -4,6 +4,7 @@ mod decide;
 mod group;
 mod join;
 mod moves;
+mod opened;
 mod root;
 
 use millwright_schemas::Timestamp;
@@ -18,6 +19,7 @@ pub use decide::{Decision, Seen, decide};
 pub use group::{GROUP_SPAN_MAX_S, Sign, began, group};
 pub use join::{Joining, is_of_time, is_untouched, join, merge};
 pub use moves::{IllegalMove, check_move, close, escalate, next_states, reopen, resolve, step};
+pub use opened::{Opened, opened};
 pub use root::{group_title, root, tie};
 
 /// The number of the first ticket.

@@ -188,7 +188,7 @@ mod tests {
     fn a_rule_that_learns_alarms_while_it_is_unusual_whatever_cells_are_empty() {
         let noise = |i: u32| f64::from(i * 7919 % 101) / 101.0;
         let value = |i: u32| if (700..720).contains(&i) { 40.0 } else { noise(i) };
-        let cell = |i: u32, value: f64| (i % 9 > 0).then_some(value);
+        let cell = |i: u32, value: f64| (!i.is_multiple_of(9)).then_some(value);
         let rows = (0..1000_u32).map(|i| vec![cell(i, value(i)), cell(i + 4, noise(i + 50))]);
         let columns = table(&["a", "b"], rows.collect());
         for together in [true, false] {

@@ -13,6 +13,7 @@ use millwright_store::{Scope, Store, Tx, tickets};
 use crate::change::{Move, Moved, apply};
 use crate::limits::ROUNDS_MAX;
 use crate::look_up::look_up;
+use crate::rules::RulesDesk;
 use crate::{CommandMetrics, Delivery, WorkError};
 
 /// What dispatch is made of.
@@ -44,13 +45,14 @@ struct Inner {
     parts: Parts,
     /// When orders about open commands were last handed over; forgotten when they end.
     handed_over: Mutex<HashMap<CommandId, HandedOver>>,
+    rules: RulesDesk,
 }
 
 impl Dispatch {
     /// Puts it together.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner { parts, handed_over: Mutex::default() }))
+        Self(Arc::new(Inner { parts, handed_over: Mutex::default(), rules: RulesDesk::default() }))
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -67,6 +69,10 @@ impl Dispatch {
 
     pub(crate) fn metrics(&self) -> &CommandMetrics {
         &self.0.parts.metrics
+    }
+
+    pub(crate) fn rules_desk(&self) -> &RulesDesk {
+        &self.0.rules
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use millwright_store::jobs::{Job, JobError, JobHandler};
 use millwright_store::work::{
-    CancelDue, CapabilitiesReported, CommandReported, CommandWanted, CommandsDue, TimeAsked, Work,
-    payload,
+    CancelDue, CapabilitiesReported, CommandReported, CommandWanted, CommandsDue, RulesReported,
+    TimeAsked, Work, payload,
 };
 
 use crate::Dispatch;
@@ -18,6 +18,7 @@ impl JobHandler for Dispatch {
             CommandReported::KIND,
             CapabilitiesReported::KIND,
             TimeAsked::KIND,
+            RulesReported::KIND,
             CancelDue::KIND,
             CommandWanted::KIND,
         ]
@@ -32,6 +33,7 @@ impl JobHandler for Dispatch {
             CommandReported::KIND => self.take_report(&payload(job)?, now).await?,
             CapabilitiesReported::KIND => self.take_capabilities(payload(job)?, now).await?,
             TimeAsked::KIND => self.tell_time(payload(job)?, now)?,
+            RulesReported::KIND => self.take_applied(payload(job)?).await?,
             CancelDue::KIND => {
                 self.send_cancel(payload::<CancelDue>(job)?.command, now).await?;
             }

@@ -1,5 +1,5 @@
 //! Dispatch: commands are issued, approved, signed, handed over and followed up to their end.
-//! Machines that ask are told the time.
+//! Machines that ask are told the time, and machines whose agents watch by rules are given them.
 //!
 //! What people do are functions on the store ([`issue`], [`cancel`], [`decide`]); what machines say
 //! and what time brings is done by [`Dispatch`]: its jobs make it certain, its notices make it
@@ -22,6 +22,7 @@ mod output;
 mod people;
 mod query;
 mod reports;
+mod rules;
 mod told;
 mod wanted;
 mod worker;
@@ -34,4 +35,5 @@ pub use error::{DispatchError, WorkError};
 pub use issue::issue;
 pub use metrics::CommandMetrics;
 pub use query::{catalogue, get, list, list_of_machine};
+pub use rules::RuleRounds;
 pub use worker::run;

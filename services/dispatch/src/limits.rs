@@ -19,5 +19,14 @@ pub const EXPIRED_BATCH: u64 = 200;
 pub const WORK_BATCH: u64 = 500;
 /// Steps that one look at a machine takes; the next look goes on.
 pub const ROUNDS_MAX: usize = 10;
+/// Machines whose rules are looked at in one tick because rules have changed, and of those that haven't
+/// said that they have theirs; the next tick goes on after the last one.
+pub const RULES_BATCH: u64 = 200;
+/// When rules are sent again that a machine hasn't said that it has, in seconds: the first pause, and
+/// the longest; it doubles.
+pub const RULES_AGAIN_S: (i64, i64) = (10, 3_600);
+/// What the claims of a machine's rules need beside the rules, its limits and its time zone, in bytes
+/// of JSON (generous).
+pub const CONFIG_ENVELOPE_BYTES: usize = 256;
 /// Known names that a refusal of an unknown command tells.
 pub const NAMES_TOLD_MAX: usize = 50;

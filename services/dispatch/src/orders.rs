@@ -4,8 +4,9 @@ use bytes::Bytes;
 use millwright_core::command::cancel_until;
 use millwright_schemas::topics::DownChannel;
 use millwright_schemas::wire::command::{
-    CANCEL_TYP, COMMAND_TYP, CancelClaims, CommandClaims, TIME_TYP, TimeClaims,
+    CANCEL_TYP, COMMAND_TYP, CONFIG_TYP, CancelClaims, CommandClaims, TIME_TYP, TimeClaims,
 };
+use millwright_schemas::wire::rules::ConfigClaims;
 use millwright_schemas::{LedgerId, MachineId, Timestamp};
 use millwright_store::commands::StoredCommand;
 use serde::Serialize;
@@ -72,6 +73,11 @@ impl Dispatch {
     ) -> Result<Order, WorkError> {
         let claims = TimeClaims { aud: machine, ts: now.millis(), nonce };
         self.sign(machine, DownChannel::Time, TIME_TYP, &claims)
+    }
+
+    /// Signs a machine's rules.
+    pub(crate) fn sign_config(&self, claims: &ConfigClaims) -> Result<Order, WorkError> {
+        self.sign(claims.aud, DownChannel::Config, CONFIG_TYP, claims)
     }
 
     fn sign(

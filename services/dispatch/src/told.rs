@@ -28,6 +28,7 @@ impl Dispatch {
     ) -> Result<(), WorkError> {
         let CapabilitiesReported { machine, ts, received_at, capabilities: told } = reported;
         let told = usable(told);
+        let rules_version = told.rules_version;
         let tx = self.store().begin().await?;
         let before = capabilities::load(&tx, machine).await?.map(|told| told.ledger);
         capabilities::put(&tx, machine, &told, received_at).await?;
@@ -44,7 +45,11 @@ impl Dispatch {
         for (stored, moved) in &moved {
             self.settle(stored, moved, now);
         }
-        self.send_due(machine, now).await
+        self.send_due(machine, now).await?;
+        match rules_version {
+            Some(version) => self.welcome(machine, version, received_at, now).await,
+            None => Ok(()),
+        }
     }
 
     async fn conclude(

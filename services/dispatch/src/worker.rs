@@ -1,4 +1,4 @@
-//! What goes on by itself: expiries, and what has to be sent again.
+//! What goes on by itself: expiries, what has to be sent again, and rules that have changed.
 
 use millwright_schemas::{MachineId, Timestamp};
 use millwright_store::commands;
@@ -6,13 +6,13 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::limits::{EXPIRED_BATCH, TICK, WORK_BATCH};
-use crate::{Dispatch, WorkError};
+use crate::{Dispatch, RuleRounds, WorkError};
 
 /// Looks for what is due until stopped.
 pub async fn run(dispatch: Dispatch, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last = None;
+    let (mut last, mut rounds) = (None, RuleRounds::default());
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -25,6 +25,10 @@ pub async fn run(dispatch: Dispatch, stop: CancellationToken) {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "commands can't be looked after now");
             }
+        }
+        if let Err(error) = dispatch.look_after_rules(&mut rounds, now).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "machines' rules can't be looked after now");
         }
     }
 }

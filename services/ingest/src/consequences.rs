@@ -46,6 +46,7 @@ async fn reported(tx: &mut BatchTx, meaning: Meaning) -> Result<(), StoreError> 
         Some(Asked::Capabilities(w)) => work::enqueue(tx, organization, &w, received_at).await,
         Some(Asked::Time(w)) => work::enqueue(tx, organization, &w, received_at).await,
         Some(Asked::Help(w)) => work::enqueue(tx, organization, &w, received_at).await,
+        Some(Asked::Rules(w)) => work::enqueue(tx, organization, &w, received_at).await,
     }
 }
 

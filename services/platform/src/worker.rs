@@ -13,7 +13,7 @@ use millwright_gateway::directory_store::StoreDirectory;
 use millwright_schemas::Timestamp;
 use millwright_store::jobs::{Job, JobError, JobHandler};
 use millwright_store::machines::revocations::DISCONNECT_JOB;
-use millwright_store::{Store, StoreError, jobs, machines, people};
+use millwright_store::{Store, StoreError, backtests, jobs, machines, people};
 use prometheus::{IntGauge, Registry};
 use tokio_util::sync::CancellationToken;
 
@@ -137,7 +137,15 @@ async fn forget_expired(store: &Store, now: Timestamp) -> Result<(), StoreError>
     tx.commit().await?;
     let tx = store.begin().await?;
     machines::sessions::forget_expired(&tx, now).await?;
-    tx.commit().await
+    tx.commit().await?;
+    loop {
+        let tx = store.begin().await?;
+        let forgotten = backtests::forget_expired(&tx, now).await?;
+        tx.commit().await?;
+        if forgotten == 0 {
+            return Ok(());
+        }
+    }
 }
 
 #[cfg(test)]

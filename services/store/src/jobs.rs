@@ -191,6 +191,19 @@ pub async fn complete(store: &Store, job: &Job) -> Result<bool, StoreError> {
     finish(tx, done.rows_affected).await
 }
 
+/// The job takes longer: its lease ends later. `false`: its lease had ended and another has taken or
+/// settled it; nothing is changed.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn extend(store: &Store, job: &Job, leased_until: Timestamp) -> Result<bool, StoreError> {
+    let tx = store.begin_beside().await?;
+    let row = ActiveModel { leased_until: Set(Some(leased_until.micros())), ..Default::default() };
+    let done = Entity::update_many().set(row).filter(is_running(job)).exec(tx.conn()).await?;
+    tx.commit().await?;
+    Ok(done.rows_affected > 0)
+}
+
 async fn finish(tx: Tx, rows: u64) -> Result<bool, StoreError> {
     if rows > 0 {
         // The next job of the same key may run now.
@@ -351,6 +364,20 @@ mod tests {
         let again = take_at(&store, now()).await.unwrap();
         assert_eq!((again.id, again.attempts), (id, 2));
         assert!(!complete(&store, &lost).await.unwrap(), "its attempt no longer decides");
+    }
+
+    #[tokio::test]
+    async fn a_job_that_takes_long_keeps_its_lease_as_long_as_it_has_it() {
+        let (store, _folder) = store().await;
+        add(&store, "a", 1).await;
+        let job = take_at(&store, now()).await.unwrap();
+        let later = now().plus_seconds(LEASE_S);
+        assert!(extend(&store, &job, later.plus_seconds(LEASE_S)).await.unwrap());
+        assert_eq!(take_at(&store, later).await, None);
+        let other = take_at(&store, later.plus_seconds(LEASE_S)).await.unwrap();
+        assert!(!extend(&store, &job, later.plus_seconds(999)).await.unwrap(), "it is another's");
+        assert!(complete(&store, &other).await.unwrap());
+        assert!(!extend(&store, &other, later).await.unwrap(), "it is done");
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 pub mod alarms;
 pub mod audit;
+pub mod backtests;
 pub mod backup;
 pub mod changes;
 pub mod commands;

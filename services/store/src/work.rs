@@ -3,8 +3,9 @@
 
 use millwright_schemas::wire::command::{Capabilities, CommandReport};
 use millwright_schemas::wire::events::EventType;
+use millwright_schemas::wire::rules::RulesApplied;
 use millwright_schemas::{
-    AlarmId, CommandId, EventId, MachineId, OrganizationId, TicketId, Timestamp,
+    AlarmId, BacktestId, CommandId, EventId, MachineId, OrganizationId, TicketId, Timestamp,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -134,6 +135,25 @@ impl Work for TimeAsked {
     }
 }
 
+/// A machine has told by which rules it watches. Done by dispatch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesReported {
+    /// The machine.
+    pub machine: MachineId,
+    /// When the platform had it.
+    pub received_at: Timestamp,
+    /// What it told.
+    pub applied: RulesApplied,
+}
+
+impl Work for RulesReported {
+    const KIND: &'static str = "machine.rules";
+
+    fn ordering_key(&self) -> String {
+        format!("rules:{}", self.machine)
+    }
+}
+
 /// A machine's next command may be sent. Done by dispatch, which reads what is due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandsDue {
@@ -234,5 +254,22 @@ impl Work for HelpRequested {
 
     fn ordering_key(&self) -> String {
         format!("tickets:{}", self.machine)
+    }
+}
+
+/// A rule is to be tried on history. Done by alarms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BacktestDue {
+    /// What is to be done.
+    pub backtest: BacktestId,
+    /// Of who asked for it: one of an organization runs at a time.
+    pub organization: OrganizationId,
+}
+
+impl Work for BacktestDue {
+    const KIND: &'static str = "backtest.due";
+
+    fn ordering_key(&self) -> String {
+        format!("backtests:{}", self.organization)
     }
 }

@@ -9,12 +9,16 @@ import { Certificates } from './Certificates'
 import { worthOf } from './clock'
 import classes from './machine.module.css'
 
-/** What the machine is, by which the platform knows it, and whether its clock can be trusted. */
+/**
+ * What the machine is, by which the platform knows it, whether its clock can be trusted, and what
+ * it watches by itself.
+ */
 export function IdentityTab({ machine }: { machine: Machine }) {
   return (
     <Stack gap="lg">
       <Facts machine={machine} />
       <Clock machine={machine} />
+      <OwnRules machine={machine} />
       <Certificates machine={machine} />
     </Stack>
   )
@@ -93,6 +97,36 @@ function Copied({ text, what }: { text: string; what: string }) {
         )}
       </CopyButton>
     </Group>
+  )
+}
+
+/** Which rules the machine watches by itself; nothing for one that can't. */
+function OwnRules({ machine }: { machine: Machine }) {
+  const { t } = useTranslation('machine')
+  const { rules } = machine
+  if (!rules) return null
+  const isCurrent = rules.applied_version === rules.wanted_version
+  return (
+    <section>
+      <Title order={2} size="h4" mb="xs">
+        {t('ownRules.title')}
+      </Title>
+      <Text size="sm" data-state={isCurrent ? 'good' : 'poor'}>
+        {t(isCurrent ? 'ownRules.current' : 'ownRules.waiting', {
+          applied: rules.applied_version,
+          wanted: rules.wanted_version,
+          watching: rules.watching,
+        })}
+      </Text>
+      {rules.left_out > 0 && (
+        <Text size="sm">{t('ownRules.leftOut', { number: rules.left_out })}</Text>
+      )}
+      {rules.refused.map(({ id, problems }) => (
+        <Text key={id} size="sm">
+          {t('ownRules.refused', { id, problems: problems.join('; ') })}
+        </Text>
+      ))}
+    </section>
   )
 }
 

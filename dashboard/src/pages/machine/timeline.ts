@@ -1,7 +1,17 @@
 /** What a machine has reported, for the words of the timeline. Pure. */
 import type { MachineEvent } from '../../api/types'
 
-export const KINDS = ['fault', 'command', 'consent', 'agent', 'help', 'outbox', 'time'] as const
+export const KINDS = [
+  'fault',
+  'command',
+  'consent',
+  'agent',
+  'help',
+  'outbox',
+  'time',
+  'rules',
+  'alarm',
+] as const
 
 /** Types that there are words for; the text's key is the type with `_` for the dot. */
 const TYPES = [
@@ -27,6 +37,8 @@ const TYPES = [
   'help.requested',
   'time.requested',
   'outbox.dropped',
+  'rules.applied',
+  'alarm.local',
 ] as const
 
 type Known = (typeof TYPES)[number]

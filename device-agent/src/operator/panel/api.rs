@@ -13,6 +13,7 @@ use super::problem::PanelError;
 use crate::clock;
 use crate::operator::{Decision, Desk, DeskShown, How, LogEntry};
 use crate::outbox::Taken;
+use crate::rules::LocalAlarm;
 use crate::status::ConnectionStatus;
 
 /// A body in the expected form, or where it isn't.
@@ -29,6 +30,8 @@ pub(super) struct Shown {
     machine_name: Option<String>,
     connection: ConnectionStatus,
     faults: Vec<FaultRaised>,
+    /// Alarms of the rules that this machine watches by itself.
+    alarms: Vec<LocalAlarm>,
     #[serde(flatten)]
     desk: DeskShown,
     /// Why the disk takes nothing, when it doesn't.
@@ -85,6 +88,7 @@ pub(super) async fn state(State(panel): State<Panel>) -> Json<Shown> {
         machine_name: machine.and_then(|machine| machine.name.clone()),
         connection: status.connection,
         faults: status.active_faults,
+        alarms: status.rules.alarms,
         desk: status.operator,
         disk_problem: status.disk_problem,
     })

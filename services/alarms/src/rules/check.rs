@@ -14,7 +14,7 @@ use millwright_store::{Scope, StoreError, Tx};
 use super::limits::{MESSAGE_MAX, MODEL_MAX, NAME_MAX};
 
 /// What is wrong with a rule's form, all of it.
-pub(super) fn form(input: &RuleInput) -> Fields {
+pub(crate) fn form(input: &RuleInput) -> Fields {
     let mut fields = Fields::default();
     fields.text("name", &input.name, NAME_MAX);
     if let Some(model) = &input.model {
@@ -39,7 +39,7 @@ pub(super) fn form(input: &RuleInput) -> Fields {
 }
 
 /// Refuses what a rule watches that isn't there.
-pub(super) async fn missing(
+pub(crate) async fn missing(
     tx: &Tx,
     scope: Scope,
     organization: OrganizationId,

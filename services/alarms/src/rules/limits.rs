@@ -8,3 +8,5 @@ pub const MODEL_MAX: usize = 100;
 pub const MESSAGE_MAX: usize = 500;
 /// Rules that one organization can have, those of organizations below it not counted.
 pub const RULES_MAX: u64 = 1_000;
+/// The time over which a rule's precision is taken when nobody says, in days.
+pub const PRECISION_DAYS_DEFAULT: i64 = 90;

@@ -14,8 +14,9 @@ pub mod limits;
 mod query;
 mod replace;
 
+pub(crate) use check::{form, missing};
 pub use create::create;
 pub use delete::delete;
 pub use fail::{FAILED, Failure, fail};
-pub use query::{get, list};
+pub use query::{get, list, precision};
 pub use replace::replace;

@@ -1,14 +1,16 @@
 //! Finding rules.
 
 use millwright_core::access::{Caller, Permission};
-use millwright_schemas::RuleId;
+use millwright_core::fields::InvalidFields;
 use millwright_schemas::api::page::Page;
-use millwright_schemas::api::rules::{Rule, RuleQuery};
+use millwright_schemas::api::rules::{PrecisionQuery, Rule, RulePrecision, RuleQuery};
+use millwright_schemas::{RuleId, Timestamp};
 use millwright_store::page::PageRequest;
-use millwright_store::rules::{self, Filter};
+use millwright_store::rules::{self, Filter, Judged};
 use millwright_store::{Scope, Store};
 use uuid::Uuid;
 
+use super::limits::PRECISION_DAYS_DEFAULT;
 use crate::AlarmError;
 
 /// A rule that the caller sees.
@@ -35,4 +37,43 @@ pub async fn list(
     let scope = Scope::Organization(caller.organization);
     let items = rules::list(store, scope, &filter, &page).await?;
     Ok(page.page(items, |item| item.id.uuid()))
+}
+
+/// How good a rule is, as people have said of its alarms that the caller sees.
+///
+/// # Errors
+/// Not permitted, not found, a field can't be accepted, or the database can't.
+pub async fn precision(
+    store: &Store,
+    caller: &Caller,
+    id: RuleId,
+    wanted: &PrecisionQuery,
+    now: Timestamp,
+) -> Result<RulePrecision, AlarmError> {
+    caller.require(Permission::ReadRules)?;
+    caller.require(Permission::ReadAlarms)?;
+    let to = wanted.to.unwrap_or(now);
+    let from = wanted.from.unwrap_or_else(|| to.plus_seconds(-PRECISION_DAYS_DEFAULT * 86_400));
+    if from >= to {
+        return Err(InvalidFields::one("from", format!("{from} is not before to ({to})")).into());
+    }
+    let scope = Scope::Organization(caller.organization);
+    rules::get(store, scope, id).await?;
+    let Judged { alarms, real, nuisance, expected } =
+        rules::judged(store, scope, id, from, to).await?;
+    Ok(RulePrecision {
+        rule_id: id,
+        from,
+        to,
+        alarms,
+        real,
+        nuisance,
+        expected,
+        precision: share(real, real + nuisance),
+    })
+}
+
+#[allow(clippy::cast_precision_loss, reason = "numbers of alarms are far below 2^53")]
+fn share(part: i64, whole: i64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
 }

@@ -75,6 +75,7 @@ impl Plant {
             decommissioned_at: None,
             connection: Default::default(),
             alarms: None,
+            rules: None,
         };
         let tx = self.store.begin().await.unwrap();
         machines::fleet::insert(&tx, &machine).await.unwrap();

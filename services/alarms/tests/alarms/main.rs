@@ -10,6 +10,7 @@
 )]
 
 mod apply;
+mod backtests;
 mod contact_watch;
 mod harness;
 mod rules;

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, get, post, web};
 use millwright_alarms::{AlarmError, manage};
 use millwright_core::access::Caller;
 use millwright_schemas::AlarmId;
-use millwright_schemas::api::alarms::{Alarm, AlarmQuery, AlarmReason, ShelveAlarm};
+use millwright_schemas::api::alarms::{Alarm, AlarmQuery, AlarmReason, GiveFeedback, ShelveAlarm};
 use millwright_schemas::api::page::Page;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -24,7 +24,8 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(unshelve_alarm)
         .service(take_alarm_out_of_service)
         .service(return_alarm_to_service)
-        .service(clear_alarm);
+        .service(clear_alarm)
+        .service(judge_alarm);
 }
 
 async fn answer(state: &AppState, caller: &Caller, alarm: Alarm) -> HttpResponse {
@@ -178,6 +179,25 @@ async fn clear_alarm(
     Ok(answer(&state, &caller, alarm).await)
 }
 
+/// Says what an alarm was worth: real, a nuisance, or expected. It replaces what was said before, and
+/// counts for its rule's precision.
+#[utoipa::path(
+    tag = "alarms",
+    params(("id" = AlarmId, Path)),
+    responses((status = 200, description = "Noted", body = Alarm))
+)]
+#[post("/alarms/{id}/feedback")]
+async fn judge_alarm(
+    state: web::Data<AppState>,
+    Authenticated(caller): Authenticated,
+    id: web::Path<AlarmId>,
+    body: Json<GiveFeedback>,
+) -> Result<HttpResponse, ApiError> {
+    let input = body.into_inner();
+    let alarm = manage::judge(&state.store, &caller, *id, input, state.now()).await?;
+    Ok(answer(&state, &caller, alarm).await)
+}
+
 impl From<AlarmError> for ApiError {
     fn from(error: AlarmError) -> Self {
         match error {
@@ -186,6 +206,8 @@ impl From<AlarmError> for ApiError {
             AlarmError::Page(error) => error.into(),
             AlarmError::Illegal(error) => Self::Conflict(error.to_string()),
             AlarmError::OutOfUse(error) => Self::Conflict(error.to_string()),
+            AlarmError::Over(_) => Self::Conflict(error.to_string()),
+            AlarmError::TooManyBacktests { retry_after_s } => Self::TooMany { retry_after_s },
             AlarmError::Store(error) => error.into(),
         }
     }

@@ -25,7 +25,11 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 }
 
 async fn answer(state: &AppState, caller: &Caller, machine: Machine) -> HttpResponse {
-    let machine = with_alarms(state, caller, machine).await;
+    let mut machine = with_alarms(state, caller, machine).await;
+    if let Err(error) = machines::tell_rules(&state.store, caller, &mut machine).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "a machine is told without its rules");
+    }
     HttpResponse::Ok().insert_header(etag(machine.version)).json(machine)
 }
 

@@ -4,6 +4,7 @@ pub mod alarms;
 pub mod api_tokens;
 pub mod audit;
 pub mod auth;
+pub mod backtests;
 pub mod commands;
 pub mod credentials;
 pub mod enrollment;

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, delete, get, post, put, web};
 use millwright_alarms::rules;
 use millwright_schemas::RuleId;
 use millwright_schemas::api::page::Page;
-use millwright_schemas::api::rules::{Rule, RuleInput, RuleQuery};
+use millwright_schemas::api::rules::{PrecisionQuery, Rule, RuleInput, RulePrecision, RuleQuery};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::error::ApiError;
@@ -20,7 +20,8 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(create_rule)
         .service(get_rule)
         .service(replace_rule)
-        .service(delete_rule);
+        .service(delete_rule)
+        .service(get_rule_precision);
 }
 
 /// Rules of the caller's organization and all below it, oldest first.
@@ -106,4 +107,21 @@ async fn delete_rule(
 ) -> Result<HttpResponse, ApiError> {
     rules::delete(&state.store, &caller, *id, state.now()).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// How good a rule is: what people have said of its alarms (`POST /alarms/{id}/feedback`).
+#[utoipa::path(
+    tag = "rules",
+    params(("id" = RuleId, Path), PrecisionQuery),
+    responses((status = 200, description = "Its precision", body = RulePrecision))
+)]
+#[get("/rules/{id}/precision")]
+async fn get_rule_precision(
+    state: web::Data<AppState>,
+    Authenticated(caller): Authenticated,
+    id: web::Path<RuleId>,
+    wanted: web::Query<PrecisionQuery>,
+) -> Result<web::Json<RulePrecision>, ApiError> {
+    let now = state.now();
+    Ok(web::Json(rules::precision(&state.store, &caller, *id, &wanted, now).await?))
 }

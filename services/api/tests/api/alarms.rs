@@ -149,6 +149,8 @@ async fn what_breaks_rules_is_told_by_field() {
         ("POST", format!("{path}/clear"), json!({"reason": "x".repeat(501)}), vec!["reason"]),
         ("POST", format!("{path}/out-of-service"), json!({"reason": " "}), vec!["reason"]),
         ("POST", format!("{path}/clear"), json!({}), vec!["reason"]),
+        ("POST", format!("{path}/feedback"), json!({"verdict": "real", "note": ""}), vec!["note"]),
+        ("POST", format!("{path}/feedback"), json!({"verdict": "false"}), vec!["verdict"]),
         ("PUT", machine.clone(), json!({"for_s": 2_592_001, "reason": "x"}), vec!["for_s"]),
         ("PUT", machine, json!({"for_s": 60, "reason": "x", "by": "me"}), vec!["by"]),
     ] {
@@ -174,6 +176,7 @@ async fn another_organizations_alarms_do_not_exist() {
         ("POST", format!("{path}/out-of-service"), Some(reason.clone())),
         ("POST", format!("{path}/return-to-service"), None),
         ("POST", format!("{path}/clear"), Some(reason)),
+        ("POST", format!("{path}/feedback"), Some(json!({"verdict": "real"}))),
         ("GET", maintenance.clone(), None),
         ("PUT", maintenance.clone(), Some(json!({"for_s": 60, "reason": "x"}))),
         ("DELETE", maintenance, None),
@@ -258,6 +261,42 @@ async fn maintenance_is_ended_by_hand_and_not_begun_for_what_is_out_of_use() {
         (&json!(false), &json!("decommissioned"))
     );
     api.call(&admin, "PUT", &path, start).await.problem(409, "conflict");
+}
+
+#[tokio::test]
+async fn what_an_alarm_was_worth_is_kept_with_who_said_so_and_can_be_changed() {
+    let api = TestApi::start().await;
+    let admin = api.admin().await;
+    let operator = api.person(Role::Operator).await;
+    let (lift, path) = raised(&api, &admin).await;
+    let before = api.call(&admin, "GET", &path, None).await.json(200);
+    assert_eq!(before.get("feedback"), None);
+    let judge = format!("{path}/feedback");
+    let said = json!({"verdict": "nuisance", "note": "a draught"});
+    let judged = api.call(&operator, "POST", &judge, Some(said.clone())).await;
+    assert_eq!(judged.header("etag"), "\"2\"");
+    let alarm = judged.json(200);
+    let feedback = &alarm["feedback"];
+    assert_eq!(
+        (&feedback["verdict"], &feedback["note"]),
+        (&json!("nuisance"), &json!("a draught"))
+    );
+    assert_eq!((&feedback["by"]["kind"], &feedback["by"]["name"]), (&json!("user"), &json!("P")));
+    assert!(feedback["at"].is_string());
+    assert_eq!(api.call(&operator, "POST", &judge, Some(said)).await.json(200), alarm);
+    // It stays over what the machine says, and over its end.
+    lift.raise(&api, "E-1", Severity::Critical).await;
+    lift.clear(&api, "E-1").await;
+    let over = api.call(&admin, "GET", &path, None).await.json(200);
+    assert_eq!((&over["active"], &over["feedback"]), (&json!(false), feedback));
+    let real = Some(json!({"verdict": "real"}));
+    let changed = api.call(&admin, "POST", &judge, real).await.json(200);
+    assert_eq!(
+        (&changed["feedback"]["verdict"], &changed["feedback"]["note"]),
+        (&json!("real"), &Value::Null)
+    );
+    let told = told(&api, &admin, "alarm.feedback").await;
+    assert_eq!(told, ["alarm.feedback", "alarm.feedback"]);
 }
 
 #[tokio::test]

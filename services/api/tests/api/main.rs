@@ -12,6 +12,7 @@
 mod alarms;
 mod api_tokens;
 mod auth;
+mod backtests;
 mod bodies;
 mod commands;
 mod dashboard;

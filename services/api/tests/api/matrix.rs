@@ -55,6 +55,11 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/rules/{id}", P(Permission::ReadRules)),
     ("PUT", "/api/v1/rules/{id}", P(Permission::WriteRules)),
     ("DELETE", "/api/v1/rules/{id}", P(Permission::WriteRules)),
+    ("GET", "/api/v1/rules/{id}/precision", P(Permission::ReadRules)),
+    ("POST", "/api/v1/rules/backtest", P(Permission::ReadRules)),
+    ("GET", "/api/v1/rules/backtests", P(Permission::ReadRules)),
+    ("GET", "/api/v1/rules/backtests/{id}", P(Permission::ReadRules)),
+    ("POST", "/api/v1/rules/backtests/{id}/cancel", P(Permission::ReadRules)),
     ("GET", "/api/v1/telemetry/stream", P(Permission::ReadTelemetry)),
     ("GET", "/api/v1/events", P(Permission::ReadEvents)),
     ("GET", "/api/v1/events/stream", P(Permission::ReadEvents)),
@@ -83,6 +88,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/api/v1/alarms/{id}/out-of-service", P(Permission::WriteAlarms)),
     ("POST", "/api/v1/alarms/{id}/return-to-service", P(Permission::WriteAlarms)),
     ("POST", "/api/v1/alarms/{id}/clear", P(Permission::WriteAlarms)),
+    ("POST", "/api/v1/alarms/{id}/feedback", P(Permission::WriteAlarms)),
     ("GET", "/api/v1/tickets", P(Permission::ReadTickets)),
     ("POST", "/api/v1/tickets", P(Permission::WriteTickets)),
     ("GET", "/api/v1/tickets/{id}", P(Permission::ReadTickets)),
@@ -143,8 +149,11 @@ fn body(path: &str) -> Option<Value> {
         "/api/v1/tickets/{id}/comments" => Some(json!({"text": ""})),
         "/api/v1/trust/rotations" => Some(json!({"what": "command_key"})),
         "/api/v1/trust/retirements" => Some(json!({"what": "command_key", "id": "none"})),
-        "/api/v1/rules" | "/api/v1/rules/{id}" => Some(json!({"name": "", "severity": "major",
-            "condition": {"kind": "threshold", "signal": "s"}})),
+        "/api/v1/alarms/{id}/feedback" => Some(json!({"verdict": "real"})),
+        "/api/v1/rules" | "/api/v1/rules/{id}" | "/api/v1/rules/backtest" => {
+            Some(json!({"name": "", "severity": "major",
+            "condition": {"kind": "threshold", "signal": "s"}}))
+        }
         _ => Some(json!({})),
     }
 }

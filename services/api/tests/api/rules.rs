@@ -326,3 +326,39 @@ async fn one_alarm_of_several_severities_with_the_machines_own_limit() {
     let told = plant.alarm_events().await;
     assert_eq!(told, ["alarm.raised", "alarm.changed", "alarm.changed", "alarm.cleared"]);
 }
+
+#[tokio::test]
+async fn a_rules_precision_is_what_people_say_of_its_alarms() {
+    let plant = Plant::with_signal().await;
+    let (api, token) = (&plant.api, &plant.token);
+    let rule = plant.create(hot(plant.machine)).await.json(201);
+    for n in 1..=5 {
+        plant.value(n * 10, 90.0).await;
+        plant.value(n * 10 + 5, 70.0).await;
+    }
+    let path = format!("/rules/{}/precision", rule["id"].as_str().unwrap());
+    let range = "?from=2026-01-01T00:00:00Z&to=2026-01-01T00:00:50Z";
+    let precision =
+        async |query: &str| api.call(token, "GET", &format!("{path}{query}"), None).await.json(200);
+    let nothing = precision(range).await;
+    assert_eq!((&nothing["alarms"], &nothing["precision"]), (&json!(4), &Value::Null));
+    let page = api.call(token, "GET", "/alarms", None).await.json(200);
+    let alarms = page["items"].as_array().unwrap().iter().rev();
+    // The last one is raised when the range is over.
+    let said = ["real", "nuisance", "real", "expected", "nuisance"];
+    for (alarm, verdict) in alarms.zip(said) {
+        let judge = format!("/alarms/{}/feedback", alarm["id"].as_str().unwrap());
+        let body = Some(json!({"verdict": verdict}));
+        api.call(token, "POST", &judge, body).await.json(200);
+    }
+    let judged = precision(range).await;
+    let counts = ["alarms", "real", "nuisance", "expected"].map(|field| judged[field].clone());
+    assert_eq!(counts, [json!(4), json!(2), json!(1), json!(1)]);
+    assert!((judged["precision"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9);
+    let all = precision("?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z").await;
+    assert_eq!((&all["alarms"], &all["precision"]), (&json!(5), &json!(0.5)));
+    let wrong = format!("{path}?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z");
+    assert_eq!(fields(&api.call(token, "GET", &wrong, None).await), ["from"]);
+    let stranger = customer(api).await;
+    api.call(&stranger, "GET", &path, None).await.problem(404, "not-found");
+}

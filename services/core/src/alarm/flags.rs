@@ -1,7 +1,9 @@
 //! What happens to an alarm that is there: one step a time.
 
 use millwright_schemas::Timestamp;
-use millwright_schemas::api::alarms::{Alarm, AlarmOrigin, ClearReason, Suppression};
+use millwright_schemas::api::alarms::{
+    Alarm, AlarmFeedback, AlarmOrigin, ClearReason, Suppression,
+};
 
 use super::{Event, Raise, Step, Told, follows, is_annunciated};
 use crate::access::Actor;
@@ -108,6 +110,7 @@ pub fn step(alarm: &Alarm, event: Event<'_>, now: Timestamp) -> Result<Step, Ill
         Event::TakenOutOfService => service(alarm, true, now),
         Event::Returned => service(alarm, false, now),
         Event::Calmed => calmed(alarm, now),
+        Event::Judged(feedback) => judged(alarm, feedback),
     })
 }
 
@@ -239,4 +242,17 @@ fn calmed(before: &Alarm, now: Timestamp) -> Step {
     alarm.flapping = None;
     let tickets = alarm.ticket_id.is_some() || is_annunciated(&alarm, now);
     changed(alarm, "alarm.calmed", tickets)
+}
+
+/// The last word counts; the same person's same word again changes nothing.
+fn judged(before: &Alarm, feedback: &AlarmFeedback) -> Step {
+    let same = |said: &AlarmFeedback| {
+        said.verdict == feedback.verdict && said.note == feedback.note && said.by == feedback.by
+    };
+    if before.feedback.as_ref().is_some_and(same) {
+        return unchanged(before);
+    }
+    let mut alarm = before.clone();
+    alarm.feedback = Some(feedback.clone());
+    changed(alarm, "alarm.feedback", false)
 }

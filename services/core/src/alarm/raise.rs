@@ -65,6 +65,7 @@ pub fn open(last: Option<&Alarm>, raise: &Raise, silence: Silence, id: AlarmId) 
         clear_reason: None,
         received_at: now,
         ticket_id: None,
+        feedback: None,
         version: 1,
         machine_name: None,
         ticket_number: None,

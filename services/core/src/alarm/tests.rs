@@ -1,6 +1,7 @@
 //! Every state and event, and what time does to them.
 
 use millwright_schemas::AlarmId;
+use millwright_schemas::api::alarms::FeedbackVerdict;
 
 use super::*;
 
@@ -40,6 +41,11 @@ fn after(alarm: &Alarm, event: Event<'_>) -> Alarm {
 
 fn cleared(reason: ClearReason, seconds: i64) -> Event<'static> {
     Event::Cleared { reason, at: at(seconds) }
+}
+
+fn said(verdict: FeedbackVerdict, note: Option<&str>) -> AlarmFeedback {
+    let by = Actor::Platform.into();
+    AlarmFeedback { verdict, note: note.map(str::to_owned), by, at: at(NOW_S) }
 }
 
 fn states() -> [(&'static str, Alarm); 11] {
@@ -83,6 +89,7 @@ fn outcome(state: &Alarm, event: Event<'_>) -> String {
 fn every_state_and_event_has_a_row() {
     let (again, worse) = (raise(Severity::Major, 5), raise(Severity::Critical, 5));
     let until = at(NOW_S + 500);
+    let said = said(FeedbackVerdict::Real, None);
     let events = [
         ("raised again", Event::Raised(&again)),
         ("raised worse", Event::Raised(&worse)),
@@ -98,6 +105,7 @@ fn every_state_and_event_has_a_row() {
         ("unsuppress", Event::Unsuppressed),
         ("out of service", Event::TakenOutOfService),
         ("return", Event::Returned),
+        ("judge", Event::Judged(&said)),
     ];
     let mut table = String::new();
     for (state, alarm) in states() {
@@ -285,4 +293,19 @@ fn of_several_reasons_to_be_silent_the_strongest_holds() {
         assert_eq!(silence.of(AlarmOrigin::Contact), contact);
         assert_eq!(silence.of(AlarmOrigin::Fault), fault);
     }
+}
+
+#[test]
+fn the_last_word_about_an_alarm_counts_and_a_repeat_changes_nothing() {
+    let alarm = fresh();
+    let nuisance = said(FeedbackVerdict::Nuisance, Some("a draught"));
+    let first = step(&alarm, Event::Judged(&nuisance), at(NOW_S)).unwrap();
+    assert_eq!(first.alarm.feedback.as_ref(), Some(&nuisance));
+    assert!(first.told.unwrap().audited && !first.tickets);
+    let later = AlarmFeedback { at: at(NOW_S + 9), ..nuisance };
+    let again = step(&first.alarm, Event::Judged(&later), at(NOW_S + 9)).unwrap();
+    assert_eq!((again.told, again.alarm.version), (None, 2));
+    let real = said(FeedbackVerdict::Real, None);
+    let changed = step(&first.alarm, Event::Judged(&real), at(NOW_S)).unwrap();
+    assert_eq!((changed.alarm.feedback, changed.alarm.version), (Some(real), 3));
 }

@@ -2,6 +2,7 @@
 
 use millwright_schemas::SignalKind;
 use millwright_schemas::api::rules::{RuleCondition, StateValue};
+use millwright_schemas::limits::RULE_WINDOW_S_MAX;
 
 use super::compile::ROOT;
 
@@ -24,6 +25,49 @@ pub fn needs(condition: &RuleCondition) -> Vec<Need> {
     let mut found = Vec::new();
     walk(condition, ROOT, &mut |condition, path| leaf(condition, path, &mut found));
     found
+}
+
+/// The types of reported events that a condition waits for, each once.
+#[must_use]
+pub fn events(condition: &RuleCondition) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    walk(condition, ROOT, &mut |leaf, _| {
+        if let RuleCondition::Missing(it) = leaf
+            && let Some(event) = &it.event
+            && !found.iter().any(|known| known == event.as_str())
+        {
+            found.push(event.as_str().to_owned());
+        }
+    });
+    found
+}
+
+/// How long what has been seen can matter to a condition, in seconds, beside the last value of each
+/// signal: its windows and hold times.
+#[must_use]
+pub fn reach_s(condition: &RuleCondition) -> f64 {
+    match condition {
+        RuleCondition::Threshold(it) => it.hold_s + it.clear_hold_s,
+        RuleCondition::Rate(it) => it.window_s + it.hold_s + it.clear_hold_s,
+        RuleCondition::Deviation(it) => it.hold_s + it.clear_hold_s,
+        RuleCondition::Count(it) => it.window_s + it.clear_hold_s,
+        RuleCondition::State(it) => it.hold_s + it.clear_hold_s,
+        RuleCondition::Missing(it) => it.for_s,
+        RuleCondition::Sequence(it) => it.within_s + it.clear_hold_s,
+        RuleCondition::Order(it) => it.clear_hold_s,
+        RuleCondition::Schedule(_) => 0.0,
+        // It learns first: a week, as far as anything can look.
+        RuleCondition::Anomaly(it) => RULE_WINDOW_S_MAX + it.clear_hold_s,
+        RuleCondition::All(group) | RuleCondition::Any(group) => {
+            longest(group.conditions.iter()) + group.hold_s + group.clear_hold_s
+        }
+        RuleCondition::While(of) => reach_s(&of.gate) + reach_s(&of.condition),
+        RuleCondition::Levels(of) => longest(of.levels.iter().map(|level| &level.condition)),
+    }
+}
+
+fn longest<'a>(conditions: impl Iterator<Item = &'a RuleCondition>) -> f64 {
+    conditions.map(reach_s).fold(0.0, f64::max)
 }
 
 /// What alarms of this condition are about: the first signal or event that it watches, that of a
@@ -138,4 +182,36 @@ fn leaf(condition: &RuleCondition, path: &str, found: &mut Vec<Need>) {
 
 fn kind_of(value: Option<&StateValue>) -> Option<SignalKind> {
     value.map(StateValue::kind)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_condition_tells_its_events_and_how_far_back_it_looks() {
+        let condition = json!({"kind": "while",
+        "while": {"kind": "state", "signal": "on", "is": [true], "hold_s": 5},
+        "condition": {"kind": "any", "hold_s": 10, "clear_hold_s": 1, "conditions": [
+            {"kind": "rate", "signal": "t", "per": "minute", "window_s": 60, "above": 1,
+                "hold_s": 30},
+            {"kind": "missing", "event": "lift.call", "for_s": 40},
+            {"kind": "missing", "event": "lift.call", "for_s": 50},
+            {"kind": "missing", "signal": "t", "for_s": 7}
+        ]}});
+        let condition = serde_json::from_value(condition).unwrap();
+        assert_eq!(events(&condition), ["lift.call"]);
+        assert_eq!(reach_s(&condition), 5.0 + 90.0 + 11.0);
+        let levels = json!({"kind": "levels", "levels": [
+            {"severity": "minor",
+             "condition": {"kind": "threshold", "signal": "t", "above": 1, "hold_s": 9}},
+            {"severity": "major",
+             "condition": {"kind": "threshold", "signal": "t", "above": 2, "clear_hold_s": 4}}
+        ]});
+        let levels = serde_json::from_value(levels).unwrap();
+        assert_eq!((events(&levels), reach_s(&levels)), (Vec::new(), 9.0));
+    }
 }

@@ -195,6 +195,27 @@ impl Plant {
     }
 
     async fn tell_with(&self, ledger: LedgerId, last_ord: u64, reported_ord: Option<u64>) {
+        self.tell_all(ledger, last_ord, reported_ord, None, self.now()).await;
+    }
+
+    /// The agent tells by which version of its rules it watches.
+    pub async fn tell_rules(&self, version: u64) {
+        self.tell_rules_at(version, self.now()).await;
+    }
+
+    /// The same, received at that time.
+    pub async fn tell_rules_at(&self, version: u64, received_at: Timestamp) {
+        self.tell_all(LEDGER, 0, None, Some(version), received_at).await;
+    }
+
+    async fn tell_all(
+        &self,
+        ledger: LedgerId,
+        last_ord: u64,
+        reported_ord: Option<u64>,
+        rules_version: Option<u64>,
+        received_at: Timestamp,
+    ) {
         let capabilities = Capabilities {
             version: "1.0".to_owned(),
             ledger,
@@ -202,11 +223,12 @@ impl Plant {
             reported_ord,
             commands: catalogue(),
             signals: Vec::new(),
+            rules_version,
         };
         self.leave(&CapabilitiesReported {
             machine: self.machine,
             ts: self.now(),
-            received_at: self.now(),
+            received_at,
             capabilities,
         })
         .await;
@@ -458,6 +480,7 @@ pub async fn machine(store: &Store, organization: OrganizationId) -> MachineId {
         decommissioned_at: None,
         connection: MachineConnection::default(),
         alarms: None,
+        rules: None,
     };
     let tx = store.begin().await.unwrap();
     fleet::insert(&tx, &machine).await.unwrap();

@@ -87,6 +87,7 @@ async fn a_word_from_before_the_copy_says_nothing() {
         reported_ord: None,
         commands: catalogue(),
         signals: Vec::new(),
+        rules_version: None,
     };
     // Written before the end of its time, and kept back in the machine's outbox until now.
     let ts = plant.get(id).await.expires_at.plus_seconds(-1);
@@ -126,6 +127,7 @@ async fn a_catalogue_beyond_its_bounds_loses_what_is_beyond() {
         reported_ord: None,
         commands,
         signals: Vec::new(),
+        rules_version: None,
     };
     let (machine, now) = (plant.machine, plant.now());
     plant.leave(&CapabilitiesReported { machine, ts: now, received_at: now, capabilities }).await;

@@ -10,4 +10,5 @@ mod harness;
 mod issuing;
 mod ledger;
 mod reports;
+mod rules;
 mod ticketed;

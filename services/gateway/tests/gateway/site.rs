@@ -197,6 +197,7 @@ impl Site {
             decommissioned_at: None,
             connection: MachineConnection::default(),
             alarms: None,
+            rules: None,
         };
         fleet::insert(&tx, &machine).await.unwrap();
         tx.commit().await.unwrap();

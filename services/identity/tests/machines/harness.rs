@@ -98,6 +98,7 @@ impl Platform {
             decommissioned_at: None,
             connection: MachineConnection::default(),
             alarms: None,
+            rules: None,
         };
         let tx = self.store.begin().await.unwrap();
         fleet::insert(&tx, &machine).await.unwrap();

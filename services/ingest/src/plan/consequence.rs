@@ -12,7 +12,9 @@ use millwright_schemas::wire::events::{EventType, FaultEvent};
 use millwright_schemas::wire::report::Report;
 use millwright_schemas::{MachineId, OrganizationId, Timestamp};
 use millwright_store::events::NewEvent;
-use millwright_store::work::{CapabilitiesReported, CommandReported, HelpRequested, TimeAsked};
+use millwright_store::work::{
+    CapabilitiesReported, CommandReported, HelpRequested, RulesReported, TimeAsked,
+};
 
 use crate::decode::Reported;
 
@@ -57,6 +59,7 @@ pub(crate) enum Asked {
     Capabilities(CapabilitiesReported),
     Time(TimeAsked),
     Help(HelpRequested),
+    Rules(RulesReported),
 }
 
 /// Whose data it is, and when the platform had it.
@@ -169,6 +172,10 @@ pub(super) fn asked(source: Source, event: &Reported) -> Option<Asked> {
         Report::TimeRequested(asked) => Asked::Time(TimeAsked { machine, nonce: asked.nonce }),
         Report::HelpRequested { message } => {
             Asked::Help(HelpRequested { machine, event: event.id, message, ts })
+        }
+        Report::RulesApplied(applied) => {
+            let received_at = source.received_at;
+            Asked::Rules(RulesReported { machine, received_at, applied })
         }
     })
 }

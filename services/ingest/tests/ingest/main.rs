@@ -10,6 +10,7 @@
 mod batching;
 mod conditions;
 mod detection;
+mod edge;
 mod events;
 mod harness;
 mod learned;

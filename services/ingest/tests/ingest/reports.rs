@@ -55,6 +55,21 @@ async fn capabilities_time_and_help_are_handed_on() {
 }
 
 #[tokio::test]
+async fn by_which_rules_a_machine_watches_is_handed_on_once() {
+    let mut site = Site::new().await;
+    let applied = reported(ID, "rules.applied", r#"{"version":3,"watching":2}"#);
+    site.events(&[&applied]).await;
+    site.events(&[&applied]).await;
+    let jobs = site
+        .rows(
+            "SELECT kind, ordering_key, json_extract(payload, '$.applied.version'), \
+             json_extract(payload, '$.applied.watching') FROM jobs ORDER BY seq",
+        )
+        .await;
+    assert_eq!(jobs, [format!("machine.rules|rules:{}|3|2", machine(1))]);
+}
+
+#[tokio::test]
 async fn a_report_that_cannot_be_meant_is_in_quarantine_with_the_field() {
     let mut site = Site::new().await;
     site.events(&[

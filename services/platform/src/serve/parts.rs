@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use millwright_alarms::backtests::Backtests;
 use millwright_api::clock::Clock;
 use millwright_api::health::Health;
 use millwright_api::server::{self, ServerConfig};
@@ -261,7 +262,11 @@ impl Common<'_> {
         orders.add(dispatch);
         let mut tickets = Handlers::default();
         tickets.add(Ticketing::new(store.clone(), now));
-        for handlers in [orders, tickets] {
+        // Apart too: one takes minutes.
+        let mut trials = Handlers::default();
+        let ending = stop.clone();
+        trials.add(Backtests::new(store.clone(), now, move || ending.is_cancelled()));
+        for handlers in [orders, tickets, trials] {
             tasks.spawn(jobs::run(store.clone(), handlers, dead_jobs.clone(), stop.clone()));
         }
         tasks.spawn(worker::keep_house(store.clone(), stop.clone()));

@@ -49,6 +49,7 @@ pub async fn create(
         decommissioned_at: None,
         connection: MachineConnection::default(),
         alarms: None,
+        rules: None,
     };
     let tx = store.begin().await?;
     organizations::load(&tx, scope, organization).await?;

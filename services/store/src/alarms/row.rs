@@ -1,6 +1,6 @@
 //! An alarm and its row.
 
-use millwright_schemas::api::alarms::{Alarm, Flapping};
+use millwright_schemas::api::alarms::{Alarm, AlarmFeedback, Flapping};
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{AlarmId, MachineId, OrganizationId, RuleId, TicketId, Timestamp};
 use sea_orm::ActiveValue::{NotSet, Set};
@@ -18,6 +18,8 @@ fn corrupt(error: impl std::fmt::Display) -> StoreError {
 /// All columns but the rule's version, which never changes.
 pub(super) fn to_row(alarm: &Alarm) -> Result<ActiveModel, StoreError> {
     let by = alarm.acknowledged_by.as_ref();
+    let said = alarm.feedback.as_ref();
+    let said_by = said.map(|said| serde_json::to_string(&said.by)).transpose().map_err(corrupt)?;
     Ok(ActiveModel {
         id: Set(alarm.id.uuid()),
         organization_id: Set(alarm.organization_id.uuid()),
@@ -43,6 +45,10 @@ pub(super) fn to_row(alarm: &Alarm) -> Result<ActiveModel, StoreError> {
         clear_reason: Set(alarm.clear_reason.map(|reason| reason.as_str().to_owned())),
         received_at: Set(alarm.received_at.micros()),
         ticket_id: Set(alarm.ticket_id.map(TicketId::uuid)),
+        feedback: Set(said.map(|said| said.verdict.as_str().to_owned())),
+        feedback_note: Set(said.and_then(|said| said.note.clone())),
+        feedback_by: Set(said_by),
+        feedback_at: Set(said.map(|said| said.at.micros())),
         version: Set(alarm.version),
         flapping_since: Set(alarm.flapping.map(|one| one.since.micros())),
         flapping_count: Set(alarm.flapping.map(|one| one.count)),
@@ -52,6 +58,7 @@ pub(super) fn to_row(alarm: &Alarm) -> Result<ActiveModel, StoreError> {
 
 pub(super) fn from_row(row: Model) -> Result<Alarm, StoreError> {
     let by = row.acknowledged_by.as_deref().map(serde_json::from_str).transpose();
+    let feedback = feedback(&row)?;
     Ok(Alarm {
         id: AlarmId(row.id),
         organization_id: OrganizationId(row.organization_id),
@@ -78,6 +85,7 @@ pub(super) fn from_row(row: Model) -> Result<Alarm, StoreError> {
         clear_reason: row.clear_reason.map(|word| word.parse()).transpose().map_err(corrupt)?,
         received_at: Timestamp::from_micros(row.received_at),
         ticket_id: row.ticket_id.map(TicketId),
+        feedback,
         version: row.version,
         machine_name: None,
         ticket_number: None,
@@ -88,4 +96,17 @@ pub(super) fn from_row(row: Model) -> Result<Alarm, StoreError> {
 fn flapping(since: Option<i64>, count: Option<i64>, until: Option<i64>) -> Option<Flapping> {
     let (since, until) = (since.map(Timestamp::from_micros)?, until.map(Timestamp::from_micros)?);
     Some(Flapping { since, count: count?, until })
+}
+
+fn feedback(row: &Model) -> Result<Option<AlarmFeedback>, StoreError> {
+    let (Some(verdict), Some(by), Some(at)) = (&row.feedback, &row.feedback_by, row.feedback_at)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(AlarmFeedback {
+        verdict: verdict.parse().map_err(corrupt)?,
+        note: row.feedback_note.clone(),
+        by: serde_json::from_str(by).map_err(corrupt)?,
+        at: Timestamp::from_micros(at),
+    }))
 }

@@ -8,13 +8,15 @@
 //!   acknowledged, so that the machine won't send them again. They become `interrupted`, outcome
 //!   unknown, and never go out again. New ones get a place in the machine's order beyond any that
 //!   was given, since agents refuse places that have passed.
+//! - **Rules on machines**: what a machine was given since may have the same version as what it is
+//!   given next. Versions go on beyond any that was given.
 //! - **Sign-in sessions** end: a refresh token that was used since would be good once more.
 //! - **Enrolment codes** end, for the same reason.
 //! - **Events** go on at a position beyond any that was ever given, with `platform.restored`, so that
 //!   a reader who has seen later events than the backup holds misses none of what comes.
 //!
-//! Only columns of the first schema are named, because the backup's schema may be older than the
-//! program's.
+//! Only columns are named that were there from their table's beginning, because the backup's schema
+//! may be older than the program's.
 
 use std::path::Path;
 
@@ -44,6 +46,8 @@ const OPEN_COMMANDS: &str = "('awaiting_approval', 'queued', 'sent', 'received',
 
 /// The migration that brought commands.
 const WITH_COMMANDS: &str = "m0002_operations";
+/// The migration that brought rules to machines.
+const WITH_MACHINE_RULES: &str = "m0013_machine_rules";
 
 /// What a restore has changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -164,6 +168,11 @@ macro_rules! apply {
                 );
                 let commands = sqlx::query(AssertSqlSafe(sql)).bind(COMMAND_ERROR).bind(us);
                 mark.commands = commands.execute(&mut *tx).await?.rows_affected();
+            }
+            if manifest.migrations.iter().any(|name| name == WITH_MACHINE_RULES) {
+                let versions =
+                    sqlx::query("UPDATE machine_rules SET version = $1 WHERE version < $1");
+                versions.bind(now.seconds()).execute(&mut *tx).await?;
             }
             let sessions =
                 sqlx::query("UPDATE refresh_tokens SET revoked_at = $1 WHERE revoked_at IS NULL");

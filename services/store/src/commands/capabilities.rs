@@ -91,6 +91,8 @@ async fn find(
         commands,
         // With the series that they describe: `telemetry::units`.
         signals: Vec::new(),
+        // With the document: `rules::on_machines`.
+        rules_version: None,
     };
     Ok(Some((told, Timestamp::from_micros(row.reported_at))))
 }

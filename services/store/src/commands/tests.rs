@@ -161,6 +161,7 @@ async fn places_go_on_after_what_the_machine_has_told() {
         reported_ord: None,
         commands: Vec::new(),
         signals: Vec::new(),
+        rules_version: None,
     };
     capabilities::put(&tx, machine, &told, now()).await.unwrap();
     assert_eq!(next_ord(&tx, machine).await.unwrap(), 42);

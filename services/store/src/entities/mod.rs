@@ -3,6 +3,7 @@
 pub mod alarm;
 pub mod api_token;
 pub mod audit;
+pub mod backtest;
 pub mod certificate;
 pub mod command;
 pub mod detector_state;
@@ -17,6 +18,7 @@ pub mod machine;
 pub mod machine_capability;
 pub mod machine_counter;
 pub mod machine_event;
+pub mod machine_rule;
 pub mod machine_status;
 pub mod mqtt_session;
 pub mod organization;

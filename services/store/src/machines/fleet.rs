@@ -271,5 +271,6 @@ fn from_row(row: Model) -> Result<Machine, StoreError> {
         decommissioned_at: row.decommissioned_at.map(Timestamp::from_micros),
         connection: Default::default(),
         alarms: None,
+        rules: None,
     })
 }

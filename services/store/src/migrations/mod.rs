@@ -68,14 +68,24 @@ impl MigratorTrait for Migrator {
                 postgres: include_str!("0010_detector_states.postgres.sql"),
             }),
             Box::new(SqlFile {
+                name: "m0011_backtests",
+                sqlite: include_str!("0011_backtests.sqlite.sql"),
+                postgres: include_str!("0011_backtests.postgres.sql"),
+            }),
+            Box::new(SqlFile {
                 name: "m0012_upkeep_failures",
                 sqlite: include_str!("0012_upkeep_failures.sqlite.sql"),
                 postgres: include_str!("0012_upkeep_failures.postgres.sql"),
             }),
             Box::new(SqlFile {
-                name: "m0013_alarm_groups",
-                sqlite: include_str!("0013_alarm_groups.sqlite.sql"),
-                postgres: include_str!("0013_alarm_groups.postgres.sql"),
+                name: "m0013_machine_rules",
+                sqlite: include_str!("0013_machine_rules.sqlite.sql"),
+                postgres: include_str!("0013_machine_rules.postgres.sql"),
+            }),
+            Box::new(SqlFile {
+                name: "m0014_alarm_groups",
+                sqlite: include_str!("0014_alarm_groups.sqlite.sql"),
+                postgres: include_str!("0014_alarm_groups.postgres.sql"),
             }),
         ]
     }

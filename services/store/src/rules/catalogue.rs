@@ -85,6 +85,18 @@ async fn find(db: &impl ConnectionTrait, scope: Scope, id: RuleId) -> Result<Rul
     from_row(row.ok_or(StoreError::NotFound("rule"))?)
 }
 
+/// A rule as it was at this version.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when there is no such rule in scope, it was deleted, or it never had this
+/// version.
+pub async fn version(tx: &Tx, scope: Scope, id: RuleId, version: i64) -> Result<Rule, StoreError> {
+    load(tx, scope, id).await?;
+    let row = rule_version::Entity::find_by_id((id.uuid(), version)).one(tx.conn()).await?;
+    let row = row.ok_or(StoreError::NotFound("version of the rule"))?;
+    serde_json::from_str(&row.rule).map_err(|error| StoreError::corrupt("rule_versions", error))
+}
+
 /// Rules in the order of their creation.
 ///
 /// # Errors

@@ -3,15 +3,18 @@
 //! Every change counts up the revision `rules`, by which ingest sees that its copy is old.
 
 mod catalogue;
+pub mod on_machines;
+mod precision;
 mod row;
 mod targets;
 
 pub use catalogue::{
     Filter, count, delete, disable, forget_learned, forget_states, get, insert, list, load, save,
-    set_state, touch,
+    set_state, touch, version,
 };
+pub use precision::{Judged, judged};
 pub(crate) use row::from_row;
-pub use targets::{Target, is_model_used, signal_kinds, signal_units};
+pub use targets::{Target, is_model_used, machines, signal_kinds, signal_units};
 
 /// The name in `revisions`.
 pub(crate) const REVISION: &str = "rules";

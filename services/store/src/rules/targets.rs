@@ -1,10 +1,12 @@
 //! What a rule may watch: signals that there are.
 
+use millwright_schemas::api::machines::MachineState;
 use millwright_schemas::{MachineId, OrganizationId, SignalKind};
 use sea_orm::sea_query::Query;
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
+use uuid::Uuid;
 
 use crate::entities::{machine, series};
 use crate::telemetry::series::kind_from;
@@ -41,6 +43,30 @@ pub async fn is_model_used(
 ) -> Result<bool, StoreError> {
     let of_model = machine::Entity::find().filter(Target::Model(model, organization).machines());
     Ok(of_model.count(tx.conn()).await? > 0)
+}
+
+/// The machines in use that the target has, in the order of their registration: the first `limit` of
+/// them, and how many there are.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn machines(
+    tx: &Tx,
+    target: Target<'_>,
+    limit: u64,
+) -> Result<(Vec<MachineId>, u64), StoreError> {
+    let in_use = machine::Column::State.ne(MachineState::Decommissioned.as_str());
+    let query = || machine::Entity::find().filter(target.machines()).filter(in_use.clone());
+    let ids: Vec<Uuid> = query()
+        .select_only()
+        .column(machine::Column::Id)
+        .order_by_asc(machine::Column::Id)
+        .limit(limit)
+        .into_tuple()
+        .all(tx.conn())
+        .await?;
+    let count = query().count(tx.conn()).await?;
+    Ok((ids.into_iter().map(MachineId).collect(), count))
 }
 
 /// The kinds that a signal has among the target's machines, each once: empty when none has it,

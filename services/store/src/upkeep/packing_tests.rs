@@ -7,6 +7,7 @@ use millwright_test_database::TestDatabase;
 use super::*;
 use crate::telemetry::points::{self, PointRow};
 use crate::telemetry::reads::chart::{self, Chart, ChartPoints, Range};
+use crate::telemetry::reads::history::{History, Wanted as WantedHistory};
 use crate::telemetry::reads::storage;
 use crate::telemetry::series::{self, NewSeries};
 use crate::testing::{NOW, machine, now, organization, store};
@@ -482,4 +483,28 @@ async fn partitions_of_packed_days_give_their_room_back() {
         after = site.number(&size).await;
     }
     assert!(after < 100_000, "{before} to {after}");
+}
+
+#[tokio::test]
+async fn history_in_order_of_time_is_the_same_packed_or_not() {
+    let site = site().await;
+    site.fill(3).await;
+    let signals = ["load", "door"].map(str::to_owned);
+    let [from, to] = [OLD + HOUR_US, LAST + 1].map(Timestamp::from_micros);
+    let wanted = WantedHistory { signals: &signals, events: &[], from, to };
+    let all = async || {
+        let (store, machine) = (&site.store, site.machine);
+        let mut history = History::open(store, Scope::Platform, machine, wanted).await.unwrap();
+        let mut all = Vec::new();
+        while let Some(mut piece) = history.next(store).await.unwrap() {
+            all.append(&mut piece);
+        }
+        all
+    };
+    let before = all().await;
+    // Three days without an hour, the one before it, and the last one; of both.
+    assert_eq!(before.len(), 2 * (3 * 8_640 - 360 + 1 + 1));
+    let packed = site.pack().await;
+    assert!(site.hypertables() || packed > 0);
+    assert!(all().await == before);
 }

@@ -1,8 +1,8 @@
 //! A new ticket, and one that is worked on again.
 
 use millwright_core::access::Actor;
-use millwright_core::ticket::{TicketRecord, next_states, number_text, reopen};
-use millwright_schemas::api::tickets::{Priority, Ticket, TicketState};
+use millwright_core::ticket::{Opened, TicketRecord, opened, reopen};
+use millwright_schemas::api::tickets::{Priority, TicketState};
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{MachineId, OrganizationId, TicketId, Timestamp};
 use millwright_store::{Scope, StoreError, Tx, tickets};
@@ -34,37 +34,22 @@ pub(crate) async fn open(
     opening: Opening,
     now: Timestamp,
 ) -> Result<TicketRecord, StoreError> {
-    let state = TicketState::New;
-    let ticket = Ticket {
-        id: TicketId(Uuid::now_v7()),
-        number: number_text(tickets::next_number(tx).await?),
-        organization_id: opening.organization,
-        machine_id: opening.machine,
-        title: opening.title,
-        description: opening.description,
-        state,
-        hold_reason: None,
-        resolution_code: None,
-        resolution: None,
-        priority: opening.priority,
-        assignee_id: None,
-        opened_by: opening.by.into(),
-        reopened: 0,
-        active_alarms: 0,
-        alarms: 0,
-        alarm_list: None,
-        next_states: next_states(state).to_vec(),
-        external_ids: Default::default(),
-        version: 1,
-        created_at: now,
-        updated_at: now,
-        resolved_at: None,
-        closed_at: None,
-        machine_name: None,
-        assignee_name: None,
-    };
-    let (cause, worst) = (Some(opening.cause), opening.worst);
-    let record = TicketRecord { ticket, cause, worst, close_at: None, began_at: opening.began_at };
+    let record = opened(
+        Opened {
+            id: TicketId(Uuid::now_v7()),
+            number: tickets::next_number(tx).await?,
+            organization: opening.organization,
+            machine: opening.machine,
+            cause: opening.cause,
+            title: opening.title,
+            description: opening.description,
+            priority: opening.priority,
+            worst: opening.worst,
+            by: opening.by,
+            began_at: opening.began_at,
+        },
+        now,
+    );
     tickets::insert(tx, &record).await?;
     let mut data = opening.data;
     data.insert("title".to_owned(), record.ticket.title.clone().into());

@@ -7,8 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use millwright_agent::orders::verify;
 use millwright_schemas::wire::command::{
-    CANCEL_TYP, COMMAND_TYP, CancelClaims, CommandClaims, TIME_TYP, TimeClaims,
+    CANCEL_TYP, COMMAND_TYP, CONFIG_TYP, CancelClaims, CommandClaims, TIME_TYP, TimeClaims,
 };
+use millwright_schemas::wire::rules::ConfigClaims;
 use millwright_schemas::wire::trust::{Jwk, Jwks};
 
 use super::machine;
@@ -44,7 +45,7 @@ pub(super) fn sign(typ: &str, claims: &[u8]) -> String {
 /// See the module.
 pub fn target(data: &[u8]) {
     let Some((&kind, rest)) = data.split_first() else { return };
-    let typ = [COMMAND_TYP, CANCEL_TYP, TIME_TYP][usize::from(kind % 3)];
+    let typ = [COMMAND_TYP, CANCEL_TYP, TIME_TYP, CONFIG_TYP][usize::from(kind % 4)];
     let is_signed = kind & 0x80 != 0;
     let message = if is_signed { sign(typ, rest).into_bytes() } else { rest.to_vec() };
     let keys = key_set();
@@ -52,10 +53,11 @@ pub fn target(data: &[u8]) {
         verify::<CommandClaims>(&message, &keys, machine()).map(|claims| claims.aud),
         verify::<CancelClaims>(&message, &keys, machine()).map(|claims| claims.aud),
         verify::<TimeClaims>(&message, &keys, machine()).map(|claims| claims.aud),
+        verify::<ConfigClaims>(&message, &keys, machine()).map(|claims| claims.aud),
     ];
     for (index, aud) in accepted.iter().enumerate() {
         let Ok(aud) = aud else { continue };
         assert_eq!(*aud, machine(), "it is for this machine");
-        assert!(is_signed && index == usize::from(kind % 3), "signed, and as this kind");
+        assert!(is_signed && index == usize::from(kind % 4), "signed, and as this kind");
     }
 }

@@ -193,6 +193,15 @@ function faultRow(fault) {
     fault.message ? element("span", { class: "wide" }, fault.message) : null);
 }
 
+function alarmRow(alarm) {
+  return element("li", {},
+    element("strong", {}, alarm.name),
+    element("span", { class: `tag ${alarm.severity}` }, word("severity", alarm.severity)),
+    element("span", {}, alarm.source),
+    moment(alarm.since),
+    alarm.message ? element("span", { class: "wide" }, alarm.message) : null);
+}
+
 function logRow(entry) {
   const order = entry.order;
   const about = [];
@@ -220,12 +229,13 @@ async function showLog(count) {
   logShown = count;
 }
 
-let faultsShown = null;
-function showFaults(faults) {
-  const seen = JSON.stringify(faults);
-  if (seen === faultsShown) return;
-  faultsShown = seen;
-  fill(byId("faults"), faults.map(faultRow));
+/** What a list shows, so that it is made anew only when something has changed. */
+const listed = new Map();
+function list(id, items, row) {
+  const seen = JSON.stringify(items);
+  if (seen === listed.get(id)) return;
+  listed.set(id, seen);
+  fill(byId(id), items.map(row));
 }
 
 function showState(state) {
@@ -249,7 +259,8 @@ function showState(state) {
   reconcile(activities, state.activities, activity, markStopping);
   show(activities.querySelector(".nothing"), state.activities.length === 0);
   show(byId("stop-all"), state.activities.length > 1);
-  showFaults(state.faults);
+  list("faults", state.faults, faultRow);
+  list("alarms", state.alarms, alarmRow);
 
   const problems = [];
   if (state.disk_problem) problems.push(`${text("disk_problem")}: ${state.disk_problem}`);

@@ -167,6 +167,8 @@ async fn what_was_open_is_ended() {
          expires_at) VALUES (x'01', ?1, ?2, 1, 9223372036854775807)",
         "INSERT INTO machine_capabilities (machine_id, agent_version, ledger, last_ord, commands, \
          reported_at) VALUES (?1, '1', randomblob(16), 3, '[]', 1)",
+        "INSERT INTO machine_rules (machine_id, version, content, left_out, applied_version, \
+         applied_at, watching, refused) VALUES (?1, 3, randomblob(16), 0, 3, 1, 1, '[]')",
         "INSERT INTO commands (id, organization_id, machine_id, ord, name, args, state, issued_by, \
          issued_by_name, expires_at, deadline_s, version, created_at, updated_at) VALUES \
          (x'02', ?2, ?1, 1, 'a', '{}', 'running', '{}', 'A', 1, 1, 1, 1, 1), \
@@ -192,6 +194,11 @@ async fn what_was_open_is_ended() {
     let tx = again.begin().await.unwrap();
     let next = crate::commands::next_ord(&tx, machine).await.unwrap();
     assert_eq!(next, now().seconds() + 1, "beyond any place that its agent has seen");
+    let version: i64 = sqlx::query_scalar("SELECT version FROM machine_rules")
+        .fetch_one(&mut open(target.path()).await)
+        .await
+        .unwrap();
+    assert_eq!(version, now().seconds(), "beyond any version of its rules that it was given");
     let connected: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM machine_status WHERE connected")
         .fetch_one(&mut open(target.path()).await)
         .await

@@ -1,0 +1,219 @@
+//! One rule at one machine: the engine that watches live, over its history. Pure but for the stop-watch.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use millwright_detection::conditions::needs::{events, needs};
+use millwright_detection::conditions::value::Reading;
+use millwright_detection::rules::CompiledRule;
+use millwright_detection::surroundings::Surroundings;
+use millwright_detection::watch::{Change, Watch};
+use millwright_schemas::Timestamp;
+use millwright_schemas::api::rules::Rule;
+use millwright_store::telemetry::reads::history::{Sample, SampleOf};
+
+use super::tally::{Came, Case, Tally};
+
+/// Without samples time passes in steps of this, in microseconds: a day. A change has the time at which
+/// it happens, however it is learned; small steps keep the work of each bounded.
+const STEP_US: i64 = 86_400_000_000;
+
+/// What rules hear: signals first, then types of events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Sources {
+    pub(super) signals: Vec<String>,
+    pub(super) events: Vec<String>,
+}
+
+impl Sources {
+    /// Of these rules together, each once.
+    pub(super) fn of<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Self {
+        let mut all = Self::default();
+        let add = |names: &mut Vec<String>, name: String| {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        };
+        for rule in rules {
+            for need in needs(&rule.condition) {
+                add(&mut all.signals, need.signal);
+            }
+            for event in events(&rule.condition) {
+                add(&mut all.events, event);
+            }
+        }
+        all
+    }
+
+    fn name(&self, place: usize) -> &str {
+        let event = || self.events.get(place.checked_sub(self.signals.len())?);
+        self.signals.get(place).or_else(event).map_or("", String::as_str)
+    }
+
+    fn is_event(&self, place: usize) -> bool {
+        place >= self.signals.len()
+    }
+}
+
+/// One rule at one machine.
+#[derive(Debug)]
+pub(super) struct Trial {
+    watch: Watch,
+    sources: Arc<Sources>,
+    /// By source: whether it is the rule's.
+    hears: Vec<bool>,
+    tally: Tally,
+    /// From this time on the rule watches, whether anything comes or not.
+    begins: Timestamp,
+    /// Up to when time has passed.
+    clock: Option<Timestamp>,
+    failed: Option<String>,
+    first_value_at: Option<Timestamp>,
+    last_value_at: Option<Timestamp>,
+    took: Duration,
+}
+
+/// What has come of it.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) came: Came,
+    pub(super) failed: Option<String>,
+    pub(super) first_value_at: Option<Timestamp>,
+    pub(super) last_value_at: Option<Timestamp>,
+    /// Places of the signals that the rule hears.
+    pub(super) signals: Vec<usize>,
+    pub(super) took: Duration,
+}
+
+impl Trial {
+    pub(super) fn new(
+        rule: Arc<CompiledRule>,
+        around: &Surroundings,
+        sources: Arc<Sources>,
+        case: Case,
+        begins: Timestamp,
+    ) -> Self {
+        let own = Sources::of([rule.rule()]);
+        let all = sources.signals.iter().map(|name| own.signals.contains(name));
+        let hears = all.chain(sources.events.iter().map(|name| own.events.contains(name)));
+        let hears = hears.collect();
+        let tally = Tally::new(case, (rule.rule().id, rule.rule().version), rule.source());
+        let watch = Watch::new(vec![rule], around, |_, _| None);
+        Self {
+            watch,
+            sources,
+            hears,
+            tally,
+            begins,
+            clock: None,
+            failed: None,
+            first_value_at: None,
+            last_value_at: None,
+            took: Duration::ZERO,
+        }
+    }
+
+    /// The next piece of history.
+    pub(super) fn hear(&mut self, piece: &[Sample]) {
+        let start = Instant::now();
+        for moment in piece.chunk_by(|a, b| a.at == b.at) {
+            self.moment(moment);
+        }
+        self.took += start.elapsed();
+    }
+
+    /// What is said at one time: signals at once, then events.
+    fn moment(&mut self, moment: &[Sample]) {
+        let hears = |sample: &&Sample| self.hears.get(sample.source) == Some(&true);
+        let own: Vec<&Sample> = moment.iter().filter(hears).collect();
+        let Some(at) = own.first().map(|sample| sample.at) else { return };
+        if self.failed.is_some() {
+            return;
+        }
+        if self.tally.counts(at) {
+            self.tally.looked_at(own.len());
+            self.first_value_at.get_or_insert(at);
+            self.last_value_at = Some(at);
+        }
+        self.pass(at);
+        let sources = Arc::clone(&self.sources);
+        let (reported, sampled): (Vec<&Sample>, Vec<&Sample>) =
+            own.into_iter().partition(|sample| sources.is_event(sample.source));
+        if !sampled.is_empty() {
+            let said = sampled.iter().map(|it| (sources.name(it.source), reading(&it.value)));
+            let changes = self.watch.instant(at, said);
+            self.follow(at, &changes);
+        }
+        for event in reported {
+            let changes = self.watch.event(sources.name(event.source), at);
+            self.follow(at, &changes);
+        }
+    }
+
+    /// Time passes up to this.
+    fn pass(&mut self, at: Timestamp) {
+        let mut clock = match self.clock {
+            Some(clock) => clock,
+            None if self.begins < at => {
+                self.through(self.begins);
+                self.begins
+            }
+            None => at,
+        };
+        while at.micros_since(clock) > STEP_US {
+            clock = clock.plus_micros(STEP_US);
+            self.through(clock);
+        }
+        self.clock = Some(at);
+    }
+
+    fn through(&mut self, at: Timestamp) {
+        let changes = self.watch.through(at);
+        self.follow(at, &changes);
+    }
+
+    fn follow(&mut self, at: Timestamp, changes: &[Change]) {
+        for change in changes {
+            self.tally.transition(&change.transition);
+        }
+        if let Some((_, error)) = self.watch.take_failed().pop() {
+            self.failed = Some(error.to_string());
+            self.tally.switched_off(at);
+        }
+    }
+
+    /// The end. `until`: up to when the machine has told what happened.
+    pub(super) fn finish(mut self, until: Option<Timestamp>) -> Outcome {
+        let start = Instant::now();
+        if let Some(until) = until.filter(|until| self.clock.unwrap_or(self.begins) <= *until)
+            && self.failed.is_none()
+        {
+            self.pass(until);
+            self.through(until);
+        }
+        let heard = self.hears.iter().enumerate().filter(|(_, hears)| **hears);
+        let signals = heard.map(|(place, _)| place).filter(|place| !self.sources.is_event(*place));
+        Outcome {
+            signals: signals.collect(),
+            came: self.tally.finish(),
+            failed: self.failed,
+            first_value_at: self.first_value_at,
+            last_value_at: self.last_value_at,
+            took: self.took + start.elapsed(),
+        }
+    }
+}
+
+fn reading(value: &SampleOf) -> Reading<'_> {
+    match value {
+        SampleOf::Number(number) => Reading::Number(*number),
+        SampleOf::Boolean(value) => Reading::Boolean(*value),
+        SampleOf::Text(text) => Reading::Text(text),
+        SampleOf::Unusable | SampleOf::Event => Reading::Unusable,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "trial_tests.rs"]
+mod tests;

@@ -1,0 +1,418 @@
+//! Backtests: what was asked for, how far it is, what came out. The work itself is a job.
+
+use millwright_core::access::Actor;
+use millwright_schemas::api::backtests::BacktestState;
+use millwright_schemas::{BacktestId, OrganizationId, Timestamp};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
+};
+use uuid::Uuid;
+
+use crate::entities::backtest::{ActiveModel, Column, Entity, Model};
+use crate::page::PageRequest;
+use crate::{Scope, Store, StoreError, Tx};
+
+const WHAT: &str = "backtest";
+const TABLE: &str = "backtests";
+
+/// For how long a backtest is kept, in seconds: 7 days.
+pub const KEPT_S: i64 = 7 * 86_400;
+/// What one transaction of housekeeping removes at most.
+const FORGOTTEN_BATCH: u64 = 100;
+
+/// A backtest as it is stored. `request` and `result` are JSON of those who ask and who do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredBacktest {
+    /// Its id.
+    pub id: BacktestId,
+    /// Of who asked for it.
+    pub organization: OrganizationId,
+    /// Who did.
+    pub created_by: Actor,
+    /// What is to be tried on what.
+    pub request: String,
+    /// Where it is.
+    pub state: BacktestState,
+    /// 0 to 1.
+    pub progress: f64,
+    /// Values that were read so far.
+    pub values: i64,
+    /// Whether it is to be canceled.
+    pub cancel_requested: bool,
+    /// Why it was given up.
+    pub error: Option<String>,
+    /// What came out; in lists always `None`.
+    pub result: Option<String>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it was begun.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// How a backtest has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// With this result, as JSON.
+    Succeeded(String),
+    /// For this reason.
+    Failed(String),
+    /// Somebody wanted it.
+    Canceled,
+}
+
+/// How far a backtest is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// 0 to 1.
+    pub progress: f64,
+    /// Values that were read so far.
+    pub values: i64,
+}
+
+fn corrupt(error: impl std::fmt::Display) -> StoreError {
+    StoreError::corrupt(TABLE, error)
+}
+
+fn unfinished() -> Condition {
+    let words = [BacktestState::Queued, BacktestState::Running].map(BacktestState::as_str);
+    Condition::all().add(Column::State.is_in(words))
+}
+
+/// Adds one that waits.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn insert(tx: &Tx, new: &StoredBacktest) -> Result<(), StoreError> {
+    let row = ActiveModel {
+        id: Set(new.id.uuid()),
+        organization_id: Set(new.organization.uuid()),
+        created_by: Set(by(new.created_by)?),
+        request: Set(new.request.clone()),
+        state: Set(new.state.as_str().to_owned()),
+        progress: Set(new.progress),
+        values_read: Set(new.values),
+        cancel_requested: Set(new.cancel_requested),
+        error: Set(new.error.clone()),
+        result: Set(new.result.clone()),
+        created_at: Set(new.created_at.micros()),
+        started_at: Set(new.started_at.map(Timestamp::micros)),
+        ended_at: Set(new.ended_at.map(Timestamp::micros)),
+    };
+    Entity::insert(row).exec_without_returning(tx.conn()).await?;
+    Ok(())
+}
+
+/// How many haven't ended: of this organization, and of all.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn count_unfinished(
+    tx: &Tx,
+    organization: OrganizationId,
+) -> Result<(u64, u64), StoreError> {
+    let all = || Entity::find().filter(unfinished());
+    let own = all().filter(Column::OrganizationId.eq(organization.uuid()));
+    Ok((own.count(tx.conn()).await?, all().count(tx.conn()).await?))
+}
+
+/// The backtest with this id.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when there is none in scope.
+pub async fn get(
+    store: &Store,
+    scope: Scope,
+    id: BacktestId,
+) -> Result<StoredBacktest, StoreError> {
+    find(store.readers(), scope, id).await
+}
+
+/// The same, within a transaction that goes on to use it.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when there is none in scope.
+pub async fn load(tx: &Tx, scope: Scope, id: BacktestId) -> Result<StoredBacktest, StoreError> {
+    find(tx.conn(), scope, id).await
+}
+
+async fn find(
+    db: &impl ConnectionTrait,
+    scope: Scope,
+    id: BacktestId,
+) -> Result<StoredBacktest, StoreError> {
+    let row =
+        Entity::find_by_id(id.uuid()).filter(scope.covers(Column::OrganizationId)).one(db).await?;
+    from_row(row.ok_or(StoreError::NotFound(WHAT))?)
+}
+
+/// What somebody in scope has asked for, newest first, without results.
+///
+/// # Errors
+/// When the database can't be used or a row isn't understood.
+pub async fn list(
+    store: &Store,
+    scope: Scope,
+    actor: Actor,
+    page: &PageRequest<Uuid>,
+) -> Result<Vec<StoredBacktest>, StoreError> {
+    let mut query = Entity::find()
+        .filter(scope.covers(Column::OrganizationId))
+        .filter(Column::CreatedBy.eq(by(actor)?))
+        .order_by_desc(Column::Id)
+        .limit(page.rows());
+    if let Some(before) = page.after {
+        query = query.filter(Column::Id.lt(before));
+    }
+    let rows = query.all(store.readers()).await?;
+    let without = |row: Model| from_row(Model { result: None, ..row });
+    rows.into_iter().map(without).collect()
+}
+
+/// It begins, or begins anew. `false`: it has ended already, or is gone.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn begin(store: &Store, id: BacktestId, now: Timestamp) -> Result<bool, StoreError> {
+    let tx = store.begin_beside().await?;
+    let row = ActiveModel {
+        state: Set(BacktestState::Running.as_str().to_owned()),
+        progress: Set(0.0),
+        values_read: Set(0),
+        started_at: Set(Some(now.micros())),
+        ..Default::default()
+    };
+    update(tx, id, row).await
+}
+
+/// Notes how far it is. `false`: it has ended, or is gone.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn advance(
+    store: &Store,
+    id: BacktestId,
+    progress: Progress,
+) -> Result<bool, StoreError> {
+    let tx = store.begin_beside().await?;
+    let row = ActiveModel {
+        progress: Set(progress.progress),
+        values_read: Set(progress.values),
+        ..Default::default()
+    };
+    update(tx, id, row).await
+}
+
+/// Whether it is to go on: it hasn't ended, isn't gone, and nobody wants it canceled. Asking costs no
+/// turn at the writer.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn is_wanted(store: &Store, id: BacktestId) -> Result<bool, StoreError> {
+    let wanted = Entity::find_by_id(id.uuid())
+        .filter(unfinished())
+        .filter(Column::CancelRequested.eq(false));
+    Ok(wanted.count(store.readers()).await? > 0)
+}
+
+/// It has ended. `false`: it had ended before, or is gone.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn finish(
+    store: &Store,
+    id: BacktestId,
+    ending: Ending,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let tx = store.begin_beside().await?;
+    update(tx, id, ended(ending, now)).await
+}
+
+fn ended(ending: Ending, now: Timestamp) -> ActiveModel {
+    let row = ActiveModel { ended_at: Set(Some(now.micros())), ..Default::default() };
+    let state = |state: BacktestState| Set(state.as_str().to_owned());
+    match ending {
+        Ending::Succeeded(result) => ActiveModel {
+            state: state(BacktestState::Succeeded),
+            progress: Set(1.0),
+            result: Set(Some(result)),
+            ..row
+        },
+        Ending::Failed(error) => {
+            ActiveModel { state: state(BacktestState::Failed), error: Set(Some(error)), ..row }
+        }
+        Ending::Canceled => ActiveModel { state: state(BacktestState::Canceled), ..row },
+    }
+}
+
+async fn update(tx: Tx, id: BacktestId, row: ActiveModel) -> Result<bool, StoreError> {
+    let done = Entity::update_many()
+        .set(row)
+        .filter(Column::Id.eq(id.uuid()))
+        .filter(unfinished())
+        .exec(tx.conn())
+        .await?;
+    tx.commit().await?;
+    Ok(done.rows_affected > 0)
+}
+
+/// Somebody wants it canceled: what waits has ended at once, what runs is told. It must not have ended.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn cancel(tx: &Tx, before: &StoredBacktest, now: Timestamp) -> Result<(), StoreError> {
+    let row = if before.state == BacktestState::Queued {
+        ended(Ending::Canceled, now)
+    } else {
+        ActiveModel { cancel_requested: Set(true), ..Default::default() }
+    };
+    let this = Column::Id.eq(before.id.uuid());
+    Entity::update_many().set(row).filter(this).filter(unfinished()).exec(tx.conn()).await?;
+    Ok(())
+}
+
+/// Removes the oldest of those whose time is over; how many. What is left waits for the next call.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn forget_expired(tx: &Tx, now: Timestamp) -> Result<u64, StoreError> {
+    let over = Column::CreatedAt.lt(now.plus_seconds(-KEPT_S).micros());
+    let ids: Vec<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(over)
+        .order_by_asc(Column::CreatedAt)
+        .limit(FORGOTTEN_BATCH)
+        .into_tuple()
+        .all(tx.conn())
+        .await?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let done = Entity::delete_many().filter(Column::Id.is_in(ids)).exec(tx.conn()).await?;
+    Ok(done.rows_affected)
+}
+
+fn by(actor: Actor) -> Result<String, StoreError> {
+    serde_json::to_string(&actor).map_err(corrupt)
+}
+
+fn from_row(row: Model) -> Result<StoredBacktest, StoreError> {
+    Ok(StoredBacktest {
+        id: BacktestId(row.id),
+        organization: OrganizationId(row.organization_id),
+        created_by: serde_json::from_str(&row.created_by).map_err(corrupt)?,
+        request: row.request,
+        state: row.state.parse().map_err(corrupt)?,
+        progress: row.progress,
+        values: row.values_read,
+        cancel_requested: row.cancel_requested,
+        error: row.error,
+        result: row.result,
+        created_at: Timestamp::from_micros(row.created_at),
+        started_at: row.started_at.map(Timestamp::from_micros),
+        ended_at: row.ended_at.map(Timestamp::from_micros),
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use millwright_schemas::UserId;
+    use millwright_schemas::api::page::PageQuery;
+
+    use super::*;
+    use crate::testing::{now, organization, store};
+
+    async fn add(store: &Store, organization: OrganizationId, user: u128) -> BacktestId {
+        let new = StoredBacktest {
+            id: BacktestId(Uuid::now_v7()),
+            organization,
+            created_by: Actor::User(UserId(Uuid::from_u128(user))),
+            request: "{}".to_owned(),
+            state: BacktestState::Queued,
+            progress: 0.0,
+            values: 0,
+            cancel_requested: false,
+            error: None,
+            result: None,
+            created_at: now(),
+            started_at: None,
+            ended_at: None,
+        };
+        let tx = store.begin().await.unwrap();
+        insert(&tx, &new).await.unwrap();
+        tx.commit().await.unwrap();
+        new.id
+    }
+
+    async fn state(store: &Store, id: BacktestId) -> StoredBacktest {
+        get(store, Scope::Platform, id).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn it_runs_is_followed_and_ends_once() {
+        let (store, _folder) = store().await;
+        let id = add(&store, organization(&store, None).await, 1).await;
+        assert!(is_wanted(&store, id).await.unwrap());
+        assert!(begin(&store, id, now()).await.unwrap());
+        let half = Progress { progress: 0.5, values: 7 };
+        assert!(advance(&store, id, half).await.unwrap());
+        let seen = state(&store, id).await;
+        assert_eq!((seen.state, seen.progress, seen.values), (BacktestState::Running, 0.5, 7));
+        let done = Ending::Succeeded("{\"a\":1}".to_owned());
+        assert!(finish(&store, id, done, now()).await.unwrap());
+        let seen = state(&store, id).await;
+        assert_eq!((seen.state, seen.progress), (BacktestState::Succeeded, 1.0));
+        assert_eq!(seen.result.as_deref(), Some("{\"a\":1}"));
+        assert!(!finish(&store, id, Ending::Canceled, now()).await.unwrap());
+        assert!(!begin(&store, id, now()).await.unwrap());
+        assert!(!advance(&store, id, half).await.unwrap());
+        assert!(!is_wanted(&store, id).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_canceled_at_once_and_what_runs_is_told() {
+        let (store, _folder) = store().await;
+        let organization = organization(&store, None).await;
+        let (waits, runs) =
+            (add(&store, organization, 1).await, add(&store, organization, 1).await);
+        begin(&store, runs, now()).await.unwrap();
+        let tx = store.begin().await.unwrap();
+        assert_eq!(count_unfinished(&tx, organization).await.unwrap(), (2, 2));
+        for id in [waits, runs] {
+            let before = load(&tx, Scope::Platform, id).await.unwrap();
+            cancel(&tx, &before, now()).await.unwrap();
+        }
+        assert_eq!(count_unfinished(&tx, organization).await.unwrap(), (1, 1));
+        tx.commit().await.unwrap();
+        assert_eq!(state(&store, waits).await.state, BacktestState::Canceled);
+        let running = state(&store, runs).await;
+        assert_eq!((running.state, running.cancel_requested), (BacktestState::Running, true));
+        assert!(!is_wanted(&store, runs).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn each_sees_their_own_within_scope_and_for_a_week() {
+        let (store, _folder) = store().await;
+        let top = organization(&store, None).await;
+        let below = organization(&store, Some(top)).await;
+        let (first, other) = (add(&store, top, 1).await, add(&store, top, 2).await);
+        assert!(get(&store, Scope::Organization(top), first).await.is_ok());
+        let strange = get(&store, Scope::Organization(below), first).await;
+        assert!(matches!(strange, Err(StoreError::NotFound("backtest"))));
+        let page = PageRequest::parse("backtests", &PageQuery::default()).unwrap();
+        let actor = Actor::User(UserId(Uuid::from_u128(2)));
+        let own = list(&store, Scope::Organization(top), actor, &page).await.unwrap();
+        assert_eq!(own.iter().map(|one| one.id).collect::<Vec<_>>(), [other]);
+        let own = list(&store, Scope::Organization(below), actor, &page).await.unwrap();
+        assert!(own.is_empty());
+        let tx = store.begin().await.unwrap();
+        assert_eq!(forget_expired(&tx, now().plus_seconds(KEPT_S)).await.unwrap(), 0);
+        assert_eq!(forget_expired(&tx, now().plus_seconds(KEPT_S + 1)).await.unwrap(), 2);
+        tx.commit().await.unwrap();
+    }
+}
