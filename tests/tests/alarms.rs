@@ -105,6 +105,50 @@ async fn a_lost_machine_is_one_alarm_and_a_restart_of_the_platform_is_none() {
 }
 
 #[tokio::test]
+async fn a_lost_site_is_one_ticket_with_its_root_first() {
+    let platform = Platform::start_with(&["--contact-lost-after-s", "5"]).await;
+    let api = platform.api().await;
+    let site = json!({"name": "Works", "time_zone": "Europe/Vienna"});
+    let site = api.post("/sites", &site).await.unwrap();
+    let mut connections = Vec::new();
+    for number in 1..=5 {
+        let serial_number = format!("press-{number}");
+        let new = json!({"name": serial_number, "serial_number": serial_number,
+            "site_id": site["id"]});
+        let machine = api.create_machine_with(new).await;
+        let device = Device::enroll_machine(&platform, &api, &machine).await;
+        connections.push(device.connect(Version::V5).await);
+    }
+    eventually("all are connected", SOON, async || {
+        let machines = api.items("/machines?limit=100").await?;
+        let connected =
+            machines.iter().filter(|one| one["connection"]["connected"] == true).count();
+        ensure!(connected == 5, "{connected} are connected");
+        Ok(())
+    })
+    .await;
+    drop(connections);
+    let ticket = eventually("one ticket has them all", SOON, async || {
+        let tickets = api.items("/tickets?state=open").await?;
+        ensure!(tickets.len() == 1, "{tickets:?}");
+        ensure!(tickets[0]["alarms"].as_i64() == Some(5), "{}", tickets[0]);
+        let id = tickets[0]["id"].as_str().unwrap_or_default();
+        api.get(&format!("/tickets/{id}")).await
+    })
+    .await;
+    let list = ticket["alarm_list"].as_array().unwrap();
+    let roles: Vec<_> = list.iter().map(|alarm| alarm["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["root", "symptom", "symptom", "symptom", "symptom"], "{ticket}");
+    let began = |alarm: &serde_json::Value| -> chrono::DateTime<chrono::Utc> {
+        alarm["raised_at"].as_str().unwrap().parse().unwrap()
+    };
+    assert!(list.iter().all(|alarm| began(alarm) >= began(&list[0])), "the earliest: {ticket}");
+    assert!(ticket["title"].as_str().unwrap().ends_with(", and 4 other alarms"), "{ticket}");
+    let alarms = api.items("/alarms?state=open").await.unwrap();
+    assert!(alarms.iter().all(|alarm| alarm["ticket_id"] == ticket["id"]), "{alarms:?}");
+}
+
+#[tokio::test]
 async fn what_was_lost_on_the_way_is_repaired_by_the_next_snapshot() {
     let platform = Platform::start().await;
     let api = platform.api().await;

@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { client, ifMatch, newKey, take } from './client'
 import { useList } from './pages'
 import type { paths } from './schema'
-import type { CreateTicket, MoveTicket, Ticket, UpdateTicket } from './types'
+import type { CreateTicket, MoveTicket, SplitTicket, Ticket, UpdateTicket } from './types'
 
 export type TicketFilter = Omit<
   NonNullable<paths['/api/v1/tickets']['get']['parameters']['query']>,
@@ -61,7 +61,12 @@ function useTicketMutation<V>(mutationFn: (variables: V) => Promise<Ticket>) {
   const queries = useQueryClient()
   return useMutation({
     mutationFn,
-    onSuccess: (ticket) => queries.setQueryData(['tickets', ticket.id], ticket),
+    // Only where a ticket is asked for does it come with its alarms.
+    onSuccess: (ticket) =>
+      queries.setQueryData<Ticket>(['tickets', ticket.id], (before) => ({
+        ...ticket,
+        alarm_list: ticket.alarm_list ?? before?.alarm_list,
+      })),
     onSettled: () => queries.invalidateQueries({ queryKey: ['tickets'] }),
   })
 }
@@ -91,6 +96,20 @@ export function useMoveTicket() {
         body: move,
       }),
     ),
+  )
+}
+
+/** Takes alarms out; gives the ticket that they are on then. */
+export function useSplitTicket() {
+  return useTicketMutation(
+    ({ ticketId, body, key }: { ticketId: string; body: SplitTicket; key: string }) =>
+      take(
+        client.POST('/api/v1/tickets/{id}/split', {
+          params: { path: { id: ticketId } },
+          body,
+          headers: { 'Idempotency-Key': key },
+        }),
+      ),
   )
 }
 

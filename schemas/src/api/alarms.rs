@@ -58,7 +58,20 @@ words! {
         Maintenance = "maintenance",
         /// The machine that connects this one is lost.
         ParentLost = "parent_lost",
+        /// The machine that connects this one is in maintenance.
+        ParentMaintenance = "parent_maintenance",
     }
+}
+
+/// An alarm that comes and goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Flapping {
+    /// When it was first raised too often, in event time.
+    pub since: Timestamp,
+    /// How often it was raised in the period before that, and since.
+    pub count: i64,
+    /// When it ends, if it isn't raised again.
+    pub until: Timestamp,
 }
 
 words! {
@@ -136,6 +149,9 @@ pub struct Alarm {
     pub suppressed_by: Option<Suppression>,
     /// Whether it is out of service: it isn't told until somebody returns it.
     pub out_of_service: bool,
+    /// Whether it comes and goes; null when it doesn't.
+    #[serde(default)]
+    pub flapping: Option<Flapping>,
     /// How often it was raised while active, the first time included.
     pub count: i64,
     /// When it was raised, in event time: the machine's clock.

@@ -34,6 +34,47 @@ impl Default for TicketPolicy {
     }
 }
 
+/// Alarms that begin close together and share a cause go on one ticket: alarms of one machine, and
+/// alarms of machines of one site, or connected by one machine, when several are concerned or the
+/// connecting one itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GroupingPolicy {
+    /// Whether alarms are grouped. If not, each cause has a ticket of its own.
+    pub enabled: bool,
+    /// How far apart in event time an alarm may begin from another one of its group, in seconds, 1
+    /// to 1,800.
+    pub window_s: i64,
+    /// Machines that must be concerned within the window, 2 to 100, before those of one site or
+    /// connected by one machine are grouped.
+    pub machines: i64,
+}
+
+impl Default for GroupingPolicy {
+    fn default() -> Self {
+        Self { enabled: true, window_s: 120, machines: 3 }
+    }
+}
+
+/// When an alarm that comes and goes counts as flapping: its ticket stays open until it is quiet,
+/// and isn't told of each time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FlappingPolicy {
+    /// Whether it is looked for.
+    pub enabled: bool,
+    /// It is raised more often than this within the period, 2 to 100.
+    pub raises: i64,
+    /// The period, in seconds, 60 to 86,400. Flapping ends when it wasn't raised for as long.
+    pub period_s: i64,
+}
+
+impl Default for FlappingPolicy {
+    fn default() -> Self {
+        Self { enabled: true, raises: 5, period_s: 900 }
+    }
+}
+
 /// What commands need. It narrows what machines' own policies allow, never widens it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -120,6 +161,10 @@ pub struct PolicyInput {
     pub commands: CommandPolicy,
     /// Stored data.
     pub retention: RetentionPolicy,
+    /// Alarms with one cause.
+    pub grouping: GroupingPolicy,
+    /// Alarms that come and go.
+    pub flapping: FlappingPolicy,
 }
 
 /// A policy with where it comes from.
@@ -132,6 +177,12 @@ pub struct Policy {
     /// Stored data.
     #[serde(default)]
     pub retention: RetentionPolicy,
+    /// Alarms with one cause.
+    #[serde(default)]
+    pub grouping: GroupingPolicy,
+    /// Alarms that come and go.
+    #[serde(default)]
+    pub flapping: FlappingPolicy,
     /// The organization whose it is: the asked one, or the nearest one above that has any; null
     /// for the defaults.
     pub from_organization_id: Option<OrganizationId>,

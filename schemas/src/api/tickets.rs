@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
+use super::alarms::AlarmOrigin;
 use super::audit::ActorRef;
 use super::page::PageQuery;
 use crate::ids::{AlarmId, CommentId, MachineId, OrganizationId, TicketId, UserId};
 use crate::time::Timestamp;
+use crate::wire::events::Severity;
 use crate::words::words;
 
 words! {
@@ -79,6 +81,72 @@ words! {
 }
 
 words! {
+    /// What an alarm is to its ticket.
+    AlarmRole, "role of an alarm", {
+        /// The likely cause.
+        Root = "root",
+        /// What follows from it, as far as is known.
+        Symptom = "symptom",
+    }
+}
+
+words! {
+    /// Why an alarm is the likely root of its ticket, or why it is on it.
+    AlarmTie, "reason of an alarm's role", {
+        /// Root: the ticket has no other cause.
+        Only = "only",
+        /// Root: contact is lost with the machine that connects others of them.
+        GatewayLost = "gateway_lost",
+        /// Root: contact with its machine is lost.
+        ContactLost = "contact_lost",
+        /// Root: its machine's power is lost.
+        PowerLost = "power_lost",
+        /// Root: it is the most severe.
+        MostSevere = "most_severe",
+        /// Root: it began first.
+        Earliest = "earliest",
+        /// Root: its machine connects others of them.
+        Upstream = "upstream",
+        /// Root: no more likely than others; one had to be named.
+        Alike = "alike",
+        /// Symptom: it has the same cause as another: the same machine, source and code.
+        SameCause = "same_cause",
+        /// Symptom: another alarm of its machine began shortly before or after it.
+        SameMachine = "same_machine",
+        /// Symptom: others connected by the same machine, or that machine itself, have alarms.
+        SameParent = "same_parent",
+        /// Symptom: several machines of its site have alarms.
+        SameSite = "same_site",
+        /// A person has put it there.
+        ByHand = "by_hand",
+    }
+}
+
+impl AlarmTie {
+    /// The reason in words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Only => "the ticket has no other cause",
+            Self::GatewayLost => "contact is lost with the machine that connects others of them",
+            Self::ContactLost => "contact with its machine is lost",
+            Self::PowerLost => "its machine's power is lost",
+            Self::MostSevere => "it is the most severe of them",
+            Self::Earliest => "it began first",
+            Self::Upstream => "its machine connects others of them",
+            Self::Alike => "no more likely than others; one had to be named",
+            Self::SameCause => "it has the same machine, source and code as another",
+            Self::SameMachine => "it began shortly before or after another alarm of its machine",
+            Self::SameParent => {
+                "machines connected by the same one, or that one itself, have alarms"
+            }
+            Self::SameSite => "several machines of its site have alarms",
+            Self::ByHand => "a person has put it there",
+        }
+    }
+}
+
+words! {
     /// Which tickets are wanted.
     TicketStateFilter, "state of a ticket", {
         /// Not resolved, closed or canceled.
@@ -96,6 +164,46 @@ words! {
         /// Not needed.
         Canceled = "canceled",
     }
+}
+
+/// An alarm of a ticket, and what it is to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TicketAlarm {
+    /// The alarm.
+    pub id: AlarmId,
+    /// Its machine.
+    pub machine_id: MachineId,
+    /// What it is to the ticket.
+    pub role: AlarmRole,
+    /// Why.
+    pub reason: AlarmTie,
+    /// The same in words.
+    pub because: String,
+    /// Whether it is active now.
+    pub active: bool,
+    /// Where it comes from.
+    pub origin: AlarmOrigin,
+    /// The component; empty for the machine as a whole.
+    pub source: String,
+    /// The fault's code, the rule's id, or `contact_lost`.
+    pub code: String,
+    /// How bad it is now.
+    pub severity: Severity,
+    /// For people: the machine's own words, or the rule's.
+    pub message: String,
+    /// When it was raised, in event time.
+    pub raised_at: Timestamp,
+    /// The machine's name now; left out when the caller may not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_name: Option<String>,
+}
+
+/// Takes alarms out of a ticket, into one of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SplitTicket {
+    /// Alarms of the ticket, 1 to 200, each once; at least one must stay.
+    pub alarm_ids: Vec<AlarmId>,
 }
 
 /// A ticket.
@@ -133,6 +241,10 @@ pub struct Ticket {
     pub active_alarms: i64,
     /// Alarms on it, ever.
     pub alarms: i64,
+    /// Its alarms, the likely root first, then as they began, at most 200; `alarms` counts all of
+    /// them. Only where one ticket is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm_list: Option<Vec<TicketAlarm>>,
     /// States that it may go to now.
     pub next_states: Vec<TicketState>,
     /// What other systems call it: system → id.
@@ -225,7 +337,7 @@ pub struct MoveTicket {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TicketQuery {
-    /// Of this machine.
+    /// Of this machine, or with an alarm of it.
     pub machine_id: Option<MachineId>,
     /// `open`: not resolved, closed or canceled; or one state.
     pub state: Option<TicketStateFilter>,

@@ -3,12 +3,12 @@
 
 use millwright_core::access::Actor;
 use millwright_core::alarm::{
-    Clear, Event, Finding, Raise, Snapshot, open, open_listed, reconcile, step,
+    Clear, Event, Finding, Flap, Key, Raise, Snapshot, flap, open, open_listed, reconcile, step,
 };
 use millwright_schemas::api::alarms::{Alarm, AlarmOrigin, ClearReason};
 use millwright_schemas::{AlarmId, MachineId, Timestamp};
 use millwright_store::machines::maintenance;
-use millwright_store::{Conn, StoreError, alarms};
+use millwright_store::{Conn, StoreError, alarms, policies};
 use uuid::Uuid;
 
 use crate::contact;
@@ -86,7 +86,7 @@ async fn begin(
         None => open(last.as_ref(), raise, silence, id),
         Some(Listed(since)) => open_listed(last.as_ref(), raise, since, silence, id),
     };
-    let Some(step) = opened else {
+    let Some(mut step) = opened else {
         tracing::debug!(machine.id = %raise.machine, code = raise.code, "a raise came too late");
         return Ok(());
     };
@@ -94,15 +94,38 @@ async fn begin(
         tracing::warn!(machine.id = %raise.machine, code = raise.code, "too many active alarms");
         return Ok(());
     }
+    let flap = flapping(conn, &step.alarm, last.as_ref()).await?;
+    step.alarm.flapping = flap.map(|flap| flap.flapping);
     let version = raise.rule.map(|(_, version)| version);
     let by = actor(raise.origin, raise.machine);
     if !alarms::insert(&mut *conn, &step, version, by).await? {
         return again(conn, raise, counts).await;
     }
-    if let Some(last) = last.filter(|last| last.shelved_until.is_some() || last.out_of_service) {
+    let goes_over = |last: &Alarm| {
+        last.shelved_until.is_some() || last.out_of_service || last.flapping.is_some()
+    };
+    if let Some(last) = last.filter(goes_over) {
         alarms::hand_over(&mut *conn, last.id).await?;
     }
+    if flap.is_some_and(|flap| flap.begins) {
+        alarms::tell_flapping(&mut *conn, &step.alarm).await?;
+    }
     contact::after(conn, &step, raise.received_at).await
+}
+
+/// Whether a new alarm comes and goes. Only one whose key was raised before can.
+async fn flapping(
+    conn: &mut Conn<'_>,
+    new: &Alarm,
+    last: Option<&Alarm>,
+) -> Result<Option<Flap>, StoreError> {
+    let Some(last) = last else { return Ok(None) };
+    let policy = policies::effective(&mut *conn, new.organization_id).await?.flapping;
+    let count = u64::try_from(policy.raises).unwrap_or(0);
+    let key =
+        Key { machine: new.machine_id, origin: new.origin, source: &new.source, code: &new.code };
+    let earlier = alarms::last_raised(&mut *conn, key, count).await?;
+    Ok(flap(new, Some(last), &earlier, &policy))
 }
 
 /// Another process was quicker: what it raised is raised again.

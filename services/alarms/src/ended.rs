@@ -1,4 +1,5 @@
-//! What ends by time: shelving, maintenance, and the grace of machines whose parent is back. The
+//! What ends by time: shelving, maintenance, the grace of machines whose parent is back, and the
+//! flapping of alarms. The
 //! worker asks again and again; each call is one short transaction, and safe to repeat.
 
 use millwright_core::access::Actor;
@@ -59,6 +60,37 @@ pub async fn parents_lost(store: &Store, now: Timestamp) -> Result<u64, StoreErr
     let back_before = now.plus_seconds(-PARENT_BACK_GRACE_S);
     let orphans = alarms::orphans(&tx, back_before, ENDED_BATCH).await?;
     let count = tell(&mut Conn::from(&tx), &orphans, Event::Unsuppressed, now).await?;
+    tx.commit().await?;
+    Ok(count)
+}
+
+/// Lost contact of machines that a parent connects whose maintenance is over, or that isn't their
+/// parent any more: it is their own now, unless the parent is lost. Returns how many.
+///
+/// # Errors
+/// When the database can't.
+pub async fn parents_maintained(store: &Store, now: Timestamp) -> Result<u64, StoreError> {
+    if !alarms::any_suppressed_by_maintained_parent(store).await? {
+        return Ok(0);
+    }
+    let tx = store.begin().await?;
+    let alarms = alarms::parent_maintained(&tx, now, ENDED_BATCH).await?;
+    maintenance::release_all(&tx, &alarms, Actor::Platform, now).await?;
+    tx.commit().await?;
+    Ok(u64::try_from(alarms.len()).unwrap_or(u64::MAX))
+}
+
+/// Alarms that came and went and have been quiet for long enough. Returns how many.
+///
+/// # Errors
+/// When the database can't.
+pub async fn flapping(store: &Store, now: Timestamp) -> Result<u64, StoreError> {
+    if !alarms::any_calm(store, now).await? {
+        return Ok(0);
+    }
+    let tx = store.begin().await?;
+    let calm = alarms::calm(&tx, now, ENDED_BATCH).await?;
+    let count = tell(&mut Conn::from(&tx), &calm, Event::Calmed, now).await?;
     tx.commit().await?;
     Ok(count)
 }

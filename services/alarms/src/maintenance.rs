@@ -136,23 +136,45 @@ async fn suppress(
     for alarm in alarms::active_of_machine(&mut conn, machine).await? {
         tell(&mut conn, &alarm, Event::Suppressed(Suppression::Maintenance), actor, now).await?;
     }
+    let by = Suppression::ParentMaintenance;
+    for alarm in alarms::active_contact_of_children(&mut conn, machine).await? {
+        tell(&mut conn, &alarm, Event::Suppressed(by), actor, now).await?;
+    }
     Ok(())
 }
 
-/// Alarms of lost contact stay suppressed while the parent is lost too.
+/// What the maintenance of a machine has suppressed: its own alarms, and the lost contact of those
+/// that it connects.
 async fn release(
     tx: &Tx,
     machine: MachineId,
     actor: Actor,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let own = alarms::active_of_machine(tx, machine).await?;
+    let of_children = alarms::active_contact_of_children(tx, machine).await?;
+    let own = own.into_iter().map(|alarm| (alarm, Suppression::Maintenance));
+    let of_children = of_children.into_iter().map(|alarm| (alarm, Suppression::ParentMaintenance));
+    let suppressed: Vec<Alarm> = own
+        .chain(of_children)
+        .filter(|(alarm, by)| alarm.suppressed_by == Some(*by))
+        .map(|(alarm, _)| alarm)
+        .collect();
+    release_all(tx, &suppressed, actor, now).await
+}
+
+/// Alarms whose reason to be silent is over. They stay suppressed if there is another one, as alarms
+/// of lost contact do while the parent is lost.
+pub(crate) async fn release_all(
+    tx: &Tx,
+    suppressed: &[Alarm],
+    actor: Actor,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let mut conn = Conn::from(tx);
-    let silence = rows::silence(&mut conn, machine, now).await?;
-    for alarm in alarms::active_of_machine(&mut conn, machine).await? {
-        if alarm.suppressed_by != Some(Suppression::Maintenance) {
-            continue;
-        }
-        let mut after = tell(&mut conn, &alarm, Event::Unsuppressed, actor, now).await?;
+    for alarm in suppressed {
+        let silence = rows::silence(&mut conn, alarm.machine_id, now).await?;
+        let mut after = tell(&mut conn, alarm, Event::Unsuppressed, actor, now).await?;
         if let Some(other) = silence.of(alarm.origin) {
             after = tell(&mut conn, &after, Event::Suppressed(other), actor, now).await?;
         }

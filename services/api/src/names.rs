@@ -98,6 +98,9 @@ impl Mentions for Ticket {
         if let Some(assignee) = self.assignee_id {
             visit(Named::User(assignee), &mut self.assignee_name);
         }
+        for alarm in self.alarm_list.iter_mut().flatten() {
+            visit(Named::Machine(alarm.machine_id), &mut alarm.machine_name);
+        }
         actor(&mut self.opened_by, visit);
     }
 }

@@ -7,6 +7,7 @@
 //! ahead): then the order of receipt decides.
 
 mod flags;
+mod flapping;
 mod raise;
 mod snapshot;
 
@@ -20,6 +21,7 @@ use serde_json::{Map, Value};
 use crate::access::Actor;
 
 pub use flags::{Illegal, Move, allowed, step};
+pub use flapping::{Flap, flap};
 pub use raise::{Silence, open};
 pub use snapshot::{Finding, open_listed, reconcile};
 
@@ -149,6 +151,8 @@ pub enum Event<'a> {
     TakenOutOfService,
     /// It is told again.
     Returned,
+    /// It hasn't been raised again for long enough: it doesn't come and go any more.
+    Calmed,
     /// Somebody says what it was worth.
     Judged(&'a AlarmFeedback),
 }

@@ -1,8 +1,11 @@
 //! Rules of tickets: where they may go, how urgent they are, what alarms do to them.
 
 mod decide;
+mod group;
+mod join;
 mod moves;
 mod opened;
+mod root;
 
 use millwright_schemas::Timestamp;
 use millwright_schemas::api::alarms::{Alarm, AlarmOrigin};
@@ -13,8 +16,11 @@ use millwright_schemas::wire::events::Severity;
 use crate::alarm::rank;
 
 pub use decide::{Decision, Seen, decide};
+pub use group::{GROUP_SPAN_MAX_S, Sign, began, group};
+pub use join::{Joining, is_of_time, is_untouched, join, merge};
 pub use moves::{IllegalMove, check_move, close, escalate, next_states, reopen, resolve, step};
 pub use opened::{Opened, opened};
+pub use root::{group_title, root, tie};
 
 /// The number of the first ticket.
 pub const FIRST_NUMBER: i64 = 1_001;
@@ -32,6 +38,9 @@ pub struct TicketRecord {
     pub worst: Option<Severity>,
     /// When it is closed, if it is resolved and nothing reopens it.
     pub close_at: Option<Timestamp>,
+    /// When what it is about began, in event time: the alarm that has opened it, or reopened it
+    /// last. `None` for one that no alarm has opened.
+    pub began_at: Option<Timestamp>,
 }
 
 /// Whether work is still to be done.

@@ -178,11 +178,14 @@ async fn ticket_for(
             Ok(None)
         }
         Err(error) => Err(error),
-        Ok(record) if record.ticket.machine_id != machine => {
-            let message = format!("ticket {} is about another machine", record.ticket.number);
-            fields.refuse("ticket_id", message);
-            Ok(None)
+        Ok(record) => {
+            let about = record.ticket.machine_id == machine
+                || tickets::has_alarm_of(tx, id, machine).await?;
+            if !about {
+                let message = format!("ticket {} is about another machine", record.ticket.number);
+                fields.refuse("ticket_id", message);
+            }
+            Ok(about.then_some(record.ticket))
         }
-        Ok(record) => Ok(Some(record.ticket)),
     }
 }

@@ -50,6 +50,16 @@ async fn end_all(store: &Store) -> Result<(), StoreError> {
         }
     }
     for _ in 0..IN_A_ROW {
+        if ended::parents_maintained(store, now()).await? < ENDED_BATCH {
+            break;
+        }
+    }
+    for _ in 0..IN_A_ROW {
+        if ended::flapping(store, now()).await? < ENDED_BATCH {
+            break;
+        }
+    }
+    for _ in 0..IN_A_ROW {
         if closing::close_resolved(store, now()).await? < CLOSED_BATCH {
             break;
         }

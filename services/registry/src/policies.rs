@@ -11,7 +11,10 @@ use millwright_store::machines::organizations;
 use millwright_store::{Scope, Store, StoreError, policies};
 
 use crate::RegistryError;
-use crate::limits::{COMPRESS_AFTER_DAYS, REOPEN_WITHIN_S, RETENTION_DAYS, RETENTION_SIGNALS_MAX};
+use crate::limits::{
+    COMPRESS_AFTER_DAYS, FLAPPING_PERIOD_S, FLAPPING_RAISES, GROUPING_MACHINES, GROUPING_WINDOW_S,
+    REOPEN_WITHIN_S, RETENTION_DAYS, RETENTION_SIGNALS_MAX,
+};
 
 /// Fields that say nothing about what was changed.
 const UNTOLD: [&str; 3] = ["version", "updated_at", "from_organization_id"];
@@ -57,6 +60,8 @@ pub async fn put(
         tickets: input.tickets.clone(),
         commands: input.commands.clone(),
         retention: input.retention.clone(),
+        grouping: input.grouping.clone(),
+        flapping: input.flapping.clone(),
         from_organization_id: Some(organization),
         version: version + 1,
         updated_at: Some(now),
@@ -92,6 +97,11 @@ fn check(input: &PolicyInput) -> Result<(), RegistryError> {
             fields.refuse(field, "names a class more than once");
         }
     }
+    let (grouping, flapping) = (&input.grouping, &input.flapping);
+    fields.range("grouping.window_s", grouping.window_s, &GROUPING_WINDOW_S);
+    fields.range("grouping.machines", grouping.machines, &GROUPING_MACHINES);
+    fields.range("flapping.raises", flapping.raises, &FLAPPING_RAISES);
+    fields.range("flapping.period_s", flapping.period_s, &FLAPPING_PERIOD_S);
     check_retention(&mut fields, &input.retention);
     Ok(fields.finish()?)
 }

@@ -1,5 +1,5 @@
 //! Policies: how organizations want alarms, tickets, commands and stored data to be handled. For
-//! tickets and stored data that of the nearest organization counts, upwards. What an organization forbids, or wants to be approved,
+//! alarms, tickets and stored data that of the nearest organization counts, upwards. What an organization forbids, or wants to be approved,
 //! holds for all below it: theirs can only add to it.
 
 use millwright_schemas::api::policies::{CommandPolicy, Policy, PolicyInput};
@@ -67,11 +67,14 @@ fn policy(organization: OrganizationId, rows: &[Model]) -> Result<Policy, StoreE
         add(&mut commands.approval_required, &input.commands.approval_required);
         add(&mut commands.forbidden, &input.commands.forbidden);
     }
-    let PolicyInput { tickets, retention, .. } = inputs.into_iter().next().unwrap_or_default();
+    let PolicyInput { tickets, retention, grouping, flapping, .. } =
+        inputs.into_iter().next().unwrap_or_default();
     Ok(Policy {
         tickets,
         commands,
         retention,
+        grouping,
+        flapping,
         from_organization_id: nearest.map(|row| OrganizationId(row.organization_id)),
         version: own.map_or(0, |row| row.version),
         updated_at: nearest.map(|row| Timestamp::from_micros(row.updated_at)),

@@ -3,6 +3,7 @@
 use millwright_core::access::Forbidden;
 use millwright_core::fields::InvalidFields;
 use millwright_core::ticket::IllegalMove;
+use millwright_schemas::api::tickets::TicketState;
 use millwright_store::StoreError;
 use millwright_store::page::InvalidPage;
 
@@ -21,6 +22,14 @@ pub enum TicketError {
     /// The ticket's state doesn't allow the move.
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
+    /// Only an open ticket can be split.
+    #[error("ticket {number} is {state}; only an open one can be split: reopen it first")]
+    NotOpen {
+        /// Its number.
+        number: String,
+        /// Its state.
+        state: TicketState,
+    },
     /// Not found in scope, changed meanwhile, or the database can't.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -6,6 +6,7 @@ mod error;
 mod evidence;
 mod jobs;
 pub mod limits;
+mod roots;
 mod trace;
 
 pub use error::TicketError;

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 /// Fields that say nothing about what was changed, or that follow from others.
-pub(crate) const UNTOLD: [&str; 5] =
-    ["version", "updated_at", "next_states", "alarms", "active_alarms"];
+pub(crate) const UNTOLD: [&str; 6] =
+    ["version", "updated_at", "next_states", "alarms", "active_alarms", "alarm_list"];
 
 /// What happened to a ticket, by whom and when.
 #[derive(Debug, Clone)]

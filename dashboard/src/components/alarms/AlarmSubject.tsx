@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import type { ActorRef, Alarm } from '../../api/types'
 import { useFormat, useNow } from '../../format/use'
+import { ToneBadge } from '../badges'
 import { isShelved, useAlarmWords } from './words'
 import { Said } from '../Said'
 
@@ -10,12 +11,20 @@ import { Said } from '../Said'
 export function AlarmSubject({ alarm, showTicket }: { alarm: Alarm; showTicket: boolean }) {
   const { t } = useTranslation('alarms')
   const words = useAlarmWords()
+  const format = useFormat()
   const flags = useFlags(alarm)
   return (
     <div>
       <Text fw={550} size="sm">
         <Said>{words(alarm)}</Said>
       </Text>
+      {alarm.flapping && (
+        <span title={t('flapping.since', { when: format.dateTime(alarm.flapping.since) })}>
+          <ToneBadge tone="warning">
+            {t('flapping.badge', { count: alarm.flapping.count })}
+          </ToneBadge>
+        </span>
+      )}
       <Group gap="4px 12px" c="dimmed" fz="sm">
         <Origin alarm={alarm} />
         {alarm.count > 1 && <span>{t('count', { count: alarm.count })}</span>}

@@ -11,6 +11,7 @@ import { AlarmList } from '../../components/alarms/AlarmList'
 import { CommandDialog } from '../../components/commands/CommandDialog'
 import { CommandList } from '../../components/commands/CommandList'
 import { useMay } from '../../api/people'
+import { Causes } from './Causes'
 import { EvidencePanel } from './EvidencePanel'
 import { TicketFacts } from './TicketFacts'
 import { TicketHead } from './TicketHead'
@@ -44,10 +45,16 @@ function TicketView({ ticket }: { ticket: Ticket }) {
         <Grid.Col span={{ base: 12, lg: 8 }}>
           <Stack gap="lg">
             <WhatToDo ticket={ticket} guide={guide} onCommand={() => setCommanding(true)} />
+            <Causes ticket={ticket} />
             <EvidencePanel ticket={ticket} alarms={guide.alarms} />
             {may('alarms.read') && (
               <Section title={t('section.alarms')}>
-                <AlarmList filter={{ ticket_id: ticket.id }} />
+                <AlarmList
+                  filter={{ ticket_id: ticket.id }}
+                  showMachine={ticket.alarm_list?.some(
+                    (alarm) => alarm.machine_id !== ticket.machine_id,
+                  )}
+                />
               </Section>
             )}
             {may('commands.read') && (

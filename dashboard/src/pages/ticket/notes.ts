@@ -4,6 +4,13 @@ import type { TicketComment } from '../../api/types'
 const NOTES = [
   'opened',
   'alarm_joined',
+  'alarms_grouped',
+  'alarm_flapping',
+  'root_changed',
+  'ticket_merged',
+  'merged',
+  'split',
+  'split_from',
   'alarm_cleared',
   'priority_raised',
   'reopened',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Alarm, CatalogueEntry, Command, Evidence, TicketComment } from '../../api/types'
 import { chartSeries, firstShown, kindOf, ordered, spanOf } from './evidence'
+import { isSplittable } from './splitting'
 import { descriptionOf, guideOf } from './guide'
 import { moveWord } from './Moves'
 import { changesOf, noteOf, wordOf } from './notes'
@@ -160,5 +161,16 @@ describe('moves', () => {
     expect(moveWord('on_hold', 'in_progress')).toBe('resume')
     expect(moveWord('closed', 'in_progress')).toBe('reopen')
     expect(moveWord('new', 'resolved')).toBe('resolved')
+  })
+})
+
+describe('taking alarms out', () => {
+  it('is for tickets that somebody still works on', () => {
+    const states = ['new', 'in_progress', 'on_hold', 'resolved', 'closed', 'canceled'] as const
+    expect(states.filter((state) => isSplittable({ state }))).toEqual([
+      'new',
+      'in_progress',
+      'on_hold',
+    ])
   })
 })

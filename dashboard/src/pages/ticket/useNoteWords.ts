@@ -26,8 +26,28 @@ export function useNoteWords(): (comment: TicketComment) => NoteWords {
     const named = (text: string) => (text ? [text] : [])
     switch (note) {
       case 'opened':
-      case 'alarm_joined':
+      case 'alarm_flapping':
         return { title: t(`note.${note}`), details: named(alarm) }
+      case 'alarm_joined':
+      case 'root_changed': {
+        const why = translate('tie', wordOf(comment, 'reason'))
+        return { title: t(`note.${note}`), details: [...named(alarm), ...named(why)] }
+      }
+      case 'alarms_grouped': {
+        const ids: unknown = comment.data['alarm_ids']
+        const count = Array.isArray(ids) ? ids.length : 0
+        return { title: t('note.alarms_grouped', { count }), details: named(alarm) }
+      }
+      case 'ticket_merged':
+        return {
+          title: t('note.ticket_merged', { number: wordOf(comment, 'number') }),
+          details: [],
+        }
+      case 'merged':
+      case 'split':
+        return { title: t(`note.${note}`, { number: wordOf(comment, 'into') }), details: [] }
+      case 'split_from':
+        return { title: t('note.split_from', { number: wordOf(comment, 'from') }), details: [] }
       case 'alarm_cleared': {
         const reason = of('reason')
         return { title: t('note.alarm_cleared', { reason }), details: named(alarm) }
@@ -92,6 +112,7 @@ function useValueWords(): (field: string, value: string | undefined) => string {
     resolution_code: 'tickets:resolution',
     reason: 'alarms:cleared',
     rejection: 'tickets:rejection',
+    tie: 'tickets:tie',
   }
   return (field, value) => {
     if (!value) return ''

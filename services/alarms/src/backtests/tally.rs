@@ -1,7 +1,8 @@
 //! What a rule's transitions at one machine come to: alarms, tickets, failures that are announced. Pure.
 //!
 //! Alarms and tickets go by their own rules (`core::alarm`, `core::ticket`), as if everything were known
-//! at the time at which it happened, and nobody did anything.
+//! at the time at which it happened, and nobody did anything. It is about the rule alone: its alarms
+//! aren't grouped with others, and one that comes and goes is counted each time.
 
 use millwright_core::access::Actor;
 use millwright_core::alarm::{Event, Raise, Silence, Step, open, rank, step};
@@ -251,7 +252,8 @@ impl Tally {
             escalate(record, alarm.severity, urgency, at).unwrap_or_else(|| record.clone())
         };
         let (record, happened) =
-            match decide(Seen { alarm, policy, own, last, brief: false, now: at }) {
+            match decide(Seen { alarm, policy, own, last, brief: false, flapping: false, now: at })
+            {
                 Decision::Nothing | Decision::NoteCleared(_) => return,
                 Decision::Open => (self.open(alarm, at), Happened::Opened),
                 Decision::Join(record) | Decision::Escalate(record) => {
@@ -285,6 +287,7 @@ impl Tally {
             priority: priority(alarm.severity, self.case.criticality),
             worst: Some(alarm.severity),
             by: Actor::Platform,
+            began_at: Some(at),
         };
         opened(new, at)
     }

@@ -14,3 +14,4 @@ mod backtests;
 mod contact_watch;
 mod harness;
 mod rules;
+mod storms;

@@ -5,8 +5,8 @@ use millwright_core::access::Caller;
 use millwright_schemas::TicketId;
 use millwright_schemas::api::page::{Page, PageQuery};
 use millwright_schemas::api::tickets::{
-    CreateTicket, EvidenceList, MoveTicket, Ticket, TicketComment, TicketQuery, UpdateTicket,
-    WriteComment,
+    CreateTicket, EvidenceList, MoveTicket, SplitTicket, Ticket, TicketComment, TicketQuery,
+    UpdateTicket, WriteComment,
 };
 use millwright_ticketing::{TicketError, desk};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -26,6 +26,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(get_ticket)
         .service(update_ticket)
         .service(move_ticket)
+        .service(split_ticket)
         .service(list_comments)
         .service(write_comment)
         .service(get_evidence);
@@ -72,7 +73,7 @@ async fn create_ticket(
         .json(created))
 }
 
-/// One ticket.
+/// One ticket with its alarms, the likely root first.
 #[utoipa::path(
     tag = "tickets",
     params(("id" = TicketId, Path)),
@@ -127,6 +128,32 @@ async fn move_ticket(
     let (store, now, input) = (&state.store, state.now(), body.into_inner());
     let ticket = desk::move_to(store, &caller, *id, version, input, now).await?;
     Ok(answer(&state, &caller, ticket).await)
+}
+
+/// Takes alarms out of an open ticket into one of their own, with all others of their causes: the
+/// same machine, source and code. They aren't grouped again.
+#[utoipa::path(
+    tag = "tickets",
+    params(("id" = TicketId, Path)),
+    responses(
+        (status = 201, description = "The new ticket", body = Ticket),
+        (status = 409, description = "It isn't open"),
+    )
+)]
+#[post("/tickets/{id}/split")]
+async fn split_ticket(
+    state: web::Data<AppState>,
+    Authenticated(caller): Authenticated,
+    id: web::Path<TicketId>,
+    body: Json<SplitTicket>,
+) -> Result<HttpResponse, ApiError> {
+    let (store, now, input) = (&state.store, state.now(), body.into_inner());
+    let opened = desk::split(store, &caller, *id, input, now).await?;
+    let opened = names::one(store, &caller, opened).await;
+    Ok(HttpResponse::Created()
+        .insert_header(("Location", format!("{BASE_PATH}/tickets/{}", opened.id)))
+        .insert_header(etag(opened.version))
+        .json(opened))
 }
 
 /// Comments on a ticket and notes of what happened to it, oldest first.
@@ -188,6 +215,7 @@ impl From<TicketError> for ApiError {
             TicketError::Invalid(error) => Self::invalid(error.0),
             TicketError::Page(error) => error.into(),
             TicketError::Illegal(error) => Self::Conflict(error.to_string()),
+            error @ TicketError::NotOpen { .. } => Self::Conflict(error.to_string()),
             TicketError::Store(error) => error.into(),
         }
     }

@@ -17,6 +17,7 @@ mod bodies;
 mod commands;
 mod dashboard;
 mod enrollment;
+mod groups;
 mod harness;
 mod idempotency;
 mod logs;

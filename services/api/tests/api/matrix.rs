@@ -94,6 +94,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/tickets/{id}", P(Permission::ReadTickets)),
     ("PATCH", "/api/v1/tickets/{id}", P(Permission::WriteTickets)),
     ("POST", "/api/v1/tickets/{id}/move", P(Permission::WriteTickets)),
+    ("POST", "/api/v1/tickets/{id}/split", P(Permission::WriteTickets)),
     ("GET", "/api/v1/tickets/{id}/comments", P(Permission::ReadTickets)),
     ("POST", "/api/v1/tickets/{id}/comments", P(Permission::CommentTickets)),
     ("GET", "/api/v1/tickets/{id}/evidence", P(Permission::ReadTickets)),
@@ -143,6 +144,7 @@ fn body(path: &str) -> Option<Value> {
         "/api/v1/tickets" => {
             Some(json!({"machine_id": "0198b2c4-7c1e-7000-8000-0123456789ab", "title": ""}))
         }
+        "/api/v1/tickets/{id}/split" => Some(json!({"alarm_ids": []})),
         "/api/v1/tickets/{id}/move" => Some(json!({"to": "closed"})),
         "/api/v1/tickets/{id}/comments" => Some(json!({"text": ""})),
         "/api/v1/trust/rotations" => Some(json!({"what": "command_key"})),

@@ -56,6 +56,36 @@ impl Lift {
         self.apply(api, AlarmEvent::Raise(raise)).await;
     }
 
+    fn lost(&self, at: Timestamp) -> Raise {
+        Raise {
+            machine: self.id,
+            organization: self.organization,
+            origin: AlarmOrigin::Contact,
+            source: String::new(),
+            code: "contact_lost".to_owned(),
+            rule: None,
+            severity: Severity::Major,
+            message: "contact lost".to_owned(),
+            context: Map::new(),
+            at,
+            received_at: at,
+        }
+    }
+
+    /// Contact with it is lost now.
+    pub async fn lose(&self, api: &TestApi) {
+        self.apply(api, AlarmEvent::Raise(self.lost(api.now()))).await;
+    }
+
+    /// It is back.
+    pub async fn find(&self, api: &TestApi) {
+        let Raise { machine, organization, origin, source, code, at, received_at, .. } =
+            self.lost(api.now());
+        let reason = ClearReason::Normal;
+        let clear = Clear { machine, organization, origin, source, code, reason, at, received_at };
+        self.apply(api, AlarmEvent::Clear(clear)).await;
+    }
+
     pub async fn clear(&self, api: &TestApi, code: &str) {
         let now = api.now();
         let clear = Clear {

@@ -109,6 +109,7 @@ pub fn step(alarm: &Alarm, event: Event<'_>, now: Timestamp) -> Result<Step, Ill
         }
         Event::TakenOutOfService => service(alarm, true, now),
         Event::Returned => service(alarm, false, now),
+        Event::Calmed => calmed(alarm, now),
         Event::Judged(feedback) => judged(alarm, feedback),
     })
 }
@@ -194,10 +195,16 @@ fn unshelved(before: &Alarm, now: Timestamp) -> Step {
     changed(alarm, "alarm.unshelved", tickets)
 }
 
-/// Maintenance goes before the loss of a parent: it is what a person has said.
+/// Maintenance goes before the loss of a parent, because it is what a person has said; that of the
+/// machine itself before that of its parent.
 fn suppressed(before: &Alarm, by: Suppression) -> Step {
-    let weaker = before.suppressed_by == Some(Suppression::Maintenance);
-    if !before.active || before.suppressed_by == Some(by) || weaker {
+    let weight = |by| match by {
+        Suppression::Maintenance => 2,
+        Suppression::ParentMaintenance => 1,
+        Suppression::ParentLost => 0,
+    };
+    let weaker = before.suppressed_by.is_some_and(|now| weight(by) <= weight(now));
+    if !before.active || weaker {
         return unchanged(before);
     }
     let mut alarm = before.clone();
@@ -224,6 +231,17 @@ fn service(before: &Alarm, out: bool, now: Timestamp) -> Step {
     let action = if out { "alarm.out_of_service" } else { "alarm.returned_to_service" };
     let tickets = is_annunciated(&alarm, now);
     changed(alarm, action, tickets)
+}
+
+/// What its end has not decided while it came and went is decided now.
+fn calmed(before: &Alarm, now: Timestamp) -> Step {
+    if before.flapping.is_none() {
+        return unchanged(before);
+    }
+    let mut alarm = before.clone();
+    alarm.flapping = None;
+    let tickets = alarm.ticket_id.is_some() || is_annunciated(&alarm, now);
+    changed(alarm, "alarm.calmed", tickets)
 }
 
 /// The last word counts; the same person's same word again changes nothing.

@@ -12,6 +12,8 @@ pub struct Silence {
     pub maintenance: bool,
     /// The machine that connects this one is lost.
     pub parent_lost: bool,
+    /// The machine that connects this one is in maintenance.
+    pub parent_maintenance: bool,
 }
 
 impl Silence {
@@ -20,6 +22,7 @@ impl Silence {
     pub const fn of(self, origin: AlarmOrigin) -> Option<Suppression> {
         match origin {
             _ if self.maintenance => Some(Suppression::Maintenance),
+            AlarmOrigin::Contact if self.parent_maintenance => Some(Suppression::ParentMaintenance),
             AlarmOrigin::Contact if self.parent_lost => Some(Suppression::ParentLost),
             _ => None,
         }
@@ -54,6 +57,7 @@ pub fn open(last: Option<&Alarm>, raise: &Raise, silence: Silence, id: AlarmId) 
         shelved_until: last.and_then(|last| last.shelved_until).filter(|until| *until > now),
         suppressed_by: silence.of(raise.origin),
         out_of_service: last.is_some_and(|last| last.out_of_service),
+        flapping: None,
         count: 1,
         raised_at: raise.at,
         changed_at: raise.at,

@@ -209,7 +209,9 @@ fn maintenance_silences_all_and_a_lost_parent_only_lost_contact() {
         (false, false, AlarmOrigin::Contact, None),
     ] {
         let raise = Raise { origin, ..raise(Severity::Major, 0) };
-        let step = open(None, &raise, Silence { maintenance, parent_lost }, id()).unwrap();
+        let step =
+            open(None, &raise, Silence { maintenance, parent_lost, ..Silence::default() }, id())
+                .unwrap();
         assert_eq!(step.alarm.suppressed_by, expected);
         assert_eq!(step.tickets, expected.is_none());
     }
@@ -262,6 +264,35 @@ fn a_rules_alarm_is_not_cleared_by_hand() {
     let refused = step(&alarm, cleared(ClearReason::Manual, 20), at(NOW_S)).unwrap_err();
     assert!(!refused.allowed.contains(&Move::Clear));
     assert!(step(&alarm, cleared(ClearReason::Normal, 20), at(NOW_S)).is_ok());
+}
+
+#[test]
+fn of_several_reasons_to_be_silent_the_strongest_holds() {
+    use Suppression::{Maintenance, ParentLost, ParentMaintenance};
+    for (first, then, holds) in [
+        (ParentLost, ParentMaintenance, ParentMaintenance),
+        (ParentLost, Maintenance, Maintenance),
+        (ParentMaintenance, Maintenance, Maintenance),
+        (ParentMaintenance, ParentLost, ParentMaintenance),
+        (Maintenance, ParentMaintenance, Maintenance),
+        (Maintenance, ParentLost, Maintenance),
+    ] {
+        let silent = after(&fresh(), Event::Suppressed(first));
+        let silent = after(&silent, Event::Suppressed(then));
+        assert_eq!(silent.suppressed_by, Some(holds), "{first}, then {then}");
+    }
+    let all = Silence { maintenance: true, parent_lost: true, parent_maintenance: true };
+    let parent = Silence { maintenance: false, ..all };
+    let lost = Silence { parent_maintenance: false, ..parent };
+    for (silence, contact, fault) in [
+        (all, Some(Maintenance), Some(Maintenance)),
+        (parent, Some(ParentMaintenance), None),
+        (lost, Some(ParentLost), None),
+        (Silence::default(), None, None),
+    ] {
+        assert_eq!(silence.of(AlarmOrigin::Contact), contact);
+        assert_eq!(silence.of(AlarmOrigin::Fault), fault);
+    }
 }
 
 #[test]

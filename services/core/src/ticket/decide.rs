@@ -22,6 +22,8 @@ pub struct Seen<'a> {
     /// Whether it was annunciated until it cleared, and no ticket had been looked for by then. How long
     /// ticketing takes to look mustn't decide whether a fault leaves a trace.
     pub brief: bool,
+    /// Whether it, or another alarm of its ticket, comes and goes: its end says nothing then.
+    pub flapping: bool,
     /// When it is decided.
     pub now: Timestamp,
 }
@@ -48,9 +50,10 @@ pub enum Decision<'a> {
 /// Decides what becomes of tickets. Deciding again after it was done decides for nothing.
 #[must_use]
 pub fn decide(seen: Seen<'_>) -> Decision<'_> {
-    let Seen { alarm, policy, own, last, brief, now } = seen;
+    let Seen { alarm, policy, own, last, brief, flapping, now } = seen;
     let own_is_open = own.is_some_and(|own| is_open(own.ticket.state));
     match own {
+        Some(_) if !alarm.active && own_is_open && flapping => Decision::Nothing,
         Some(own) if !alarm.active && own_is_open => {
             if policy.resolve_when_cleared && own.ticket.active_alarms == 0 {
                 Decision::Resolve(own)

@@ -30,6 +30,8 @@ pub struct Opened {
     pub worst: Option<Severity>,
     /// Who opens it.
     pub by: Actor,
+    /// When what it is about began, in event time, if an alarm opens it.
+    pub began_at: Option<Timestamp>,
 }
 
 /// The ticket as it is then. Nobody works on it yet.
@@ -53,6 +55,7 @@ pub fn opened(opened: Opened, now: Timestamp) -> TicketRecord {
         reopened: 0,
         active_alarms: 0,
         alarms: 0,
+        alarm_list: None,
         next_states: next_states(state).to_vec(),
         external_ids: Default::default(),
         version: 1,
@@ -63,5 +66,6 @@ pub fn opened(opened: Opened, now: Timestamp) -> TicketRecord {
         machine_name: None,
         assignee_name: None,
     };
-    TicketRecord { ticket, cause: Some(opened.cause), worst: opened.worst, close_at: None }
+    let Opened { cause, worst, began_at, .. } = opened;
+    TicketRecord { ticket, cause: Some(cause), worst, close_at: None, began_at }
 }

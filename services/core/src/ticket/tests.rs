@@ -30,6 +30,7 @@ fn record(state: TicketState) -> TicketRecord {
         reopened: 0,
         active_alarms: 0,
         alarms: 1,
+        alarm_list: None,
         next_states: next_states(state).to_vec(),
         external_ids: Default::default(),
         version: 1,
@@ -41,7 +42,7 @@ fn record(state: TicketState) -> TicketRecord {
         assignee_name: None,
     };
     let close_at = (state == TicketState::Resolved).then(|| at(100));
-    TicketRecord { ticket, cause: None, worst: Some(Severity::Major), close_at }
+    TicketRecord { ticket, cause: None, worst: Some(Severity::Major), close_at, began_at: None }
 }
 
 fn wanted(to: TicketState) -> MoveTicket {
@@ -219,6 +220,7 @@ fn decided(
         own: own.as_ref(),
         last,
         brief: false,
+        flapping: false,
         now: at(seconds),
     }))
 }
@@ -270,6 +272,7 @@ fn an_alarm_that_was_too_brief_for_a_look_opens_one_all_the_same() {
             own: None,
             last: None,
             brief: true,
+            flapping: false,
             now: at(9),
         };
         assert_eq!(word(decide(seen)), expected);
@@ -312,9 +315,18 @@ fn a_ticket_stays_open_while_others_are_active_or_policy_says_so() {
         own.ticket.active_alarms = active_alarms;
         let policy = TicketPolicy { resolve_when_cleared, ..TicketPolicy::default() };
         let (own, now) = (Some(&own), at(9));
-        let decision =
-            decide(Seen { alarm: &over, policy: &policy, own, last: own, brief: false, now });
-        assert_eq!(word(decision), expected);
+        let seen = Seen {
+            alarm: &over,
+            policy: &policy,
+            own,
+            last: own,
+            brief: false,
+            flapping: false,
+            now,
+        };
+        assert_eq!(word(decide(seen)), expected);
+        let coming_and_going = decide(Seen { flapping: true, ..seen });
+        assert_eq!(word(coming_and_going), "nothing", "its end says nothing");
     }
 }
 
@@ -357,4 +369,62 @@ fn numbers_titles_and_causes() {
         cause(&Alarm { origin, code: code.to_owned(), ..silent.clone() })
     };
     assert_eq!(lost("contact_lost"), format!("contact:{}", silent.machine_id));
+}
+
+#[test]
+fn a_title_names_the_root_and_how_many_others() {
+    let root = alarm(Severity::Major);
+    assert_eq!(group_title(&root, "Lift", 0), title(&root));
+    assert_eq!(group_title(&root, "Lift", 1), "Lift: too warm (axis.x E-204), and 1 other alarm");
+    let many = group_title(&Alarm { message: "x".repeat(500), ..root }, "Li\nft", 12);
+    assert_eq!(many.chars().count(), TITLE_MAX);
+    assert!(many.starts_with("Li ft: xxx") && many.ends_with(", and 12 other alarms"), "{many}");
+}
+
+#[test]
+fn a_ticket_that_no_person_has_touched_may_be_merged() {
+    let untouched = {
+        let mut record = record(TicketState::New);
+        record.ticket.version = 7;
+        record
+    };
+    assert!(is_untouched(&untouched));
+    let mut worked_on = untouched.clone();
+    worked_on.ticket.assignee_id = Some("0198b2c4-7c1e-7000-8000-000000000009".parse().unwrap());
+    let mut by_hand = untouched.clone();
+    by_hand.ticket.opened_by.kind = "user".to_owned();
+    for touched in [worked_on, by_hand, record(TicketState::InProgress)] {
+        assert!(!is_untouched(&touched), "{touched:?}");
+    }
+    let merged = merge(&untouched, "T-1000", at(5)).ticket;
+    assert_eq!((merged.state, merged.version), (TicketState::Canceled, 8));
+    assert_eq!(merged.resolution.as_deref(), Some("merged into T-1000"));
+    assert_eq!(merged.closed_at, Some(at(5)));
+}
+
+#[test]
+fn who_joins_makes_a_ticket_more_urgent_never_less() {
+    let before = record(TicketState::New);
+    let joining = |severity, priority| Joining { severity, priority };
+    let little = join(&before, &[joining(Severity::Minor, Priority::P3)], at(1));
+    assert_eq!((little.ticket.priority, little.worst), (Priority::P2, Some(Severity::Major)));
+    // Not worse, but at a machine on which more depends.
+    let all = [joining(Severity::Major, Priority::P1), joining(Severity::Minor, Priority::P4)];
+    let more = join(&before, &all, at(1));
+    assert_eq!((more.ticket.priority, more.worst), (Priority::P1, Some(Severity::Major)));
+    assert_eq!((more.ticket.version, more.ticket.updated_at), (2, at(1)));
+    let worse = join(&before, &[joining(Severity::Critical, Priority::P2)], at(1));
+    assert_eq!((worse.ticket.priority, worse.worst), (Priority::P2, Some(Severity::Critical)));
+}
+
+#[test]
+fn a_ticket_takes_up_others_only_near_its_own_beginning() {
+    let of = |began_at| TicketRecord { began_at, ..record(TicketState::New) };
+    let (near, far) = (at(GROUP_SPAN_MAX_S), at(GROUP_SPAN_MAX_S + 1));
+    assert!(is_of_time(&of(Some(at(0))), near) && is_of_time(&of(Some(near)), at(0)));
+    assert!(!is_of_time(&of(Some(at(0))), far) && !is_of_time(&of(Some(far)), at(0)));
+    assert!(!is_of_time(&of(None), at(0)), "no alarm has opened it");
+    let mut over = of(Some(at(0)));
+    over.ticket.state = TicketState::Resolved;
+    assert!(!is_of_time(&over, at(0)));
 }

@@ -32,6 +32,7 @@ async fn ticket(plant: &Plant, machine_id: MachineId, number: i64, state: Ticket
         reopened: 0,
         active_alarms: 0,
         alarms: 0,
+        alarm_list: None,
         next_states: Vec::new(),
         external_ids: Default::default(),
         version: 1,
@@ -43,7 +44,7 @@ async fn ticket(plant: &Plant, machine_id: MachineId, number: i64, state: Ticket
         assignee_name: None,
     };
     let id = ticket.id;
-    let record = TicketRecord { ticket, cause: None, worst: None, close_at: None };
+    let record = TicketRecord { ticket, cause: None, worst: None, close_at: None, began_at: None };
     let tx = plant.store.begin().await.unwrap();
     tickets::insert(&tx, &record).await.unwrap();
     tx.commit().await.unwrap();

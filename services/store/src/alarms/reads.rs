@@ -118,6 +118,27 @@ pub async fn any_suppressed_by_parent(store: &Store) -> Result<bool, StoreError>
     any(store, Condition::all().add(Expr::cust("suppressed_by = 'parent_lost'"))).await
 }
 
+/// Whether any alarm is suppressed because a parent is in maintenance; asking costs no turn at the
+/// writer.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn any_suppressed_by_maintained_parent(store: &Store) -> Result<bool, StoreError> {
+    any(store, Condition::all().add(Expr::cust("suppressed_by = 'parent_maintenance'"))).await
+}
+
+/// Whether any alarm that came and went hasn't been raised for long enough; asking costs no turn at
+/// the writer.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn any_calm(store: &Store, now: Timestamp) -> Result<bool, StoreError> {
+    let calm = Condition::all()
+        .add(Column::FlappingUntil.is_not_null())
+        .add(Column::FlappingUntil.lte(now.micros()));
+    any(store, calm).await
+}
+
 async fn any(store: &Store, condition: Condition) -> Result<bool, StoreError> {
     let id: Option<Uuid> = Entity::find()
         .select_only()

@@ -1,6 +1,6 @@
 //! An alarm and its row.
 
-use millwright_schemas::api::alarms::{Alarm, AlarmFeedback};
+use millwright_schemas::api::alarms::{Alarm, AlarmFeedback, Flapping};
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{AlarmId, MachineId, OrganizationId, RuleId, TicketId, Timestamp};
 use sea_orm::ActiveValue::{NotSet, Set};
@@ -50,6 +50,9 @@ pub(super) fn to_row(alarm: &Alarm) -> Result<ActiveModel, StoreError> {
         feedback_by: Set(said_by),
         feedback_at: Set(said.map(|said| said.at.micros())),
         version: Set(alarm.version),
+        flapping_since: Set(alarm.flapping.map(|one| one.since.micros())),
+        flapping_count: Set(alarm.flapping.map(|one| one.count)),
+        flapping_until: Set(alarm.flapping.map(|one| one.until.micros())),
     })
 }
 
@@ -74,6 +77,7 @@ pub(super) fn from_row(row: Model) -> Result<Alarm, StoreError> {
         shelved_until: row.shelved_until.map(Timestamp::from_micros),
         suppressed_by: row.suppressed_by.map(|by| by.parse()).transpose().map_err(corrupt)?,
         out_of_service: row.out_of_service,
+        flapping: flapping(row.flapping_since, row.flapping_count, row.flapping_until),
         count: row.count,
         raised_at: Timestamp::from_micros(row.raised_at),
         changed_at: Timestamp::from_micros(row.changed_at),
@@ -87,6 +91,11 @@ pub(super) fn from_row(row: Model) -> Result<Alarm, StoreError> {
         ticket_number: None,
         rule_name: None,
     })
+}
+
+fn flapping(since: Option<i64>, count: Option<i64>, until: Option<i64>) -> Option<Flapping> {
+    let (since, until) = (since.map(Timestamp::from_micros)?, until.map(Timestamp::from_micros)?);
+    Some(Flapping { since, count: count?, until })
 }
 
 fn feedback(row: &Model) -> Result<Option<AlarmFeedback>, StoreError> {

@@ -134,7 +134,33 @@ async fn trace(
     work::enqueue(conn, organization, &work, now).await
 }
 
-/// Shelving and out of service have gone over to a newer alarm of the same key.
+/// Tells once that an alarm comes and goes.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn tell_flapping(conn: impl Into<Conn<'_>>, alarm: &Alarm) -> Result<(), StoreError> {
+    let Some(flapping) = alarm.flapping else { return Ok(()) };
+    let details = [
+        ("machine_id", Value::String(alarm.machine_id.to_string())),
+        ("origin", alarm.origin.as_str().into()),
+        ("source", alarm.source.clone().into()),
+        ("code", alarm.code.clone().into()),
+        ("since", flapping.since.to_string().into()),
+        ("count", flapping.count.into()),
+    ];
+    let change = Change {
+        organization: alarm.organization_id,
+        actor: Actor::Platform,
+        action: "alarm.flapping",
+        subject: Subject::new("alarm", alarm.id),
+        version: Some(alarm.version),
+        details: details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        at: alarm.received_at,
+    };
+    changes::record(conn, change).await
+}
+
+/// Shelving, out of service and flapping have gone over to a newer alarm of the same key.
 ///
 /// # Errors
 /// When the database refuses it.
@@ -142,6 +168,9 @@ pub async fn hand_over(conn: impl Into<Conn<'_>>, id: AlarmId) -> Result<(), Sto
     let update = Entity::update_many()
         .col_expr(Column::ShelvedUntil, Expr::val(Option::<i64>::None))
         .col_expr(Column::OutOfService, Expr::val(false))
+        .col_expr(Column::FlappingSince, Expr::val(Option::<i64>::None))
+        .col_expr(Column::FlappingCount, Expr::val(Option::<i64>::None))
+        .col_expr(Column::FlappingUntil, Expr::val(Option::<i64>::None))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .filter(Column::Id.eq(id.uuid()));
     conn.into().update(&update.into_query()).await.map(drop)

@@ -43,6 +43,25 @@ pub async fn last(conn: impl Into<Conn<'_>>, key: Key<'_>) -> Result<Option<Alar
     Ok(all(conn, of_key(key).order_by_desc(Column::Id).limit(1)).await?.pop())
 }
 
+/// When the newest alarms of a key were raised, in event time.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn last_raised(
+    conn: impl Into<Conn<'_>>,
+    key: Key<'_>,
+    limit: u64,
+) -> Result<Vec<Timestamp>, StoreError> {
+    let query = of_key(key)
+        .select_only()
+        .column(Column::RaisedAt)
+        .order_by_desc(Column::Id)
+        .limit(limit)
+        .into_query();
+    let rows = conn.into().all(&query).await?;
+    rows.iter().map(|row| Ok(Timestamp::from_micros(row.try_get_by_index(0)?))).collect()
+}
+
 /// The alarm with this id.
 ///
 /// # Errors
@@ -133,6 +152,59 @@ pub async fn shelving_over(
         .order_by_asc(Column::ShelvedUntil)
         .limit(limit);
     all(conn, query).await
+}
+
+/// Alarms that came and went and haven't been raised for long enough.
+///
+/// # Errors
+/// When the database can't be used or a row isn't understood.
+pub async fn calm(
+    conn: impl Into<Conn<'_>>,
+    now: Timestamp,
+    limit: u64,
+) -> Result<Vec<Alarm>, StoreError> {
+    let query = Entity::find()
+        .filter(Column::FlappingUntil.is_not_null())
+        .filter(Column::FlappingUntil.lte(now.micros()))
+        .order_by_asc(Column::FlappingUntil)
+        .limit(limit);
+    all(conn, query).await
+}
+
+/// Active alarms that are suppressed because a parent is in maintenance, though it isn't any more,
+/// or isn't the parent any more.
+///
+/// # Errors
+/// When the database can't be used or a row isn't understood.
+pub async fn parent_maintained(
+    conn: impl Into<Conn<'_>>,
+    now: Timestamp,
+    limit: u64,
+) -> Result<Vec<Alarm>, StoreError> {
+    let query = Entity::find()
+        .filter(Expr::cust("suppressed_by = 'parent_maintenance'"))
+        .filter(Expr::exists(maintained_parent(now)).not())
+        .order_by_asc(Column::Id)
+        .limit(limit);
+    all(conn, query).await
+}
+
+/// The parent of the alarm's machine, if it is in maintenance.
+fn maintained_parent(now: Timestamp) -> SelectStatement {
+    use machine::Column as Machine;
+    let parents = Alias::new("parents");
+    Query::select()
+        .expr(Expr::val(1))
+        .from(machine::Entity)
+        .join_as(
+            sea_orm::JoinType::InnerJoin,
+            machine::Entity,
+            parents.clone(),
+            Expr::col((parents.clone(), Machine::Id)).equals((machine::Entity, Machine::ParentId)),
+        )
+        .and_where(Expr::col((machine::Entity, Machine::Id)).equals((Entity, Column::MachineId)))
+        .and_where(Expr::col((parents, Machine::MaintenanceUntil)).gt(now.micros()))
+        .to_owned()
 }
 
 /// Active alarms that are suppressed because a parent is lost, though it has been back (or isn't

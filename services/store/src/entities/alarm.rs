@@ -37,6 +37,9 @@ pub struct Model {
     pub feedback_by: Option<String>,
     pub feedback_at: Option<i64>,
     pub version: i64,
+    pub flapping_since: Option<i64>,
+    pub flapping_count: Option<i64>,
+    pub flapping_until: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

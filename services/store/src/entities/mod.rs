@@ -35,6 +35,7 @@ pub mod signal_unit;
 pub mod site;
 pub mod stream_cursor;
 pub mod ticket;
+pub mod ticket_alarm;
 pub mod ticket_comment;
 pub mod ticket_evidence;
 pub mod trust_bundle;

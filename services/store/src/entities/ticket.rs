@@ -31,6 +31,7 @@ pub struct Model {
     pub resolved_at: Option<i64>,
     pub closed_at: Option<i64>,
     pub close_at: Option<i64>,
+    pub began_at: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

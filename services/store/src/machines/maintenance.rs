@@ -106,14 +106,13 @@ pub async fn silence(
         .into_query();
     let Some(row) = conn.models::<Row>(&query).await?.pop() else { return Ok(Silence::default()) };
     let maintenance = row.maintenance_until.is_some_and(|until| until > now.micros());
-    let parent_lost = match row.parent_id {
-        None => false,
-        Some(parent) => {
-            let parent = MachineId(parent);
-            !alarms::active_of_origin(&mut conn, parent, AlarmOrigin::Contact).await?.is_empty()
-        }
+    let Some(parent) = row.parent_id.map(MachineId) else {
+        return Ok(Silence { maintenance, ..Silence::default() });
     };
-    Ok(Silence { maintenance, parent_lost })
+    let lost = alarms::active_of_origin(&mut conn, parent, AlarmOrigin::Contact).await?;
+    let parent_lost = !lost.is_empty();
+    let parent_maintenance = since(&mut conn, parent, now).await?.is_some();
+    Ok(Silence { maintenance, parent_lost, parent_maintenance })
 }
 
 /// Since when a machine is in maintenance; `None`: it isn't.

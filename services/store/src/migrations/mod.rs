@@ -82,6 +82,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0013_machine_rules.sqlite.sql"),
                 postgres: include_str!("0013_machine_rules.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0014_alarm_groups",
+                sqlite: include_str!("0014_alarm_groups.sqlite.sql"),
+                postgres: include_str!("0014_alarm_groups.postgres.sql"),
+            }),
         ]
     }
 }

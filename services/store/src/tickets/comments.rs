@@ -1,5 +1,6 @@
 //! What was said about tickets, and notes of what happened to them.
 
+use millwright_core::access::Actor;
 use millwright_schemas::api::audit::ActorRef;
 use millwright_schemas::api::tickets::TicketComment;
 use millwright_schemas::{AlarmId, CommentId, OrganizationId, TicketId, Timestamp};
@@ -62,6 +63,45 @@ pub async fn has(
         .filter(Column::TicketId.eq(ticket.uuid()))
         .filter(Column::Note.eq(note))
         .filter(Column::Data.contains(alarm.to_string()))
+        .limit(1)
+        .into_tuple()
+        .one(tx.conn())
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Whether a note tells that this field of a ticket was changed.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn tells_change_of(tx: &Tx, ticket: TicketId, field: &str) -> Result<bool, StoreError> {
+    // A quote within a text is escaped: what is found is the field's own name.
+    let named = format!("\"{field}\":{{\"from\":");
+    let found: Option<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::TicketId.eq(ticket.uuid()))
+        .filter(Column::Note.eq("updated"))
+        .filter(Column::Data.contains(named))
+        .limit(1)
+        .into_tuple()
+        .one(tx.conn())
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Whether somebody other than the platform has written something.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn any_of_others(tx: &Tx, ticket: TicketId) -> Result<bool, StoreError> {
+    let platform = ActorRef::from(Actor::Platform);
+    let platform = serde_json::to_string(&platform).map_err(corrupt)?;
+    let found: Option<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::TicketId.eq(ticket.uuid()))
+        .filter(Column::WrittenBy.ne(platform))
         .limit(1)
         .into_tuple()
         .one(tx.conn())

@@ -1,17 +1,19 @@
 //! Tickets as they are read.
 
-use millwright_core::ticket::TicketRecord;
+use millwright_core::ticket::{TicketRecord, cause, is_open};
+use millwright_schemas::api::alarms::Alarm;
 use millwright_schemas::api::tickets::{Priority, TicketState, TicketStateFilter};
 use millwright_schemas::{MachineId, TicketId, Timestamp, UserId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    QueryTrait, Select,
 };
 use uuid::Uuid;
 
 use super::row::from_rows;
 use crate::engine::Engine;
+use crate::entities::alarm;
 use crate::entities::ticket::{Column, Entity};
 use crate::machines::external_ids;
 use crate::page::PageRequest;
@@ -22,7 +24,7 @@ const WHAT: &str = "ticket";
 /// Which tickets are wanted; all conditions hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Of this machine.
+    /// Of this machine, or with an alarm of it.
     pub machine: Option<MachineId>,
     /// In this state, or open.
     pub state: Option<TicketStateFilter>,
@@ -44,7 +46,7 @@ impl Filter {
             one => Column::State.eq(one.as_str()),
         });
         Condition::all()
-            .add_option(self.machine.map(|machine| Column::MachineId.eq(machine.uuid())))
+            .add_option(self.machine.map(about))
             .add_option(state)
             .add_option(self.assignee.map(|assignee| Column::AssigneeId.eq(assignee.uuid())))
             .add_option(self.priority.map(|priority| Column::Priority.eq(priority.as_str())))
@@ -53,6 +55,18 @@ impl Filter {
                 external_ids::equals(engine, "\"tickets\".\"external_ids\"", system, id)
             }))
     }
+}
+
+fn about(machine: MachineId) -> Condition {
+    let with_an_alarm = alarm::Entity::find()
+        .select_only()
+        .column(alarm::Column::TicketId)
+        .filter(alarm::Column::MachineId.eq(machine.uuid()))
+        .filter(alarm::Column::TicketId.is_not_null())
+        .into_query();
+    Condition::any()
+        .add(Column::MachineId.eq(machine.uuid()))
+        .add(Column::Id.in_subquery(with_an_alarm))
 }
 
 /// The ticket with this id.
@@ -129,6 +143,35 @@ pub async fn last_of_cause(tx: &Tx, cause: &str) -> Result<Option<TicketRecord>,
     Ok(from_rows(tx.conn(), row.into_iter().collect()).await?.pop())
 }
 
+/// The newest ticket of an alarm's cause: an open one, or the open one that another alarm of its key
+/// has been on with others since that was opened or reopened, before all others. For the platform: not bound to a scope.
+///
+/// # Errors
+/// When the database can't be used or a row isn't understood.
+pub async fn last_of_alarm(tx: &Tx, of: &Alarm) -> Result<Option<TicketRecord>, StoreError> {
+    let last = last_of_cause(tx, &cause(of)).await?;
+    if last.as_ref().is_some_and(|last| is_open(last.ticket.state)) {
+        return Ok(last);
+    }
+    let row = alarm::Entity::find()
+        .filter(alarm::Column::MachineId.eq(of.machine_id.uuid()))
+        .filter(alarm::Column::Origin.eq(of.origin.as_str()))
+        .filter(alarm::Column::Source.eq(of.source.as_str()))
+        .filter(alarm::Column::Code.eq(of.code.as_str()))
+        .filter(alarm::Column::TicketId.is_not_null())
+        .order_by_desc(alarm::Column::Id)
+        .limit(1)
+        .one(tx.conn())
+        .await?;
+    let Some((raised_at, ticket)) = row.and_then(|row| Some((row.raised_at, row.ticket_id?)))
+    else {
+        return Ok(last);
+    };
+    let others = load(tx, Scope::Platform, TicketId(ticket)).await?;
+    let is_of_now = others.began_at.is_none_or(|began| raised_at >= began.micros());
+    Ok(if is_open(others.ticket.state) && is_of_now { Some(others) } else { last })
+}
+
 fn due(now: Timestamp, limit: u64) -> Select<Entity> {
     Entity::find()
         .filter(Column::CloseAt.is_not_null())
@@ -160,11 +203,9 @@ pub async fn any_to_close(store: &Store, now: Timestamp) -> Result<bool, StoreEr
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use millwright_schemas::api::page::PageQuery;
-    use sea_orm::QueryTrait;
-
     use super::*;
     use crate::testing::{organization, plan, sqlite_store};
+    use millwright_schemas::api::page::PageQuery;
 
     #[tokio::test]
     async fn a_list_of_open_tickets_reads_no_others() {

@@ -50,6 +50,7 @@ pub(super) fn to_row(record: &TicketRecord) -> Result<ActiveModel, StoreError> {
         resolved_at: Set(ticket.resolved_at.map(Timestamp::micros)),
         closed_at: Set(ticket.closed_at.map(Timestamp::micros)),
         close_at: Set(record.close_at.map(Timestamp::micros)),
+        began_at: Set(record.began_at.map(Timestamp::micros)),
     })
 }
 
@@ -114,6 +115,7 @@ fn from_row(row: Model, alarms: i64, active_alarms: i64) -> Result<TicketRecord,
         reopened: row.reopened,
         active_alarms,
         alarms,
+        alarm_list: None,
         next_states: next_states(state).to_vec(),
         external_ids: external_ids::from_column(TABLE, &row.external_ids)?,
         version: row.version,
@@ -129,5 +131,6 @@ fn from_row(row: Model, alarms: i64, active_alarms: i64) -> Result<TicketRecord,
         cause: row.cause,
         worst: row.worst.as_deref().map(Severity::from_word),
         close_at: row.close_at.map(Timestamp::from_micros),
+        began_at: row.began_at.map(Timestamp::from_micros),
     })
 }

@@ -1,13 +1,10 @@
 //! Tickets as they are written.
 
 use millwright_core::ticket::{FIRST_NUMBER, TicketRecord};
-use millwright_schemas::{AlarmId, TicketId};
-use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use super::reads::load;
 use super::row::to_row;
-use crate::entities::alarm;
 use crate::entities::ticket::{Column, Entity};
 use crate::{Scope, StoreError, Tx};
 
@@ -62,19 +59,4 @@ pub async fn save(
     }
     let current = load(tx, scope, id).await?.ticket.version;
     Err(StoreError::VersionMismatch { current })
-}
-
-/// Puts an alarm on a ticket.
-///
-/// # Errors
-/// When the database refuses it.
-pub async fn put_alarm_on(tx: &Tx, alarm: AlarmId, ticket: TicketId) -> Result<(), StoreError> {
-    use alarm::Column;
-    alarm::Entity::update_many()
-        .col_expr(Column::TicketId, Expr::val(ticket.uuid()))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.eq(alarm.uuid()))
-        .exec(tx.conn())
-        .await?;
-    Ok(())
 }

@@ -51,6 +51,7 @@ pub async fn create(
         reopened: 0,
         active_alarms: 0,
         alarms: 0,
+        alarm_list: None,
         next_states: next_states(state).to_vec(),
         external_ids: input.external_ids,
         version: 1,
@@ -61,7 +62,7 @@ pub async fn create(
         machine_name: None,
         assignee_name: None,
     };
-    let opened = TicketRecord { ticket, cause: None, worst: None, close_at: None };
+    let opened = TicketRecord { ticket, cause: None, worst: None, close_at: None, began_at: None };
     tickets::insert(&tx, &opened).await?;
     let details = changes::fields(&opened.ticket, &UNTOLD)?;
     let (action, by) = ("ticket.opened", caller.actor);

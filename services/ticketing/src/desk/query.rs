@@ -13,14 +13,20 @@ use millwright_store::{Scope, Store};
 use uuid::Uuid;
 
 use crate::TicketError;
+use crate::limits::LISTED_ALARMS_MAX;
 
-/// A ticket that the caller sees.
+/// A ticket that the caller sees, with its alarms if the caller may see those.
 ///
 /// # Errors
 /// Not permitted, not found, or the database can't.
 pub async fn get(store: &Store, caller: &Caller, id: TicketId) -> Result<Ticket, TicketError> {
     caller.require(Permission::ReadTickets)?;
-    Ok(tickets::get(store, Scope::Organization(caller.organization), id).await?.ticket)
+    let scope = Scope::Organization(caller.organization);
+    let mut ticket = tickets::get(store, scope, id).await?.ticket;
+    if caller.require(Permission::ReadAlarms).is_ok() {
+        ticket.alarm_list = Some(tickets::alarm_list(store, id, LISTED_ALARMS_MAX).await?);
+    }
+    Ok(ticket)
 }
 
 /// The tickets that the caller sees and wants, newest first.

@@ -1,39 +1,56 @@
 //! An alarm has changed: tickets are opened, joined, reopened, made more urgent or resolved.
 
 use millwright_core::access::Actor;
-use millwright_core::alarm::is_annunciated;
+use millwright_core::alarm::{Key, is_annunciated};
 use millwright_core::ticket::{
-    Decision, Seen, TicketRecord, cause, decide, escalate, priority, resolve, title,
+    Decision, Seen, TicketRecord, began, cause, decide, escalate, priority, resolve, title,
 };
 use millwright_schemas::api::alarms::Alarm;
 use millwright_schemas::api::machines::Machine;
 use millwright_schemas::api::policies::Policy;
-use millwright_schemas::api::tickets::{Evidence, ResolutionCode, TicketState};
-use millwright_schemas::{CommandId, Timestamp};
+use millwright_schemas::api::tickets::{
+    AlarmRole, AlarmTie, Evidence, ResolutionCode, TicketState,
+};
+use millwright_schemas::{AlarmId, CommandId, MachineId, Timestamp};
 use millwright_store::machines::fleet;
-use millwright_store::tickets::{comments, evidence};
+use millwright_store::tickets::{Place, comments, evidence};
 use millwright_store::work::{self, AlarmChanged, CommandWanted};
 use millwright_store::{Scope, Store, StoreError, Tx, alarms, commands, policies, tickets};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::completion::{self, EvidenceDue};
-use super::opening::{self, Opening};
+use super::grouping;
+use super::opening::{self, Again, Opening};
 use crate::closing::close_one;
 use crate::evidence::take;
+use crate::roots;
 use crate::trace::{Happening, data, note, tell};
 
 /// The command that collects diagnostics.
 const DIAGNOSTICS: &str = "collect_diagnostics";
 
 /// What is decided about, and with what.
-struct Case<'a> {
-    tx: &'a Tx,
-    alarm: &'a Alarm,
-    machine: &'a Machine,
-    policy: &'a Policy,
-    evidence: Option<Evidence>,
-    now: Timestamp,
+pub(super) struct Case<'a> {
+    pub(super) tx: &'a Tx,
+    pub(super) alarm: &'a Alarm,
+    pub(super) machine: &'a Machine,
+    pub(super) policy: &'a Policy,
+    pub(super) evidence: Option<Evidence>,
+    /// Whether it, or another one of its ticket, comes and goes.
+    pub(super) flapping: bool,
+    pub(super) now: Timestamp,
+}
+
+/// Parameters of notes about an alarm.
+pub(super) fn about(alarm: &Alarm) -> Map<String, Value> {
+    data([
+        ("alarm_id", alarm.id.to_string().into()),
+        ("source", alarm.source.clone().into()),
+        ("code", alarm.code.clone().into()),
+        ("severity", alarm.severity.as_str().into()),
+        ("message", alarm.message.clone().into()),
+    ])
 }
 
 /// Reads the alarm as it is now, and does what becomes of tickets.
@@ -59,19 +76,49 @@ pub(crate) async fn changed(
         Some(id) => Some(tickets::load(&tx, Scope::Platform, id).await?),
         None => None,
     };
-    let last = tickets::last_of_cause(&tx, &cause(&alarm)).await?;
+    let last = tickets::last_of_alarm(&tx, &alarm).await?;
+    let flapping = is_flapping(&tx, &alarm).await?;
     let (own, last) = (own.as_ref(), last.as_ref());
-    let seen = Seen { alarm: &alarm, policy: &policy.tickets, own, last, brief: work.brief, now };
+    let (brief, of_tickets) = (work.brief, &policy.tickets);
+    let seen = Seen { alarm: &alarm, policy: of_tickets, own, last, brief, flapping, now };
     let decision = decide(seen);
     let over = own.is_none() && !alarm.active && decision != Decision::Nothing;
-    let case = Case { tx: &tx, alarm: &alarm, machine: &machine, policy: &policy, evidence, now };
-    case.carry_out(decision, last).await?;
+    let case = Case {
+        tx: &tx,
+        alarm: &alarm,
+        machine: &machine,
+        policy: &policy,
+        evidence,
+        flapping,
+        now,
+    };
+    let opens = own.is_none() && matches!(decision, Decision::Open | Decision::Reopen(_));
+    let group = if opens { grouping::find(&case).await? } else { None };
+    match group {
+        // Boxed, so that what is rare doesn't make the future of all large.
+        Some(group) => Box::pin(case.join_group(&group)).await?,
+        None => case.carry_out(decision, last).await?,
+    }
     if over {
         // It came and went before: once more, for what its end means to its ticket.
         let again = AlarmChanged { brief: false, ..work.clone() };
         work::enqueue(&tx, alarm.organization_id, &again, now).await?;
     }
     tx.commit().await
+}
+
+/// Whether an alarm comes and goes, as the newest of its key says, or another one of its ticket.
+async fn is_flapping(tx: &Tx, alarm: &Alarm) -> Result<bool, StoreError> {
+    let (machine, origin) = (alarm.machine_id, alarm.origin);
+    let key = Key { machine, origin, source: &alarm.source, code: &alarm.code };
+    let newest = alarms::last(tx, key).await?;
+    if newest.is_some_and(|newest| newest.flapping.is_some()) {
+        return Ok(true);
+    }
+    match alarm.ticket_id {
+        Some(ticket) => tickets::any_flapping(tx, ticket).await,
+        None => Ok(false),
+    }
 }
 
 impl Case<'_> {
@@ -91,21 +138,38 @@ impl Case<'_> {
         }
     }
 
-    /// Parameters of notes about the alarm.
-    fn data(&self) -> Map<String, Value> {
-        let alarm = self.alarm;
-        data([
-            ("alarm_id", alarm.id.to_string().into()),
-            ("source", alarm.source.clone().into()),
-            ("code", alarm.code.clone().into()),
-            ("severity", alarm.severity.as_str().into()),
-            ("message", alarm.message.clone().into()),
-        ])
+    pub(super) fn happening(&self, action: &'static str, note: &'static str) -> Happening {
+        let (by, at, data) = (Actor::Platform, self.now, about(self.alarm));
+        Happening { action, note, text: String::new(), data, by, at }
     }
 
-    fn happening(&self, action: &'static str, note: &'static str) -> Happening {
-        let (by, at, data) = (Actor::Platform, self.now, self.data());
-        Happening { action, note, text: String::new(), data, by, at }
+    /// When it began, in event time.
+    pub(super) fn began_at(&self) -> Timestamp {
+        began(self.alarm.raised_at, self.alarm.received_at)
+    }
+
+    /// Puts the alarm on a ticket of its own cause: the first one is the root.
+    async fn put_on(&self, record: &TicketRecord) -> Result<(), StoreError> {
+        let (organization, ticket) = (self.alarm.organization_id, record.ticket.id);
+        let first = tickets::members(self.tx, ticket, 1).await?.is_empty();
+        let (role, tie) = match first {
+            true => (AlarmRole::Root, AlarmTie::Only),
+            false => (AlarmRole::Symptom, AlarmTie::SameCause),
+        };
+        let place = Place { organization, ticket, alarm: self.alarm.id, role, tie };
+        tickets::put_alarm_on(self.tx, place, self.now).await?;
+        self.note_flapping(record).await
+    }
+
+    /// One note when it begins to come and go; what follows isn't told one by one.
+    pub(super) async fn note_flapping(&self, record: &TicketRecord) -> Result<(), StoreError> {
+        let Some(flapping) = self.alarm.flapping else { return Ok(()) };
+        if flapping.since != self.alarm.raised_at {
+            return Ok(());
+        }
+        let mut what = self.happening("", "alarm_flapping");
+        what.data.insert("count".to_owned(), flapping.count.into());
+        note(self.tx, &record.ticket, what).await
     }
 
     async fn open(self, last: Option<&TicketRecord>) -> Result<(), StoreError> {
@@ -122,43 +186,80 @@ impl Case<'_> {
             priority: priority(alarm.severity, self.machine.criticality),
             worst: Some(alarm.severity),
             by: Actor::Platform,
-            data: self.data(),
+            began_at: Some(self.began_at()),
+            data: about(alarm),
         };
         let ticket = opening::open(self.tx, opening, self.now).await?;
-        tickets::put_alarm_on(self.tx, alarm.id, ticket.ticket.id).await?;
+        self.put_on(&ticket).await?;
         self.collect(&ticket).await
     }
 
     async fn join(self, before: &TicketRecord) -> Result<(), StoreError> {
-        tickets::put_alarm_on(self.tx, self.alarm.id, before.ticket.id).await?;
-        let what = self.happening("ticket.alarm_joined", "alarm_joined");
-        tell(self.tx, &before.ticket, what).await?;
+        self.put_on(before).await?;
+        if !self.flapping {
+            let what = self.happening("ticket.alarm_joined", "alarm_joined");
+            tell(self.tx, &before.ticket, what).await?;
+        }
         self.escalate(before).await
     }
 
     async fn reopen(self, before: &TicketRecord) -> Result<(), StoreError> {
         let alarm = self.alarm;
-        let urgency = (Some(alarm.severity), priority(alarm.severity, self.machine.criticality));
-        let (by, data) = (Actor::Platform, self.data());
-        let ticket = opening::again(self.tx, before, urgency, by, data, self.now).await?;
-        tickets::put_alarm_on(self.tx, alarm.id, ticket.ticket.id).await?;
+        let again = Again {
+            priority: priority(alarm.severity, self.machine.criticality),
+            worst: Some(alarm.severity),
+            by: Actor::Platform,
+            began_at: Some(self.began_at()),
+            data: about(alarm),
+        };
+        let made = roots::has_made_title(self.tx, before).await?;
+        let ticket = opening::again(self.tx, before, again, self.now).await?;
+        self.put_on(&ticket).await?;
+        // What it was about before may have been more than this.
+        let ticket = self.settle(ticket, made).await?;
         self.collect(&ticket).await
     }
 
     /// Evidence now and once more when the time after the alarm has passed; diagnostics, if wanted.
-    async fn collect(self, record: &TicketRecord) -> Result<(), StoreError> {
+    pub(super) async fn collect(self, record: &TicketRecord) -> Result<(), StoreError> {
         let (ticket, alarm) = (&record.ticket, self.alarm);
-        if let Some(taken) = &self.evidence {
-            evidence::put(self.tx, alarm.organization_id, ticket.id, taken).await?;
-        }
+        self.keep_evidence(record).await?;
         let due = EvidenceDue { ticket: ticket.id, alarm: alarm.id };
         completion::later(self.tx, alarm.organization_id, &due, self.now).await?;
+        self.diagnose(record, alarm.machine_id).await
+    }
+
+    /// What was gathered of the alarm.
+    pub(super) async fn keep_evidence(&self, record: &TicketRecord) -> Result<(), StoreError> {
+        let organization = self.alarm.organization_id;
+        match &self.evidence {
+            Some(taken) => evidence::put(self.tx, organization, record.ticket.id, taken).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Evidence of another alarm, which is the root; diagnostics from its machine.
+    pub(super) async fn collect_of(
+        &self,
+        record: &TicketRecord,
+        alarm: AlarmId,
+        machine: MachineId,
+    ) -> Result<(), StoreError> {
+        let organization = self.alarm.organization_id;
+        let due = EvidenceDue { ticket: record.ticket.id, alarm };
+        completion::soon(self.tx, organization, &due, self.now).await?;
+        completion::later(self.tx, organization, &due, self.now).await?;
+        self.diagnose(record, machine).await
+    }
+
+    async fn diagnose(&self, record: &TicketRecord, machine: MachineId) -> Result<(), StoreError> {
         if !self.policy.tickets.collect_diagnostics {
             return Ok(());
         }
+        let (ticket, alarm) = (&record.ticket, self.alarm);
         let wanted = CommandWanted {
             command: CommandId(Uuid::now_v7()),
-            machine: alarm.machine_id,
+            machine,
             name: DIAGNOSTICS.to_owned(),
             args: Map::new(),
             ticket: Some(ticket.id),

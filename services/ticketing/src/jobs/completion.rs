@@ -36,14 +36,33 @@ pub(crate) async fn later(
     due: &EvidenceDue,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    leave(tx, organization, due, (now, now.plus_seconds(AFTER_S + SETTLE_S))).await
+}
+
+/// Leaves it for as soon as possible: what is known now, outside of this transaction.
+pub(crate) async fn soon(
+    tx: &Tx,
+    organization: OrganizationId,
+    due: &EvidenceDue,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    leave(tx, organization, due, (now, now)).await
+}
+
+async fn leave(
+    tx: &Tx,
+    organization: OrganizationId,
+    due: &EvidenceDue,
+    (created_at, run_at): (Timestamp, Timestamp),
+) -> Result<(), StoreError> {
     let payload = serde_json::to_value(due).map_err(|error| StoreError::corrupt("jobs", error))?;
     let job = NewJob {
         organization: Some(organization),
         kind: EvidenceDue::KIND,
         ordering_key: due.ordering_key(),
         payload,
-        run_at: now.plus_seconds(AFTER_S + SETTLE_S),
-        created_at: now,
+        run_at,
+        created_at,
     };
     jobs::enqueue(tx, job).await.map(drop)
 }
@@ -58,13 +77,15 @@ pub(crate) async fn complete(
         alarm => alarm?,
     };
     let mut taken = take(store, &alarm, now).await?;
+    // It may have gone over to another ticket meanwhile.
+    let ticket = alarm.ticket_id.unwrap_or(due.ticket);
     // What was active then stays as it was copied then.
-    let before = evidence::list(store, Scope::Platform, due.ticket).await?;
+    let before = evidence::list(store, Scope::Platform, ticket).await?;
     if let Some(before) = before.into_iter().find(|one| one.alarm_id == due.alarm) {
         taken.active_alarms = before.active_alarms;
         taken.versions = before.versions;
     }
     let tx = store.begin().await?;
-    evidence::put(&tx, alarm.organization_id, due.ticket, &taken).await?;
+    evidence::put(&tx, alarm.organization_id, ticket, &taken).await?;
     tx.commit().await
 }

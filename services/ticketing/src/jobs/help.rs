@@ -10,7 +10,7 @@ use millwright_store::tickets::comments;
 use millwright_store::work::HelpRequested;
 use millwright_store::{Scope, Store, StoreError, Tx, tickets};
 
-use super::opening::{self, Opening};
+use super::opening::{self, Again, Opening};
 use crate::closing::close_one;
 use crate::limits::TEXT_MAX;
 use crate::trace::{data, record};
@@ -57,7 +57,8 @@ async fn on_ticket(
         Some(open) if is_open(open.ticket.state) => return Ok(open),
         Some(last) if last.ticket.state == TicketState::Resolved => {
             if last.close_at.is_some_and(|at| now < at) {
-                return opening::again(tx, &last, (None, priority), by, data([]), now).await;
+                let again = Again { priority, worst: None, by, began_at: None, data: data([]) };
+                return opening::again(tx, &last, again, now).await;
             }
             close_one(tx, &last, now).await?;
         }
@@ -72,6 +73,7 @@ async fn on_ticket(
         priority,
         worst: None,
         by,
+        began_at: None,
         data: data([]),
     };
     opening::open(tx, opening, now).await

@@ -2,6 +2,7 @@
 
 mod alarm;
 mod completion;
+mod grouping;
 mod help;
 mod note;
 mod opening;

@@ -22,6 +22,8 @@ pub(crate) struct Opening {
     pub(crate) priority: Priority,
     pub(crate) worst: Option<Severity>,
     pub(crate) by: Actor,
+    /// When what it is about began, if an alarm opens it.
+    pub(crate) began_at: Option<Timestamp>,
     /// Parameters of the note.
     pub(crate) data: Map<String, Value>,
 }
@@ -44,6 +46,7 @@ pub(crate) async fn open(
             priority: opening.priority,
             worst: opening.worst,
             by: opening.by,
+            began_at: opening.began_at,
         },
         now,
     );
@@ -57,22 +60,34 @@ pub(crate) async fn open(
     Ok(record)
 }
 
+/// What a ticket is reopened for.
+#[derive(Debug, Clone)]
+pub(crate) struct Again {
+    pub(crate) priority: Priority,
+    pub(crate) worst: Option<Severity>,
+    pub(crate) by: Actor,
+    /// When what it is about began again, if an alarm reopens it.
+    pub(crate) began_at: Option<Timestamp>,
+    /// Parameters of the note.
+    pub(crate) data: Map<String, Value>,
+}
+
 /// Reopens a resolved ticket: to whoever worked on it, else to nobody.
 pub(crate) async fn again(
     tx: &Tx,
     before: &TicketRecord,
-    urgency: (Option<Severity>, Priority),
-    by: Actor,
-    data: Map<String, Value>,
+    again: Again,
     now: Timestamp,
 ) -> Result<TicketRecord, StoreError> {
     let assigned = before.ticket.assignee_id.is_some();
     let to = if assigned { TicketState::InProgress } else { TicketState::New };
     let mut record = reopen(before, to, now);
-    record.worst = urgency.0;
-    record.ticket.priority = record.ticket.priority.min(urgency.1);
+    record.worst = again.worst;
+    record.ticket.priority = record.ticket.priority.min(again.priority);
+    record.began_at = again.began_at.or(record.began_at);
     tickets::save(tx, Scope::Platform, &record, before.ticket.version).await?;
     let (action, note) = ("ticket.reopened", "reopened");
+    let Again { by, data, .. } = again;
     let what = Happening { action, note, text: String::new(), data, by, at: now };
     tell(tx, &record.ticket, what).await?;
     Ok(record)

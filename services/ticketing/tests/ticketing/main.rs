@@ -1,0 +1,13 @@
+//! Tickets against a real database.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod groups;
+mod harness;
