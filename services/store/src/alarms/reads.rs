@@ -178,7 +178,7 @@ mod tests {
         let (store, _folder) = sqlite_store().await;
         let query = active_counted(MachineId(Uuid::now_v7())).into_query();
         let plan = plan(&store, &query).await;
-        assert!(!plan.contains("alarms_machine "), "{plan}");
-        assert!(plan.contains("USING INDEX alarms_counted "), "{plan}");
+        let of_active = ["alarms_counted (machine_id=?)", "alarms_active (machine_id=?)"];
+        assert!(of_active.iter().any(|index| plan.contains(index)), "{plan}");
     }
 }
