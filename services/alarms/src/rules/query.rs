@@ -12,6 +12,7 @@ use millwright_store::rules::{self, Filter, Judged};
 use millwright_store::{Scope, Store};
 use uuid::Uuid;
 
+use super::fail::FAILED;
 use super::limits::{PRECISION_DAYS_DEFAULT, PRECISION_VERSIONS_MAX};
 use crate::AlarmError;
 
@@ -61,7 +62,7 @@ pub async fn precision(
     }
     let scope = Scope::Organization(caller.organization);
     rules::get(store, scope, id).await?;
-    let judged = rules::judged(store, scope, id, from, to).await?;
+    let judged = rules::judged(store, scope, id, FAILED, from, to).await?;
     let all = judged.values().copied().fold(Judged::default(), Judged::and);
     let Judged { alarms, real, nuisance, expected } = all;
     let newest = judged.into_iter().rev().take(PRECISION_VERSIONS_MAX);

@@ -46,7 +46,7 @@ impl Judged {
 }
 
 /// Counts a rule's alarms in scope that were raised in this time, by the version of the rule that has
-/// raised them.
+/// raised them. Those of the source `about_rule` are about the rule itself, not its work.
 ///
 /// # Errors
 /// When the database can't be used or a row isn't understood.
@@ -54,6 +54,7 @@ pub async fn judged(
     store: &Store,
     scope: Scope,
     rule: RuleId,
+    about_rule: &str,
     from: Timestamp,
     to: Timestamp,
 ) -> Result<BTreeMap<i64, Judged>, StoreError> {
@@ -63,6 +64,7 @@ pub async fn judged(
         .column(Column::Feedback)
         .column_as(Column::Id.count(), "alarms")
         .filter(Column::RuleId.eq(rule.uuid()))
+        .filter(Column::Source.ne(about_rule))
         .filter(Column::RaisedAt.gte(from.micros()))
         .filter(Column::RaisedAt.lt(to.micros()))
         .filter(scope.covers(Column::OrganizationId))
