@@ -259,6 +259,29 @@ async fn what_comes_late_into_a_packed_day_is_seen_and_added() {
 }
 
 #[tokio::test]
+async fn a_step_of_repair_unpacks_few_blocks() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    site.fill(3).await;
+    site.pack().await;
+    let late: Vec<_> = (0..3).map(|day| (OLD + day * DAY_US + SECOND, Some(1.0))).collect();
+    write(&site.store, site.series[0], &late, false).await;
+    // A block of 8,640 counts as 540, so that two of them with what came late are too many.
+    for left in [2, 1, 0] {
+        assert_eq!(rollups::repair_within(&site.store, 1_000).await.unwrap(), 1);
+        assert_eq!(site.number("SELECT count(*) FROM rollup_dirty").await, left);
+    }
+    // However large a block is, it is unpacked: for the minute with two values beside it, and the rest.
+    write(&site.store, site.series[0], &[(OLD + 2 * SECOND, None)], false).await;
+    for left in [1, 1, 0] {
+        assert_eq!(rollups::repair_within(&site.store, 1).await.unwrap(), left);
+    }
+}
+
+#[tokio::test]
 async fn a_machine_that_goes_on_in_a_packed_day_is_rolled_up_with_it() {
     let site = site().await;
     if site.hypertables() {
