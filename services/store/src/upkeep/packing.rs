@@ -30,6 +30,9 @@ const TRANSACTION_POINTS: usize = 50_000;
 pub struct Round {
     /// Series up to this one are done.
     after: i64,
+    /// The series in which it was broken off, and up to where, in microseconds, its days are done: also
+    /// those that can't be packed, however long it takes to find out.
+    within: Option<(i64, i64)>,
     /// The first block that couldn't be made or read.
     failed: Option<StoreError>,
 }
@@ -148,7 +151,11 @@ async fn days(
 ) -> Result<bool, StoreError> {
     let rolled_up = rollups::through(store, series).await?.unwrap_or(i64::MAX);
     let before = packing.before.min(rolled_up);
-    let mut oldest = Some(oldest);
+    let done = round.within.take().filter(|(of, _)| *of == series);
+    let mut oldest = match done {
+        Some((_, done)) if oldest < done => next(store, series, done, before).await?,
+        _ => Some(oldest),
+    };
     while let Some(ts) = oldest {
         let day = ts.div_euclid(DAY_US);
         let span = Span { from: day * DAY_US, to: (day + 1) * DAY_US };
@@ -168,14 +175,25 @@ async fn days(
             }
         }
         if !steps.go_on().await? {
+            round.within = Some((series, span.to));
             return Ok(false);
         }
-        let sql = "SELECT min(ts) FROM points WHERE series_id = ? AND ts >= ? AND ts < ?";
-        let cells = [series.into(), span.to.into(), before.into()];
-        let row = store.reader_pool().first(sql, &cells).await?;
-        oldest = row.map_or(Ok(None), |row| row.get(0))?;
+        oldest = next(store, series, span.to, before).await?;
     }
     Ok(true)
+}
+
+/// The first time within a span at which something lies in `points`.
+async fn next(
+    store: &Store,
+    series: i64,
+    from: i64,
+    before: i64,
+) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT min(ts) FROM points WHERE series_id = ? AND ts >= ? AND ts < ?";
+    let cells = [series.into(), from.into(), before.into()];
+    let row = store.reader_pool().first(sql, &cells).await?;
+    row.map_or(Ok(None), |row| row.get(0))
 }
 
 /// A day that is to be written.

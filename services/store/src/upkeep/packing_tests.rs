@@ -458,6 +458,66 @@ async fn a_round_that_was_broken_off_goes_on() {
 }
 
 #[tokio::test]
+async fn what_cant_be_packed_doesnt_hold_up_a_round_that_is_broken_off() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    site.fill(2).await;
+    site.pack().await;
+    let damaged = site.series[0];
+    let data = if site.folder.url().is_some() { r"'\x0102'::bytea" } else { "x'0102'" };
+    let sql = format!("UPDATE packed_points SET data = {data} WHERE series_id = {damaged}");
+    site.folder.peer().await.execute(&sql).await;
+    for series in site.series {
+        let late = [OLD + SECOND, OLD + DAY_US + SECOND].map(|ts| (ts, Some(1.0)));
+        write(&site.store, series, &late, false).await;
+    }
+    settle(&site.store).await;
+    let mut round = Round::default();
+    for call in 0.. {
+        assert!(call < 20, "it never ends");
+        // A day in each.
+        let asked = std::sync::atomic::AtomicU32::new(0);
+        let go_on = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 1;
+        match site.run(&mut round, &go_on).await {
+            Ok(done) => assert!(!done.finished),
+            Err(error) => {
+                assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+                break;
+            }
+        }
+    }
+    // The other series was packed.
+    assert_eq!(site.counts().await, (4, 4));
+}
+
+#[tokio::test]
+async fn very_much_beside_a_block_is_read_with_it_piece_by_piece() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    let mut all = site.fill(2).await[0].clone();
+    site.pack().await;
+    // More than is read in one go, between the packed ones and up to the end of the day.
+    let late: Vec<_> = (0..21_000_i32)
+        .map(|n| (OLD + DAY_US - SECOND - i64::from(n) * 4 * SECOND, Some(f64::from(n % 7))))
+        .collect();
+    write(&site.store, site.series[0], &late, false).await;
+    for (ts, value) in late {
+        all.entry(ts).or_insert(value);
+    }
+    let (from, to) = (OLD + HOUR_US + 1, OLD + DAY_US + HOUR_US);
+    let chart = site.charts(from, to, 200_000).await.unwrap();
+    let expected: Values = all.range(from..to).map(|(ts, value)| (*ts, *value)).collect();
+    assert!(expected.len() > 25_000, "{}", expected.len());
+    assert_eq!(numbers(&chart[0]), expected);
+}
+
+#[tokio::test]
 async fn a_signal_without_a_kind_stays_unpacked_until_it_has_one() {
     let site = site().await;
     if site.hypertables() {
