@@ -518,6 +518,43 @@ async fn very_much_beside_a_block_is_read_with_it_piece_by_piece() {
 }
 
 #[tokio::test]
+async fn a_large_day_is_packed_in_steps_and_what_comes_meanwhile_stays() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    let load = site.series[0];
+    let value = |n: i32| (OLD + i64::from(n) * 3 * SECOND, Some(f64::from(n % 11)));
+    let mut all: Values = (0..28_800).map(value).collect();
+    let rows: Vec<_> = all.iter().map(|(ts, value)| (*ts, *value)).collect();
+    write(&site.store, load, &rows, true).await;
+    settle(&site.store).await;
+    let (day, span) = (OLD / DAY_US, Span { from: OLD, to: OLD + DAY_US });
+    let prepared = prepare(&site.store, load, day, span).await.unwrap().unwrap();
+    let rows: Vec<u64> = prepared.slices.iter().map(|slice| slice.rows).collect();
+    assert_eq!(rows, [20_000, 8_800]);
+    // Into the second step.
+    let late = (OLD + DAY_US - SECOND, Some(-1.0));
+    all.insert(late.0, late.1);
+    write(&site.store, load, &[late], false).await;
+    assert!(!super::write(&site.store, std::slice::from_ref(&prepared)).await.unwrap());
+    assert_eq!(site.counts().await, (8_801, 1), "the block, and what isn't as it was read");
+    let seen = async || numbers(&site.charts(OLD, OLD + DAY_US, 100_000).await.unwrap()[0]);
+    assert!(seen().await == all);
+    assert!(!super::write(&site.store, &[prepared]).await.unwrap(), "there is another block");
+    settle(&site.store).await;
+    for (table, width) in [("rollups_1m", MINUTE_US), ("rollups_1h", HOUR_US)] {
+        let until = floor(late.0, width);
+        let rolled = site.rolled(table, load).await.into_iter().filter(|(at, _)| *at < until);
+        assert_eq!(rolled.collect::<BTreeMap<_, _>>(), expected(&all, width, until), "{table}");
+    }
+    site.pack().await;
+    assert_eq!(site.counts().await, (0, 1));
+    assert!(seen().await == all);
+}
+
+#[tokio::test]
 async fn a_signal_without_a_kind_stays_unpacked_until_it_has_one() {
     let site = site().await;
     if site.hypertables() {
