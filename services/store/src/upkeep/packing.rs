@@ -77,8 +77,9 @@ pub async fn run(
         return Ok(done);
     }
     let round = std::mem::take(round);
-    shrink::partitions(store, before).await?;
-    round.failed.map_or(Ok(done), Err)
+    let shrunk = shrink::partitions(store, before).await;
+    round.failed.map_or(Ok(()), Err).and(shrunk)?;
+    Ok(done)
 }
 
 /// A series that has something in `points` that may be old enough.
