@@ -5,6 +5,7 @@ use millwright_schemas::{MachineId, SignalKind, Timestamp};
 use millwright_test_database::TestDatabase;
 
 use super::*;
+use crate::telemetry::detector_states;
 use crate::telemetry::points::{self, PointRow};
 use crate::telemetry::reads::chart::{self, Chart, ChartPoints, Range};
 use crate::telemetry::reads::history::{History, Wanted as WantedHistory};
@@ -603,6 +604,43 @@ async fn partitions_of_packed_days_give_their_room_back() {
         after = site.number(&size).await;
     }
     assert!(after < 100_000, "{before} to {after}");
+}
+
+#[tokio::test]
+async fn rules_that_learn_are_given_what_is_packed() {
+    let site = site().await;
+    site.fill(3).await;
+    let load = site.series[0];
+    let given = async || {
+        let mut tx = site.store.begin_batch().await.unwrap();
+        let after = OLD + DAY_US - HOUR_US;
+        let samples = detector_states::samples_after(&mut tx, load, after, 1_000).await.unwrap();
+        let mut starts = Vec::new();
+        // None of them packed, of the last day, of the one before, and more than there are.
+        for newest in [0, 5_000, 10_000, 40_000] {
+            let start = detector_states::start_of_newest(&mut tx, load, OLD + SECOND, newest);
+            starts.push(start.await.unwrap());
+        }
+        tx.commit().await.unwrap();
+        (samples, starts)
+    };
+    let before = given().await;
+    assert_eq!((before.0.len(), before.0[0].ts), (1_000, OLD + DAY_US - HOUR_US + 10 * SECOND));
+    let third = OLD + 3 * DAY_US - 5_000 * 10 * SECOND;
+    let second = OLD + 3 * DAY_US - 10_000 * 10 * SECOND;
+    assert_eq!(before.1, [Some(LAST), Some(third), Some(second), None]);
+    site.pack().await;
+    assert_eq!(given().await, before);
+    if site.hypertables() {
+        return;
+    }
+    // A damaged block doesn't keep a machine's messages from being stored.
+    let data = if site.folder.url().is_some() { r"'\x0102'::bytea" } else { "x'0102'" };
+    let sql = format!("UPDATE packed_points SET data = {data} WHERE series_id = {load}");
+    site.folder.peer().await.execute(&sql).await;
+    let (samples, starts) = given().await;
+    assert_eq!(samples.iter().map(|sample| sample.ts).collect::<Vec<_>>(), [LAST]);
+    assert_eq!(starts, [Some(LAST), None, None, None]);
 }
 
 #[tokio::test]
