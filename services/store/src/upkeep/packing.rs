@@ -24,6 +24,8 @@ const SERIES_MAX: i64 = 500;
 const DAYS_MAX: usize = 20;
 /// Rows that go in one transaction: SQLite's only writer is held for less than 50 milliseconds.
 const ROWS_MAX: usize = 20_000;
+/// So many points of a block are written in the time of a row that goes, about.
+const BLOCK_POINTS: u64 = 16;
 
 /// A round over all series. One that was broken off goes on where it was.
 #[derive(Debug, Default)]
@@ -302,6 +304,14 @@ fn compress(
     Ok(Some(Prepared { series, day, rows, slices, there, block: data }))
 }
 
+impl Prepared {
+    /// What it takes to write it, in rows that are removed.
+    fn cost(&self) -> u64 {
+        let points = self.block.as_ref().map_or(0, |(block, _)| block.count.unsigned_abs());
+        self.rows + points / BLOCK_POINTS
+    }
+}
+
 fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
@@ -319,12 +329,12 @@ struct Group {
 impl Group {
     /// One that is large is written alone.
     async fn add(&mut self, store: &Store, day: Prepared) -> Result<(), StoreError> {
-        let rows = day.rows + self.days.iter().map(|day| day.rows).sum::<u64>();
-        if rows > ROWS_MAX as u64 {
+        let cost = day.cost() + self.days.iter().map(Prepared::cost).sum::<u64>();
+        if cost > ROWS_MAX as u64 {
             self.write(store).await?;
         }
         self.days.push(day);
-        if self.days.len() >= DAYS_MAX || rows > ROWS_MAX as u64 {
+        if self.days.len() >= DAYS_MAX || cost > ROWS_MAX as u64 {
             self.write(store).await?;
         }
         Ok(())
