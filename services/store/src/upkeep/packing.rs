@@ -35,6 +35,8 @@ pub struct Round {
     /// The series in which it was broken off, and up to where, in microseconds, its days are done: also
     /// those that can't be packed, however long it takes to find out.
     within: Option<(i64, i64)>,
+    /// The last partition that was made small, once all series are done.
+    partition: String,
     /// The first block that couldn't be made or read.
     failed: Option<StoreError>,
 }
@@ -78,8 +80,13 @@ pub async fn run(
     if !finished {
         return Ok(done);
     }
+    let shrunk = shrink::partitions(store, before, &mut round.partition, steps).await;
+    if matches!(shrunk, Ok(false)) {
+        // Nothing else is left.
+        round.after = i64::MAX;
+        return Ok(Done { finished: false, ..done });
+    }
     let round = std::mem::take(round);
-    let shrunk = shrink::partitions(store, before).await;
     round.failed.map_or(Ok(()), Err).and(shrunk)?;
     Ok(done)
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::Steps;
 use super::timescale::{alone, alone_within};
 use crate::engine::Pool;
 use crate::telemetry::layout::{DAY_US, Layout, day_of};
@@ -16,11 +17,17 @@ const ROWS_MAX: i64 = 1_000;
 /// who looks at any day waits behind.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Makes the partitions of packed days small, of those that end before this time, in microseconds. One
-/// that somebody looks at is left for the next time.
-pub(super) async fn partitions(store: &Store, before: i64) -> Result<(), StoreError> {
+/// Makes the partitions of packed days small, of those that end before this time, in microseconds; whether
+/// it got to the last one before `steps`, which are asked before each, said no. `done` is the last one that
+/// was looked at, by name. One that somebody looks at is left for the next time.
+pub(super) async fn partitions(
+    store: &Store,
+    before: i64,
+    done: &mut String,
+    steps: &Steps<'_>,
+) -> Result<bool, StoreError> {
     let (Layout::Days { .. }, Pool::Postgres(_)) = (store.layout(), store.writer_pool()) else {
-        return Ok(());
+        return Ok(true);
     };
     let sql = "SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
                WHERE i.inhparent = 'points'::regclass AND NOT i.inhdetachpending \
@@ -28,15 +35,20 @@ pub(super) async fn partitions(store: &Store, before: i64) -> Result<(), StoreEr
     for row in store.reader_pool().fetch(sql, &[SMALL.into()]).await? {
         let name: String = row.get(0)?;
         let Some((_, day)) = day_of(&name) else { continue };
-        if (day + 1).saturating_mul(DAY_US) > before {
+        // Names are in the order of their bytes.
+        if name <= *done || (day + 1).saturating_mul(DAY_US) > before {
             continue;
+        }
+        if !steps.go_on().await? {
+            return Ok(false);
         }
         match partition(store, &name).await {
             Err(error) if !error.is_transient() => return Err(error),
             _ => {}
         }
+        *done = name;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// The name is ours.
