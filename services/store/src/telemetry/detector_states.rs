@@ -6,6 +6,9 @@ use std::sync::LazyLock;
 use millwright_schemas::{MachineId, RuleId};
 
 use super::BatchTx;
+use super::layout::DAY_US;
+use super::packed::Point;
+use super::reads::received;
 use crate::StoreError;
 use crate::engine::{Bulk, Cell, Type};
 
@@ -100,7 +103,8 @@ pub async fn forget(tx: &mut BatchTx, machine: MachineId, rule: RuleId) -> Resul
     Ok(())
 }
 
-/// A series' first `most` samples after a time, in microseconds, oldest first.
+/// A series' first `most` samples after a time, in microseconds, oldest first: of those that were stored
+/// before this batch.
 ///
 /// # Errors
 /// When the database can't be used.
@@ -112,11 +116,40 @@ pub async fn samples_after(
 ) -> Result<Vec<StoredSample>, StoreError> {
     let sql = "SELECT ts, value, quality FROM points WHERE series_id = ? AND ts > ? \
                ORDER BY ts LIMIT ?";
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let rows = tx.conn().fetch(sql, &[series.into(), after.into(), most.into()]).await?;
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let rows = tx.conn().fetch(sql, &[series.into(), after.into(), limit.into()]).await?;
+    if is_packed(tx, series, after).await? {
+        let points = received::points_after(tx.store(), series, after, most).await;
+        let sample = |Point { ts, value, quality }| StoredSample { ts, value, quality };
+        if let Some(points) = unless_damaged(points)? {
+            return Ok(points.into_iter().map(sample).collect());
+        }
+    }
     rows.iter()
         .map(|row| Ok(StoredSample { ts: row.get(0)?, value: row.get(1)?, quality: row.get(2)? }))
         .collect()
+}
+
+/// Whether something of a series after a time is packed. To be asked after `points` was looked into:
+/// what is packed later has been seen there.
+async fn is_packed(tx: &mut BatchTx, series: i64, after: i64) -> Result<bool, StoreError> {
+    let sql =
+        "SELECT day FROM packed_points WHERE series_id = ? AND day >= ? AND last_ts > ? LIMIT 1";
+    let cells = [series.into(), after.div_euclid(DAY_US).into(), after.into()];
+    Ok(!tx.conn().fetch(sql, &cells).await?.is_empty())
+}
+
+/// `None`: a block is damaged. What is read is what there is beside blocks then: nothing that a machine
+/// sends may be refused for it.
+fn unless_damaged<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(error @ StoreError::Corrupt { .. }) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "rules that learn can't be given what is packed");
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
 }
 
 /// After a time, in microseconds: the time behind which a series has `newest` samples. `None`: it
@@ -132,8 +165,12 @@ pub async fn start_of_newest(
 ) -> Result<Option<i64>, StoreError> {
     let sql = "SELECT ts FROM points WHERE series_id = ? AND ts > ? \
                ORDER BY ts DESC LIMIT 1 OFFSET ?";
-    let newest = i64::try_from(newest).unwrap_or(i64::MAX);
-    let rows = tx.conn().fetch(sql, &[series.into(), after.into(), newest.into()]).await?;
+    let offset = i64::try_from(newest).unwrap_or(i64::MAX);
+    let rows = tx.conn().fetch(sql, &[series.into(), after.into(), offset.into()]).await?;
+    if rows.is_empty() && is_packed(tx, series, after).await? {
+        let start = received::start_of_newest(tx.store(), series, after, newest).await;
+        return Ok(unless_damaged(start)?.flatten());
+    }
     rows.first().map(|row| row.get(0)).transpose()
 }
 
