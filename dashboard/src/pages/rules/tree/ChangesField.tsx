@@ -2,7 +2,7 @@ import { ActionIcon, Button, Stack, TagsInput, Text, TextInput } from '@mantine/
 import { IconPlus, IconX } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
 import { type Change, type Leaf, newPartKey } from './draft'
-import type { SetField } from './editing'
+import type { SetFields } from './editing'
 import { TypeSelect } from './ValuesField'
 import classes from './tree.module.css'
 
@@ -11,7 +11,7 @@ const CHANGES_MAX = 32
 interface ChangesFieldProps {
   leaf: Leaf
   error: string | undefined
-  set: SetField
+  set: SetFields
 }
 
 /** Which values may follow which. */
@@ -19,13 +19,10 @@ export function ChangesField({ leaf, error, set }: ChangesFieldProps) {
   const { t } = useTranslation('conditions')
   const { changes } = leaf
   const change = (key: string, more: Partial<Change>) =>
-    set(
-      'changes',
-      changes.map((each) => (each.key === key ? { ...each, ...more } : each)),
-    )
+    set({ changes: changes.map((each) => (each.key === key ? { ...each, ...more } : each)) })
   return (
     <Stack gap="xs" mt="xs" role="group" aria-label={t('field.changes')}>
-      <TypeSelect type={leaf.values.type} onChange={(type) => set('values', { type, items: [] })} />
+      <TypeSelect type={leaf.values.type} onChange={(type) => set({ values: { type, items: [] } })} />
       {changes.map((row, place) => (
         <div key={row.key} className={classes.row}>
           <TextInput
@@ -47,12 +44,7 @@ export function ChangesField({ leaf, error, set }: ChangesFieldProps) {
             variant="default"
             size="lg"
             aria-label={t('change.remove', { number: place + 1 })}
-            onClick={() =>
-              set(
-                'changes',
-                changes.filter(({ key }) => key !== row.key),
-              )
-            }
+            onClick={() => set({ changes: changes.filter(({ key }) => key !== row.key) })}
           >
             <IconX size={16} />
           </ActionIcon>
@@ -69,7 +61,7 @@ export function ChangesField({ leaf, error, set }: ChangesFieldProps) {
           size="xs"
           leftSection={<IconPlus size={14} />}
           style={{ alignSelf: 'flex-start' }}
-          onClick={() => set('changes', [...changes, { key: newPartKey(), from: '', to: [] }])}
+          onClick={() => set({ changes: [...changes, { key: newPartKey(), from: '', to: [] }] })}
         >
           {t('change.add')}
         </Button>

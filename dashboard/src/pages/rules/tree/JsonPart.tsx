@@ -37,7 +37,9 @@ export function JsonPart({ part, editing }: { part: Raw; editing: Editing }) {
         onChange={(event) => {
           const text = event.currentTarget.value
           setRefused(false)
-          editing.change(changed(editing.root, part.key, (raw) => ({ ...raw, text }) as Raw))
+          editing.change(
+            changed(editing.root, part.key, (raw) => (raw.kind === 'json' ? { ...raw, text } : raw)),
+          )
         }}
       />
       <Button size="xs" variant="default" disabled={error !== undefined} onClick={toForm}>

@@ -12,7 +12,7 @@ import {
   RATE_PERS,
   WEEKDAYS,
 } from './draft'
-import type { SetField } from './editing'
+import type { SetFields } from './editing'
 import { LimitField } from './LimitField'
 import { SignalField, SignalsField } from './SignalField'
 import { ValuesField } from './ValuesField'
@@ -21,7 +21,7 @@ interface LeafFormProps {
   leaf: Leaf
   errors: Readonly<Record<string, string>>
   signals: readonly Signal[]
-  set: SetField
+  set: SetFields
 }
 
 const CHOICES = {
@@ -76,7 +76,7 @@ function Field(props: FieldProps) {
         rules={NUMBERS[field]}
         value={leaf[field]}
         error={error}
-        onChange={(value) => set(field, value)}
+        onChange={(value) => set({ [field]: value })}
       />
     )
   }
@@ -101,7 +101,7 @@ function Field(props: FieldProps) {
         <Checkbox
           label={t('field.outside')}
           checked={leaf.outside}
-          onChange={(event) => set('outside', event.currentTarget.checked)}
+          onChange={(event) => set({ outside: event.currentTarget.checked })}
         />
       )
     case 'time_zone':
@@ -116,12 +116,16 @@ function ChoiceField({ leaf, field, errors, set }: FieldProps & { field: ChoiceN
   const values: readonly string[] = CHOICES[field]
   // Each choice has its texts; TypeScript would want all of them for each.
   const textOf = (value: string) => t(`choice.${field}.${value}` as 'choice.side.above')
+  const choose = (value: string) => {
+    const chosen: Partial<Record<ChoiceName, string>> = { [field]: value }
+    set(chosen as Partial<LeafFields>)
+  }
   return (
     <NativeSelect
       label={t(`field.${field}`)}
       value={leaf[field]}
       error={errors[fieldAt(leaf.key, field)]}
-      onChange={(event) => set(field, event.currentTarget.value as LeafFields[ChoiceName])}
+      onChange={(event) => choose(event.currentTarget.value)}
       data={values.map((value) => ({ value, label: textOf(value) }))}
     />
   )
@@ -150,7 +154,7 @@ function TextField({
       autoComplete="off"
       value={leaf[field]}
       error={error}
-      onChange={(event) => set(field, event.currentTarget.value)}
+      onChange={(event) => set({ [field]: event.currentTarget.value })}
     />
   )
 }
@@ -158,7 +162,7 @@ function TextField({
 interface OneProps {
   leaf: Leaf
   error: string | undefined
-  set: SetField
+  set: SetFields
 }
 
 function Weekdays({ leaf, error, set }: OneProps) {
@@ -170,12 +174,7 @@ function Weekdays({ leaf, error, set }: OneProps) {
       value={leaf.weekdays}
       error={error}
       mt="xs"
-      onChange={(chosen) =>
-        set(
-          'weekdays',
-          WEEKDAYS.filter((day) => chosen.includes(day)),
-        )
-      }
+      onChange={(chosen) => set({ weekdays: WEEKDAYS.filter((day) => chosen.includes(day)) })}
     >
       <Group gap="sm" mt={4}>
         {WEEKDAYS.map((day) => (
@@ -199,7 +198,7 @@ function TimeZone({ leaf, error, set }: OneProps) {
       data={ZONES}
       value={leaf.time_zone}
       error={error}
-      onChange={(value) => set('time_zone', value)}
+      onChange={(value) => set({ time_zone: value })}
     />
   )
 }

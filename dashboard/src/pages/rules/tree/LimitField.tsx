@@ -4,14 +4,14 @@ import type { Signal } from '../../../api/types'
 import { NumberField } from '../../../components/NumberField'
 import { fieldAt, limitRules } from './check'
 import type { Leaf, LimitEntry } from './draft'
-import type { SetField } from './editing'
+import type { SetFields } from './editing'
 
 interface LimitFieldProps {
   leaf: Leaf
   field: 'limit' | 'clear_at'
   errors: Readonly<Record<string, string>>
   signals: readonly Signal[]
-  set: SetField
+  set: SetFields
 }
 
 const NAME_MAX = 64
@@ -21,7 +21,7 @@ export function LimitField({ leaf, field, errors, signals, set }: LimitFieldProp
   const { t } = useTranslation('conditions')
   const entry = leaf[field]
   const label = t(`field.${field}`)
-  const change = (more: Partial<LimitEntry>) => set(field, { ...entry, ...more })
+  const change = (more: Partial<LimitEntry>) => set({ [field]: { ...entry, ...more } })
   return (
     <Stack gap={6}>
       <NumberField

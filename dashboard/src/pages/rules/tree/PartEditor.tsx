@@ -13,7 +13,7 @@ import {
   type While,
 } from './draft'
 import { changed } from './edit'
-import type { Editing, SetField } from './editing'
+import type { Editing, SetFields } from './editing'
 import { JsonPart } from './JsonPart'
 import { LeafForm } from './LeafForm'
 import { LevelsPart } from './LevelsPart'
@@ -98,8 +98,10 @@ function KindSelect({ part, editing }: PartProps) {
 }
 
 function LeafInside({ part, editing }: PartProps<Leaf>) {
-  const set: SetField = (field, value) =>
-    editing.change(changed(editing.root, part.key, (leaf) => ({ ...leaf, [field]: value })))
+  const set: SetFields = (fields) =>
+    editing.change(
+      changed(editing.root, part.key, (leaf) => (isLeaf(leaf) ? { ...leaf, ...fields } : leaf)),
+    )
   return <LeafForm leaf={part} errors={editing.errors} signals={editing.signals} set={set} />
 }
 

@@ -35,7 +35,6 @@ export function PartMenu({ part, editing }: { part: Draft; editing: Editing }) {
               {t('asJson')}
             </Menu.Item>
           )}
-          {part.kind === 'json' && <Menu.Label>{t('kind.json')}</Menu.Label>}
         </Menu.Dropdown>
       </Menu>
       {canRemove(root, part.key) && (

@@ -2,13 +2,13 @@ import { Autocomplete, TagsInput } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import type { Signal } from '../../../api/types'
 import type { Leaf } from './draft'
-import type { SetField } from './editing'
+import type { SetFields } from './editing'
 
 interface SignalFieldProps {
   leaf: Leaf
   signals: readonly Signal[]
   error: string | undefined
-  set: SetField
+  set: SetFields
 }
 
 const NAME_MAX = 256
@@ -46,13 +46,10 @@ export function SignalField({
   const name = leaf[field].trim()
   const known = signals.find(({ signal }) => signal === name)
   const choose = (value: string) => {
-    set(field, value)
     const kind = signals.find(({ signal }) => signal === value.trim())?.kind
     const isOpen = leaf.values.items.length === 0 && leaf.changes.length === 0
-    // Two changes at once: the second holds both.
-    if (field === 'signal' && kind && isOpen && kind !== leaf.values.type) {
-      set('values', { type: kind, items: [] })
-    }
+    const typed = field === 'signal' && kind && isOpen ? { values: { type: kind, items: [] } } : {}
+    set({ [field]: value, ...typed })
   }
   return (
     <Autocomplete
@@ -86,7 +83,7 @@ export function SignalsField({ leaf, signals, error, set }: SignalFieldProps) {
       data={offered(leaf, signals)}
       value={leaf.signals}
       error={error}
-      onChange={(value) => set('signals', value)}
+      onChange={(value) => set({ signals: value })}
     />
   )
 }

@@ -1,7 +1,7 @@
 import { Checkbox, Group, NativeSelect, SimpleGrid, TagsInput } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import type { Leaf, ValueType } from './draft'
-import type { SetField } from './editing'
+import type { SetFields } from './editing'
 
 export const VALUE_TYPES = ['text', 'number', 'boolean'] as const
 const BOOLEANS = ['true', 'false'] as const
@@ -10,7 +10,7 @@ const VALUES_MAX = 32
 interface ValuesFieldProps {
   leaf: Leaf
   error: string | undefined
-  set: SetField
+  set: SetFields
 }
 
 /** Some values of one type, in their order. */
@@ -18,11 +18,11 @@ export function ValuesField({ leaf, error, set }: ValuesFieldProps) {
   const { t } = useTranslation('conditions')
   const { type, items } = leaf.values
   const label = t(leaf.kind === 'sequence' ? 'field.states' : 'field.values')
-  const change = (changed: string[]) => set('values', { type, items: changed })
+  const change = (changed: string[]) => set({ values: { type, items: changed } })
   const isOrdered = leaf.kind === 'sequence'
   return (
     <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs" mt="xs">
-      <TypeSelect type={type} onChange={(next) => set('values', { type: next, items: [] })} />
+      <TypeSelect type={type} onChange={(next) => set({ values: { type: next, items: [] } })} />
       {type === 'boolean' && !isOrdered ? (
         <BooleanChoice label={label} items={items} error={error} onChange={change} />
       ) : (

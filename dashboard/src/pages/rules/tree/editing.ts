@@ -17,5 +17,5 @@ export interface Editing {
   setFresh: (key: string | undefined) => void
 }
 
-/** Sets one field of a leaf. */
-export type SetField = <F extends keyof LeafFields>(field: F, value: LeafFields[F]) => void
+/** Sets fields of a leaf. */
+export type SetFields = (fields: Partial<LeafFields>) => void
