@@ -1,5 +1,7 @@
 import { Alert, Button, Checkbox, Group, SegmentedControl, Select, Stack, Text } from '@mantine/core'
+import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
+import type { ChartMark } from '../../../components/chart/series'
 import { Empty } from '../../../components/Loaded'
 import { Section } from '../../../components/Section'
 import { useTroubleText } from '../../../components/trouble'
@@ -19,15 +21,19 @@ interface PreviewProps {
   editor: Editor
 }
 
+const NO_MARKS: readonly ChartMark[] = []
+
 /** What the rule would have done, over the values of a real machine. */
 export function Preview({ preview, watched, editor }: PreviewProps) {
   const { t } = useTranslation('rules')
   const { machineId, trial, from, to } = preview
   const markWords = useMarkWords()
   const { condition } = editor
-  const backtest = trial.state === 'ended' ? trial.backtest : undefined
-  const marks =
-    backtest?.result && machineId ? marksOf(backtest.result, machineId, markWords) : []
+  const result = trial.state === 'ended' ? trial.backtest.result : undefined
+  const marks = useMemo(
+    () => (result && machineId ? marksOf(result, machineId, markWords) : NO_MARKS),
+    [result, machineId, markWords],
+  )
   return (
     <Section
       title={t('preview.title')}

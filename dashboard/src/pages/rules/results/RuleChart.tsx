@@ -1,4 +1,5 @@
 import { Text } from '@mantine/core'
+import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useMachine } from '../../../api/machines'
 import type { ChartLimit, ChartMark } from '../../../components/chart/series'
@@ -20,21 +21,31 @@ interface RuleChartProps {
 export function RuleChart({ condition, ...props }: RuleChartProps) {
   const { t } = useTranslation('conditions')
   const machine = useMachine(props.machineId)
-  const words = { limit: t('field.limit'), clearAt: t('field.clear_at') }
-  const limits = limitsOf(condition, machine.data?.parameters ?? {}, words)
+  // By value: while something else is typed the chart stays as it is.
+  const key = JSON.stringify([condition, machine.data?.parameters ?? {}])
+  const limits = useMemo(() => {
+    const [of, parameters] = JSON.parse(key) as [Condition, Record<string, number>]
+    return limitsOf(of, parameters, { limit: t('field.limit'), clearAt: t('field.clear_at') })
+  }, [key, t])
   return <SignalChart {...props} signals={signalsOf(condition)} limits={limits} />
 }
 
 interface SignalChartProps extends Omit<RuleChartProps, 'condition'> {
   signals: readonly string[]
-  limits: readonly ChartLimit[]
+  limits?: readonly ChartLimit[]
 }
 
 const NO_LIMITS: readonly ChartLimit[] = []
 
 /** Some signals of a machine, as far as there is room. */
-export function SignalChart(props: Omit<SignalChartProps, 'limits'> & { limits?: SignalChartProps['limits'] }) {
-  const { machineId, signals, limits = NO_LIMITS, marks, from, to } = props
+export function SignalChart({
+  machineId,
+  signals,
+  limits = NO_LIMITS,
+  marks,
+  from,
+  to,
+}: SignalChartProps) {
   const { t } = useTranslation('backtests')
   const shown = signals.slice(0, SIGNALS_MAX)
   const { query, series } = useSeries(machineId, shown, { from, to })
