@@ -61,6 +61,7 @@ function Machines({ form, change }: PartProps) {
       <MachineSelect
         // Chosen machines stand below; the field begins anew.
         key={machineIds.length}
+        autoFocus={machineIds.length > 0}
         label={t('history.machines')}
         description={t('history.machinesHint', { count: MACHINES_MAX })}
         disabled={machineIds.length >= MACHINES_MAX}

@@ -1,5 +1,6 @@
 /** What a backtest found, as marks in the chart of one machine. Pure. */
-import type { Backtest, BacktestAlarm, BacktestMachine, BacktestResult } from '../../../api/types'
+import type { BacktestAlarm, BacktestMachine, BacktestResult } from '../../../api/types'
+import { signalsOfContext } from '../../../components/alarms/explain'
 import type { ChartMark } from '../../../components/chart/series'
 import { millis } from '../../../format/format'
 
@@ -50,25 +51,6 @@ function alarmMark(alarm: BacktestAlarm, only: ReadonlySet<number>, words: MarkW
 export function signalsIn(machine: BacktestMachine | undefined): string[] {
   const signals = (machine?.alarms ?? []).flatMap(({ context }) => signalsOfContext(context))
   return [...new Set(signals)]
-}
-
-/** Signals that an alarm's context names: its own, those of other causes, those of findings. */
-export function signalsOfContext(context: object): string[] {
-  const told = context as Record<string, unknown>
-  const parts = [told, ...records(told.findings), ...records(told.causes)]
-  const names = parts.flatMap(({ signal, from }) => [signal, from])
-  return [...new Set(names.filter((name): name is string => typeof name === 'string' && !!name))]
-}
-
-function records(value: unknown): Record<string, unknown>[] {
-  if (!Array.isArray(value)) return []
-  return value.filter((each): each is Record<string, unknown> => typeof each === 'object' && !!each)
-}
-
-/** How long it took or takes, in milliseconds; undefined while it waits. */
-export function tookMs({ started_at, ended_at }: Backtest, now: number): number | undefined {
-  if (!started_at) return undefined
-  return Math.max(0, (ended_at ? millis(ended_at) : now) - millis(started_at))
 }
 
 /** Shares of what is known: of alarms with a failure after them, and of failures with an alarm before. */

@@ -5,9 +5,6 @@ import type { Condition } from './draft'
 type Threshold = Extract<Condition, { kind: 'threshold' }>
 type Parameters = Readonly<Record<string, number>>
 
-/** Signals that a chart has room for. */
-export const SIGNALS_MAX = 6
-
 /** The parts that aren't around others, in their order. What isn't a condition is passed over. */
 export function leavesOf(condition: Condition): Condition[] {
   if (typeof condition !== 'object' || condition === null) return []
