@@ -258,9 +258,7 @@ export function useRelearn() {
   const queries = useQueryClient()
   return useMutation({
     mutationFn: (machineId: string) =>
-      take(
-        client.POST('/api/v1/machines/{id}/relearn', { params: { path: { id: machineId } } }),
-      ),
+      take(client.POST('/api/v1/machines/{id}/relearn', { params: { path: { id: machineId } } })),
     onSettled: () => queries.invalidateQueries({ queryKey: ['machines'] }),
   })
 }

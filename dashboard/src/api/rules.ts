@@ -40,8 +40,7 @@ export function useRulePrecision(id: string) {
   return useQuery({
     // By what is said of alarms, not by changes of the rule.
     queryKey: ['alarms', 'precision', id],
-    queryFn: () =>
-      take(client.GET('/api/v1/rules/{id}/precision', { params: { path: { id } } })),
+    queryFn: () => take(client.GET('/api/v1/rules/{id}/precision', { params: { path: { id } } })),
   })
 }
 

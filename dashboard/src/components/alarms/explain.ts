@@ -56,7 +56,8 @@ export function findingsOf(context: object): Finding[] {
 function findingOf(told: Told): Finding {
   const [observed, expected, spread] = [told.observed, told.expected, told.spread].map(numberOf)
   const hasBoth = observed !== undefined && expected !== undefined
-  const sigmas = hasBoth && spread !== undefined && spread > 0 ? (observed - expected) / spread : NaN
+  const sigmas =
+    hasBoth && spread !== undefined && spread > 0 ? (observed - expected) / spread : NaN
   return {
     name: wordOf(told.signal) ?? wordOf(told.aspect) ?? '',
     share: Math.min(1, Math.max(0, numberOf(told.share) ?? 0)),

@@ -16,8 +16,7 @@ export function useCauseWords(): (cause: Cause, unitOf: (signal: string) => stri
     const { kind, what, from = '', per = 'minute' } = cause
     const unit = cause.isPercent ? '%' : unitOf(what)
     const time = format.duration((cause.seconds ?? 0) * 1000)
-    const held = (text: string) =>
-      (cause.seconds ?? 0) > 0 ? t('why.held', { text, time }) : text
+    const held = (text: string) => ((cause.seconds ?? 0) > 0 ? t('why.held', { text, time }) : text)
     const value = valueOf(cause.value)
     const measured = typeof cause.value === 'number' ? format.measured(cause.value, unit) : value
     const limit = cause.limit === undefined ? '–' : format.measured(cause.limit, unit)

@@ -90,13 +90,7 @@ function Bottom({ problem, mayWrite, isSaving }: BottomProps) {
   )
 }
 
-function Sentence({
-  values,
-  condition,
-}: {
-  values: RuleForm
-  condition: Condition | undefined
-}) {
+function Sentence({ values, condition }: { values: RuleForm; condition: Condition | undefined }) {
   const { t } = useTranslation('rules')
   const words = useRuleWords()
   const name = useMachineName(values.scope === 'machine' ? values.machine_id : undefined)

@@ -47,7 +47,11 @@ describe('a rule', () => {
     const own = { parameter: 'max_temperature', default: 80 }
     const threshold = { kind: 'threshold' as const, signal: 't' }
     const state = { kind: 'state' as const, signal: 's', is: ['fault'] }
-    for (const condition of [{ ...threshold, above: own }, { ...threshold, above: 1, unit: '°C' }, state]) {
+    for (const condition of [
+      { ...threshold, above: own },
+      { ...threshold, above: 1, unit: '°C' },
+      state,
+    ]) {
       const rule = { ...RULE, condition }
       expect(isFormed(rule)).toBe(false)
       expect(switched(rule, false)).toMatchObject({ condition, enabled: false })

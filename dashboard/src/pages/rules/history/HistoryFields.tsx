@@ -1,4 +1,14 @@
-import { ActionIcon, Button, Checkbox, Group, Pill, SimpleGrid, Stack, Text, TextInput } from '@mantine/core'
+import {
+  ActionIcon,
+  Button,
+  Checkbox,
+  Group,
+  Pill,
+  SimpleGrid,
+  Stack,
+  Text,
+  TextInput,
+} from '@mantine/core'
 import { IconPlus, IconX } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
 import { useMachineName } from '../../../api/names'
@@ -123,12 +133,7 @@ function Failures({ form, change, machineId }: PartProps & { machineId: string |
       ))}
       <Group gap="sm" align="flex-end">
         {failures.length < FAILURES_MAX && (
-          <Button
-            size="xs"
-            variant="default"
-            leftSection={<IconPlus size={14} />}
-            onClick={add}
-          >
+          <Button size="xs" variant="default" leftSection={<IconPlus size={14} />} onClick={add}>
             {t('history.addFailure')}
           </Button>
         )}

@@ -1,4 +1,13 @@
-import { Alert, Button, Checkbox, Group, SegmentedControl, Select, Stack, Text } from '@mantine/core'
+import {
+  Alert,
+  Button,
+  Checkbox,
+  Group,
+  SegmentedControl,
+  Select,
+  Stack,
+  Text,
+} from '@mantine/core'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { ChartMark } from '../../../components/chart/series'

@@ -22,7 +22,10 @@ export function ChangesField({ leaf, error, set }: ChangesFieldProps) {
     set({ changes: changes.map((each) => (each.key === key ? { ...each, ...more } : each)) })
   return (
     <Stack gap="xs" mt="xs" role="group" aria-label={t('field.changes')}>
-      <TypeSelect type={leaf.values.type} onChange={(type) => set({ values: { type, items: [] } })} />
+      <TypeSelect
+        type={leaf.values.type}
+        onChange={(type) => set({ values: { type, items: [] } })}
+      />
       {changes.map((row, place) => (
         <div key={row.key} className={classes.row}>
           <TextInput

@@ -38,7 +38,9 @@ export function JsonPart({ part, editing }: { part: Raw; editing: Editing }) {
           const text = event.currentTarget.value
           setRefused(false)
           editing.change(
-            changed(editing.root, part.key, (raw) => (raw.kind === 'json' ? { ...raw, text } : raw)),
+            changed(editing.root, part.key, (raw) =>
+              raw.kind === 'json' ? { ...raw, text } : raw,
+            ),
           )
         }}
       />

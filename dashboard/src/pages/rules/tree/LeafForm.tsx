@@ -4,14 +4,7 @@ import type { Signal } from '../../../api/types'
 import { NumberField } from '../../../components/NumberField'
 import { ChangesField } from './ChangesField'
 import { fieldAt, isNumberName, NUMBERS } from './check'
-import {
-  type FieldName,
-  fieldsOf,
-  type Leaf,
-  type LeafFields,
-  RATE_PERS,
-  WEEKDAYS,
-} from './draft'
+import { type FieldName, fieldsOf, type Leaf, type LeafFields, RATE_PERS, WEEKDAYS } from './draft'
 import type { SetFields } from './editing'
 import { LimitField } from './LimitField'
 import { SignalField, SignalsField } from './SignalField'

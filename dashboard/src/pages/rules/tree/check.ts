@@ -45,7 +45,9 @@ export function limitRules(field: 'limit' | 'clear_at', entry: LimitEntry): Numb
 
 /** What is wrong at a field. */
 export type Problem =
-  | { kind: 'missing' | 'values' | 'empty' }
+  | { kind: 'missing' }
+  | { kind: 'values' }
+  | { kind: 'empty' }
   | { kind: 'json'; text: string }
   | { kind: 'number'; problem: NumberProblem; entered: Entered; rules: NumberRules }
 

@@ -103,7 +103,10 @@ function leafFields(it: LeafCondition, language: string): Partial<LeafFields> | 
     }
     case 'order': {
       const { signal, clear_hold_s = 0 } = it
-      const { type } = entered(it.allowed.map(({ from }) => from), language)
+      const { type } = entered(
+        it.allowed.map(({ from }) => from),
+        language,
+      )
       const changes = it.allowed.map(({ from, to }) => ({
         key: newPartKey(),
         from: textOf(from, language),
