@@ -1,5 +1,5 @@
 import { useForm } from '@mantine/form'
-import { useMemo, useState } from 'react'
+import { type FormEvent, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
 import { ProblemError, troubleOf } from '../../api/problem'
@@ -65,14 +65,12 @@ export function useRuleEditor(rule: Rule | undefined, onSaved?: (rule: Rule) => 
   }
   const input = condition && toInput(form.values, condition)
   const saving = useSave({ rule, onSaved, input, object })
-  const check = () => {
+  const whenValid = form.onSubmit(() => {
+    if (input) void saving.save()
+  })
+  const submit = (event: FormEvent<HTMLFormElement>) => {
     setSent(true)
-    const { hasErrors } = form.validate()
-    return !hasErrors && input !== undefined
-  }
-  const submit = (event: { preventDefault: () => void }) => {
-    event.preventDefault()
-    if (check()) void saving.save()
+    whenValid(event)
   }
   return {
     ...{ form, draft, change, condition, errors, tried, setTried, submit },

@@ -3,7 +3,6 @@ import {
   Button,
   Checkbox,
   Group,
-  Pill,
   SimpleGrid,
   Stack,
   Text,
@@ -15,8 +14,15 @@ import { useMachineName } from '../../../api/names'
 import type { Rule } from '../../../api/types'
 import { MachineSelect } from '../../../components/MachineSelect'
 import { NumberField } from '../../../components/NumberField'
+import { Said } from '../../../components/Said'
 import { newPartKey } from '../tree/draft'
-import { type FailureEntry, FAILURES_MAX, type HistoryForm, LEAD, MACHINES_MAX } from './failures'
+import {
+  type FailureEntry,
+  FAILURES_MAX,
+  type HistoryForm,
+  LEAD,
+  MACHINES_MAX,
+} from './historyForm'
 import classes from './history.module.css'
 
 interface HistoryFieldsProps {
@@ -95,14 +101,15 @@ function ChosenMachine({ id, onRemove }: { id: string; onRemove: () => void }) {
   const { t } = useTranslation('backtests')
   const name = useMachineName(id) ?? id
   return (
-    <Pill
-      size="md"
-      withRemoveButton
-      onRemove={onRemove}
-      removeButtonProps={{ 'aria-label': t('history.removeMachine', { name }), tabIndex: 0 }}
+    <Button
+      size="compact-sm"
+      variant="default"
+      rightSection={<IconX size={14} />}
+      aria-label={t('history.removeMachine', { name })}
+      onClick={onRemove}
     >
-      {name}
-    </Pill>
+      <Said>{name}</Said>
+    </Button>
   )
 }
 

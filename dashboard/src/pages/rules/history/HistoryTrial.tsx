@@ -10,7 +10,7 @@ import { useTroubleText } from '../../../components/trouble'
 import type { Condition } from '../tree/draft'
 import type { Editor } from '../useRuleEditor'
 import { BacktestView } from './BacktestView'
-import { firstForm, type HistoryForm, historyInput, historyProblem } from './failures'
+import { firstForm, type HistoryForm, historyInput, historyProblem } from './historyForm'
 import { HistoryFields } from './HistoryFields'
 
 interface HistoryTrialProps {

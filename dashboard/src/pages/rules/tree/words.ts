@@ -22,6 +22,10 @@ export function useConditionWords(): (condition: Condition) => string {
     return typeof of === 'boolean' ? common(`boolean.${of ? 'true' : 'false'}`) : of
   }
   const values = (of: readonly StateValue[] | undefined) => (of ?? []).map(value).join(', ')
+  const oneOf = (of: readonly StateValue[] | undefined) =>
+    of?.length === 1 ? values(of) : t('words.is', { values: values(of) })
+  const noneOf = (of: readonly StateValue[] | undefined) =>
+    t(of?.length === 1 ? 'words.not' : 'words.isNot', { values: values(of) })
   const held = (text: string, hold: number | undefined) =>
     (hold ?? 0) > 0 ? t('words.held', { text, hold: time(hold) }) : text
   const beyond = (of: Pick<Threshold, 'above' | 'below'>) =>
@@ -44,17 +48,14 @@ export function useConditionWords(): (condition: Condition) => string {
         return t('words.deviation', texts)
       }
       case 'count': {
-        const isWords = t('words.is', { values: values(it.is) })
-        const what = (it.is?.length ?? 0) > 0 ? isWords : beyond(it)
+        const what = (it.is?.length ?? 0) > 0 ? oneOf(it.is) : beyond(it)
         const texts = { signal: it.signal, what, count: it.at_least, window: time(it.window_s) }
         return t('words.count', texts)
       }
       case 'state': {
-        const { signal } = it
-        if ((it.is_not?.length ?? 0) === 0) {
-          return t('words.state', { signal, what: t('words.is', { values: values(it.is) }) })
-        }
-        return t('words.state', { signal, what: t('words.isNot', { values: values(it.is_not) }) })
+        const isNot = (it.is_not?.length ?? 0) > 0
+        const what = isNot ? noneOf(it.is_not) : oneOf(it.is)
+        return t('words.state', { signal: it.signal, what })
       }
       case 'missing': {
         const texts = { what: it.event ?? it.signal ?? '', time: time(it.for_s) }
