@@ -15,11 +15,14 @@ const AT = '2026-11-28T12:00:00Z'
 
 const rule = (condition: Rule['condition']): Rule => ({
   ...{ id: ID, organization_id: ID, name: 'Too hot', machine_id: ID, condition },
-  ...{ severity: 'major', enabled: true, version: 3, created_at: AT, updated_at: AT },
+  ...{ enabled: true, version: 3, created_at: AT, updated_at: AT },
+  severity: 'major',
 })
 const alarm = (more: Partial<Alarm>): Alarm => ({
   ...{ id: ID, organization_id: ID, machine_id: ID, machine_name: 'Mill 1', version: 1, count: 1 },
-  ...{ origin: 'rule', code: ID, source: '', rule_id: ID, rule_name: 'Too hot', severity: 'major' },
+  ...{ code: ID, source: '', rule_id: ID, rule_name: 'Too hot' },
+  origin: 'rule',
+  severity: 'major',
   ...{ active: true, acknowledged: false, out_of_service: false, message: 'It is hot' },
   ...{ raised_at: AT, received_at: AT, changed_at: AT, context: {} },
   ...more,
@@ -41,7 +44,8 @@ const result: BacktestResult = {
   },
 }
 const backtest = (more: Partial<Backtest>): Backtest => ({
-  ...{ id: ID, organization_id: ID, name: 'Too hot', state: 'succeeded', progress: 1, values: 9 },
+  ...{ id: ID, organization_id: ID, name: 'Too hot', progress: 1, values: 9 },
+  state: 'succeeded',
   ...{ cancel_requested: false, created_at: AT, created_by: { kind: 'user' }, expires_at: AT },
   ...{ from: '2026-11-27T12:00:00Z', to: AT, machine_ids: [ID] },
   ...more,
@@ -97,7 +101,7 @@ describe('a rule that is edited', () => {
     await show(page())
     await within(await screen.findByTestId('trial')).findByText(/^2 alarms · 1 ticket/)
     screen.getByText('The machine has no signal door.')
-    screen.getByText('Precision 75 %')
+    await screen.findByText('Precision 75 %')
     screen.getByText('5 alarms: 3 real, 1 nuisance, 1 expected.')
     fill(/Limit/, '90')
     await waitFor(() => expect(bodies('POST /rules/backtest')).toHaveLength(2))
@@ -257,6 +261,7 @@ describe('an alarm’s page', () => {
     say(`GET /alarms/${ID}`, alarm({}))
     await show(view())
     await screen.findByText('Nobody has said yet.')
+    await screen.findByRole('button', { name: 'Nuisance' })
     const said = { verdict: 'nuisance', by: { kind: 'user', name: 'Ada' }, at: AT, note: 'dust' }
     say(`POST /alarms/${ID}/feedback`, alarm({ feedback: said as Alarm['feedback'] }))
     say(`GET /alarms/${ID}`, alarm({ feedback: said as Alarm['feedback'] }))
@@ -274,10 +279,12 @@ describe('an alarm’s page', () => {
   })
 
   it('asks only those who may say', async () => {
-    permissions = ['alarms.read']
-    say(`GET /alarms/${ID}`, alarm({}))
+    permissions = ['alarms.read', 'telemetry.read']
+    say(`GET /alarms/${ID}`, alarm({ context: context({ signal: 't' }) }))
     await show(view())
     await screen.findByText('Nobody has said yet.')
+    // The chart's heading comes with the permissions.
+    await screen.findByRole('heading', { name: 'What was measured' })
     expect(screen.queryByRole('button', { name: 'Real' })).toBeNull()
   })
 })

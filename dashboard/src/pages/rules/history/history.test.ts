@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import type { BacktestResult, Rule, RuleInput } from '../../../api/types'
 import { machineOf, marksOf, sharesOf, signalsIn } from '../results/marks'
-import { firstForm, type HistoryForm, historyInput, historyProblem, rangeOf } from './historyForm'
+import {
+  firstForm,
+  type HistoryForm,
+  historyInput,
+  historyProblem,
+  type HistoryProblem,
+  rangeOf,
+} from './historyForm'
 
 const NOW = new Date('2026-11-28T12:00').getTime()
 const ID = '01a21295-12ad-769f-a190-9dfb85f46d9f'
@@ -26,7 +33,7 @@ describe('a trial on history', () => {
     expect(rangeOf(day, NOW)?.to).toBe(new Date('2026-05-05T00:00').getTime())
   })
 
-  it.each([
+  const cases: [HistoryProblem | undefined, Partial<HistoryForm>][] = [
     ['dates', { from: '' }],
     ['order', { from: '2026-11-20', to: '2026-11-10' }],
     ['order', { from: '2027-01-01', to: '2027-01-02' }],
@@ -37,8 +44,9 @@ describe('a trial on history', () => {
     ['lead', { failures: [failure], leadHours: 'soon' }],
     [undefined, { leadHours: 'soon' }],
     [undefined, { failures: [failure], leadHours: '1,5' }],
-  ] as const)('%s', (problem, more) => {
-    expect(historyProblem(form(more as Partial<HistoryForm>), NOW, 'de')).toBe(problem)
+  ]
+  it.each(cases)('%s', (problem, more) => {
+    expect(historyProblem(form(more), NOW, 'de')).toBe(problem)
   })
 
   it('says all that was entered, and nothing that wasn’t', () => {

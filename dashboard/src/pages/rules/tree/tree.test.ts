@@ -126,7 +126,6 @@ describe('what the form can’t hold', () => {
     { kind: 'state', signal: 5, is: ['a'] },
     'text',
     null,
-    [],
   ])('%j stays as it is', (odd) => {
     const draft = draftOf(odd, 'en')
     expect(draft.kind).toBe('json')
