@@ -206,20 +206,21 @@ impl<'txn> Batch<'txn> {
     ) -> Result<Taken, OutboxError> {
         let event_id = EventId(Uuid::now_v7());
         let seq = self.counters.next_seq[Topic::Events.index()];
-        let payload = encode(&EventMessage {
+        let message = EventMessage {
             id: Some(event_id),
             outbox: Some(self.counters.outbox),
             seq: Some(seq),
             ts: Some(ts.millis()),
-            event_type: event_type.clone(),
+            event_type,
             data,
-        })?;
+        };
+        let payload = encode(&message)?;
         if payload.len() > size.largest {
             return Err(OutboxError::EventTooLarge { bytes: payload.len(), max: size.largest });
         }
         self.make_room_for_event(payload.len() as u64 + MESSAGE_OVERHEAD_BYTES, size.beyond)?;
         self.insert(Topic::Events, &payload)?;
-        self.watch_event(&event_type, ts)?;
+        self.watch_event(&message.event_type, ts)?;
         Ok(Taken { event_id, seq })
     }
 

@@ -122,6 +122,7 @@ impl Plant {
 fn machine(number: usize, organization_id: OrganizationId, site: SiteId) -> Machine {
     let id = MachineId(Uuid::now_v7());
     Machine {
+        rules: None,
         id,
         name: format!("Machine {number}"),
         serial_number: id.to_string(),
