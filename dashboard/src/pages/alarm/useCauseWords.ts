@@ -7,7 +7,7 @@ export function useCauseWords(): (cause: Cause, unitOf: (signal: string) => stri
   const { t } = useTranslation('alarms')
   const { t: common } = useTranslation()
   const format = useFormat()
-  const valueOf = (value: unknown): string => {
+  function valueOf(value: unknown): string {
     if (typeof value === 'boolean') return common(`boolean.${value ? 'true' : 'false'}`)
     if (Array.isArray(value)) return value.map(valueOf).join(' → ')
     return format.measured(value)

@@ -32,7 +32,8 @@ export function usePreview({ editor, machineId, rule }: PreviewProps) {
   const from = to - SPANS[span]
   // Not the name that is being typed: it changes nothing of what comes out.
   const name = t('preview.name', { name: rule?.name ?? t('new') }).slice(0, NAME_MAX)
-  const against = rule && isCompared
+  const against =
+    rule && isCompared ? { against_rule_id: rule.id, against_version: rule.version } : {}
   const input: BacktestInput | undefined =
     editor.input && machineId
       ? {
@@ -42,7 +43,7 @@ export function usePreview({ editor, machineId, rule }: PreviewProps) {
             from: new Date(from).toISOString(),
             to: new Date(to).toISOString(),
             machine_ids: [machineId],
-            ...(against && { against_rule_id: rule.id, against_version: rule.version }),
+            ...against,
           },
         }
       : undefined

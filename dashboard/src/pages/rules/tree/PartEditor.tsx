@@ -74,7 +74,7 @@ function KindSelect({ part, editing }: PartProps) {
     )
   }
   const leaves = LEAF_KINDS.filter((kind) => kind !== 'anomaly' || isOutermost)
-  const kinds = isGroup ? (['all', 'any'] as const) : leaves
+  const kinds: readonly (LeafKind | GroupPart['kind'])[] = isGroup ? ['all', 'any'] : leaves
   const choose = (kind: string) =>
     editing.change(
       changed(editing.root, part.key, (before) => {

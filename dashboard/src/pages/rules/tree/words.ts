@@ -33,6 +33,14 @@ export function useConditionWords(): (condition: Condition) => string {
       ? t('words.below', { limit: limit(of.below) })
       : t('words.above', { limit: limit(of.above) })
 
+  const schedule = (it: Schedule) => {
+    const days = WEEKDAYS.filter((day) => it.weekdays?.includes(day)).map((day) =>
+      t(`weekday.${day}`),
+    )
+    const when = days.length > 0 ? days.join(', ') : t('words.daily')
+    const texts = { when, from: it.from ?? '00:00', to: it.to ?? '24:00' }
+    return t(it.outside ? 'words.outside' : 'words.schedule', texts)
+  }
   const leaf = (it: Condition): string => {
     switch (it.kind) {
       case 'threshold':
@@ -76,15 +84,7 @@ export function useConditionWords(): (condition: Condition) => string {
         return t('words.other', { kind: String((it as { kind?: unknown }).kind ?? '?') })
     }
   }
-  const schedule = (it: Schedule) => {
-    const days = WEEKDAYS.filter((day) => it.weekdays?.includes(day)).map((day) =>
-      t(`weekday.${day}`),
-    )
-    const when = days.length > 0 ? days.join(', ') : t('words.daily')
-    const texts = { when, from: it.from ?? '00:00', to: it.to ?? '24:00' }
-    return t(it.outside ? 'words.outside' : 'words.schedule', texts)
-  }
-  const say = (it: Condition, isInside: boolean): string => {
+  function say(it: Condition, isInside: boolean): string {
     switch (it.kind) {
       case 'all':
       case 'any': {

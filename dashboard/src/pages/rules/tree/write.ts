@@ -12,13 +12,14 @@ type Schedule = Extract<Condition, { kind: 'schedule' }>
 export function toCondition(draft: Draft, language: string): Condition {
   switch (draft.kind) {
     case 'all':
-    case 'any':
-      return {
-        kind: draft.kind,
+    case 'any': {
+      const group = {
         conditions: draft.children.map((child) => toCondition(child, language)),
         hold_s: given(draft.hold_s, language) ?? 0,
         clear_hold_s: given(draft.clear_hold_s, language) ?? 0,
       }
+      return draft.kind === 'all' ? { kind: 'all', ...group } : { kind: 'any', ...group }
+    }
     case 'while':
       return {
         kind: 'while',
