@@ -30,7 +30,7 @@ export function usePreview({ editor, machineId, rule }: PreviewProps) {
   const [to, setTo] = useState(() => Date.now())
   const [isCompared, setCompared] = useState(false)
   const from = to - SPANS[span]
-  // Not the name that is being typed: it changes nothing of what comes out.
+  // Not what is typed as name and message: it changes nothing of what comes out.
   const name = t('preview.name', { name: rule?.name ?? t('new') }).slice(0, NAME_MAX)
   const against =
     rule && isCompared ? { against_rule_id: rule.id, against_version: rule.version } : {}
@@ -38,7 +38,7 @@ export function usePreview({ editor, machineId, rule }: PreviewProps) {
     editor.input && machineId
       ? {
           ...editor.input,
-          name,
+          ...{ name, message: undefined, enabled: true },
           backtest: {
             from: new Date(from).toISOString(),
             to: new Date(to).toISOString(),

@@ -1,3 +1,4 @@
+import { useDebouncedValue } from '@mantine/hooks'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useMachine } from '../../../api/machines'
@@ -5,6 +6,8 @@ import type { ChartMark } from '../../../components/chart/series'
 import { SignalChart } from '../../../components/chart/SignalChart'
 import type { Condition } from '../tree/draft'
 import { limitsOf, signalsOf } from '../tree/watched'
+
+const TYPING_MS = 400
 
 interface RuleChartProps {
   machineId: string
@@ -24,5 +27,8 @@ export function RuleChart({ condition, ...props }: RuleChartProps) {
     const [of, parameters] = JSON.parse(key) as [Condition, Record<string, number>]
     return limitsOf(of, parameters, { limit: t('field.limit'), clearAt: t('field.clear_at') })
   }, [key, t])
-  return <SignalChart {...props} signals={signalsOf(condition)} limits={limits} />
+  // Not for each letter of a name that is being typed.
+  const [names] = useDebouncedValue(JSON.stringify(signalsOf(condition)), TYPING_MS)
+  const signals = useMemo(() => JSON.parse(names) as string[], [names])
+  return <SignalChart {...props} signals={signals} limits={limits} />
 }
