@@ -1,4 +1,4 @@
-/** Conditions as they are edited: there and back, changed, and where something is wrong. */
+/** Conditions as they are edited: changed, where something is wrong, and what is drawn. */
 import { describe, expect, it } from 'vitest'
 import { fieldAt, problemsOf } from './check'
 import { childrenOf, type Condition, type Draft, groupOf, type Leaf, leafOf } from './draft'
@@ -14,149 +14,11 @@ import {
   unwrapped,
   wrapped,
 } from './edit'
+import { GROUPS, KINDS, THRESHOLD } from './examples'
 import { placeOf, stepsOf } from './paths'
-import { draftOf, isHeld } from './read'
+import { draftOf } from './read'
 import { limitsOf, signalsOf } from './watched'
 import { toCondition } from './write'
-
-const OWN = { parameter: 'max_temperature', default: 80 }
-const HOLD = { hold_s: 10, clear_hold_s: 5 }
-
-/** Each kind with all that it can say, as the API answers it. */
-const KINDS: Condition[] = [
-  { kind: 'threshold', signal: 't', unit: '°C', above: OWN, clear_at: 75.5, ...HOLD },
-  { kind: 'threshold', signal: 'oil.pressure', below: 0, hold_s: 0, clear_hold_s: 0 },
-  {
-    kind: 'rate',
-    signal: 't',
-    per: 'minute',
-    window_s: 300,
-    below: -2,
-    clear_at: OWN,
-    wraps_at: 65_536,
-    ...HOLD,
-  },
-  {
-    kind: 'deviation',
-    signal: 'a',
-    from: 'b',
-    measure: 'percent',
-    above: 15,
-    clear_at: 10,
-    unit: 'bar',
-    ...HOLD,
-  },
-  {
-    kind: 'count',
-    signal: 'door',
-    is: [true],
-    each: 'crossing',
-    at_least: 20,
-    window_s: 3600,
-    clear_hold_s: 0,
-  },
-  { kind: 'count', signal: 't', below: 3, each: 'sample', at_least: 2, window_s: 1.5 },
-  { kind: 'state', signal: 'state', is: ['starting', 'a, b'], ...HOLD },
-  { kind: 'state', signal: 'mode', is_not: [1.5, 2], ...HOLD },
-  { kind: 'missing', event: 'lift.test_call', of: 'value', for_s: 259_200 },
-  { kind: 'missing', signal: 'p', of: 'change', is: [false], for_s: 300 },
-  { kind: 'sequence', signal: 's', states: ['a', 'b', 'a'], within_s: 30, clear_hold_s: 1 },
-  {
-    kind: 'order',
-    signal: 's',
-    allowed: [
-      { from: 'idle', to: ['starting'] },
-      { from: 'starting', to: [] },
-    ],
-    clear_hold_s: 0,
-  },
-  {
-    kind: 'schedule',
-    weekdays: ['mon', 'fri'],
-    from: '06:00',
-    to: '24:00',
-    time_zone: 'Europe/Berlin',
-    outside: true,
-  },
-  { kind: 'schedule' },
-  { kind: 'anomaly', signals: ['load', 'vibration'], train_rows: 500, clear_hold_s: 60 },
-  { kind: 'anomaly', signals: ['load', 'vibration'], together: false, clear_hold_s: 300 },
-]
-const [THRESHOLD, LOW] = KINDS as [Condition, Condition]
-const GROUPS: Condition[] = [
-  { kind: 'all', conditions: KINDS.slice(0, 13), ...HOLD },
-  { kind: 'any', conditions: [{ kind: 'all', conditions: [LOW], ...HOLD }], ...HOLD },
-  { kind: 'while', while: KINDS[6] as Condition, condition: THRESHOLD },
-  {
-    kind: 'levels',
-    levels: [
-      { severity: 'warning', condition: LOW },
-      { severity: 'critical', condition: THRESHOLD },
-    ],
-  },
-]
-
-const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
-
-describe.each(['en', 'de'])('to the form and back, %s', (language) => {
-  it.each([...KINDS, ...GROUPS].map((condition) => [condition.kind, condition] as const))(
-    '%s',
-    (kind, condition) => {
-      const draft = draftOf(condition, language)
-      expect(draft.kind).toBe(kind)
-      const made = json(toCondition(draft, language))
-      expect(isHeld(condition, made)).toBe(true)
-      // Once more, what came out is what goes in.
-      expect(json(toCondition(draftOf(made, language), language))).toEqual(made)
-      expect([...problemsOf(draft, language)]).toEqual([])
-    },
-  )
-})
-
-describe('what the form can’t hold', () => {
-  const both = { kind: 'threshold', signal: 't', above: 1, below: 0 }
-  const newer = { kind: 'resonance', signal: 't' }
-  const more = { kind: 'state', signal: 's', is: ['a'], sometimes: true }
-  it.each([
-    both,
-    newer,
-    more,
-    { kind: 'state', signal: 's', is: ['a', 1] },
-    { kind: 'all' },
-    { kind: 'state', signal: 5, is: ['a'] },
-    'text',
-    null,
-  ])('%j stays as it is', (odd) => {
-    const draft = draftOf(odd, 'en')
-    expect(draft.kind).toBe('json')
-    expect(json(toCondition(draft, 'en'))).toEqual(odd ?? {})
-  })
-
-  it('is JSON only where it has to be', () => {
-    const mixed = { kind: 'all', conditions: [LOW, newer], hold_s: 0, clear_hold_s: 0 }
-    const draft = draftOf(mixed, 'en')
-    expect(childrenOf(draft).map(({ kind }) => kind)).toEqual(['threshold', 'json'])
-    expect(isHeld(mixed, json(toCondition(draft, 'en')))).toBe(true)
-  })
-})
-
-it('takes numbers as they were typed, in the language', () => {
-  const none = { isParameter: false, parameter: '', number: '' }
-  const leaf = leafOf('threshold', {
-    signal: ' t ',
-    limit: { ...none, number: '1e5' },
-    clear_at: { ...none, number: '80,5' },
-    hold_s: '0,25',
-    clear_hold_s: '',
-  })
-  expect(toCondition(leaf, 'de')).toMatchObject({
-    signal: 't',
-    above: 100_000,
-    clear_at: 80.5,
-    hold_s: 0.25,
-    clear_hold_s: 0,
-  })
-})
 
 describe('a tree', () => {
   const a = leafOf('threshold', { signal: 'a' })

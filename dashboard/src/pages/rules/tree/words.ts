@@ -6,8 +6,8 @@ import type { StateValue } from './write'
 type Threshold = Extract<Condition, { kind: 'threshold' }>
 type Schedule = Extract<Condition, { kind: 'schedule' }>
 
-/** What a condition watches, as a part of a sentence. */
-export function useConditionWords(): (condition: Condition) => string {
+/** Figures of a condition in the reader's language. */
+function useFigures() {
   const { t } = useTranslation('conditions')
   const { t: common } = useTranslation()
   const format = useFormat()
@@ -22,6 +22,14 @@ export function useConditionWords(): (condition: Condition) => string {
     return typeof of === 'boolean' ? common(`boolean.${of ? 'true' : 'false'}`) : of
   }
   const values = (of: readonly StateValue[] | undefined) => (of ?? []).map(value).join(', ')
+  return { time, limit, value, values }
+}
+
+/** What a condition watches, as a part of a sentence. */
+export function useConditionWords(): (condition: Condition) => string {
+  const { t } = useTranslation('conditions')
+  const { t: common } = useTranslation()
+  const { time, limit, value, values } = useFigures()
   const oneOf = (of: readonly StateValue[] | undefined) =>
     of?.length === 1 ? values(of) : t('words.is', { values: values(of) })
   const noneOf = (of: readonly StateValue[] | undefined) =>
