@@ -152,7 +152,7 @@ describe('a rule that is edited', () => {
   })
 
   it('is a tree whose parts are taken away and had again', async () => {
-    const state = { kind: 'state', signal: 's', is: ['on'] } as const
+    const state = { kind: 'state' as const, signal: 's', is: ['on'] }
     say(`GET /rules/${ID}`, rule({ kind: 'all', conditions: [THRESHOLD, state] }))
     say(`PUT /rules/${ID}`, rule(THRESHOLD))
     await show(page())
