@@ -322,6 +322,48 @@ fn one_that_is_behind_is_quiet_until_it_has_relived_what_is_stored() {
     assert_eq!(learning.heard(), [""; 0]);
 }
 
+/// As without the restart, though what came after it is taken later.
+#[test]
+fn what_came_while_it_was_behind_is_judged_when_it_is_relived() {
+    let course = |n: usize| if n == 320 { 50.0 } else { noise(n, 0) };
+    let mut plain = alone("t");
+    feed(&mut plain, 0, (0..400).map(|n| Some(course(n))));
+    assert_eq!(plain.kinds(), ["raised", "cleared"]);
+    let mut learning = alone("t");
+    feed(&mut learning, 0, (0..250).map(|n| Some(course(n))));
+    let kept = learning.checkpoint().unwrap();
+    feed(&mut learning, 250, (250..300).map(|n| Some(course(n))));
+    learning.restart();
+    let id = learning.id();
+    assert!(learning.watch.begin_learning(id, Some((kept.state.as_slice(), at(0.0)))));
+    let newest = at((299 * STEP) as f64);
+    learning.watch.judged_to(id, vec![Some(newest)]);
+    feed(&mut learning, 300, (300..350).map(|n| Some(course(n))));
+    assert_eq!(learning.heard(), [""; 0], "it is behind");
+    for n in 250..350 {
+        let moment = at((n * STEP) as f64);
+        let changes = learning.watch.relive(id, moment, &[(0, Some(course(n)))]);
+        learning.keep(changes);
+    }
+    learning.watch.caught_up(id);
+    feed(&mut learning, 350, (350..400).map(|n| Some(course(n))));
+    assert_eq!(learning.told, plain.told);
+    assert_eq!(learning.checkpoint().unwrap().state, plain.checkpoint().unwrap().state);
+}
+
+/// Else who looks for what comes behind them would find them for ever.
+#[test]
+fn stored_samples_that_are_too_old_to_be_learned_are_passed_over() {
+    let mut learning = alone("t");
+    learning.restart();
+    let id = learning.id();
+    assert!(!learning.watch.begin_learning(id, None));
+    learning.watch.learn_since(Some(at(1_000.0)));
+    learning.watch.relive(id, at(10.0), &[(0, Some(1.0))]);
+    let behind = learning.watch.behind();
+    assert_eq!(behind[0].signals, [("t".to_owned(), Some(at(10.0)))]);
+}
+
 #[test]
 fn what_is_damaged_or_of_something_else_is_learned_anew() {
     let mut learning = of_spindle();

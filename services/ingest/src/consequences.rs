@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use millwright_alarms::AlarmEvent;
-use millwright_schemas::RuleId;
+use millwright_detection::state::RuleState;
+use millwright_schemas::{MachineId, RuleId};
 use millwright_store::telemetry::BatchTx;
 use millwright_store::telemetry::detector_states;
 use millwright_store::telemetry::reported::Outcome;
@@ -84,14 +85,16 @@ pub(crate) async fn let_lapse(tx: &mut BatchTx, lapsed: Vec<Lapsed>) -> Result<(
 }
 
 /// Records where rules stand.
-pub(crate) async fn save_states(tx: &mut BatchTx, plan: &Plan) -> Result<(), StoreError> {
-    let row = |(machine, rule, version, state): &_| {
+pub(crate) async fn save_states(
+    tx: &mut BatchTx,
+    states: &[(MachineId, RuleId, i64, RuleState)],
+) -> Result<(), StoreError> {
+    let row = |(machine, rule, version, state): &(MachineId, RuleId, i64, RuleState)| {
         let state = serde_json::to_string(state)
             .map_err(|error| StoreError::corrupt("rule_states", error))?;
         Ok(StateRow { machine: *machine, rule: *rule, version: *version, state })
     };
-    let rows: Vec<StateRow> =
-        plan.rule_states.iter().map(row).collect::<Result<_, StoreError>>()?;
+    let rows: Vec<StateRow> = states.iter().map(row).collect::<Result<_, StoreError>>()?;
     rule_states::save(tx, &rows).await
 }
 

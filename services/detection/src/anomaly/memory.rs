@@ -151,6 +151,8 @@ impl Memory {
         explain: bool,
     ) -> Vec<Said> {
         if self.since.is_some_and(|since| at < since) {
+            // They have been seen: who looks for what comes behind them goes on.
+            samples.iter().for_each(|(signal, _)| self.skip_to(*signal, at));
             return Vec::new();
         }
         let is_new = |signal: usize| match self.seen.get(signal) {

@@ -4,7 +4,7 @@
 use millwright_schemas::{RuleId, Timestamp};
 
 use super::learner::Learner;
-use super::{Watch, Watching};
+use super::{Change, Failed, Watch, Watching, in_order};
 use crate::anomaly::memory::Memory;
 
 /// A rule that is quiet until it has taken all that is stored.
@@ -106,7 +106,8 @@ impl Watch {
     #[must_use]
     pub fn behind(&self) -> Vec<Behind> {
         let watching = self.learners.iter().map(|place| &self.rules[*place]);
-        let behind = watching.filter_map(|watching| {
+        let behind = watching.filter(|watching| watching.failed == Failed::No);
+        let behind = behind.filter_map(|watching| {
             let learner = watching.learner.as_ref().filter(|learner| learner.behind)?;
             let memory = learner.memory.as_ref();
             let signals = watching.anomaly()?.signals.iter().enumerate();
@@ -161,21 +162,35 @@ impl Watch {
         }
     }
 
-    /// A rule that has begun takes stored samples of one moment, in the order of time, and tells
-    /// nothing. Signals by their places.
-    pub fn relive(&mut self, rule: RuleId, at: Timestamp, samples: &[(usize, Option<f64>)]) {
-        if let Some(memory) = self.learned(rule) {
-            memory.take(at, samples, false);
-        }
+    /// By signal: up to then all that is stored was judged when it came, or is older than the rule. A
+    /// rule that has begun judges what it relives of later times; without this it judges nothing.
+    pub fn judged_to(&mut self, rule: RuleId, signals: Vec<Option<Timestamp>>) {
         if let Some(learner) = self.learning(rule).and_then(|it| it.learner.as_mut()) {
-            learner.has_news = true;
+            learner.told = signals;
         }
+    }
+
+    /// A rule that has begun takes stored samples of one moment, in the order of time. Signals by
+    /// their places. What came since it is behind is judged now, with its own time.
+    pub fn relive(
+        &mut self,
+        rule: RuleId,
+        at: Timestamp,
+        samples: &[(usize, Option<f64>)],
+    ) -> Vec<Change> {
+        let mut changes = Vec::new();
+        if let Some(watching) = self.learning(rule) {
+            let changes = &mut changes;
+            watching.guarded(|it| it.relive(at, samples, 0, changes));
+        }
+        in_order(changes)
     }
 
     /// A rule has taken all that is stored: it learns and tells from now on.
     pub fn caught_up(&mut self, rule: RuleId) {
         if let Some(learner) = self.learning(rule).and_then(|it| it.learner.as_mut()) {
             learner.behind = learner.memory.is_none();
+            learner.told = Vec::new();
         }
     }
 

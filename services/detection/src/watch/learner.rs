@@ -19,6 +19,8 @@ pub(super) struct Learner {
     pub(super) memory: Option<Memory>,
     /// Quiet, because not all that is stored has been taken yet.
     pub(super) behind: bool,
+    /// While it is behind, by signal: up to then all that is stored has been judged, or won't be.
+    pub(super) told: Vec<Option<Timestamp>>,
     /// Quiet, and learns nothing, because the machine is being worked on.
     pub(super) paused: bool,
     /// When it was stored.
@@ -60,19 +62,54 @@ impl Watching {
         place: usize,
         changes: &mut Vec<(usize, Change)>,
     ) {
-        let (Evaluator::Anomaly(anomaly), RuleState::Anomaly(state), Some(learner)) =
-            (&self.with, &mut self.state, &mut self.learner)
-        else {
+        let Some(learner) = &mut self.learner else { return };
+        if learner.awake().is_none() {
             return;
-        };
-        let Some(memory) = learner.awake() else { return };
+        }
         // A rule for numbers has nothing to say about other values.
         let number = |(source, value): &Update| match value {
             None => Some((*source, None)),
             Some(value) => value.number().map(|number| (*source, Some(number))),
         };
         let samples: Vec<_> = updates.iter().filter_map(number).collect();
-        let said = memory.take(at, &samples, !state.lasts());
+        self.take(at, &samples, place, changes);
+    }
+
+    /// Stored samples of one moment, of a rule that is behind. What was judged before changes no
+    /// alarm any more; what came since does.
+    pub(super) fn relive(
+        &mut self,
+        at: Timestamp,
+        samples: &[(usize, Option<f64>)],
+        place: usize,
+        changes: &mut Vec<(usize, Change)>,
+    ) {
+        let Some(learner) = &mut self.learner else { return };
+        let is_news = |(signal, _): &(usize, Option<f64>)| {
+            learner.told.get(*signal).is_some_and(|told| told.is_none_or(|told| at > told))
+        };
+        if samples.iter().any(is_news) {
+            self.take(at, samples, place, changes);
+        } else if let Some(memory) = &mut learner.memory {
+            memory.take(at, samples, false);
+            learner.has_news = true;
+        }
+    }
+
+    fn take(
+        &mut self,
+        at: Timestamp,
+        samples: &[(usize, Option<f64>)],
+        place: usize,
+        changes: &mut Vec<(usize, Change)>,
+    ) {
+        let (Evaluator::Anomaly(anomaly), RuleState::Anomaly(state), Some(learner)) =
+            (&self.with, &mut self.state, &mut self.learner)
+        else {
+            return;
+        };
+        let Some(memory) = &mut learner.memory else { return };
+        let said = memory.take(at, samples, !state.lasts());
         learner.has_news = true;
         let rule = &self.rule;
         let mut tell = |told: Told| {
