@@ -18,7 +18,7 @@ use crate::rules::{CompiledRule, Evaluator};
 use crate::state::RuleState;
 use crate::surroundings::Surroundings;
 use crate::threshold::{Event, Threshold};
-use learner::Learner;
+use learner::{Learner, Moment};
 
 mod learned;
 mod learner;
@@ -162,8 +162,8 @@ impl Watch {
                 self.of_signal.entry(rule.source().to_owned()).or_default().push((place, 0));
             }
             Evaluator::Anomaly(anomaly) => {
-                for (source, signal) in anomaly.signals.iter().enumerate() {
-                    self.of_signal.entry(signal.clone()).or_default().push((place, source));
+                for (source, signal) in anomaly.sources().enumerate() {
+                    self.of_signal.entry(signal.to_owned()).or_default().push((place, source));
                 }
                 self.learners.push(place);
             }
@@ -285,7 +285,9 @@ impl Watch {
             };
             let watching = &mut self.rules[place];
             watching.guarded(|it| match &it.with {
-                Evaluator::Anomaly(_) => it.learn(at, updates, place, changes),
+                Evaluator::Anomaly(_) => {
+                    it.learn(Moment { at, samples: updates, work, place }, changes);
+                }
                 Evaluator::Threshold(_) | Evaluator::Tree(_) => {
                     it.tree(at, Happening::Samples(updates), work, place, changes);
                 }
@@ -391,7 +393,7 @@ impl Watching {
     ) {
         match self.with {
             Evaluator::Threshold(_) => self.step(Event::Through(at), place, changes),
-            Evaluator::Anomaly(_) => self.learn_through(at, place, changes),
+            Evaluator::Anomaly(_) => self.learn_through(at, work, place, changes),
             Evaluator::Tree(_) => self.tree(at, Happening::Through, work, place, changes),
         }
     }

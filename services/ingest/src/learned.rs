@@ -4,11 +4,12 @@
 
 use std::collections::HashMap;
 
+use millwright_detection::conditions::value::Reading;
 use millwright_detection::watch::{Behind, Change};
 use millwright_schemas::{MachineId, Quality, RuleId, SignalKind, Timestamp};
 use millwright_store::StoreError;
 use millwright_store::telemetry::BatchTx;
-use millwright_store::telemetry::detector_states::{self, DetectorStateRow};
+use millwright_store::telemetry::detector_states::{self, DetectorStateRow, StoredSample};
 use millwright_store::telemetry::machines::MachineRow;
 
 use crate::consequences;
@@ -16,7 +17,7 @@ use crate::limits::{
     CATCH_UP_COUNTED, CATCH_UP_MACHINES, CATCH_UP_SAMPLES, LEARNED_BYTES_A_RULE, LEARNED_BYTES_MAX,
     RELIVED_SAMPLES, RELIVED_US,
 };
-use crate::machine::MachineState;
+use crate::machine::{MachineState, Series};
 use crate::memory::Memory;
 use crate::plan::{Source, of_rule};
 
@@ -160,11 +161,16 @@ async fn begin(
         seen.map(Timestamp::micros)
     };
     let mut counted = 0;
-    for (place, name, series) in series(state, rule) {
-        let latest = state.series.get(&name).map_or(i64::MIN, |series| series.latest_ts);
-        let since = rule.since.map_or(i64::MIN, |since| since.micros() - 1);
+    for Stored { place, series, kind, latest } in stored_signals(state, rule) {
+        // What says when is known, however old it is.
+        let since = rule.since.filter(|_| place < rule.learned);
+        let since = since.map_or(i64::MIN, |since| since.micros() - 1);
         let oldest = latest.saturating_sub(RELIVED_US).max(since).max(seen(place).unwrap_or(since));
-        let begins = detector_states::start_of_newest(tx, series, oldest, RELIVED_SAMPLES).await?;
+        let begins = if kind == Some(SignalKind::Text) {
+            detector_states::start_of_newest_texts(tx, series, oldest, RELIVED_SAMPLES).await?
+        } else {
+            detector_states::start_of_newest(tx, series, oldest, RELIVED_SAMPLES).await?
+        };
         let begins = Timestamp::from_micros(begins.unwrap_or(oldest));
         state.watch.skip_learning_to(rule.rule, place, begins);
         // Since a checkpoint there is little.
@@ -173,15 +179,74 @@ async fn begin(
     Ok(counted)
 }
 
-/// The signals of a rule that there are, and are numbers: place, name and series.
-fn series(state: &MachineState, rule: &Behind) -> Vec<(usize, String, i64)> {
+/// A signal of a rule, as it is stored.
+#[derive(Debug, Clone, Copy)]
+struct Stored {
+    place: usize,
+    series: i64,
+    kind: Option<SignalKind>,
+    latest: i64,
+}
+
+/// The signals of a rule that there are. What is learned must be numbers.
+fn stored_signals(state: &MachineState, rule: &Behind) -> Vec<Stored> {
     let signals = rule.signals.iter().enumerate();
     let found = signals.filter_map(|(place, (name, _))| {
-        let series = state.series.get(name)?;
-        let is_number = series.kind == Some(SignalKind::Number);
-        is_number.then(|| (place, name.clone(), series.id))
+        let Series { id: series, kind, latest_ts: latest, .. } = *state.series.get(name)?;
+        let fits = place >= rule.learned || kind == Some(SignalKind::Number);
+        fits.then_some(Stored { place, series, kind, latest })
     });
     found.collect()
+}
+
+/// A stored sample of a rule's signal: its time, the signal's place, what it says.
+type Sample = (i64, usize, Said);
+
+/// What a stored sample says.
+enum Said {
+    Nothing,
+    Number(f64),
+    Boolean(bool),
+    Text(String),
+}
+
+impl Said {
+    fn reading(&self) -> Reading<'_> {
+        match self {
+            Self::Nothing => Reading::Unusable,
+            Self::Number(number) => Reading::Number(*number),
+            Self::Boolean(value) => Reading::Boolean(*value),
+            Self::Text(text) => Reading::Text(text),
+        }
+    }
+}
+
+/// The next stored samples of a signal, as rules would have seen them.
+async fn samples(
+    tx: &mut BatchTx,
+    signal: Stored,
+    after: i64,
+    most: usize,
+) -> Result<Vec<Sample>, StoreError> {
+    let Stored { place, series, kind, .. } = signal;
+    let usable = |quality: i64| Quality::from_code(quality) != Quality::Bad;
+    if kind == Some(SignalKind::Text) {
+        let rows = detector_states::texts_after(tx, series, after, most).await?;
+        let sample = |(ts, text, quality): (i64, Option<String>, i64)| {
+            (ts, place, text.filter(|_| usable(quality)).map_or(Said::Nothing, Said::Text))
+        };
+        return Ok(rows.into_iter().map(sample).collect());
+    }
+    let rows = detector_states::samples_after(tx, series, after, most).await?;
+    let says = |value: f64| match kind {
+        Some(SignalKind::Boolean) => Said::Boolean(value != 0.0),
+        _ => Said::Number(value),
+    };
+    let sample = |row: StoredSample| {
+        let value = row.value.filter(|_| usable(row.quality));
+        (row.ts, place, value.map_or(Said::Nothing, says))
+    };
+    Ok(rows.into_iter().map(sample).collect())
 }
 
 /// Lets a rule that has begun take stored samples, about so many; how many it were, and how its alarm
@@ -195,36 +260,33 @@ async fn relive(
 ) -> Result<(usize, Vec<Change>), StoreError> {
     let behind = state.watch.behind().into_iter().find(|behind| behind.rule == rule);
     let Some(behind) = behind else { return Ok((0, Vec::new())) };
-    let series = series(state, &behind);
-    let page = (most / series.len().max(1)).max(1);
-    let mut samples = Vec::new();
+    let signals = stored_signals(state, &behind);
+    let page = (most / signals.len().max(1)).max(1);
+    let mut all: Vec<Sample> = Vec::new();
     // Signals whose page is full have more: what is later than it must wait.
     let mut horizon = i64::MAX;
-    for (place, _, series) in series {
-        let seen = behind.signals.get(place).and_then(|(_, seen)| *seen);
+    for signal in signals {
+        let seen = behind.signals.get(signal.place).and_then(|(_, seen)| *seen);
         let after = seen.map_or(i64::MIN, Timestamp::micros);
-        let rows = detector_states::samples_after(tx, series, after, page).await?;
-        if rows.len() >= page
-            && let Some(last) = rows.last()
+        let mut found = samples(tx, signal, after, page).await?;
+        if found.len() >= page
+            && let Some((last, _, _)) = found.last()
         {
-            horizon = horizon.min(last.ts);
+            horizon = horizon.min(*last);
         }
-        samples.extend(rows.into_iter().map(|row| {
-            let usable = Quality::from_code(row.quality) != Quality::Bad;
-            (row.ts, place, row.value.filter(|_| usable))
-        }));
+        all.append(&mut found);
     }
-    samples.retain(|(ts, _, _)| *ts <= horizon);
-    samples.sort_unstable_by_key(|(ts, place, _)| (*ts, *place));
+    all.retain(|(ts, _, _)| *ts <= horizon);
+    all.sort_unstable_by_key(|(ts, place, _)| (*ts, *place));
     let mut changes = Vec::new();
-    for moment in samples.chunk_by(|(a, _, _), (b, _, _)| a == b) {
-        let values: Vec<_> = moment.iter().map(|(_, place, value)| (*place, *value)).collect();
+    for moment in all.chunk_by(|(a, _, _), (b, _, _)| a == b) {
+        let said: Vec<_> = moment.iter().map(|(_, place, said)| (*place, said.reading())).collect();
         let at = Timestamp::from_micros(moment[0].0);
-        changes.append(&mut state.watch.relive(rule, at, &values));
+        changes.append(&mut state.watch.relive(rule, at, &said));
     }
     if horizon == i64::MAX {
         state.watch.caught_up(rule);
         tracing::debug!(machine.id = %machine, rule.id = %rule, "a rule has caught up");
     }
-    Ok((samples.len(), changes))
+    Ok((all.len(), changes))
 }

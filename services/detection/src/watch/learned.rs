@@ -3,9 +3,11 @@
 
 use millwright_schemas::{RuleId, Timestamp};
 
-use super::learner::Learner;
+use super::learner::{Learner, Moment};
 use super::{Change, Failed, Watch, Watching, in_order};
 use crate::anomaly::memory::Memory;
+use crate::conditions::value::Reading;
+use crate::conditions::{Update, WORK_MAX};
 
 /// A rule that is quiet until it has taken all that is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +19,10 @@ pub struct Behind {
     /// Its signals, each with the time up to which it has taken samples. They are named by their
     /// places here.
     pub signals: Vec<(String, Option<Timestamp>)>,
-    /// What is older isn't to be taken.
+    /// So many of them, the first ones, are learned, and are numbers. The others say when: they are
+    /// to be taken whatever their age.
+    pub learned: usize,
+    /// What is older isn't to be learned.
     pub since: Option<Timestamp>,
 }
 
@@ -110,12 +115,14 @@ impl Watch {
         let behind = behind.filter_map(|watching| {
             let learner = watching.learner.as_ref().filter(|learner| learner.behind)?;
             let memory = learner.memory.as_ref();
-            let signals = watching.anomaly()?.signals.iter().enumerate();
+            let anomaly = watching.anomaly()?;
+            let signals = anomaly.sources().map(str::to_owned).enumerate();
             let seen = |place: usize| memory.and_then(|memory| memory.seen(place));
             Some(Behind {
                 rule: watching.rule.rule().id,
                 begun: memory.is_some(),
-                signals: signals.map(|(place, name)| (name.clone(), seen(place))).collect(),
+                signals: signals.map(|(place, name)| (name, seen(place))).collect(),
+                learned: anomaly.signals.len(),
                 since: self.learned_since,
             })
         });
@@ -146,7 +153,7 @@ impl Watch {
                 memory
             }
             None => {
-                let mut memory = anomaly.untaught.clone();
+                let mut memory = (*anomaly.untaught).clone();
                 memory.begin_anew(&anomaly.untaught, since);
                 memory
             }
@@ -176,12 +183,15 @@ impl Watch {
         &mut self,
         rule: RuleId,
         at: Timestamp,
-        samples: &[(usize, Option<f64>)],
+        samples: &[(usize, Reading<'_>)],
     ) -> Vec<Change> {
+        let work = self.work.unwrap_or(WORK_MAX);
+        let samples: Vec<Update> =
+            samples.iter().map(|(place, reading)| (*place, reading.value())).collect();
         let mut changes = Vec::new();
         if let Some(watching) = self.learning(rule) {
-            let changes = &mut changes;
-            watching.guarded(|it| it.relive(at, samples, 0, changes));
+            let (changes, samples) = (&mut changes, samples.as_slice());
+            watching.guarded(|it| it.relive(Moment { at, samples, work, place: 0 }, changes));
         }
         in_order(changes)
     }

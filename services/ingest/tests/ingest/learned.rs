@@ -171,6 +171,58 @@ async fn what_comes_while_a_rule_catches_up_is_judged_afterwards() {
     assert_eq!(site.rows(ALARMS).await, alarms);
 }
 
+/// Watched while the machine runs, which it says when that changes.
+fn while_running() -> RuleCondition {
+    condition(json!({"kind": "while",
+        "while": {"kind": "state", "signal": "state", "is": ["running"]},
+        "condition": {"kind": "anomaly", "signals": ["t"], "clear_hold_s": 60}}))
+}
+
+async fn say(site: &Site, s: i64, state: &str) {
+    let payload = json!({"ts": T0 / 1000 + s * 1000, "values": {"state": state}});
+    let mut message = telemetry(1, &payload.to_string());
+    message.received_at = second(s.max(0));
+    site.send_all(vec![message]).await;
+}
+
+#[tokio::test]
+async fn while_a_machine_stands_nothing_is_learned_and_nothing_said_over_restarts_too() {
+    let mut site = Site::new().await;
+    site.rule(9, while_running()).await;
+    say(&site, -1, "running").await;
+    send(&site, 0..200, noise).await;
+    let site = site.restart().await;
+    send(&site, 200..310, with_spike(300)).await;
+    say(&site, 310, "stopped").await;
+    let mut site = site.restart().await;
+    assert_eq!(site.rows(ALARMS).await, ["t|0|300|310"]);
+    send(&site, 311..500, |_| 500.0).await;
+    let site = site.restart().await;
+    say(&site, 500, "running").await;
+    let mut site = site.restart().await;
+    send(&site, 501..640, noise).await;
+    assert_eq!(site.rows(ALARMS).await, ["t|0|300|310"]);
+    send(&site, 640..641, |_| 200.0).await;
+    assert_eq!(site.rows(ALARMS).await, ["t|0|300|310", "t|1|640|NULL"]);
+    let known = site.rows("SELECT message FROM alarms ORDER BY id").await;
+    assert!(known[1].contains("is beyond the highest seen so far, 50"), "{known:?}");
+}
+
+#[tokio::test]
+async fn a_new_rule_knows_from_what_is_stored_when_a_machine_ran() {
+    let mut site = Site::new().await;
+    say(&site, -1, "running").await;
+    send(&site, 0..500, noise).await;
+    say(&site, 500, "stopped").await;
+    send(&site, 501..700, |_| 500.0).await;
+    say(&site, 700, "running").await;
+    site.rule(9, while_running()).await;
+    send(&site, 701..760, noise).await;
+    assert_eq!(site.rows(ALARMS).await.len(), 0);
+    send(&site, 760..761, |_| 200.0).await;
+    assert_eq!(site.rows(ALARMS).await, ["t|1|760|NULL"]);
+}
+
 #[tokio::test]
 async fn it_is_stored_every_five_minutes_and_when_it_begins_to_watch() {
     let mut site = Site::new().await;
