@@ -142,7 +142,7 @@ async fn without_a_checkpoint_it_learns_from_what_is_stored_in_parts() {
 /// After a restart machines send what has waited, while rules have much to catch up on.
 #[tokio::test]
 async fn what_comes_while_a_rule_catches_up_is_judged_afterwards() {
-    let mut site = Site::new().await;
+    let site = Site::new().await;
     site.rule(9, unusual()).await;
     send(&site, 0..200, noise).await;
     // All received at one time: no further checkpoint is due.
@@ -187,7 +187,7 @@ async fn say(site: &Site, s: i64, state: &str) {
 
 #[tokio::test]
 async fn while_a_machine_stands_nothing_is_learned_and_nothing_said_over_restarts_too() {
-    let mut site = Site::new().await;
+    let site = Site::new().await;
     site.rule(9, while_running()).await;
     say(&site, -1, "running").await;
     send(&site, 0..200, noise).await;
@@ -205,7 +205,7 @@ async fn while_a_machine_stands_nothing_is_learned_and_nothing_said_over_restart
     send(&site, 640..641, |_| 200.0).await;
     assert_eq!(site.rows(ALARMS).await, ["t|0|300|310", "t|1|640|NULL"]);
     let known = site.rows("SELECT message FROM alarms ORDER BY id").await;
-    assert!(known[1].contains("is beyond the highest seen so far, 50"), "{known:?}");
+    assert!(known[1].contains("is beyond the highest seen so far"), "{known:?}");
 }
 
 #[tokio::test]
