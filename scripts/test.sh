@@ -77,9 +77,11 @@ if [ "${POSTGRES:-yes}" != no ]; then
     if scripts/postgres.sh find >/dev/null 2>&1; then
         if [ "$all$nextest" = yesyes ]; then
             # They mostly wait for the server.
+            # Left out: what has no database, or is about what happens before it.
             set -- --test-threads 6 -E 'not (package(millwright-schemas) | package(millwright-core) |
                 package(millwright-detection) | package(millwright-bus) |
-                package(millwright-agent) | package(millwright-simulation) | package(xtask))'
+                package(millwright-agent) | package(millwright-simulation) | package(xtask) |
+                package(millwright-tests) & (binary(attacks) | binary(clock) | binary(full_disk)))'
         fi
         export MILLWRIGHT_TEST_TIMESCALE=no
         on_server PostgreSQL "$@"
@@ -88,7 +90,8 @@ if [ "${POSTGRES:-yes}" != no ]; then
             if [ "$all$nextest" = yesyes ]; then
                 # What differs there: telemetry, and what is made of it.
                 set -- --test-threads 6 -E 'package(millwright-store) | package(millwright-ingest) |
-                    package(millwright-api) | package(millwright-platform) |
+                    package(millwright-api) & test(/^(storage|telemetry|backtests)/) |
+                    package(millwright-platform) |
                     package(millwright-tests) & (binary(backup) | binary(cluster) | binary(kill))'
             fi
             on_server TimescaleDB "$@"

@@ -27,6 +27,19 @@ beforeAll(async () => {
     severity: 'minor',
     condition: { kind: 'threshold', signal: 'door.closing_time', above: 60 },
   })
+  const limit = { kind: 'threshold', signal: 'door.closing_time', above: 60 }
+  const tree = {
+    name: 'Slow door, in a tree',
+    machine_id: agent.machine,
+    severity: 'minor',
+    condition: {
+      kind: 'any',
+      conditions: [limit, { kind: 'missing', signal: limit.signal, for_s: 3600 }],
+    },
+  }
+  const treeRule = await api.post('/rules', tree)
+  const backtest = await api.post('/rules/backtest', tree)
+  const [alarm] = await api.items(`/alarms?machine_id=${agent.machine}`)
   const machine = `/machines/${agent.machine}`
   pages = {
     now: '/',
@@ -40,6 +53,10 @@ beforeAll(async () => {
     alarms: '/alarms',
     rules: '/rules',
     rule: `/rules/${rule.id}`,
+    'rule tree': `/rules/${treeRule.id}`,
+    backtests: '/rules/backtests',
+    backtest: `/rules/backtests/${backtest.id}`,
+    alarm: `/alarms/${present(alarm, 'alarm').id}`,
     commission: '/commission',
     audit: '/audit',
     storage: '/storage',

@@ -4,7 +4,7 @@ import { client, take } from './client'
 import { useList } from './pages'
 import { troubleOf } from './problem'
 import type { paths } from './schema'
-import type { Alarm } from './types'
+import type { Alarm, FeedbackVerdict } from './types'
 
 export type AlarmFilter = Omit<
   NonNullable<paths['/api/v1/alarms']['get']['parameters']['query']>,
@@ -69,6 +69,29 @@ export function useAlarmAction() {
       void queries.invalidateQueries({ queryKey: ['alarms'] })
       void queries.invalidateQueries({ queryKey: ['machines'] })
     },
+  })
+}
+
+/** Says what an alarm was worth; the last word counts. */
+export function useJudgeAlarm() {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: ({
+      id,
+      verdict,
+      note,
+    }: {
+      id: string
+      verdict: FeedbackVerdict
+      note?: string
+    }): Promise<Alarm> =>
+      take(
+        client.POST('/api/v1/alarms/{id}/feedback', {
+          params: { path: { id } },
+          body: { verdict, note },
+        }),
+      ),
+    onSettled: () => queries.invalidateQueries({ queryKey: ['alarms'] }),
   })
 }
 

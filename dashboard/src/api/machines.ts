@@ -65,7 +65,10 @@ export function useOrganizations() {
 }
 
 /** Latest values of all of a machine's signals. */
-export function useSignals(machineId: string, options: { refetchMs?: number } = {}) {
+export function useSignals(
+  machineId: string,
+  options: { refetchMs?: number; enabled?: boolean } = {},
+) {
   return useQuery({
     queryKey: ['signals', machineId],
     queryFn: () =>
@@ -74,6 +77,7 @@ export function useSignals(machineId: string, options: { refetchMs?: number } = 
           params: { path: { id: machineId }, query: { limit: 500 } },
         }),
       ),
+    enabled: options.enabled,
     refetchInterval: options.refetchMs ?? 30_000,
   })
 }
@@ -245,6 +249,16 @@ export function useMachineAction() {
           await take(client.POST('/api/v1/machines/{id}/decommission', { params }))
       }
     },
+    onSettled: () => queries.invalidateQueries({ queryKey: ['machines'] }),
+  })
+}
+
+/** Has rules that learn forget what they have learned of the machine. */
+export function useRelearn() {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: (machineId: string) =>
+      take(client.POST('/api/v1/machines/{id}/relearn', { params: { path: { id: machineId } } })),
     onSettled: () => queries.invalidateQueries({ queryKey: ['machines'] }),
   })
 }

@@ -35,6 +35,15 @@ export function useSaveRule() {
   })
 }
 
+/** How good a rule is by what people say of its alarms, over the last 90 days. */
+export function useRulePrecision(id: string) {
+  return useQuery({
+    // By what is said of alarms, not by changes of the rule.
+    queryKey: ['alarms', 'precision', id],
+    queryFn: () => take(client.GET('/api/v1/rules/{id}/precision', { params: { path: { id } } })),
+  })
+}
+
 export function useDeleteRule() {
   const queries = useQueryClient()
   return useMutation({

@@ -58,8 +58,24 @@ export const router = createBrowserRouter([
             }),
           },
           {
+            path: 'alarms/:id',
+            lazy: async () => ({ Component: (await import('../pages/alarm/AlarmPage')).AlarmPage }),
+          },
+          {
             path: 'rules',
             lazy: async () => ({ Component: (await import('../pages/rules/RulesPage')).RulesPage }),
+          },
+          {
+            path: 'rules/backtests',
+            lazy: async () => ({
+              Component: (await import('../pages/rules/history/BacktestsPage')).BacktestsPage,
+            }),
+          },
+          {
+            path: 'rules/backtests/:id',
+            lazy: async () => ({
+              Component: (await import('../pages/rules/history/BacktestPage')).BacktestPage,
+            }),
           },
           {
             path: 'rules/:id',

@@ -139,4 +139,24 @@ pub struct RulePrecision {
     pub expected: i64,
     /// The share of real ones among real ones and nuisances, 0 to 1; null when there are none.
     pub precision: Option<f64>,
+    /// The same for each version of the rule that has raised any of them, the newest first: whether a
+    /// change has made it better. At most 20; those above count all.
+    pub versions: Vec<VersionPrecision>,
+}
+
+/// How good one version of a rule is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct VersionPrecision {
+    /// The version that the rule had when it raised them.
+    pub version: i64,
+    /// Alarms, those included of which nobody has said anything.
+    pub alarms: i64,
+    /// Of these: something was wrong.
+    pub real: i64,
+    /// Nothing was wrong.
+    pub nuisance: i64,
+    /// It was right, but nobody had to act.
+    pub expected: i64,
+    /// The share of real ones among real ones and nuisances, 0 to 1; null when there are none.
+    pub precision: Option<f64>,
 }

@@ -1,13 +1,14 @@
 //! What ends by time: shelving, maintenance, the grace of machines whose parent is back, and the
-//! flapping of alarms. The
-//! worker asks again and again; each call is one short transaction, and safe to repeat.
+//! flapping of alarms. The worker asks again and again; each call is one short transaction, and safe
+//! to repeat.
 
 use millwright_core::access::Actor;
-use millwright_core::alarm::{Event, step};
+use millwright_core::alarm::{Event, Key, step};
 use millwright_schemas::Timestamp;
 use millwright_schemas::api::alarms::Alarm;
 use millwright_store::machines::{fleet, maintenance as rows};
-use millwright_store::{Conn, Scope, Store, StoreError, alarms};
+use millwright_store::work::{self, AlarmChanged};
+use millwright_store::{Conn, Scope, Store, StoreError, Tx, alarms};
 
 use crate::limits::{ENDED_BATCH, PARENT_BACK_GRACE_S};
 use crate::maintenance;
@@ -91,8 +92,21 @@ pub async fn flapping(store: &Store, now: Timestamp) -> Result<u64, StoreError> 
     let tx = store.begin().await?;
     let calm = alarms::calm(&tx, now, ENDED_BATCH).await?;
     let count = tell(&mut Conn::from(&tx), &calm, Event::Calmed, now).await?;
+    for alarm in calm.iter().filter(|alarm| alarm.ticket_id.is_none()) {
+        look_at_earlier(&tx, alarm, now).await?;
+    }
     tx.commit().await?;
     Ok(count)
+}
+
+/// The newest alarm of a key that came and went may be on no ticket, because it was shelved, suppressed
+/// or less severe. What the ends of those before it have not decided about theirs is decided now.
+async fn look_at_earlier(tx: &Tx, calm: &Alarm, now: Timestamp) -> Result<(), StoreError> {
+    let (machine, origin) = (calm.machine_id, calm.origin);
+    let key = Key { machine, origin, source: &calm.source, code: &calm.code };
+    let Some(earlier) = alarms::last_on_ticket(tx, key).await? else { return Ok(()) };
+    let work = AlarmChanged { alarm: earlier.id, machine, brief: false };
+    work::enqueue(tx, earlier.organization_id, &work, now).await
 }
 
 async fn tell(

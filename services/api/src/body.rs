@@ -14,6 +14,7 @@ use std::time::Duration;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Extensions, Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
+use actix_web::http::header::CONTENT_ENCODING;
 use actix_web::middleware::Next;
 use actix_web::{FromRequest as _, HttpMessage as _, HttpRequest, web};
 use futures_util::Stream;
@@ -23,7 +24,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::SecurityRequirement;
 
 use crate::error::ApiError;
-use crate::limits::{BODY_MAX_BYTES, OPEN_BODY_MAX_BYTES};
+use crate::limits::{BODY_MAX_BYTES, OPEN_BODY_MAX_BYTES, PACKED_PIECE_BYTES};
 use crate::openapi::operations;
 use crate::routes::machine_socket;
 
@@ -57,13 +58,19 @@ impl BodyRules {
             return None;
         }
         let most = Most(self.max_bytes(request));
+        let packed = request.headers().contains_key(CONTENT_ENCODING);
         let mut data = Extensions::new();
         data.insert(web::PayloadConfig::new(most.0));
         data.insert(most);
         request.add_data_container(Rc::new(data));
         let payload = Rc::new(RefCell::new(payload));
-        let arriving: Arriving =
-            Box::pin(Timed { payload: Rc::clone(&payload), within: self.within, left: None });
+        let arriving: Arriving = Box::pin(Timed {
+            payload: Rc::clone(&payload),
+            within: self.within,
+            left: None,
+            packed,
+            rest: web::Bytes::new(),
+        });
         request.set_payload(Payload::from(arriving));
         Some(payload)
     }
@@ -103,17 +110,38 @@ struct Timed {
     within: Duration,
     /// Begins with the first look: whoever has sent everything by then has done their part.
     left: Option<Pin<Box<Sleep>>>,
+    /// Whether it is packed: it is handed on in small pieces then, so that the bound of the unpacked
+    /// body ends it before much has been unpacked.
+    packed: bool,
+    /// Has arrived, and is to be handed on.
+    rest: web::Bytes,
+}
+
+impl Timed {
+    fn piece(&mut self) -> web::Bytes {
+        self.rest.split_to(self.rest.len().min(PACKED_PIECE_BYTES))
+    }
 }
 
 impl Stream for Timed {
     type Item = Result<web::Bytes, PayloadError>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Self { payload, within, left } = self.get_mut();
-        if let Poll::Ready(part) = Pin::new(&mut *payload.borrow_mut()).poll_next(context) {
-            return Poll::Ready(part);
+        let timed = self.get_mut();
+        if !timed.rest.is_empty() {
+            return Poll::Ready(Some(Ok(timed.piece())));
         }
-        let left = left.get_or_insert_with(|| Box::pin(tokio::time::sleep(*within)));
+        let part = Pin::new(&mut *timed.payload.borrow_mut()).poll_next(context);
+        match part {
+            Poll::Ready(Some(Ok(bytes))) if timed.packed => {
+                timed.rest = bytes;
+                return Poll::Ready(Some(Ok(timed.piece())));
+            }
+            Poll::Ready(part) => return Poll::Ready(part),
+            Poll::Pending => {}
+        }
+        let within = timed.within;
+        let left = timed.left.get_or_insert_with(|| Box::pin(tokio::time::sleep(within)));
         left.as_mut().poll(context).map(|()| {
             let text = format!("a request's body must arrive within {within:?}");
             Some(Err(PayloadError::Io(io::Error::new(io::ErrorKind::TimedOut, text))))
@@ -161,4 +189,30 @@ pub(crate) fn read(
     let most = request.app_data::<Most>().map_or(BODY_MAX_BYTES, |most| most.0);
     let body = web::Bytes::from_request(request, payload);
     async move { body.await.map_err(|error| ApiError::unreadable(&error, most)) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use futures_util::StreamExt as _;
+
+    use super::*;
+
+    async fn pieces(packed: bool) -> Vec<usize> {
+        let body = web::Bytes::from(vec![7; PACKED_PIECE_BYTES * 2 + 5]);
+        let timed = Timed {
+            payload: Rc::new(RefCell::new(Payload::from(body))),
+            within: Duration::from_secs(60),
+            left: None,
+            packed,
+            rest: web::Bytes::new(),
+        };
+        timed.map(|piece| piece.unwrap().len()).collect().await
+    }
+
+    #[tokio::test]
+    async fn only_what_is_packed_comes_in_small_pieces() {
+        assert_eq!(pieces(true).await, [PACKED_PIECE_BYTES, PACKED_PIECE_BYTES, 5]);
+        assert_eq!(pieces(false).await, [PACKED_PIECE_BYTES * 2 + 5]);
+    }
 }

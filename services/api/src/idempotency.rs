@@ -14,7 +14,9 @@
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION};
+use actix_web::http::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION,
+};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse, rt, web};
@@ -87,6 +89,8 @@ async fn claim(request: &mut ServiceRequest, key: &HeaderValue) -> Result<Claime
     let (head, payload) = request.parts_mut();
     let body = body::read(head, payload).await?;
     let hash = request_hash(request.request(), &body);
+    // It is unpacked by now; whoever reads it would do it again.
+    request.headers_mut().remove(CONTENT_ENCODING);
     request.set_payload(actix_web::dev::Payload::from(body));
     let state = request
         .app_data::<web::Data<AppState>>()

@@ -7,6 +7,9 @@ pub const BODY_MAX_BYTES: usize = 1024 * 1024;
 /// Largest body of a request that needs no sign-in, in bytes. A machine's renewal is the largest of
 /// them: a certificate and a request for one, of at most 16 KiB each.
 pub const OPEN_BODY_MAX_BYTES: usize = 40 * 1024;
+/// Bytes of a packed body that are unpacked in one go. A byte becomes about a thousand at most, so a
+/// body that is too large when it is unpacked has taken no more than 1 MiB beyond its bound.
+pub const PACKED_PIECE_BYTES: usize = 1024;
 /// How long a request's body may take to arrive; beyond it 408. Enough for the largest one at 280
 /// kbit/s.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -3,7 +3,7 @@
 use millwright_schemas::{MachineId, OrganizationId, Timestamp};
 use millwright_test_database::TestDatabase;
 use sea_orm::sea_query::{SelectStatement, SqliteQueryBuilder};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, EntityTrait, Statement};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, EntityTrait, Statement, Value};
 use uuid::Uuid;
 
 use crate::entities::{machine, organization, organization_tree};
@@ -79,6 +79,15 @@ pub(crate) async fn machine(store: &Store, organization: OrganizationId) -> Mach
 /// How the database goes about a query: which indexes it uses.
 pub(crate) async fn plan(store: &Store, query: &SelectStatement) -> String {
     let (sql, values) = query.build(SqliteQueryBuilder);
+    plan_of(store, &sql, values).await
+}
+
+/// The same for a query that was written by hand, as SQLite takes it.
+pub(crate) async fn plan_of(
+    store: &Store,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> String {
     let explain = format!("EXPLAIN QUERY PLAN {sql}");
     let statement = Statement::from_sql_and_values(DbBackend::Sqlite, explain, values);
     let rows = store.readers().query_all_raw(statement).await.unwrap();

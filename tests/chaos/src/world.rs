@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use millwright_test_database::Peer;
 use millwright_tests::{Api, Broker, Database, ports};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
@@ -96,6 +97,7 @@ impl World {
             listens(*mqtt).await?;
         }
         let api = Api::login(&base, "admin@localhost", PASSWORD).await;
+        never_packs(&api).await?;
         let machines = register::machines(&api, args.machines).await?;
         let trouble = Duration::from_secs(args.duration_s);
         let mut agents = Vec::new();
@@ -250,6 +252,16 @@ async fn ready(base: &str) -> anyhow::Result<()> {
         Ok(())
     })
     .await
+}
+
+/// Agents' recordings are old: their values would be packed as soon as it is quiet, and the rows that are
+/// counted would be gone.
+async fn never_packs(api: &Api) -> anyhow::Result<()> {
+    let organizations = api.items("/organizations").await?;
+    let root = organizations.first().and_then(|root| root["id"].as_str()).context("the root")?;
+    let policy = json!({ "retention": { "compress_after_days": 0 } });
+    api.put(&format!("/organizations/{root}/policy"), &policy, "\"0\"").await?;
+    Ok(())
 }
 
 async fn listens(address: SocketAddr) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-import { Anchor, Code, Group, Text } from '@mantine/core'
+import { Anchor, Code, Group } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import type { ActorRef, Alarm } from '../../api/types'
@@ -15,9 +15,9 @@ export function AlarmSubject({ alarm, showTicket }: { alarm: Alarm; showTicket: 
   const flags = useFlags(alarm)
   return (
     <div>
-      <Text fw={550} size="sm">
+      <Anchor component={Link} to={`/alarms/${alarm.id}`} fw={550} size="sm">
         <Said>{words(alarm)}</Said>
-      </Text>
+      </Anchor>
       {alarm.flapping && (
         <span title={t('flapping.since', { when: format.dateTime(alarm.flapping.since) })}>
           <ToneBadge tone="warning">

@@ -3,7 +3,7 @@ import { align } from './align'
 import { commonGaps, gapsOf, gapThreshold, medianDistance } from './gaps'
 import { colorIndex, laneOf, STATE_COLORS, valuesOf } from './lanes'
 import { MARKS_MAX, visibleMarks } from './marks'
-import { scalesOf } from './scales'
+import { limitScale, scalesOf } from './scales'
 import type { ChartMark, NumberSeries, StateSeries } from './series'
 import { tableRows, valueAt } from './values'
 
@@ -143,6 +143,16 @@ describe('scales', () => {
       ['load', 'right'],
       ['speed', undefined],
     ])
+  })
+
+  it('draws a limit on its signal’s scale, if that is shown', () => {
+    const lines = [numbers('speed', []), numbers('temperature', [], { unit: '°C' })]
+    const scaleOf = (signal?: string) =>
+      limitScale({ value: 80, label: 'Limit', signal }, lines, scalesOf(lines))?.label
+    expect(scaleOf('temperature')).toBe('°C')
+    expect(scaleOf('speed')).toBe('speed')
+    expect(scaleOf('pressure')).toBeUndefined()
+    expect(scaleOf()).toBe('speed')
   })
 })
 

@@ -3,6 +3,7 @@ import uPlot from 'uplot'
 import { colorIndex, type Lane, LANE, laneTop } from './lanes'
 import { endOf, type NumberedMark } from './marks'
 import type { Model } from './model'
+import { limitScale } from './scales'
 
 const FLAG = { width: 18, height: 15 }
 const HATCH_PX = 6
@@ -99,14 +100,14 @@ function hatch(
   ctx.stroke()
 }
 
-function drawLimits(u: uPlot, { limits, scales, colors }: Model): void {
-  const scale = scales[0]
-  if (!scale) return
+function drawLimits(u: uPlot, { limits, numbers, scales, colors }: Model): void {
   const { ctx, bbox } = u
   ctx.font = font(11)
   ctx.textAlign = 'right'
   ctx.textBaseline = 'bottom'
   for (const limit of limits) {
+    const scale = limitScale(limit, numbers, scales)
+    if (!scale) continue
     const y = Math.round(u.valToPos(limit.value, scale.key, true))
     line(ctx, [bbox.left, y, bbox.left + bbox.width, y], colors.limit, [6, 4])
     ctx.fillStyle = colors.limit
@@ -123,7 +124,7 @@ function drawMark(u: uPlot, model: Model, mark: NumberedMark): void {
     line(ctx, [at, bbox.top, at, bbox.top + bbox.height], color, alarm ? [] : [3, 3])
   }
   const [width, height] = [FLAG.width * px(), FLAG.height * px()]
-  // Commands fly below alarms, so that both can be read at the same time.
+  // Commands and failures fly below alarms, so that both can be read at the same time.
   const top = bbox.top + (alarm ? 0 : height + 2 * px())
   const left = Math.min(at, bbox.left + bbox.width - width)
   ctx.fillStyle = color

@@ -5,7 +5,7 @@ import { lineColor, lineDash } from './colors'
 import { drawAbove, drawGround } from './draw'
 import { LANE_HEIGHT } from './lanes'
 import type { Model } from './model'
-import { scaleKey } from './scales'
+import { limitScale, scaleKey } from './scales'
 
 /** Heights in CSS pixels. */
 const TOP = 20
@@ -87,15 +87,15 @@ function scales(current: () => Model): uPlot.Scales {
   const all: uPlot.Scales = {
     x: { time: true, range: () => [current().from, current().to] },
   }
-  current().scales.forEach(({ key }, index) => {
+  current().scales.forEach(({ key }) => {
     all[key] = {
       range: (_, min: number | null, max: number | null) => {
         let [low, high] = [min ?? Infinity, max ?? -Infinity]
-        if (index === 0) {
-          for (const { value } of current().limits) {
-            low = Math.min(low, value)
-            high = Math.max(high, value)
-          }
+        const { limits, numbers, scales } = current()
+        for (const limit of limits) {
+          if (limitScale(limit, numbers, scales)?.key !== key) continue
+          low = Math.min(low, limit.value)
+          high = Math.max(high, limit.value)
         }
         if (low > high) return [0, 1]
         // A line that doesn't move stands in the middle.

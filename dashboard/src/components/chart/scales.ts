@@ -1,5 +1,5 @@
 /** Which y scale each series has, and which of them have an axis. Pure. */
-import type { ChartSeries, NumberSeries, StateSeries } from './series'
+import type { ChartLimit, ChartSeries, NumberSeries, StateSeries } from './series'
 
 /** Axes that a chart has room for. */
 const AXES_MAX = 2
@@ -26,6 +26,17 @@ export function scalesOf(series: readonly NumberSeries[]): Scale[] {
 /** Without a unit, signals that measure the same quantity share a scale. */
 export function scaleKey({ unit, signal }: NumberSeries): string {
   return unit ? `unit:${unit}` : `of:${quantity(signal)}`
+}
+
+/** The scale that a limit is drawn on; none when its signal isn't shown. */
+export function limitScale(
+  { signal }: ChartLimit,
+  numbers: readonly NumberSeries[],
+  scales: readonly Scale[],
+): Scale | undefined {
+  if (signal === undefined) return scales[0]
+  const of = numbers.find((each) => each.signal === signal)
+  return of && scales.find(({ key }) => key === scaleKey(of))
 }
 
 function quantity(signal: string): string {

@@ -23,7 +23,7 @@ export type ChartSeries = NumberSeries | StateSeries
 
 /** Something that happened at a time, or over a time. */
 export interface ChartMark {
-  kind: 'alarm' | 'command'
+  kind: 'alarm' | 'command' | 'failure'
   /** Unix milliseconds. */
   at: number
   /** Its end; without one it lasts (alarm), or was a moment (command). */
@@ -38,4 +38,6 @@ export interface ChartMark {
 export interface ChartLimit {
   value: number
   label: string
+  /** The signal that it is a limit of; the first one's scale without it. */
+  signal?: string
 }

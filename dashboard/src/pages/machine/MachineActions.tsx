@@ -4,6 +4,7 @@ import {
   IconPencil,
   IconPlayerPlay,
   IconPower,
+  IconSchool,
   IconTicket,
   IconTool,
 } from '@tabler/icons-react'
@@ -16,9 +17,10 @@ import { CommandDialog } from '../../components/commands/CommandDialog'
 import { DecommissionDialog } from './dialogs/DecommissionDialog'
 import { MaintenanceDialog } from './dialogs/MaintenanceDialog'
 import { NewTicketDialog } from './dialogs/NewTicketDialog'
+import { RelearnDialog } from './dialogs/RelearnDialog'
 import { RenameDialog } from './dialogs/RenameDialog'
 
-type Dialog = 'command' | 'maintenance' | 'ticket' | 'rename' | 'decommission'
+type Dialog = 'command' | 'maintenance' | 'ticket' | 'relearn' | 'rename' | 'decommission'
 
 const ISSUE = ['read', 'configure', 'motion', 'software'].map((name) => `commands.issue.${name}`)
 
@@ -30,6 +32,7 @@ export function MachineActions({ machine }: { machine: Machine }) {
   const inUse = machine.state !== 'decommissioned'
   const mayMaintain = inUse && may('machines.maintain')
   const mayWrite = inUse && may('machines.write')
+  const mayRelearn = inUse && may('rules.write')
   return (
     <>
       {inUse && ISSUE.some(may) && (
@@ -46,8 +49,8 @@ export function MachineActions({ machine }: { machine: Machine }) {
           {t('action.ticket')}
         </Button>
       )}
-      {(mayMaintain || mayWrite) && (
-        <MoreMenu mayMaintain={mayMaintain} mayWrite={mayWrite} onChoose={setDialog} />
+      {(mayMaintain || mayWrite || mayRelearn) && (
+        <MoreMenu {...{ mayMaintain, mayWrite, mayRelearn }} onChoose={setDialog} />
       )}
       <Dialogs machine={machine} dialog={dialog} onClose={() => setDialog(undefined)} />
     </>
@@ -57,10 +60,12 @@ export function MachineActions({ machine }: { machine: Machine }) {
 function MoreMenu({
   mayMaintain,
   mayWrite,
+  mayRelearn,
   onChoose,
 }: {
   mayMaintain: boolean
   mayWrite: boolean
+  mayRelearn: boolean
   onChoose: (dialog: Dialog) => void
 }) {
   const { t } = useTranslation('machine')
@@ -75,6 +80,11 @@ function MoreMenu({
         {mayMaintain && (
           <Menu.Item leftSection={<IconTool size={16} />} onClick={() => onChoose('maintenance')}>
             {t('action.maintenance')}
+          </Menu.Item>
+        )}
+        {mayRelearn && (
+          <Menu.Item leftSection={<IconSchool size={16} />} onClick={() => onChoose('relearn')}>
+            {t('action.relearn')}
           </Menu.Item>
         )}
         {mayWrite && (
@@ -116,6 +126,7 @@ function Dialogs({
       />
       <MaintenanceDialog {...props} opened={dialog === 'maintenance'} />
       <NewTicketDialog {...props} opened={dialog === 'ticket'} />
+      <RelearnDialog {...props} opened={dialog === 'relearn'} />
       <RenameDialog {...props} opened={dialog === 'rename'} />
       <DecommissionDialog {...props} opened={dialog === 'decommission'} />
     </>

@@ -1,16 +1,15 @@
-import { Alert, Button, Stack, Text } from '@mantine/core'
+import { Alert, Button, Stack } from '@mantine/core'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate, useParams } from 'react-router'
 import { useMay } from '../../api/people'
 import { useDeleteRule, useRule } from '../../api/rules'
 import type { Rule } from '../../api/types'
-import { CopyBlock } from '../../components/CopyBlock'
 import { ConfirmDialog } from '../../components/ConfirmDialog'
 import { Loaded } from '../../components/Loaded'
 import { PageHead } from '../../components/PageHead'
 import { useNotify } from '../../components/trouble'
-import { isFormed } from './form'
+import { Precision } from './Precision'
 import { RuleEditor } from './RuleEditor'
 
 export function RuleEditorPage() {
@@ -40,6 +39,7 @@ export function RuleEditorPage() {
 /** The version that was opened; a newer one is taken when the person says so. */
 function Existing({ newest }: { newest: Rule }) {
   const { t } = useTranslation('rules')
+  const may = useMay()
   const [opened, setOpened] = useState(newest)
   const isOld = newest.version > opened.version
   return (
@@ -51,23 +51,11 @@ function Existing({ newest }: { newest: Rule }) {
           </Button>
         </Alert>
       )}
-      {isFormed(opened) ? (
+      <Stack maw={980}>
         <RuleEditor key={opened.version} rule={opened} onSaved={setOpened} />
-      ) : (
-        <OtherCondition rule={opened} />
-      )}
+        {may('alarms.read') && <Precision ruleId={opened.id} />}
+      </Stack>
     </>
-  )
-}
-
-/** A condition that the form can't hold is shown as it stands. */
-function OtherCondition({ rule }: { rule: Rule }) {
-  const { t } = useTranslation('rules')
-  return (
-    <Stack maw={860}>
-      <Text c="dimmed">{t('otherCondition')}</Text>
-      <CopyBlock label={t('column.condition')} text={JSON.stringify(rule.condition, null, 2)} />
-    </Stack>
   )
 }
 

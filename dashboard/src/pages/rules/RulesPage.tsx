@@ -12,7 +12,7 @@ import { ConfirmDialog } from '../../components/ConfirmDialog'
 import { Empty, Failed, Loaded } from '../../components/Loaded'
 import { PageHead } from '../../components/PageHead'
 import { useNotify } from '../../components/trouble'
-import { fromRule, isFormed, switched } from './form'
+import { switched } from './form'
 import { useRuleWords } from './words'
 import { Said } from '../../components/Said'
 
@@ -27,11 +27,18 @@ export function RulesPage() {
       <PageHead
         title={t('title')}
         actions={
-          may('rules.write') && (
-            <Button component={Link} to="/rules/new" leftSection={<IconPlus size={16} />}>
-              {t('new')}
-            </Button>
-          )
+          <>
+            {may('telemetry.read') && (
+              <Button variant="default" component={Link} to="/rules/backtests">
+                {t('backtests')}
+              </Button>
+            )}
+            {may('rules.write') && (
+              <Button component={Link} to="/rules/new" leftSection={<IconPlus size={16} />}>
+                {t('new')}
+              </Button>
+            )}
+          </>
         }
       />
       {isThere && rules.error ? <Failed error={rules.error} onRetry={rules.refetch} /> : null}
@@ -86,11 +93,7 @@ function RuleRow({ rule, onSwitch }: { rule: Rule; onSwitch: () => void }) {
           <Said>{rule.name}</Said>
         </Anchor>
       </Table.Td>
-      <Table.Td>
-        {isFormed(rule)
-          ? words.condition(fromRule(rule))
-          : t('words.other', { kind: rule.condition.kind })}
-      </Table.Td>
+      <Table.Td>{words.condition(rule.condition)}</Table.Td>
       <Table.Td>
         <Whose rule={rule} />
       </Table.Td>

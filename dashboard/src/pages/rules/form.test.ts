@@ -1,20 +1,23 @@
 import { describe, expect, it } from 'vitest'
 import type { Rule } from '../../api/types'
-import { EMPTY, errorsOf, fromRule, isFormed, switched, toInput } from './form'
+import { EMPTY, fromRule, objectionsOf, switched, toInput } from './form'
+import { fieldAt } from './tree/check'
+import { type Condition, groupOf, leafOf } from './tree/draft'
 
+const CONDITION = {
+  kind: 'threshold',
+  signal: 'spindle.temperature',
+  above: 80,
+  clear_at: 75,
+  hold_s: 30,
+  clear_hold_s: 0,
+} satisfies Condition
 const RULE: Rule = {
   id: '01a21295-12ad-769f-a190-9dfb85f46d9f',
   organization_id: '01a21295-1202-721a-937e-525408288abc',
   name: 'Spindle too hot',
   machine_id: '01a21295-12b3-73d9-a5f7-27ce54bb0597',
-  condition: {
-    kind: 'threshold',
-    signal: 'spindle.temperature',
-    above: 80,
-    clear_at: 75,
-    hold_s: 30,
-    clear_hold_s: 0,
-  },
+  condition: CONDITION,
   severity: 'major',
   enabled: true,
   version: 3,
@@ -25,7 +28,7 @@ const RULE: Rule = {
 describe('a rule', () => {
   it('comes back from its form as it was', () => {
     const { organization_id, name, machine_id, condition, severity, enabled } = RULE
-    expect(toInput(fromRule(RULE), 'de')).toEqual({
+    expect(toInput(fromRule(RULE), condition)).toEqual({
       organization_id,
       name,
       machine_id,
@@ -36,59 +39,43 @@ describe('a rule', () => {
     expect(switched(RULE, false)).toMatchObject({ name, condition, enabled: false })
   })
 
-  it('below a limit of zero is not lost', () => {
-    const condition = { kind: 'threshold' as const, signal: 'oil.pressure', below: 0 }
-    const form = fromRule({ ...RULE, condition })
-    expect(form).toMatchObject({ direction: 'below', limit: 0, clear_at: '', hold_s: 0 })
-    expect(toInput(form, 'en').condition).toMatchObject({ below: 0 })
-  })
-
-  it('keeps a condition that the form cannot hold', () => {
-    const own = { parameter: 'max_temperature', default: 80 }
-    const threshold = { kind: 'threshold' as const, signal: 't' }
-    const state = { kind: 'state' as const, signal: 's', is: ['fault'] }
-    for (const condition of [{ ...threshold, above: own }, { ...threshold, above: 1, unit: '°C' }, state]) {
-      const rule = { ...RULE, condition }
-      expect(isFormed(rule)).toBe(false)
-      expect(switched(rule, false)).toMatchObject({ condition, enabled: false })
-    }
-    expect(isFormed(RULE)).toBe(true)
+  it('has the severity of its last level', () => {
+    const level = (severity: 'minor' | 'critical') => ({ severity, condition: CONDITION })
+    const levels: Condition = { kind: 'levels', levels: [level('minor'), level('critical')] }
+    expect(toInput(EMPTY, levels).severity).toBe('critical')
+    expect(toInput(EMPTY, CONDITION).severity).toBe('major')
   })
 
   it('watches a machine or a model, never both', () => {
     const both = { ...EMPTY, machine_id: RULE.id, model: ' CNC mill ' }
-    expect(toInput({ ...both, scope: 'model' }, 'en')).toMatchObject({
+    expect(toInput({ ...both, scope: 'model' }, CONDITION)).toMatchObject({
       machine_id: undefined,
       model: 'CNC mill',
     })
-    expect(toInput({ ...both, scope: 'machine' }, 'en')).toMatchObject({
+    expect(toInput({ ...both, scope: 'machine' }, CONDITION)).toMatchObject({
       machine_id: RULE.id,
       model: undefined,
     })
   })
 })
 
-it('takes numbers as they were typed, in the language', () => {
-  const typed = { ...EMPTY, limit: '1e5', clear_at: '80,5', hold_s: '0,25', clear_hold_s: '' }
-  expect(toInput(typed, 'de').condition).toMatchObject({
-    above: 100_000,
-    clear_at: 80.5,
-    hold_s: 0.25,
-    clear_hold_s: 0,
-  })
-})
-
-describe('errorsOf', () => {
+describe('objectionsOf', () => {
   it('puts the platform’s objections at the fields', () => {
+    const [first, second] = [leafOf('threshold'), leafOf('state')]
     const fields = {
       name: 'is empty',
-      'condition.above': 'is not a number',
-      'condition.clear_at': 'is above the limit',
-      kind: 'is missing',
+      'condition.conditions[0].above': 'is not a number',
+      'condition.conditions[1].is': 'give is or is_not',
+      'condition.conditions[1].is[2]': 'is of another kind than the first',
+      'backtest.from': 'is too early',
     }
-    expect(errorsOf(fields)).toEqual({
-      errors: { name: 'is empty', limit: 'is not a number', clear_at: 'is above the limit' },
-      others: ['kind: is missing'],
+    expect(objectionsOf(fields, groupOf('all', [first, second]))).toEqual({
+      own: { name: 'is empty' },
+      tree: {
+        [fieldAt(first.key, 'limit')]: 'is not a number',
+        [fieldAt(second.key, 'values')]: 'give is or is_not; is of another kind than the first',
+      },
+      others: ['backtest.from: is too early'],
     })
   })
 })

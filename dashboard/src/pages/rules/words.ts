@@ -1,46 +1,41 @@
 import { useTranslation } from 'react-i18next'
-import { given } from '../../format/entered'
 import { useFormat } from '../../format/use'
 import type { RuleForm } from './form'
+import type { Condition } from './tree/draft'
+import { useConditionWords } from './tree/words'
 
-type Watched = Pick<
-  RuleForm,
-  'signal' | 'direction' | 'limit' | 'clear_at' | 'hold_s' | 'clear_hold_s'
->
+type Threshold = Extract<Condition, { kind: 'threshold' }>
 
 /** What a rule does, in sentences. */
 export function useRuleWords() {
   const { t } = useTranslation('rules')
   const { t: common } = useTranslation()
   const format = useFormat()
-  const time = (seconds: number) => format.duration(seconds * 1000)
-  const value = (number: number) => format.number(number)
-  const raises = ({ signal, direction, limit, hold_s }: Watched): string | undefined => {
-    const number = given(limit, format.language)
-    if (!signal.trim() || number === undefined) return undefined
-    const hold = given(hold_s, format.language) ?? 0
-    const texts = { signal: signal.trim(), limit: value(number), hold: time(hold) }
-    if (hold > 0) return t(direction === 'above' ? 'words.aboveFor' : 'words.belowFor', texts)
-    return t(direction === 'above' ? 'words.above' : 'words.below', texts)
-  }
-  const clears = ({ direction, limit, clear_at, clear_hold_s }: Watched): string => {
-    const back = given(clear_at, format.language) ?? given(limit, format.language) ?? 0
-    const hold = given(clear_hold_s, format.language) ?? 0
-    const texts = { limit: value(back), hold: time(hold) }
-    if (hold > 0)
-      return t(direction === 'above' ? 'words.backBelowFor' : 'words.backAboveFor', texts)
-    return t(direction === 'above' ? 'words.backBelow' : 'words.backAbove', texts)
+  const condition = useConditionWords()
+  /** When the alarm of a plain limit ends. */
+  const clears = ({ above, below, clear_at, clear_hold_s }: Threshold): string | undefined => {
+    const back = clear_at ?? above ?? below
+    if (typeof back !== 'number') return undefined
+    const hold = clear_hold_s ?? 0
+    const texts = { limit: format.number(back), hold: format.duration(hold * 1000) }
+    const isAbove = above != null
+    if (hold > 0) return t(isAbove ? 'words.backBelowFor' : 'words.backAboveFor', texts)
+    return t(isAbove ? 'words.backBelow' : 'words.backAbove', texts)
   }
   return {
     /** What it watches. */
-    condition: raises,
-    /** All that it does, or nothing while that can't be said. */
-    sentence: (form: RuleForm, whose: string): string | undefined => {
-      const condition = raises(form)
-      if (!condition) return undefined
+    condition,
+    /** All that it does. */
+    sentence: (form: RuleForm, of: Condition, whose: string): string => {
+      const end = of.kind === 'threshold' ? clears(of) : undefined
+      const texts = { condition: condition(of), whose }
       const severity = common(`severity.${form.severity}`)
-      const end = clears(form)
-      const text = t('words.sentence', { condition, whose, severity, end })
+      const text =
+        of.kind === 'levels'
+          ? t('words.levels', texts)
+          : end === undefined
+            ? t('words.other', { ...texts, severity })
+            : t('words.sentence', { ...texts, severity, end })
       return form.enabled ? text : `${text} ${t('words.off')}`
     },
   }

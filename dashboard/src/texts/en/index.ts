@@ -1,8 +1,10 @@
 /** The English texts. */
 import alarms from './alarms.json'
 import audit from './audit.json'
+import backtests from './backtests.json'
 import commissioning from './commissioning.json'
 import common from './common.json'
+import conditions from './conditions.json'
 import fleet from './fleet.json'
 import machine from './machine.json'
 import now from './now.json'
@@ -14,8 +16,10 @@ import tickets from './tickets.json'
 export const texts = {
   alarms,
   audit,
+  backtests,
   commissioning,
   common,
+  conditions,
   fleet,
   machine,
   now,

@@ -10,3 +10,5 @@ pub const MESSAGE_MAX: usize = 500;
 pub const RULES_MAX: u64 = 1_000;
 /// The time over which a rule's precision is taken when nobody says, in days.
 pub const PRECISION_DAYS_DEFAULT: i64 = 90;
+/// Versions of a rule whose precision is told, the newest ones; all are counted.
+pub const PRECISION_VERSIONS_MAX: usize = 20;

@@ -3,14 +3,17 @@
 use millwright_core::access::{Caller, Permission};
 use millwright_core::fields::InvalidFields;
 use millwright_schemas::api::page::Page;
-use millwright_schemas::api::rules::{PrecisionQuery, Rule, RulePrecision, RuleQuery};
+use millwright_schemas::api::rules::{
+    PrecisionQuery, Rule, RulePrecision, RuleQuery, VersionPrecision,
+};
 use millwright_schemas::{RuleId, Timestamp};
 use millwright_store::page::PageRequest;
 use millwright_store::rules::{self, Filter, Judged};
 use millwright_store::{Scope, Store};
 use uuid::Uuid;
 
-use super::limits::PRECISION_DAYS_DEFAULT;
+use super::fail::FAILED;
+use super::limits::{PRECISION_DAYS_DEFAULT, PRECISION_VERSIONS_MAX};
 use crate::AlarmError;
 
 /// A rule that the caller sees.
@@ -59,8 +62,10 @@ pub async fn precision(
     }
     let scope = Scope::Organization(caller.organization);
     rules::get(store, scope, id).await?;
-    let Judged { alarms, real, nuisance, expected } =
-        rules::judged(store, scope, id, from, to).await?;
+    let judged = rules::judged(store, scope, id, FAILED, from, to).await?;
+    let all = judged.values().copied().fold(Judged::default(), Judged::and);
+    let Judged { alarms, real, nuisance, expected } = all;
+    let newest = judged.into_iter().rev().take(PRECISION_VERSIONS_MAX);
     Ok(RulePrecision {
         rule_id: id,
         from,
@@ -70,7 +75,14 @@ pub async fn precision(
         nuisance,
         expected,
         precision: share(real, real + nuisance),
+        versions: newest.map(of_version).collect(),
     })
+}
+
+fn of_version((version, judged): (i64, Judged)) -> VersionPrecision {
+    let Judged { alarms, real, nuisance, expected } = judged;
+    let precision = share(real, real + nuisance);
+    VersionPrecision { version, alarms, real, nuisance, expected, precision }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "numbers of alarms are far below 2^53")]

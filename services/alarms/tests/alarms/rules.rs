@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use millwright_alarms::rules::limits::RULES_MAX;
-use millwright_alarms::{AlarmError, rules};
+use millwright_alarms::{AlarmError, Raise, rules};
 use millwright_core::access::{Actor, Caller, Permission};
-use millwright_schemas::api::rules::{Rule, RuleCondition, RuleInput, ThresholdCondition};
+use millwright_schemas::api::alarms::AlarmOrigin;
+use millwright_schemas::api::rules::{
+    PrecisionQuery, Rule, RuleCondition, RuleInput, ThresholdCondition,
+};
 use millwright_schemas::wire::command::SignalInfo;
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{RuleId, SignalKind, UserId};
@@ -134,4 +137,44 @@ async fn what_a_condition_needs_must_be_there() {
         "condition.condition.conditions[3].unit: \"a\" is in \"bar\", not in \"psi\"".to_owned(),
     ];
     assert_eq!(refused(tree).await, expected);
+}
+
+#[tokio::test]
+async fn that_a_rule_has_failed_says_nothing_of_its_precision() {
+    let plant = Plant::start().await;
+    appear(&plant, "t", SignalKind::Number).await;
+    let reads = [Permission::WriteRules, Permission::ReadRules, Permission::ReadAlarms];
+    let caller = Caller { permissions: reads.into(), ..caller(&plant) };
+    let input = RuleInput {
+        name: "r".to_owned(),
+        organization_id: None,
+        machine_id: Some(plant.machine),
+        model: None,
+        condition: condition(),
+        severity: Severity::Minor,
+        message: None,
+        enabled: true,
+    };
+    let rule = rules::create(&plant.store, &caller, input, at(1)).await.unwrap();
+    let found = plant.fault(&rule.id.to_string(), Severity::Minor, 2);
+    plant
+        .raise(Raise {
+            origin: AlarmOrigin::Rule,
+            source: "t".to_owned(),
+            rule: Some((rule.id, rule.version)),
+            ..found
+        })
+        .await;
+    let (machine, organization) = (plant.machine, plant.organization);
+    let reason = "too much work".to_owned();
+    let failure = rules::Failure { machine, organization, reason };
+    let tx = plant.store.begin().await.unwrap();
+    rules::fail(&tx, &rule, failure, at(3)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(plant.alarms(machine).await.len(), 2, "the rule's own, and that it has failed");
+    let wanted = PrecisionQuery::default();
+    let precision =
+        rules::precision(&plant.store, &caller, rule.id, &wanted, at(10)).await.unwrap();
+    assert_eq!((precision.alarms, precision.versions.len()), (1, 1));
+    assert_eq!(precision.versions[0].version, rule.version);
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::{Answer, PASSWORD, TestApi};
+use crate::harness::{Answer, PASSWORD, TestApi, gzip};
 
 /// Long enough that nothing is refused by chance, short enough to be waited for.
 const SHORT: Duration = Duration::from_millis(700);
@@ -175,6 +175,43 @@ async fn who_has_not_signed_in_may_send_less() {
     let problem = send(&api, &admin, "/users", huge).await.problem(413, "too-large");
     let most = BODY_MAX_BYTES.to_string();
     assert!(problem["detail"].as_str().unwrap().contains(&most), "{problem}");
+}
+
+/// Spaces beyond this many bytes, packed by deflate's fixed codes: one, then copies of it, 258 in each.
+/// What should come after them is missing.
+fn squeezed_spaces(beyond: usize) -> Vec<u8> {
+    let mut bits = vec![true, true, false];
+    let mut put = |code: u32, length: u32| {
+        bits.extend((0..length).rev().map(|place| (code >> place) & 1 == 1));
+    };
+    put(0b0101_0000, 8);
+    for _ in 0..beyond / 258 + 1 {
+        // A length of 258, a distance of one.
+        put(0b1100_0101, 8);
+        put(0, 5);
+    }
+    put(0, 7);
+    let byte = |bits: &[bool]| {
+        bits.iter().enumerate().map(|(place, bit)| u8::from(*bit) << place).sum::<u8>()
+    };
+    let head = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    head.into_iter().chain(bits.chunks(8).map(byte)).collect()
+}
+
+#[tokio::test]
+async fn what_counts_is_how_large_a_body_is_unpacked() {
+    let api = TestApi::start().await;
+    let spaces = squeezed_spaces(OPEN_BODY_MAX_BYTES);
+    assert!(spaces.len() < 1_000, "{}", spaces.len());
+    let request = api.request(Method::POST, "/api/v1/auth/login").body(spaces);
+    let request =
+        request.header("content-type", "application/json").header("content-encoding", "gzip");
+    Answer::read(request.send().await.unwrap()).await.problem(413, "too-large");
+    let body = json!({"email": "nobody@example.org", "password": "x"}).to_string();
+    let request = api.request(Method::POST, "/api/v1/auth/login").body(gzip(body.as_bytes()));
+    let request =
+        request.header("content-type", "application/json").header("content-encoding", "gzip");
+    Answer::read(request.send().await.unwrap()).await.problem(401, "unauthenticated");
 }
 
 #[tokio::test]

@@ -358,3 +358,43 @@ async fn an_alarm_that_comes_and_goes_is_one_ticket_with_one_note() {
     let alarm = lift.alarms(&api, &admin).await.remove(0);
     assert_eq!(alarm["flapping"], Value::Null);
 }
+
+#[tokio::test]
+async fn the_ticket_of_one_that_comes_and_goes_ends_though_its_last_alarm_is_on_none() {
+    let api = TestApi::start().await;
+    let admin = api.admin().await;
+    set_policy(&api, &admin, json!({"flapping": {"raises": 2, "period_s": 600}})).await;
+    let lift = lift(&api, &admin, "S-1").await;
+    let over = async || {
+        api.pass_seconds(1);
+        lift.clear(&api, "E-1").await;
+        work(&api).await;
+        api.pass_seconds(1);
+    };
+    for _ in 0..4 {
+        lift.raise(&api, "E-1", Severity::Major).await;
+        work(&api).await;
+        over().await;
+    }
+    lift.raise(&api, "E-1", Severity::Major).await;
+    work(&api).await;
+    let alarm = lift.alarms(&api, &admin).await.remove(0);
+    let path = format!("/alarms/{}/shelve", id(&alarm));
+    let shelve = json!({"for_s": 3_600, "reason": "the sensor is known"});
+    api.call(&admin, "POST", &path, Some(shelve)).await.json(200);
+    over().await;
+    // Shelved as it is, the key comes and goes once more.
+    lift.raise(&api, "E-1", Severity::Major).await;
+    work(&api).await;
+    over().await;
+    let last = lift.alarms(&api, &admin).await.remove(0);
+    assert_eq!((&last["ticket_id"], &last["flapping"]["count"]), (&Value::Null, &json!(6)));
+    let tickets = lift.tickets(&api, &admin).await;
+    assert_eq!((tickets.len(), &tickets[0]["state"]), (1, &json!("new")), "{tickets:?}");
+
+    api.pass_seconds(600);
+    let admin = api.admin().await;
+    assert_eq!(ended::flapping(&api.state.store, api.now()).await.unwrap(), 1);
+    work(&api).await;
+    assert_eq!(get(&api, &admin, &tickets[0]).await["state"], "resolved");
+}

@@ -3,9 +3,10 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use millwright_core::access::Role;
 use millwright_store::Engine;
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{ADMIN_PASSWORD, Answer, PASSWORD, TestApi};
+use crate::harness::{ADMIN_PASSWORD, Answer, PASSWORD, TestApi, gzip};
 
 fn user(name: &str) -> Value {
     json!({"email": "a@example.org", "name": name, "role": "viewer", "password": PASSWORD})
@@ -38,6 +39,29 @@ async fn a_repeat_is_answered_alike_and_not_done_again() {
     api.pass_seconds(86_401);
     let admin = api.admin().await;
     post(&api, &admin, "/users", "k1", user("A")).await.problem(409, "conflict");
+}
+
+#[tokio::test]
+async fn a_packed_body_is_unpacked_once_and_counts_as_what_is_in_it() {
+    let api = TestApi::start().await;
+    let admin = api.admin().await;
+    let text = user("A").to_string();
+    let send = async |body: Vec<u8>| {
+        let request = api.request(Method::POST, "/api/v1/users").bearer_auth(&admin);
+        let request = request.header("content-type", "application/json");
+        let request = request.header("content-encoding", "gzip").header("idempotency-key", "k1");
+        Answer::read(request.body(body).send().await.unwrap()).await
+    };
+    let first = send(gzip(text.as_bytes())).await;
+    let again = send(gzip(text.as_bytes())).await;
+    assert_eq!(first.json(201), again.json(201));
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    // The same, not packed.
+    let plain = post(&api, &admin, "/users", "k1", user("A")).await;
+    assert_eq!(plain.header("idempotency-replayed"), "true");
+    send(gzip(user("B").to_string().as_bytes())).await.problem(422, "invalid");
+    // What says that it is packed, and isn't.
+    assert_eq!(send(text.into_bytes()).await.status, 400);
 }
 
 #[tokio::test]

@@ -357,6 +357,28 @@ async fn a_rules_precision_is_what_people_say_of_its_alarms() {
     assert!((judged["precision"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9);
     let all = precision("?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z").await;
     assert_eq!((&all["alarms"], &all["precision"]), (&json!(5), &json!(0.5)));
+    assert_eq!(all["versions"].as_array().unwrap().len(), 1);
+    assert_eq!(all["versions"][0]["version"], rule["version"]);
+
+    // Changed, it counts anew: what the new version has raised stands by itself.
+    let changed = with(hot(plant.machine), "/condition/above", json!(85));
+    let rule_path = format!("/rules/{}", rule["id"].as_str().unwrap());
+    let if_match = [("if-match", "\"1\"")];
+    api.call_with(token, "PUT", &rule_path, Some(changed), &if_match).await.json(200);
+    for n in [61, 63] {
+        plant.value(n, 90.0).await;
+        plant.value(n + 1, 70.0).await;
+    }
+    let page = api.call(token, "GET", "/alarms?limit=1", None).await.json(200);
+    let judge = format!("/alarms/{}/feedback", page["items"][0]["id"].as_str().unwrap());
+    let body = Some(json!({"verdict": "real"}));
+    api.call(token, "POST", &judge, body).await.json(200);
+    let all = precision("?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z").await;
+    assert_eq!((&all["alarms"], &all["precision"]), (&json!(7), &json!(0.6)));
+    let versions = json!([
+        {"version": 2, "alarms": 2, "real": 1, "nuisance": 0, "expected": 0, "precision": 1.0},
+        {"version": 1, "alarms": 5, "real": 2, "nuisance": 2, "expected": 1, "precision": 0.5}]);
+    assert_eq!(all["versions"], versions);
     let wrong = format!("{path}?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z");
     assert_eq!(fields(&api.call(token, "GET", &wrong, None).await), ["from"]);
     let stranger = customer(api).await;

@@ -124,6 +124,11 @@ impl Anomaly {
         // Time first, for all signals: as if it had been said that nothing older will come.
         let passed = self.pass(state, at, tell);
         let Some(hold) = state.holds.get(of).copied() else { return passed };
+        // Nothing was beyond the limit, and that is what a hold waits for: a signal of which a value is
+        // missing now and then would otherwise never be well again.
+        if verdict == Verdict::Unknown {
+            return passed;
+        }
         // What is older than what another signal has changed counts from then on.
         let at = at.max(hold.since());
         let (judged, _) = self.hold.judge(hold, at, verdict);

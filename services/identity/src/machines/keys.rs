@@ -4,6 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use millwright_schemas::Timestamp;
 
 /// Name of the folder within the data folder.
 const FOLDER: &str = "keys";
@@ -78,19 +81,22 @@ impl KeyFolder {
         fs::read_to_string(&path).map_err(failed)
     }
 
-    /// Renames the key files of these kinds that aren't among `used`: left by a rotation that
-    /// was broken off, or retired. Returns which.
+    /// Renames the key files of these kinds that aren't among `used` and were written before this time:
+    /// left by a rotation that was broken off, or retired. Returns which. Newer ones may be those of a
+    /// rotation that is just being committed by a process that shares the folder.
     pub(super) fn set_aside_unused(
         &self,
         prefixes: &[&str],
         used: &[String],
+        before: Timestamp,
     ) -> Result<Vec<String>, KeyFileError> {
         let failed = |source| KeyFileError::Io { path: self.0.clone(), source };
         let mut unused = Vec::new();
         for entry in fs::read_dir(&self.0).map_err(failed)? {
-            let Ok(name) = entry.map_err(failed)?.file_name().into_string() else { continue };
+            let entry = entry.map_err(failed)?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
             let ours = name.ends_with(".pem") && prefixes.iter().any(|p| name.starts_with(p));
-            if ours && !used.contains(&name) {
+            if ours && !used.contains(&name) && written(&entry).is_some_and(|at| at < before) {
                 let from = self.0.join(&name);
                 let renamed = fs::rename(&from, self.0.join(format!("{name}.{SET_ASIDE}")));
                 renamed.map_err(|source| KeyFileError::Io { path: from, source })?;
@@ -99,6 +105,14 @@ impl KeyFolder {
         }
         Ok(unused)
     }
+}
+
+/// When a file was last written; `None`: its file system doesn't say.
+fn written(entry: &fs::DirEntry) -> Option<Timestamp> {
+    let at = entry.metadata().ok()?.modified().ok()?;
+    // Before 1970 there were none.
+    let since_1970 = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Some(Timestamp::from_micros(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX)))
 }
 
 #[cfg(test)]
@@ -131,8 +145,15 @@ mod tests {
         for name in ["ca-1.pem", "ca-2.pem", "audit-1.pem"] {
             folder.write(name, "secret").unwrap();
         }
-        let unused = folder.set_aside_unused(&["ca-"], &["ca-1.pem".to_owned()]).unwrap();
-        assert_eq!(unused, ["ca-2.pem"]);
+        let used = ["ca-1.pem".to_owned()];
+        let at = fs::metadata(data.path().join("keys/ca-2.pem")).unwrap().modified().unwrap();
+        let at = i64::try_from(at.duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap();
+        let set_aside = |before| {
+            folder.set_aside_unused(&["ca-"], &used, Timestamp::from_micros(before)).unwrap()
+        };
+        assert!(set_aside(at).is_empty(), "it was written just then");
+        assert!(data.path().join("keys/ca-2.pem").exists());
+        assert_eq!(set_aside(at + 1), ["ca-2.pem"]);
         assert!(data.path().join("keys/ca-2.pem.unused").exists());
         assert!(data.path().join("keys/audit-1.pem").exists());
     }

@@ -16,6 +16,9 @@ pub const SERVER_BACKDATE_S: i64 = 86_400;
 
 /// Command keys, and CAs, that can be trusted at the same time. Retire one before the next.
 pub const TRUSTED_KEYS_MAX: usize = 8;
+/// A key file that nobody trusts is set aside at a start when it is older than this, in seconds. A
+/// rotation, which writes the file before its key is trusted, takes a moment.
+pub const UNUSED_KEY_AFTER_S: i64 = 3_600;
 /// Longest certificate request or certificate that is read, in bytes of PEM.
 pub const PEM_MAX_BYTES: usize = 16 * 1024;
 /// Device tokens of one machine that are accepted at the same time.

@@ -1,6 +1,7 @@
 //! The chain of what machines trust.
 
 use std::fs;
+use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -129,11 +130,22 @@ async fn what_a_broken_rotation_left_is_set_aside() {
     // A crash after the file and before the commit.
     let files = || fs::read_dir(&keys).unwrap().map(|e| e.unwrap().path()).collect::<Vec<_>>();
     let command = files().into_iter().find(|path| path.display().to_string().contains("command-"));
-    fs::copy(command.unwrap(), keys.join("command-00112233aabbccdd.pem")).unwrap();
+    let left = keys.join("command-00112233aabbccdd.pem");
+    fs::copy(command.unwrap(), &left).unwrap();
+    let written = |seconds_ago: i64| {
+        let at = u64::try_from(now().seconds() - seconds_ago).unwrap();
+        let at = UNIX_EPOCH + Duration::from_secs(at);
+        fs::File::options().write(true).open(&left).unwrap().set_modified(at).unwrap();
+    };
+    // It may be another process's, which is just committing it.
+    written(60);
+    platform.restarted_trust().await;
+    assert!(left.exists());
+    written(7_200);
     let again = platform.restarted_trust().await;
     assert_eq!(again.current().bundle(), platform.trust.current().bundle());
     assert!(keys.join("command-00112233aabbccdd.pem.unused").exists());
-    assert!(!keys.join("command-00112233aabbccdd.pem").exists());
+    assert!(!left.exists());
     // And the next rotation works.
     let input = RotateTrust { what: TrustPart::CommandKey };
     assert_eq!(again.rotate(&platform.admin(), &input, now()).await.unwrap().version, 2);

@@ -300,7 +300,8 @@ async fn what_was_learned_outlives_other_words_but_not_another_condition() {
         rules::replace(&site.store, &caller(), first.id, first.version, words, now).await.unwrap();
     send(&site, 400..401, |_| 50.0).await;
     assert_eq!(site.rows(ALARMS).await, ["t|1|400|NULL"]);
-    let longer = condition(json!({"kind": "anomaly", "signals": ["t"], "train_rows": 5000}));
+    let longer = condition(json!({"kind": "anomaly", "signals": ["t"], "train_rows": 5000,
+        "clear_hold_s": 20}));
     let other = input(longer, "other words");
     let now = second(401);
     rules::replace(&site.store, &caller(), first.id, changed.version, other, now).await.unwrap();

@@ -43,6 +43,18 @@ pub async fn last(conn: impl Into<Conn<'_>>, key: Key<'_>) -> Result<Option<Alar
     Ok(all(conn, of_key(key).order_by_desc(Column::Id).limit(1)).await?.pop())
 }
 
+/// The newest alarm of a key that is on a ticket.
+///
+/// # Errors
+/// When the database can't be used or the row isn't understood.
+pub async fn last_on_ticket(
+    conn: impl Into<Conn<'_>>,
+    key: Key<'_>,
+) -> Result<Option<Alarm>, StoreError> {
+    let on_ticket = of_key(key).filter(Column::TicketId.is_not_null());
+    Ok(all(conn, on_ticket.order_by_desc(Column::Id).limit(1)).await?.pop())
+}
+
 /// When the newest alarms of a key were raised, in event time.
 ///
 /// # Errors

@@ -4,8 +4,9 @@ ALTER TABLE alarms ADD COLUMN flapping_since BIGINT;
 ALTER TABLE alarms ADD COLUMN flapping_count BIGINT;
 ALTER TABLE alarms ADD COLUMN flapping_until BIGINT;
 CREATE INDEX alarms_flapping ON alarms (flapping_until) WHERE flapping_until IS NOT NULL;
--- Alarms that began about the same time.
-CREATE INDEX alarms_raised ON alarms (organization_id, raised_at);
+-- Alarms that began about the same time. Not by organization first: lists of open alarms would be
+-- read by it.
+CREATE INDEX alarms_raised ON alarms (raised_at, organization_id);
 -- Tickets that have alarms of a machine.
 CREATE INDEX alarms_ticketed ON alarms (machine_id, ticket_id) WHERE ticket_id IS NOT NULL;
 CREATE INDEX alarms_parents_maintained ON alarms (id) WHERE suppressed_by = 'parent_maintenance';

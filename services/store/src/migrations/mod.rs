@@ -87,6 +87,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0014_alarm_groups.sqlite.sql"),
                 postgres: include_str!("0014_alarm_groups.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0015_alarm_indexes",
+                sqlite: include_str!("0015_alarm_indexes.sqlite.sql"),
+                postgres: include_str!("0015_alarm_indexes.postgres.sql"),
+            }),
         ]
     }
 }

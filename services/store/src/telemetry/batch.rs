@@ -94,6 +94,11 @@ impl BatchTx {
         }
     }
 
+    /// What is committed, beside this transaction.
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
+    }
+
     pub(crate) const fn engine(&self) -> Engine {
         self.store.engine()
     }

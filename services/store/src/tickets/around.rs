@@ -240,14 +240,18 @@ pub async fn watched(store: &Store, alarm: AlarmId) -> Result<Vec<String>, Store
     Ok(signals)
 }
 
-/// Every text that stands under the name `signal`, once.
+/// Every signal that a rule names, once: one by itself, several together, and the one from which another
+/// deviates.
 fn collect_signals(value: &Value, signals: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
+            let deviates = fields.get("kind").is_some_and(|kind| kind == "deviation");
             for (name, field) in fields {
-                match field {
-                    Value::String(signal) if name == "signal" && !signals.contains(signal) => {
-                        signals.push(signal.clone());
+                match (name.as_str(), field) {
+                    ("signal", Value::String(signal)) => add(signal, signals),
+                    ("from", Value::String(signal)) if deviates => add(signal, signals),
+                    ("signals", Value::Array(all)) => {
+                        all.iter().filter_map(Value::as_str).for_each(|one| add(one, signals));
                     }
                     _ => collect_signals(field, signals),
                 }
@@ -255,5 +259,35 @@ fn collect_signals(value: &Value, signals: &mut Vec<String>) {
         }
         Value::Array(items) => items.iter().for_each(|item| collect_signals(item, signals)),
         _ => {}
+    }
+}
+
+fn add(signal: &str, signals: &mut Vec<String>) {
+    if !signals.iter().any(|known| known == signal) {
+        signals.push(signal.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signals(condition: &Value) -> Vec<String> {
+        let mut found = Vec::new();
+        collect_signals(&json!({"name": "signal", "condition": condition}), &mut found);
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn all_signals_of_a_rule_are_found_and_nothing_else() {
+        let several = json!({"kind": "any", "conditions": [
+            {"kind": "deviation", "signal": "a", "from": "b", "above": 1},
+            {"kind": "schedule", "from": "06:00", "to": "22:00"},
+            {"kind": "order", "signal": "state", "allowed": [{"from": "idle", "to": ["on"]}]},
+            {"kind": "threshold", "signal": "a", "above": 1}]});
+        assert_eq!(signals(&several), ["a", "b", "state"]);
+        let learns = json!({"kind": "anomaly", "signals": ["load", "vibration"]});
+        assert_eq!(signals(&learns), ["load", "vibration"]);
     }
 }

@@ -153,13 +153,25 @@ pub async fn has_alarm_of(
     Ok(tx.conn().query_one_raw(query).await?.is_some())
 }
 
+/// Whether a ticket has any alarm.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn has_alarms(tx: &Tx, ticket: TicketId) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM alarms WHERE ticket_id = ? LIMIT 1";
+    let query = statement(tx.conn(), sql, [ticket.uuid().into()]);
+    Ok(tx.conn().query_one_raw(query).await?.is_some())
+}
+
+/// As a range, so that the index leads to them: a ticket may have very many alarms.
+const FLAPPING: &str = "SELECT 1 FROM alarms WHERE ticket_id = ? AND flapping_until > 0 LIMIT 1";
+
 /// Whether an alarm of a ticket comes and goes.
 ///
 /// # Errors
 /// When the database can't be used.
 pub async fn any_flapping(tx: &Tx, ticket: TicketId) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM alarms WHERE ticket_id = ? AND flapping_until IS NOT NULL LIMIT 1";
-    let query = statement(tx.conn(), sql, [ticket.uuid().into()]);
+    let query = statement(tx.conn(), FLAPPING, [ticket.uuid().into()]);
     Ok(tx.conn().query_one_raw(query).await?.is_some())
 }
 
@@ -271,4 +283,19 @@ pub async fn move_places(tx: &Tx, from: TicketId, to: TicketId) -> Result<(), St
         .exec(tx.conn())
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::testing::{plan_of, sqlite_store};
+
+    #[tokio::test]
+    async fn whether_one_comes_and_goes_is_found_without_reading_all() {
+        let (store, _folder) = sqlite_store().await;
+        let plan = plan_of(&store, FLAPPING, [Uuid::now_v7().into()]).await;
+        assert!(plan.contains("alarms_ticket (ticket_id=? AND flapping_until>?)"), "{plan}");
+    }
 }

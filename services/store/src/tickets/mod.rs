@@ -10,8 +10,8 @@ mod row;
 mod write;
 
 pub use members::{
-    Member, Place, alarm_list, any_flapping, count_causes, has_alarm_of, members, move_cause,
-    move_evidence, move_places, place, put_alarm_on,
+    Member, Place, alarm_list, any_flapping, count_causes, has_alarm_of, has_alarms, members,
+    move_cause, move_evidence, move_places, place, put_alarm_on,
 };
 pub use neighbours::{Near, Neighbour, near};
 pub use reads::{Filter, any_to_close, get, last_of_alarm, last_of_cause, list, load, to_close};

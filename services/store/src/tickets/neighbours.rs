@@ -45,15 +45,17 @@ pub struct Neighbour {
 pub(super) const SIGN: &str = "a.id, a.machine_id, m.parent_id, m.site_id, a.origin, a.source, \
                                a.code, a.severity, a.raised_at, a.received_at";
 
-/// Of machines at the same site, connected by the same one, connecting it or connected by it. The
-/// condition on what has no ticket is the same as `millwright_core::alarm::is_annunciated`.
+/// Of machines at the same site, connected by the same one, connecting it or connected by it, that
+/// began in that time: raised then or, where a clock was ahead, received then. Each way has its index:
+/// an alarm of long ago that is told late mustn't lead through all alarms since then. The condition on
+/// what has no ticket is the same as `millwright_core::alarm::is_annunciated`.
 const NEAR: &str = "
 FROM alarms a
 JOIN machines m ON m.id = a.machine_id
 LEFT JOIN tickets t ON t.id = a.ticket_id AND t.state IN ('new', 'in_progress', 'on_hold')
 WHERE a.organization_id = ?1
     AND (a.raised_at BETWEEN ?2 AND ?3
-        OR (a.raised_at > ?3 AND a.received_at BETWEEN ?2 AND ?3))
+        OR (a.raised_at > a.received_at AND a.received_at BETWEEN ?2 AND ?3))
     AND (m.id = ?4 OR m.parent_id = ?4 OR m.id = ?5 OR m.parent_id = ?5 OR m.site_id = ?6)
     AND (t.id IS NOT NULL OR (a.ticket_id IS NULL AND a.active AND a.suppressed_by IS NULL
         AND NOT a.out_of_service AND (a.shelved_until IS NULL OR a.shelved_until <= ?7)))
@@ -83,9 +85,12 @@ pub async fn near(
         near.at.micros().into(),
         limit.into(),
     ];
-    let sql = format!("SELECT {SIGN}, m.criticality, t.id {NEAR}");
-    let rows = tx.conn().query_all_raw(statement(tx.conn(), &sql, values)).await?;
+    let rows = tx.conn().query_all_raw(statement(tx.conn(), &near_sql(), values)).await?;
     rows.iter().map(neighbour).collect()
+}
+
+fn near_sql() -> String {
+    format!("SELECT {SIGN}, m.criticality, t.id {NEAR}")
 }
 
 fn neighbour(row: &QueryResult) -> Result<Neighbour, StoreError> {
@@ -117,4 +122,23 @@ pub(super) fn sign_from(row: &QueryResult) -> Result<Sign, StoreError> {
         severity: Severity::from_word(&severity),
         at: began(time(8)?, time(9)?),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{plan_of, sqlite_store};
+
+    #[tokio::test]
+    async fn only_alarms_of_that_time_are_read() {
+        let (store, _folder) = sqlite_store().await;
+        let id = || Value::from(Uuid::now_v7());
+        let number = || Value::from(1_i64);
+        let values = [id(), number(), number(), id(), id(), id(), number(), number(), number()];
+        let plan = plan_of(&store, &near_sql(), values).await;
+        for (index, time) in [("alarms_raised", "raised_at"), ("alarms_ahead", "received_at")] {
+            let bounded = format!("{index} (organization_id=? AND {time}>? AND {time}<?)");
+            assert!(plan.contains(&bounded), "{plan}");
+        }
+    }
 }

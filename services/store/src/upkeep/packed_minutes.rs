@@ -8,16 +8,19 @@ use super::rollups::{MINUTE_US, Span, floor};
 use crate::engine::statement;
 use crate::telemetry::packed::{self, Packed, Piece, Point};
 use crate::telemetry::snapshot::Snapshot;
-use crate::{Store, StoreError, Tx};
+use crate::{StoreError, Tx};
 
 /// Minutes that are written by one statement.
 const ROWS_MAX: usize = 100;
 
-/// Writes the minutes of what is packed of these spans; gives the rest of them. What is read is as it
-/// was when the transaction had begun, or later.
-pub(super) async fn write(store: &Store, tx: &Tx, spans: &[Span]) -> Result<Vec<Span>, StoreError> {
-    let mut snapshot = store.snapshot().await?;
-    let touched = touched(&mut snapshot, spans).await?;
+/// Writes the minutes of what is packed of these spans; gives the rest of them. The snapshot's state must
+/// be that when the transaction had begun, or later.
+pub(super) async fn write(
+    snapshot: &mut Snapshot,
+    tx: &Tx,
+    spans: &[Span],
+) -> Result<Vec<Span>, StoreError> {
+    let touched = touched(snapshot, spans).await?;
     let mut rest = Vec::with_capacity(spans.len());
     for span in spans {
         let Span { series, from, to } = *span;
@@ -26,10 +29,10 @@ pub(super) async fn write(store: &Store, tx: &Tx, spans: &[Span]) -> Result<Vec<
             continue;
         }
         let range = packed::Span { from, to };
-        for piece in packed::pieces(&mut snapshot, series, range).await? {
+        for piece in packed::pieces(snapshot, series, range).await? {
             match piece {
                 Piece::Loose(packed::Span { from, to }) => rest.push(Span { series, from, to }),
-                Piece::Packed(packed) => match minutes(&mut snapshot, series, &packed).await {
+                Piece::Packed(packed) => match minutes(snapshot, series, &packed).await {
                     Ok(minutes) => save(tx, series, &minutes).await?,
                     Err(error @ StoreError::Corrupt { .. }) => {
                         // Its minutes stay as they are; those of all others don't wait for it.
@@ -41,7 +44,6 @@ pub(super) async fn write(store: &Store, tx: &Tx, spans: &[Span]) -> Result<Vec<
             }
         }
     }
-    snapshot.end().await?;
     Ok(rest)
 }
 

@@ -1,9 +1,9 @@
 //! Packing: a day of a series becomes one compressed row when it ended as long ago as the organization's
 //! policy says, and is rolled up. With TimescaleDB, which compresses itself, nothing is done.
 //!
-//! A day is read and compressed beside everybody. A short transaction then puts the block in place and
-//! removes the rows, if they are still as many as were read: points are only ever added. What came
-//! late into a packed day is added to its block by the next round.
+//! A day is read and compressed beside everybody. A short transaction, or several of them for a large
+//! day, then puts the block in place and removes the rows, if they are still as many as were read:
+//! points are only ever added. What came late into a packed day is added to its block by the next round.
 
 use millwright_schemas::OrganizationId;
 use sea_orm::{ConnectionTrait as _, Value};
@@ -22,14 +22,21 @@ use crate::{Store, StoreError, Tx};
 const SERIES_MAX: i64 = 500;
 /// Days of series in one transaction.
 const DAYS_MAX: usize = 20;
-/// Points in one transaction, unless one day has more.
-const TRANSACTION_POINTS: usize = 50_000;
+/// Rows that go in one transaction: SQLite's only writer is held for less than 50 milliseconds.
+const ROWS_MAX: usize = 20_000;
+/// So many points of a block are written in the time of a row that goes, about.
+const BLOCK_POINTS: u64 = 16;
 
 /// A round over all series. One that was broken off goes on where it was.
 #[derive(Debug, Default)]
 pub struct Round {
     /// Series up to this one are done.
     after: i64,
+    /// The series in which it was broken off, and up to where, in microseconds, its days are done: also
+    /// those that can't be packed, however long it takes to find out.
+    within: Option<(i64, i64)>,
+    /// The last partition that was made small, once all series are done.
+    partition: String,
     /// The first block that couldn't be made or read.
     failed: Option<StoreError>,
 }
@@ -73,9 +80,15 @@ pub async fn run(
     if !finished {
         return Ok(done);
     }
+    let shrunk = shrink::partitions(store, before, &mut round.partition, steps).await;
+    if matches!(shrunk, Ok(false)) {
+        // Nothing else is left.
+        round.after = i64::MAX;
+        return Ok(Done { finished: false, ..done });
+    }
     let round = std::mem::take(round);
-    shrink::partitions(store, before).await?;
-    round.failed.map_or(Ok(done), Err)
+    round.failed.map_or(Ok(()), Err).and(shrunk)?;
+    Ok(done)
 }
 
 /// A series that has something in `points` that may be old enough.
@@ -148,7 +161,11 @@ async fn days(
 ) -> Result<bool, StoreError> {
     let rolled_up = rollups::through(store, series).await?.unwrap_or(i64::MAX);
     let before = packing.before.min(rolled_up);
-    let mut oldest = Some(oldest);
+    let done = round.within.take().filter(|(of, _)| *of == series);
+    let mut oldest = match done {
+        Some((_, done)) if oldest < done => next(store, series, done, before).await?,
+        _ => Some(oldest),
+    };
     while let Some(ts) = oldest {
         let day = ts.div_euclid(DAY_US);
         let span = Span { from: day * DAY_US, to: (day + 1) * DAY_US };
@@ -168,14 +185,45 @@ async fn days(
             }
         }
         if !steps.go_on().await? {
+            round.within = Some((series, span.to));
             return Ok(false);
         }
-        let sql = "SELECT min(ts) FROM points WHERE series_id = ? AND ts >= ? AND ts < ?";
-        let cells = [series.into(), span.to.into(), before.into()];
-        let row = store.reader_pool().first(sql, &cells).await?;
-        oldest = row.map_or(Ok(None), |row| row.get(0))?;
+        oldest = next(store, series, span.to, before).await?;
     }
     Ok(true)
+}
+
+/// The first time within a span at which something lies in `points`.
+async fn next(
+    store: &Store,
+    series: i64,
+    from: i64,
+    before: i64,
+) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT min(ts) FROM points WHERE series_id = ? AND ts >= ? AND ts < ?";
+    let cells = [series.into(), from.into(), before.into()];
+    let row = store.reader_pool().first(sql, &cells).await?;
+    row.map_or(Ok(None), |row| row.get(0))
+}
+
+/// A part of a day, and the rows that were read of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Slice {
+    span: Span,
+    rows: u64,
+}
+
+fn slices(span: Span, loose: &[Point]) -> Vec<Slice> {
+    let mut slices = Vec::new();
+    let mut from = span.from;
+    let mut parts = loose.chunks(ROWS_MAX).peekable();
+    while let Some(part) = parts.next() {
+        let next = parts.peek().and_then(|next| next.first());
+        let to = next.map_or(span.to, |next| next.ts);
+        slices.push(Slice { span: Span { from, to }, rows: part.len() as u64 });
+        from = to;
+    }
+    slices
 }
 
 /// A day that is to be written.
@@ -183,9 +231,10 @@ async fn days(
 struct Prepared {
     series: i64,
     day: i64,
-    span: Span,
     /// Rows that were read, and go.
     rows: u64,
+    /// In these steps.
+    slices: Vec<Slice>,
     /// Points of the block that is there.
     there: Option<i64>,
     /// The new block and its data; `None`: all was in it already.
@@ -258,7 +307,16 @@ fn compress(
     };
     let there = there.map(|(block, _)| block.count);
     let rows = loose.len() as u64;
-    Ok(Some(Prepared { series, day, span, rows, there, block: data }))
+    let slices = slices(span, loose);
+    Ok(Some(Prepared { series, day, rows, slices, there, block: data }))
+}
+
+impl Prepared {
+    /// What it takes to write it, in rows that are removed.
+    fn cost(&self) -> u64 {
+        let points = self.block.as_ref().map_or(0, |(block, _)| block.count.unsigned_abs());
+        self.rows + points / BLOCK_POINTS
+    }
 }
 
 fn number(count: usize) -> i64 {
@@ -276,10 +334,14 @@ struct Group {
 }
 
 impl Group {
+    /// One that is large is written alone.
     async fn add(&mut self, store: &Store, day: Prepared) -> Result<(), StoreError> {
+        let cost = day.cost() + self.days.iter().map(Prepared::cost).sum::<u64>();
+        if cost > ROWS_MAX as u64 {
+            self.write(store).await?;
+        }
         self.days.push(day);
-        let rows: u64 = self.days.iter().map(|day| day.rows).sum();
-        if self.days.len() >= DAYS_MAX || rows >= TRANSACTION_POINTS as u64 {
+        if self.days.len() >= DAYS_MAX || cost > ROWS_MAX as u64 {
             self.write(store).await?;
         }
         Ok(())
@@ -314,37 +376,73 @@ impl Group {
     }
 }
 
-/// One transaction; `false`: a day isn't as it was read, and nothing has changed.
+/// One transaction, or several for a large day; `false`: a day isn't as it was read, and nothing has
+/// changed of what isn't.
 async fn write(store: &Store, days: &[Prepared]) -> Result<bool, StoreError> {
+    if let [day] = days
+        && day.slices.len() > 1
+    {
+        return write_large(store, day).await;
+    }
     let tx = store.begin_beside().await?;
     for day in days {
-        let changed = match (&day.block, day.there) {
-            (None, _) => 1,
-            (Some(block), None) => {
-                let sql = "INSERT INTO packed_points \
-                           (count, filled, first_ts, last_ts, data, series_id, day) \
-                           VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-                let mut values = columns(block);
-                values.extend([day.series, day.day].map(Value::from));
-                change(&tx, sql, values).await?
-            }
-            (Some(block), Some(there)) => {
-                let sql = "UPDATE packed_points SET count = ?, filled = ?, first_ts = ?, \
-                           last_ts = ?, data = ? WHERE series_id = ? AND day = ? AND count = ?";
-                let mut values = columns(block);
-                values.extend([day.series, day.day, there].map(Value::from));
-                change(&tx, sql, values).await?
-            }
-        };
-        let sql = "DELETE FROM points WHERE series_id = ? AND ts >= ? AND ts < ?";
-        let span = [day.series, day.span.from, day.span.to].map(Value::from);
-        if changed != 1 || change(&tx, sql, span.to_vec()).await? != day.rows {
+        let mut done = put(&tx, day).await?;
+        for slice in &day.slices {
+            done = done && remove(&tx, day.series, *slice).await?;
+        }
+        if !done {
             tx.rollback().await?;
             return Ok(false);
         }
     }
     tx.commit().await?;
     Ok(true)
+}
+
+/// First the block, then its rows go, step by step. Meanwhile they are there twice, of which readers
+/// see one; should this be broken off, the next round removes the rest.
+async fn write_large(store: &Store, day: &Prepared) -> Result<bool, StoreError> {
+    let tx = store.begin_beside().await?;
+    if !put(&tx, day).await? {
+        tx.rollback().await?;
+        return Ok(false);
+    }
+    tx.commit().await?;
+    for slice in &day.slices {
+        let tx = store.begin_beside().await?;
+        if !remove(&tx, day.series, *slice).await? {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        tx.commit().await?;
+    }
+    Ok(true)
+}
+
+/// Puts a block in place; `false`: what is there isn't what was read.
+async fn put(tx: &Tx, day: &Prepared) -> Result<bool, StoreError> {
+    let Some(block) = &day.block else { return Ok(true) };
+    let mut values = columns(block);
+    let sql = match day.there {
+        None => {
+            values.extend([day.series, day.day].map(Value::from));
+            "INSERT INTO packed_points (count, filled, first_ts, last_ts, data, series_id, day) \
+             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        }
+        Some(there) => {
+            values.extend([day.series, day.day, there].map(Value::from));
+            "UPDATE packed_points SET count = ?, filled = ?, first_ts = ?, last_ts = ?, data = ? \
+             WHERE series_id = ? AND day = ? AND count = ?"
+        }
+    };
+    Ok(change(tx, sql, values).await? == 1)
+}
+
+/// Removes rows; `false`: they are not as many as were read.
+async fn remove(tx: &Tx, series: i64, slice: Slice) -> Result<bool, StoreError> {
+    let sql = "DELETE FROM points WHERE series_id = ? AND ts >= ? AND ts < ?";
+    let values = [series, slice.span.from, slice.span.to].map(Value::from);
+    Ok(change(tx, sql, values.to_vec()).await? == slice.rows)
 }
 
 /// How many rows were changed.

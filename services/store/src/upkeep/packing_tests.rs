@@ -5,6 +5,7 @@ use millwright_schemas::{MachineId, SignalKind, Timestamp};
 use millwright_test_database::TestDatabase;
 
 use super::*;
+use crate::telemetry::detector_states;
 use crate::telemetry::points::{self, PointRow};
 use crate::telemetry::reads::chart::{self, Chart, ChartPoints, Range};
 use crate::telemetry::reads::history::{History, Wanted as WantedHistory};
@@ -259,6 +260,29 @@ async fn what_comes_late_into_a_packed_day_is_seen_and_added() {
 }
 
 #[tokio::test]
+async fn a_step_of_repair_unpacks_few_blocks() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    site.fill(3).await;
+    site.pack().await;
+    let late: Vec<_> = (0..3).map(|day| (OLD + day * DAY_US + SECOND, Some(1.0))).collect();
+    write(&site.store, site.series[0], &late, false).await;
+    // A block of 8,640 counts as 540, so that two of them with what came late are too many.
+    for left in [2, 1, 0] {
+        assert_eq!(rollups::repair_within(&site.store, 1_000).await.unwrap(), 1);
+        assert_eq!(site.number("SELECT count(*) FROM rollup_dirty").await, left);
+    }
+    // However large a block is, it is unpacked: for the minute with two values beside it, and the rest.
+    write(&site.store, site.series[0], &[(OLD + 2 * SECOND, None)], false).await;
+    for left in [1, 1, 0] {
+        assert_eq!(rollups::repair_within(&site.store, 1).await.unwrap(), left);
+    }
+}
+
+#[tokio::test]
 async fn a_machine_that_goes_on_in_a_packed_day_is_rolled_up_with_it() {
     let site = site().await;
     if site.hypertables() {
@@ -435,6 +459,103 @@ async fn a_round_that_was_broken_off_goes_on() {
 }
 
 #[tokio::test]
+async fn what_cant_be_packed_doesnt_hold_up_a_round_that_is_broken_off() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    site.fill(2).await;
+    site.pack().await;
+    let damaged = site.series[0];
+    let data = if site.folder.url().is_some() { r"'\x0102'::bytea" } else { "x'0102'" };
+    let sql = format!("UPDATE packed_points SET data = {data} WHERE series_id = {damaged}");
+    site.folder.peer().await.execute(&sql).await;
+    for series in site.series {
+        let late = [OLD + SECOND, OLD + DAY_US + SECOND].map(|ts| (ts, Some(1.0)));
+        write(&site.store, series, &late, false).await;
+    }
+    settle(&site.store).await;
+    let mut round = Round::default();
+    for call in 0.. {
+        assert!(call < 20, "it never ends");
+        // A day in each.
+        let asked = std::sync::atomic::AtomicU32::new(0);
+        let go_on = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 1;
+        match site.run(&mut round, &go_on).await {
+            Ok(done) => assert!(!done.finished),
+            Err(error) => {
+                assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+                break;
+            }
+        }
+    }
+    // The other series was packed.
+    assert_eq!(site.counts().await, (4, 4));
+}
+
+#[tokio::test]
+async fn very_much_beside_a_block_is_read_with_it_piece_by_piece() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    let mut all = site.fill(2).await[0].clone();
+    site.pack().await;
+    // More than is read in one go, between the packed ones and up to the end of the day.
+    let late: Vec<_> = (0..21_000_i32)
+        .map(|n| (OLD + DAY_US - SECOND - i64::from(n) * 4 * SECOND, Some(f64::from(n % 7))))
+        .collect();
+    write(&site.store, site.series[0], &late, false).await;
+    for (ts, value) in late {
+        all.entry(ts).or_insert(value);
+    }
+    let (from, to) = (OLD + HOUR_US + 1, OLD + DAY_US + HOUR_US);
+    let chart = site.charts(from, to, 200_000).await.unwrap();
+    let expected: Values = all.range(from..to).map(|(ts, value)| (*ts, *value)).collect();
+    assert!(expected.len() > 25_000, "{}", expected.len());
+    assert_eq!(numbers(&chart[0]), expected);
+}
+
+#[tokio::test]
+async fn a_large_day_is_packed_in_steps_and_what_comes_meanwhile_stays() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    let load = site.series[0];
+    let value = |n: i32| (OLD + i64::from(n) * 3 * SECOND, Some(f64::from(n % 11)));
+    let mut all: Values = (0..28_800).map(value).collect();
+    let rows: Vec<_> = all.iter().map(|(ts, value)| (*ts, *value)).collect();
+    write(&site.store, load, &rows, true).await;
+    settle(&site.store).await;
+    let (day, span) = (OLD / DAY_US, Span { from: OLD, to: OLD + DAY_US });
+    let prepared = prepare(&site.store, load, day, span).await.unwrap().unwrap();
+    let rows: Vec<u64> = prepared.slices.iter().map(|slice| slice.rows).collect();
+    assert_eq!(rows, [20_000, 8_800]);
+    // Into the second step.
+    let late = (OLD + DAY_US - SECOND, Some(-1.0));
+    all.insert(late.0, late.1);
+    write(&site.store, load, &[late], false).await;
+    assert!(!super::write(&site.store, std::slice::from_ref(&prepared)).await.unwrap());
+    assert_eq!(site.counts().await, (8_801, 1), "the block, and what isn't as it was read");
+    let seen = async || numbers(&site.charts(OLD, OLD + DAY_US, 100_000).await.unwrap()[0]);
+    assert!(seen().await == all);
+    assert!(!super::write(&site.store, &[prepared]).await.unwrap(), "there is another block");
+    settle(&site.store).await;
+    for (table, width) in [("rollups_1m", MINUTE_US), ("rollups_1h", HOUR_US)] {
+        let until = floor(late.0, width);
+        let rolled = site.rolled(table, load).await.into_iter().filter(|(at, _)| *at < until);
+        assert_eq!(rolled.collect::<BTreeMap<_, _>>(), expected(&all, width, until), "{table}");
+    }
+    site.pack().await;
+    assert_eq!(site.counts().await, (0, 1));
+    assert!(seen().await == all);
+}
+
+#[tokio::test]
 async fn a_signal_without_a_kind_stays_unpacked_until_it_has_one() {
     let site = site().await;
     if site.hypertables() {
@@ -471,6 +592,12 @@ async fn partitions_of_packed_days_give_their_room_back() {
     let size = format!("SELECT pg_total_relation_size('{name}')");
     let before = site.number(&size).await;
     assert!(before > 500_000, "{before}");
+    let turn = take_turn(&site.store).await.unwrap().unwrap();
+    let (mut partition, never) = (String::new(), || false);
+    let steps = Steps::new(&turn, &never);
+    let ended = shrink::partitions(&site.store, NOW, &mut partition, &steps).await.unwrap();
+    assert!(!ended && partition.is_empty(), "there is one, and no time for it");
+    turn.end().await.unwrap();
     site.pack().await;
     let mut after = site.number(&size).await;
     // Somebody may still have looked at it just then.
@@ -483,6 +610,43 @@ async fn partitions_of_packed_days_give_their_room_back() {
         after = site.number(&size).await;
     }
     assert!(after < 100_000, "{before} to {after}");
+}
+
+#[tokio::test]
+async fn rules_that_learn_are_given_what_is_packed() {
+    let site = site().await;
+    site.fill(3).await;
+    let load = site.series[0];
+    let given = async || {
+        let mut tx = site.store.begin_batch().await.unwrap();
+        let after = OLD + DAY_US - HOUR_US;
+        let samples = detector_states::samples_after(&mut tx, load, after, 1_000).await.unwrap();
+        let mut starts = Vec::new();
+        // None of them packed, of the last day, of the one before, and more than there are.
+        for newest in [0, 5_000, 10_000, 40_000] {
+            let start = detector_states::start_of_newest(&mut tx, load, OLD + SECOND, newest);
+            starts.push(start.await.unwrap());
+        }
+        tx.commit().await.unwrap();
+        (samples, starts)
+    };
+    let before = given().await;
+    assert_eq!((before.0.len(), before.0[0].ts), (1_000, OLD + DAY_US - HOUR_US + 10 * SECOND));
+    let third = OLD + 3 * DAY_US - 5_000 * 10 * SECOND;
+    let second = OLD + 3 * DAY_US - 10_000 * 10 * SECOND;
+    assert_eq!(before.1, [Some(LAST), Some(third), Some(second), None]);
+    site.pack().await;
+    assert_eq!(given().await, before);
+    if site.hypertables() {
+        return;
+    }
+    // A damaged block doesn't keep a machine's messages from being stored.
+    let data = if site.folder.url().is_some() { r"'\x0102'::bytea" } else { "x'0102'" };
+    let sql = format!("UPDATE packed_points SET data = {data} WHERE series_id = {load}");
+    site.folder.peer().await.execute(&sql).await;
+    let (samples, starts) = given().await;
+    assert_eq!(samples.iter().map(|sample| sample.ts).collect::<Vec<_>>(), [LAST]);
+    assert_eq!(starts, [Some(LAST), None, None, None]);
 }
 
 #[tokio::test]

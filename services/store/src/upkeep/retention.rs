@@ -20,6 +20,8 @@ const ROWS_MAX: i64 = 2_000;
 const SERIES_MAX: i64 = 500;
 /// Packed days of a series removed in one transaction.
 const BLOCKS_MAX: i64 = 30;
+/// Points of these, unless one day has more: SQLite looks at each page that becomes free.
+const BLOCK_POINTS_MAX: i64 = 1_000_000;
 
 /// What holds for an organization, in times: older than these is removed. `None`: for ever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -288,20 +290,30 @@ async fn blocks(
                    ORDER BY day LIMIT ?";
         let cells: [Cell<'_>; 3] = [series.into(), day.into(), BLOCKS_MAX.into()];
         let rows = store.reader_pool().fetch(sql, &cells).await?;
-        let Some(last) = rows.last() else { break };
-        let last: i64 = last.get(0)?;
+        let Some((last, points)) = some_blocks(&rows, BLOCK_POINTS_MAX)? else { break };
         if !steps.go_on().await? {
             break;
-        }
-        let mut points = 0;
-        for row in &rows {
-            points += row.get::<i64>(1)?;
         }
         let sql = "DELETE FROM packed_points WHERE series_id = ? AND day <= ?";
         store.writer_pool().execute(sql, &[series.into(), last.into()]).await?;
         removed += points.unsigned_abs();
     }
     Ok(removed)
+}
+
+/// The last of as many days as have so many points, one at least, and how many they have. From rows of
+/// `day, count`.
+fn some_blocks(rows: &[Row], most: i64) -> Result<Option<(i64, i64)>, StoreError> {
+    let mut some: Option<(i64, i64)> = None;
+    for row in rows {
+        let (day, count): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let points = some.map_or(0, |(_, points)| points) + count;
+        if some.is_some() && points > most {
+            break;
+        }
+        some = Some((day, points));
+    }
+    Ok(some)
 }
 
 /// Removes a series' rows of before a time, a step in each transaction, the oldest first.

@@ -103,3 +103,24 @@ async fn a_partition_that_cant_be_had_keeps_nothing_else_from_being_removed() {
     let there = format!("SELECT count(*) FROM pg_class WHERE relname = '{name}'");
     assert_eq!(peer.value(&there).await, "0");
 }
+
+#[tokio::test]
+async fn large_blocks_go_in_more_transactions() {
+    let (store, folder) = store().await;
+    let data = if folder.url().is_some() { r"'\x01'::bytea" } else { "x'01'" };
+    for day in 0..3 {
+        let sql = format!(
+            "INSERT INTO packed_points (series_id, day, count, filled, first_ts, last_ts, data) \
+             VALUES (1, {day}, 600000, 600000, 0, 0, {data})"
+        );
+        folder.peer().await.execute(&sql).await;
+    }
+    let turn = take_turn(&store).await.unwrap().unwrap();
+    let asked = std::sync::atomic::AtomicU32::new(0);
+    let once = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 1;
+    let before = 10 * DAY_US;
+    assert_eq!(blocks(&store, 1, before, &Steps::new(&turn, &once)).await.unwrap(), 600_000);
+    let all = || true;
+    assert_eq!(blocks(&store, 1, before, &Steps::new(&turn, &all)).await.unwrap(), 1_200_000);
+    turn.end().await.unwrap();
+}

@@ -14,6 +14,8 @@ use std::fmt::Write as _;
 use super::packed_minutes;
 use crate::engine::{Engine, Row};
 use crate::telemetry::Layout;
+use crate::telemetry::layout::DAY_US;
+use crate::telemetry::snapshot::Snapshot;
 use crate::{Store, StoreError, Tx};
 
 /// Microseconds of a minute.
@@ -22,12 +24,17 @@ pub(crate) const MINUTE_US: i64 = 60_000_000;
 pub(crate) const HOUR_US: i64 = 3_600_000_000;
 /// Series in one transaction.
 const SERIES_MAX: i64 = 200;
-/// Most minutes of one series in one transaction: with a value each second, 30,000 points.
+/// Most minutes of one series in one transaction.
 const MINUTES_MAX: i64 = 500;
 /// Hours made anew in one transaction. Nobody writes beside it, so it is a short one.
 const DIRTY_MAX: i64 = 20;
-/// Points of such hours in one transaction; of the last minute more. An hour with more takes several.
+/// Points in one transaction, a minute of a series at least: SQLite's only writer is held for less than 50
+/// milliseconds.
 const POINTS_MAX: i64 = 20_000;
+/// Spans whose points are counted in one go.
+const COUNTED_MAX: usize = 25;
+/// So many points of a block, which is unpacked as a whole, take as long as one that isn't packed.
+const UNPACKED_POINTS: i64 = 16;
 
 /// A span of a series that is to be rolled up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,21 +46,27 @@ pub(super) struct Span {
     pub(super) to: i64,
 }
 
-/// Rolls up what has come in order since the last time, one step of it; how many series. Less than
-/// the number that a step takes means that nothing is left.
+/// Rolls up what has come in order since the last time, one step of it; how many series. None: nothing
+/// is left.
 ///
 /// # Errors
 /// When the database can't be used.
 pub async fn advance(store: &Store) -> Result<u64, StoreError> {
+    advance_within(store, POINTS_MAX).await
+}
+
+/// A step over about so many points at most.
+async fn advance_within(store: &Store, points: i64) -> Result<u64, StoreError> {
     if matches!(store.layout(), Layout::Hypertables) {
         return Ok(0);
     }
-    let spans = behind(store).await?;
+    let spans = within(store, &behind(store).await?, points).await?;
     if spans.is_empty() {
         return Ok(0);
     }
+    let snapshot = store.snapshot().await?;
     let tx = store.begin_beside().await?;
-    roll(store, &tx, &spans).await?;
+    roll(snapshot, &tx, &spans).await?;
     let mut values = String::new();
     for span in &spans {
         let comma = if values.is_empty() { "" } else { "," };
@@ -124,7 +137,7 @@ pub async fn repair(store: &Store) -> Result<u64, StoreError> {
 }
 
 /// A step over about so many points at most.
-async fn repair_within(store: &Store, points: i64) -> Result<u64, StoreError> {
+pub(super) async fn repair_within(store: &Store, points: i64) -> Result<u64, StoreError> {
     // Looking costs no turn at the writer.
     let spans = late(store, points).await?;
     if spans.is_empty() {
@@ -132,9 +145,10 @@ async fn repair_within(store: &Store, points: i64) -> Result<u64, StoreError> {
     }
     // No batch may write beside it: one that marks an hour that is just being made anew would be
     // overlooked.
+    let snapshot = store.snapshot().await?;
     let tx = store.begin().await?;
     // Only what lies behind the cursors: the rest is still to come in order.
-    roll(store, &tx, &spans).await?;
+    roll(snapshot, &tx, &spans).await?;
     for Span { series, from, to } in &spans {
         tx.run(&format!(
             "DELETE FROM rollup_dirty WHERE series_id = {series} AND hour >= {from} AND hour < {to}"
@@ -164,39 +178,80 @@ async fn late(store: &Store, points: i64) -> Result<Vec<Span>, StoreError> {
         let first = marks.entry((series, floor(from, HOUR_US))).or_insert(from);
         *first = from.min(*first);
     }
-    let (mut spans, mut left) = (Vec::with_capacity(marks.len()), points);
-    for ((series, hour), from) in marks {
-        let whole = Span { series, from, to: hour + HOUR_US };
-        let (mut span, found) = cut(store, whole, left).await?;
-        if span.to <= span.from {
-            if !spans.is_empty() {
-                break;
+    let whole =
+        |((series, hour), from): ((i64, i64), i64)| Span { series, from, to: hour + HOUR_US };
+    let spans: Vec<Span> = marks.into_iter().map(whole).collect();
+    within(store, &spans, points).await
+}
+
+/// As many of these spans as have so many points, one at least, the last of them cut. A minute never is.
+async fn within(store: &Store, wanted: &[Span], points: i64) -> Result<Vec<Span>, StoreError> {
+    let (mut spans, mut left) = (Vec::with_capacity(wanted.len()), points);
+    for some in wanted.chunks(COUNTED_MAX) {
+        for (span, found) in some.iter().zip(counts(store, some, left).await?) {
+            if found <= left {
+                spans.push(*span);
+                left -= found;
+                continue;
             }
-            // A minute is never cut.
-            span.to = span.from + MINUTE_US;
-        }
-        spans.push(span);
-        left -= found;
-        if left <= 0 {
-            break;
+            let to = cut(store, *span, left).await?;
+            if to > span.from && (to < span.to || spans.is_empty()) {
+                spans.push(Span { to, ..*span });
+            } else if spans.is_empty() {
+                spans.push(Span { to: span.from + MINUTE_US, ..*span });
+            }
+            return Ok(spans);
         }
     }
     Ok(spans)
 }
 
-/// As much of a span, in whole minutes, as has at most so many points; and how many were found, at
-/// most one more.
-async fn cut(store: &Store, span: Span, points: i64) -> Result<(Span, i64), StoreError> {
+/// How many points there are in each of these spans; of those beside blocks at most one more than `most`
+/// is counted.
+async fn counts(store: &Store, spans: &[Span], most: i64) -> Result<Vec<i64>, StoreError> {
+    // All numbers stand in the text: they are ours.
+    let row = |(place, span): (usize, &Span)| {
+        let Span { series, from, to } = *span;
+        let days = [from, to - 1].map(|ts| floor(ts, DAY_US) / DAY_US);
+        format!("({place},{series},{from},{to},{},{})", days[0], days[1])
+    };
+    let rows: Vec<String> = spans.iter().enumerate().map(row).collect();
+    let from = spans.iter().map(|span| span.from).min().unwrap_or(0);
+    let to = spans.iter().map(|span| span.to).max().unwrap_or(0);
+    // So that only the partitions of these times are looked at.
+    let of_all = match store.engine() {
+        Engine::Sqlite => String::new(),
+        Engine::Postgres => format!(" AND p.ts >= {from} AND p.ts < {to}"),
+    };
+    let sql = format!(
+        "WITH wanted (place, series_id, lo, hi, lo_day, hi_day) AS (VALUES {}) \
+         SELECT (SELECT count(*) FROM (SELECT 1 AS one FROM points p \
+             WHERE p.series_id = w.series_id AND p.ts >= w.lo AND p.ts < w.hi{of_all} \
+             LIMIT {}) AS some_points), \
+         (SELECT CAST(coalesce(sum(b.count), 0) AS BIGINT) FROM packed_points b \
+             WHERE b.series_id = w.series_id AND b.day >= w.lo_day AND b.day <= w.hi_day \
+             AND b.first_ts < w.hi AND b.last_ts >= w.lo) \
+         FROM wanted w ORDER BY w.place",
+        rows.join(","),
+        most.saturating_add(1)
+    );
+    let rows = store.reader_pool().fetch(&sql, &[]).await?;
+    rows.iter()
+        .map(|row| {
+            let (loose, packed): (i64, i64) = (row.get(0)?, row.get(1)?);
+            Ok(loose + packed / UNPACKED_POINTS)
+        })
+        .collect()
+}
+
+/// Up to where a span, in whole minutes, has at most so many points beside blocks.
+async fn cut(store: &Store, span: Span, points: i64) -> Result<i64, StoreError> {
     let sql = "SELECT count(*), max(s.ts) FROM (SELECT p.ts FROM points p \
                WHERE p.series_id = ? AND p.ts >= ? AND p.ts < ? ORDER BY p.ts LIMIT ?) AS s";
     let cells = [span.series.into(), span.from.into(), span.to.into(), (points + 1).into()];
-    let Some(row) = store.reader_pool().first(sql, &cells).await? else { return Ok((span, 0)) };
+    let Some(row) = store.reader_pool().first(sql, &cells).await? else { return Ok(span.to) };
     let (found, last): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
-    let to = match last {
-        Some(last) if found > points => floor(last, MINUTE_US),
-        _ => span.to,
-    };
-    Ok((Span { to, ..span }, found))
+    Ok(last.filter(|_| found > points).map_or(span.to, |last| floor(last, MINUTE_US)))
 }
 
 /// Rolls up the last minutes of series that have ended before this time, in microseconds: in order a
@@ -221,10 +276,12 @@ pub(crate) async fn finish(store: &Store, before: i64) -> Result<(), StoreError>
             Ok(Span { series: row.get(0)?, from, to: from + MINUTE_US })
         };
         let spans: Vec<Span> = rows.iter().map(span).collect::<Result<_, _>>()?;
+        let spans = within(store, &spans, POINTS_MAX).await?;
         let Some(last) = spans.last() else { return Ok(()) };
         after = last.series;
+        let snapshot = store.snapshot().await?;
         let tx = store.begin_beside().await?;
-        roll(store, &tx, &spans).await?;
+        roll(snapshot, &tx, &spans).await?;
         tx.commit().await?;
     }
 }
@@ -289,8 +346,10 @@ async fn counted(store: &Store, sql: &str) -> Result<(i64, Option<i64>), StoreEr
     row.map_or(Ok((0, None)), |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-/// Computes the minutes of these spans from their points, then the hours that they lie in.
-async fn roll(store: &Store, tx: &Tx, spans: &[Span]) -> Result<(), StoreError> {
+/// Computes the minutes of these spans from their points, then the hours that they lie in. The snapshot
+/// is one that nothing was asked of yet, so that it sees what the transaction does. It is there before
+/// the transaction begins: whoever holds the writer doesn't wait for a reader.
+async fn roll(mut snapshot: Snapshot, tx: &Tx, spans: &[Span]) -> Result<(), StoreError> {
     let spans: Vec<Span> = spans.iter().filter(|span| span.from < span.to).copied().collect();
     if spans.is_empty() {
         return Ok(());
@@ -318,7 +377,8 @@ async fn roll(store: &Store, tx: &Tx, spans: &[Span]) -> Result<(), StoreError> 
         width: HOUR_US,
     };
     let engine = Engine::of(tx.conn());
-    let unpacked = packed_minutes::write(store, tx, &spans).await?;
+    let unpacked = packed_minutes::write(&mut snapshot, tx, &spans).await?;
+    snapshot.end().await?;
     if !unpacked.is_empty() {
         tx.run(&minutes.sql(engine, &unpacked)).await?;
     }

@@ -181,6 +181,50 @@ async fn what_waits_to_be_rolled_up_is_counted_with_the_oldest_of_it() {
 }
 
 #[tokio::test]
+async fn what_comes_in_order_is_rolled_up_in_steps_of_few_points() {
+    let (store, _folder) = store().await;
+    if crate::upkeep::timescale::is_there(&store) {
+        eprintln!("SKIPPED: TimescaleDB does this by itself");
+        return;
+    }
+    let top = organization(&store, None).await;
+    let start = floor(NOW, HOUR_US);
+    let mut series = Vec::new();
+    for _ in 0..2 {
+        let machine = machine(&store, top).await;
+        series.push(new_series(&store, machine).await);
+    }
+    // A hundred minutes of six each; the last one waits for what comes after it.
+    let values: Vec<_> = (0..600_i32)
+        .map(|step| (start + i64::from(step) * 10 * SECOND, Some(f64::from(step))))
+        .collect();
+    for series in &series {
+        write(&store, *series, &values, true).await;
+    }
+    let cursors = async || {
+        let sql = "SELECT (through - ?) / ? FROM rollup_cursors ORDER BY series_id";
+        let rows = store.reader_pool().fetch(sql, &[start.into(), MINUTE_US.into()]).await;
+        rows.unwrap().iter().map(|row| row.get::<i64>(0).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(advance_within(&store, 61).await.unwrap(), 1);
+    assert_eq!(cursors().await, [10]);
+    assert_eq!(advance_within(&store, 3).await.unwrap(), 1, "a minute is never cut");
+    assert_eq!(cursors().await, [11]);
+    // All that is left of one, and the beginning of the other.
+    assert_eq!(advance_within(&store, 88 * 6 + 8).await.unwrap(), 2);
+    assert_eq!(cursors().await, [99, 1]);
+    assert_eq!(advance_within(&store, 600).await.unwrap(), 1);
+    assert_eq!(advance_within(&store, 600).await.unwrap(), 0);
+    assert_eq!(cursors().await, [99, 99]);
+    for (table, rows) in [("rollups_1m", 2 * 99), ("rollups_1h", 2 * 2)] {
+        let sql = format!("SELECT count(*), CAST(sum(count) AS BIGINT) FROM {table}");
+        let row = store.reader_pool().first(&sql, &[]).await.unwrap().unwrap();
+        let found: (i64, i64) = (row.get(0).unwrap(), row.get(1).unwrap());
+        assert_eq!(found, (rows, 2 * 99 * 6), "{table}");
+    }
+}
+
+#[tokio::test]
 async fn a_long_silence_is_passed_over() {
     let (store, _folder) = store().await;
     if crate::upkeep::timescale::is_there(&store) {

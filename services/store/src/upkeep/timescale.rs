@@ -2,6 +2,7 @@
 //! aren't needed.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use millwright_schemas::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -111,12 +112,28 @@ pub async fn drop_whole(
 
 /// Runs a statement outside of any transaction, however long it takes.
 pub(super) async fn alone(store: &Store, sql: &str) -> Result<(), StoreError> {
+    run_alone(store, sql, "").await
+}
+
+/// The same; it waits no longer than this for what others have locked.
+pub(super) async fn alone_within(
+    store: &Store,
+    sql: &str,
+    patience: Duration,
+) -> Result<(), StoreError> {
+    run_alone(store, sql, &format!("; SET lock_timeout = {}", patience.as_millis())).await
+}
+
+async fn run_alone(store: &Store, sql: &str, settings: &str) -> Result<(), StoreError> {
     let Pool::Postgres(pool) = store.writer_pool() else { return Ok(()) };
     let mut connection = pool.acquire().await?;
     let connection: &mut PgConnection = &mut connection;
-    sqlx::raw_sql("SET statement_timeout = 0").execute(&mut *connection).await?;
+    let set = format!("SET statement_timeout = 0{settings}");
+    sqlx::raw_sql(AssertSqlSafe(set)).execute(&mut *connection).await?;
     let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *connection).await;
-    sqlx::raw_sql("RESET statement_timeout").execute(&mut *connection).await?;
+    // Both are settings of the connection: it has those that it was opened with again.
+    let reset = "RESET statement_timeout; RESET lock_timeout";
+    sqlx::raw_sql(reset).execute(&mut *connection).await?;
     done?;
     Ok(())
 }

@@ -76,12 +76,16 @@ pub(crate) async fn changed(
         Some(id) => Some(tickets::load(&tx, Scope::Platform, id).await?),
         None => None,
     };
-    let last = tickets::last_of_alarm(&tx, &alarm).await?;
     let flapping = is_flapping(&tx, &alarm).await?;
-    let (own, last) = (own.as_ref(), last.as_ref());
-    let (brief, of_tickets) = (work.brief, &policy.tickets);
-    let seen = Seen { alarm: &alarm, policy: of_tickets, own, last, brief, flapping, now };
-    let decision = decide(seen);
+    let (own, brief, of_tickets) = (own.as_ref(), work.brief, &policy.tickets);
+    let seen = Seen { alarm: &alarm, policy: of_tickets, own, last: None, brief, flapping, now };
+    // Looked for only where it matters: a key that opens no tickets may have had very many alarms.
+    let last = match decide(seen) {
+        Decision::Open => tickets::last_of_alarm(&tx, &alarm).await?,
+        _ => None,
+    };
+    let last = last.as_ref();
+    let decision = decide(Seen { last, ..seen });
     let over = own.is_none() && !alarm.active && decision != Decision::Nothing;
     let case = Case {
         tx: &tx,
@@ -151,10 +155,9 @@ impl Case<'_> {
     /// Puts the alarm on a ticket of its own cause: the first one is the root.
     async fn put_on(&self, record: &TicketRecord) -> Result<(), StoreError> {
         let (organization, ticket) = (self.alarm.organization_id, record.ticket.id);
-        let first = tickets::members(self.tx, ticket, 1).await?.is_empty();
-        let (role, tie) = match first {
-            true => (AlarmRole::Root, AlarmTie::Only),
-            false => (AlarmRole::Symptom, AlarmTie::SameCause),
+        let (role, tie) = match tickets::has_alarms(self.tx, ticket).await? {
+            false => (AlarmRole::Root, AlarmTie::Only),
+            true => (AlarmRole::Symptom, AlarmTie::SameCause),
         };
         let place = Place { organization, ticket, alarm: self.alarm.id, role, tie };
         tickets::put_alarm_on(self.tx, place, self.now).await?;

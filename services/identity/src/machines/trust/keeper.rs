@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, watch};
 use super::state::load;
 use super::{TrustError, TrustState, bundle};
 use crate::machines::keys::KeyFolder;
-use crate::machines::limits::TRUSTED_KEYS_MAX;
+use crate::machines::limits::{TRUSTED_KEYS_MAX, UNUSED_KEY_AFTER_S};
 use crate::machines::{authority, command_key};
 
 /// The keys of one platform. Cheap to clone.
@@ -44,7 +44,8 @@ impl Trust {
         let state = load(&folder, bundle)?;
         let used = bundle::files(state.bundle())?;
         let prefixes = [authority::FILE_PREFIX, command_key::FILE_PREFIX];
-        for name in folder.set_aside_unused(&prefixes, &used)? {
+        let before = now.plus_seconds(-UNUSED_KEY_AFTER_S);
+        for name in folder.set_aside_unused(&prefixes, &used, before)? {
             tracing::warn!(file = name, "key file set aside: nobody trusts this key");
         }
         Ok(Self {

@@ -13,7 +13,8 @@
 //! ask for `GET /trust?after=n` over HTTP, and come back. The last of a kind can't be retired.
 //!
 //! A key file is on disk before the bundle that names it is committed. What a crash leaves
-//! between the two is set aside at the next start.
+//! between the two is set aside at a start an hour later: before that it may be a rotation of another
+//! process that shares the keys, which is just being committed.
 
 mod bundle;
 mod error;

@@ -14,22 +14,40 @@ pub(crate) struct Walk<'a> {
     packed: &'a Packed,
     /// Days that have been read.
     done: usize,
+    /// The last of them, if only a part of it was handed out.
+    open: Option<Open>,
+}
+
+/// A day with something beside its block.
+#[derive(Debug)]
+struct Open {
+    /// What of its block is in the range.
+    block: Vec<Point>,
+    /// How many of these were handed out.
+    done: usize,
+    /// What is still to be read beside it.
+    rest: Span,
 }
 
 /// Walks over the points of a packed part of a range.
 pub(crate) const fn each(series: i64, packed: &Packed) -> Walk<'_> {
-    Walk { series, packed, done: 0 }
+    Walk { series, packed, done: 0, open: None }
 }
 
 impl Walk<'_> {
-    /// The points of the next days; `None` at the end. As many days as are read in one go, or one with
-    /// all that lies beside it.
+    /// The next points; `None` at the end. Of as many days as are read in one go, or of one with
+    /// something beside its block: however much that is, so much of it at a time.
     pub(crate) async fn next(
         &mut self,
         snapshot: &mut Snapshot,
     ) -> Result<Option<Vec<Point>>, StoreError> {
+        if let Some(open) = self.open.take() {
+            return self.part(snapshot, open).await.map(Some);
+        }
         let rest = self.packed.days.get(self.done..).unwrap_or_default();
-        let loaded = load(snapshot, self.series, rest).await?;
+        let together = rest.iter().position(|day| day.loose).unwrap_or(rest.len()).max(1);
+        let days = rest.get(..together).unwrap_or_default();
+        let loaded = load(snapshot, self.series, days).await?;
         if loaded.is_empty() {
             return Ok(None);
         }
@@ -39,16 +57,34 @@ impl Walk<'_> {
             let Span { from, to } = day.block.span();
             let span =
                 Span { from: from.max(self.packed.span.from), to: to.min(self.packed.span.to) };
-            let within = |point: &&Point| (span.from..span.to).contains(&point.ts);
-            let block: Vec<Point> = block.iter().filter(within).copied().collect();
+            let within = |point: &Point| (span.from..span.to).contains(&point.ts);
+            let block = block.into_iter().filter(within);
             if day.loose {
-                let loose = loose(snapshot, self.series, span, usize::MAX).await?;
-                found.append(&mut merged(&block, &loose));
-            } else {
-                found.extend(block);
+                // It is alone.
+                let open = Open { block: block.collect(), done: 0, rest: span };
+                return self.part(snapshot, open).await.map(Some);
             }
+            found.extend(block);
         }
         Ok(Some(found))
+    }
+
+    /// The next points of a day with something beside its block.
+    async fn part(
+        &mut self,
+        snapshot: &mut Snapshot,
+        mut open: Open,
+    ) -> Result<Vec<Point>, StoreError> {
+        let loose = loose(snapshot, self.series, open.rest, 0).await?;
+        let block = open.block.get(open.done..).unwrap_or_default();
+        let more = loose.last().filter(|_| loose.len() >= READ_ROWS).map(|last| last.ts);
+        let Some(last) = more else { return Ok(merged(block, &loose)) };
+        let now = block.partition_point(|point| point.ts <= last);
+        let found = merged(block.get(..now).unwrap_or_default(), &loose);
+        open.done += now;
+        open.rest.from = last + 1;
+        self.open = Some(open);
+        Ok(found)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Old numbers and booleans, compressed: all of a series' points of a day (UTC) in one row.
 //!
-//! Points only ever go from `points` into a block, or out of both for good, in one transaction. What
-//! comes late for a packed day lies in `points` beside the block until the next run of
-//! [`crate::upkeep::packing`]; of two points of one time the block's counts, as the first one does
+//! Points only ever go from `points` into a block, or out of both for good; those of a large day are in
+//! both for a while. What comes late for a packed day lies in `points` beside the block until the next
+//! run of [`crate::upkeep::packing`]; of two points of one time the block's counts, as the first one does
 //! everywhere. Series without a kind aren't packed, so that a kind that is fixed finds all their nulls in
 //! `points`.
 //!

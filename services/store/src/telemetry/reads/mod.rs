@@ -9,7 +9,7 @@ pub mod history;
 pub mod loss;
 pub mod quarantine;
 mod raw;
-mod received;
+pub(crate) mod received;
 mod rolled;
 mod scoped;
 pub mod signals;

@@ -86,6 +86,81 @@ fn value(point: Point, kind: Option<SignalKind>) -> RawValue {
     RawValue { ts: point.ts, value, quality: Quality::from_code(point.quality) }
 }
 
+/// The first points of a series after a time, at most so many, the oldest first, packed or not.
+pub(crate) async fn points_after(
+    store: &Store,
+    series: i64,
+    after: i64,
+    count: usize,
+) -> Result<Vec<Point>, StoreError> {
+    let span = Span { from: after.saturating_add(1), to: i64::MAX };
+    let mut snapshot = store.snapshot().await?;
+    let mut found = first(&mut snapshot, series, span, count).await?;
+    snapshot.end().await?;
+    found.truncate(count);
+    Ok(found)
+}
+
+/// After a time: the time behind which a series has `newest` points, packed or not. `None`: it has no
+/// more than that.
+pub(crate) async fn start_of_newest(
+    store: &Store,
+    series: i64,
+    after: i64,
+    newest: usize,
+) -> Result<Option<i64>, StoreError> {
+    let span = Span { from: after.saturating_add(1), to: i64::MAX };
+    let mut snapshot = store.snapshot().await?;
+    let mut parts = Vec::new();
+    for piece in packed::pieces(&mut snapshot, series, span).await? {
+        match piece {
+            Piece::Loose(_) => parts.push(piece),
+            // One by one: there are seldom many that must be looked at.
+            Piece::Packed(Packed { span, days }) => {
+                let alone = |day| Piece::Packed(Packed { span, days: vec![day] });
+                parts.extend(days.into_iter().map(alone));
+            }
+        }
+    }
+    let mut left = newest;
+    for part in parts.into_iter().rev() {
+        let times = newest_times(&mut snapshot, series, part, left + 1).await?;
+        if let Some(start) = times.get(left) {
+            return Ok(Some(*start));
+        }
+        left -= times.len();
+    }
+    Ok(None)
+}
+
+/// The times of a part's last points, the newest first.
+async fn newest_times(
+    snapshot: &mut Snapshot,
+    series: i64,
+    part: Piece,
+    count: usize,
+) -> Result<Vec<i64>, StoreError> {
+    let packed = match part {
+        Piece::Packed(packed) => packed,
+        Piece::Loose(span) => {
+            let sql = "SELECT ts FROM points WHERE series_id = ? AND ts >= ? AND ts < ? \
+                       ORDER BY ts DESC LIMIT ?";
+            let cells = [series.into(), span.from.into(), span.to.into(), bound(count).into()];
+            let rows = snapshot.fetch(sql, &cells).await?;
+            return rows.iter().map(|row| row.get(0)).collect();
+        }
+    };
+    let mut times: Vec<i64> = Vec::new();
+    let mut walk = packed::each(series, &packed);
+    while let Some(points) = walk.next(snapshot).await? {
+        times.extend(points.iter().map(|point| point.ts));
+        let older = times.len().saturating_sub(count);
+        times.drain(..older);
+    }
+    times.reverse();
+    Ok(times)
+}
+
 async fn first(
     snapshot: &mut Snapshot,
     series: i64,

@@ -1,0 +1,94 @@
+import { List, Progress, Stack, Text } from '@mantine/core'
+import { useTranslation } from 'react-i18next'
+import { useSignals } from '../../api/machines'
+import type { Alarm } from '../../api/types'
+import { causesOf, type Finding, findingsOf } from '../../components/alarms/explain'
+import { useAlarmWords } from '../../components/alarms/words'
+import { Said } from '../../components/Said'
+import { Section } from '../../components/Section'
+import { TimeAgo } from '../../components/TimeAgo'
+import { useFormat } from '../../format/use'
+import classes from './alarm.module.css'
+import { useCauseWords } from './useCauseWords'
+
+/** Why it was raised: in words, with the values and limits, and which signals spoke how loud. */
+export function Explanation({ alarm }: { alarm: Alarm }) {
+  const { t } = useTranslation('alarms')
+  const words = useAlarmWords()
+  const causeWords = useCauseWords()
+  const { data } = useSignals(alarm.machine_id)
+  const unitOf = (name: string) => data?.items.find(({ signal }) => signal === name)?.unit ?? ''
+  const findings = findingsOf(alarm.context)
+  const causes = causesOf(alarm.context)
+  return (
+    <Section title={t('why.title')}>
+      <Stack gap="xs">
+        <Text>
+          <Said>{words(alarm)}</Said>
+        </Text>
+        {causes.length > 0 && (
+          <List size="sm" data-testid="causes">
+            {causes.map((cause, place) => (
+              <List.Item key={place}>
+                <Said>{causeWords(cause, unitOf)}</Said>
+              </List.Item>
+            ))}
+          </List>
+        )}
+        {findings.length > 0 && <Findings findings={findings} unitOf={unitOf} />}
+        <Text size="sm" c="dimmed">
+          {t('why.since')} <TimeAgo at={alarm.raised_at} />
+        </Text>
+      </Stack>
+    </Section>
+  )
+}
+
+interface FindingsProps {
+  findings: readonly Finding[]
+  unitOf: (signal: string) => string
+}
+
+function Findings({ findings, unitOf }: FindingsProps) {
+  const { t } = useTranslation('alarms')
+  return (
+    <div>
+      <Text size="sm" fw={600}>
+        {t('why.findings')}
+      </Text>
+      <ul className={classes.findings}>
+        {findings.map((finding, place) => (
+          <FindingRow key={place} finding={finding} unit={unitOf(finding.name)} />
+        ))}
+      </ul>
+    </div>
+  )
+}
+
+function FindingRow({ finding, unit }: { finding: Finding; unit: string }) {
+  const { t } = useTranslation('alarms')
+  const format = useFormat()
+  const { name, share, observed, expected, sigmas, text } = finding
+  const percent = Math.round(share * 100)
+  const hasNumbers = observed !== undefined && expected !== undefined
+  return (
+    <li className={classes.finding} title={text}>
+      <Text size="sm" fw={550} className={classes.name}>
+        <Said>{name}</Said>
+      </Text>
+      <Progress value={percent} size="md" aria-label={t('why.share', { name, percent })} />
+      <Text size="sm" className={classes.numbers}>
+        {percent}&nbsp;%
+        {sigmas !== undefined &&
+          ` · ${t(sigmas < 0 ? 'why.sigmaBelow' : 'why.sigmaAbove', {
+            sigmas: format.number(Math.abs(sigmas), 1),
+          })}`}
+        {hasNumbers &&
+          ` · ${t('why.observed', {
+            observed: format.measured(observed, unit),
+            expected: format.measured(expected, unit),
+          })}`}
+      </Text>
+    </li>
+  )
+}

@@ -1,0 +1,159 @@
+import {
+  Alert,
+  Button,
+  Checkbox,
+  Group,
+  SegmentedControl,
+  Select,
+  Stack,
+  Text,
+} from '@mantine/core'
+import { useMemo } from 'react'
+import { useTranslation } from 'react-i18next'
+import type { ChartMark } from '../../../components/chart/series'
+import { Empty } from '../../../components/Loaded'
+import { Section } from '../../../components/Section'
+import { useTroubleText } from '../../../components/trouble'
+import { BacktestEnd } from '../results/BacktestEnd'
+import { BacktestProgress } from '../results/BacktestProgress'
+import { marksOf, machineOf } from '../results/marks'
+import { RuleChart } from '../results/RuleChart'
+import { RunSummary } from '../results/RunSummary'
+import { useMarkWords } from '../results/useMarkWords'
+import type { Editor } from '../useRuleEditor'
+import type { Watched } from '../useWatched'
+import { type RulePreview, type Span, SPANS } from './usePreview'
+
+interface PreviewProps {
+  preview: RulePreview
+  watched: Watched
+  editor: Editor
+}
+
+const NO_MARKS: readonly ChartMark[] = []
+
+/** What the rule would have done, over the values of a real machine. */
+export function Preview({ preview, watched, editor }: PreviewProps) {
+  const { t } = useTranslation('rules')
+  const { machineId, trial, from, to } = preview
+  const markWords = useMarkWords()
+  const { condition } = editor
+  const result = trial.state === 'ended' ? trial.backtest.result : undefined
+  const marks = useMemo(
+    () => (result && machineId ? marksOf(result, machineId, markWords) : NO_MARKS),
+    [result, machineId, markWords],
+  )
+  return (
+    <Section
+      title={t('preview.title')}
+      actions={
+        <Button size="compact-sm" variant="default" onClick={preview.upToNow}>
+          {t('preview.refresh')}
+        </Button>
+      }
+    >
+      <Stack gap="sm">
+        <Controls preview={preview} watched={watched} editor={editor} />
+        {machineId && condition ? (
+          <RuleChart
+            machineId={machineId}
+            condition={condition}
+            marks={marks}
+            from={from}
+            to={to}
+          />
+        ) : (
+          <Empty>{t(machineId ? 'preview.incomplete' : 'preview.noMachine')}</Empty>
+        )}
+        <Outcome preview={preview} />
+      </Stack>
+    </Section>
+  )
+}
+
+function Controls({ preview, watched, editor }: PreviewProps) {
+  const { t } = useTranslation('rules')
+  const spans = Object.keys(SPANS) as Span[]
+  return (
+    <Group gap="sm" align="flex-end">
+      {watched.machines.length > 0 && (
+        <Select
+          label={t('preview.on')}
+          searchable
+          allowDeselect={false}
+          maxDropdownHeight={300}
+          data={watched.machines.map(({ id, name, serial_number }) => ({
+            value: id,
+            label: `${name} (${serial_number})`,
+          }))}
+          value={watched.machineId}
+          onChange={editor.setTried}
+        />
+      )}
+      <SegmentedControl
+        aria-label={t('preview.span')}
+        value={preview.span}
+        onChange={(value) => preview.setSpan(value)}
+        data={spans.map((value) => ({ value, label: t(`preview.spans.${value}`) }))}
+      />
+      {preview.rule && (
+        <Checkbox
+          label={t('preview.compare')}
+          checked={preview.isCompared}
+          onChange={(event) => preview.setCompared(event.currentTarget.checked)}
+        />
+      )}
+    </Group>
+  )
+}
+
+/** Where the trial is, and what has come out. */
+function Outcome({ preview }: { preview: RulePreview }) {
+  const { t } = useTranslation('rules')
+  const { trial, machineId } = preview
+  switch (trial.state) {
+    case 'none':
+      return null
+    case 'waiting':
+      return (
+        <Text size="sm" c="dimmed" role="status">
+          {t('preview.waiting')}
+        </Text>
+      )
+    case 'running':
+      return <BacktestProgress backtest={trial.backtest} />
+    case 'failed':
+      return <Refused preview={preview} error={trial.error} />
+    case 'ended': {
+      const { result } = trial.backtest
+      if (!result || !machineId) {
+        return <BacktestEnd backtest={trial.backtest} onAgain={preview.again} />
+      }
+      return (
+        <RunSummary
+          totals={result.rule.totals}
+          machine={machineOf(result.rule, machineId)}
+          against={result.against?.totals}
+          differences={result.differences ?? undefined}
+        />
+      )
+    }
+  }
+}
+
+function Refused({ preview, error }: { preview: RulePreview; error: unknown }) {
+  const { t } = useTranslation('rules')
+  const text = useTroubleText()
+  const { others, hasObjections } = preview
+  const words = others.length > 0 ? others.join('; ') : undefined
+  return (
+    <Alert color="red" variant="outline" role="alert" title={t('preview.refused')}>
+      <Stack gap="xs" align="flex-start">
+        <Text size="sm">{words ?? (hasObjections ? t('preview.atFields') : text(error))}</Text>
+        <Button size="xs" variant="default" onClick={preview.again}>
+          {t('preview.again')}
+        </Button>
+      </Stack>
+    </Alert>
+  )
+}
