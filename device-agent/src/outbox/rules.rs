@@ -4,6 +4,10 @@
 //! What they see is what is sent, as it is sent: message by message, each value with the time that it
 //! got. Values that the platform's own watching takes for late are left out here too.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use millwright_detection::rules::CompiledRule;
 use millwright_detection::watch::{Change, Transition};
 use millwright_schemas::api::rules::Rule;
 use millwright_schemas::wire::events::EventType;
@@ -53,13 +57,17 @@ impl Outbox {
     }
 
     /// Tells by which rules this machine watches, if that is something else than was told last: with
-    /// another version of the agent, or another list of signals, others may be refused.
+    /// another version of the agent, or another list of signals, others may be refused. The alarms of
+    /// those that are refused now are over.
     ///
     /// # Errors
     /// When it isn't stored.
     pub fn settle_rules(&mut self, now: Timestamp) -> Result<(), OutboxError> {
         self.write(|batch| {
             let rules = batch.take_rules()?;
+            if rules.version() > 0 {
+                batch.end_lapsed(rules.rules(), now)?;
+            }
             batch.tell_applied(&rules, now)?;
             batch.rules = Some(rules);
             Ok(())
@@ -151,7 +159,7 @@ impl Batch<'_> {
         let claims: Option<ConfigClaims> = row(&table, tables::RULES_GIVEN)?;
         let failed: Vec<FailedRule> = row(&table, tables::RULES_FAILED)?.unwrap_or_default();
         let Some(claims) = claims else { return Ok(Watching::default()) };
-        let mut stored = std::collections::HashMap::new();
+        let mut stored = HashMap::new();
         for row in self.txn.open_table(tables::RULE_STATES)?.iter()? {
             let (rule, row) = row?;
             if let Some(state) = understood::<StoredState>(row.value()) {
@@ -159,7 +167,30 @@ impl Batch<'_> {
             }
         }
         let given = Given::read(&claims, &failed, self.allowed.as_deref());
+        self.adopt_alarms(&given, &mut stored)?;
         Ok(Watching::new(&claims, given, |rule| stored.get(&key(rule)).cloned()))
+    }
+
+    /// An alarm whose rule's state isn't understood, as after a change of the program, is known at
+    /// least: nobody else would end it.
+    fn adopt_alarms(
+        &self,
+        given: &Given,
+        stored: &mut HashMap<u128, StoredState>,
+    ) -> Result<(), OutboxError> {
+        let alarms = self.txn.open_table(tables::LOCAL_ALARMS)?;
+        for rule in &given.rules {
+            let (id, version) = (key(rule.rule().id), rule.rule().version);
+            if stored.get(&id).is_some_and(|state| state.version == version) {
+                continue;
+            }
+            let alarm = alarms.get(id)?.and_then(|row| understood::<LocalAlarm>(row.value()));
+            if let Some(alarm) = alarm.filter(|alarm| alarm.source == rule.source()) {
+                let state = rule.adopt(alarm.since, alarm.severity);
+                stored.insert(id, StoredState { version, state });
+            }
+        }
+        Ok(())
     }
 
     /// The rules see a message of telemetry.
@@ -340,21 +371,30 @@ impl Batch<'_> {
         table.insert(tables::RULES_FAILED, encode(&failed)?.as_slice())?;
         table.insert(tables::RULES_GIVEN, encode(claims)?.as_slice())?;
         drop(table);
-        let over = self.carry_over(&given)?;
-        for alarm in over {
-            tracing::info!(rule = alarm.name, "the alarm is over: its rule has gone or changed");
-            self.tell_alarm(&alarm.ended(now), now)?;
-        }
+        self.end_lapsed(&given.rules, now)?;
         let rules = self.load_rules()?;
         self.tell_applied(&rules, now)?;
         self.rules = Some(rules);
         Ok(())
     }
 
+    /// Ends the alarms of rules that don't watch here any more.
+    fn end_lapsed(
+        &mut self,
+        watching: &[Arc<CompiledRule>],
+        now: Timestamp,
+    ) -> Result<(), OutboxError> {
+        for alarm in self.carry_over(watching)? {
+            tracing::info!(rule = alarm.name, "the alarm is over: its rule has gone or changed");
+            self.tell_alarm(&alarm.ended(now), now)?;
+        }
+        Ok(())
+    }
+
     /// What stays of states and alarms under other rules; the alarms that are over by that. A new
     /// version of a rule that watches the same knows of its alarm, as on the platform.
-    fn carry_over(&self, given: &Given) -> Result<Vec<LocalAlarm>, OutboxError> {
-        let of = |id: RuleId| given.rules.iter().find(|rule| rule.rule().id == id);
+    fn carry_over(&self, watching: &[Arc<CompiledRule>]) -> Result<Vec<LocalAlarm>, OutboxError> {
+        let of = |id: RuleId| watching.iter().find(|rule| rule.rule().id == id);
         let mut states = self.txn.open_table(tables::RULE_STATES)?;
         let mut alarms = self.txn.open_table(tables::LOCAL_ALARMS)?;
         let mut kept = Vec::new();
@@ -366,7 +406,7 @@ impl Batch<'_> {
         for (id, version) in kept {
             let is_same =
                 |rule: &Rule, version| (key(rule.id), Some(rule.version)) == (id, version);
-            if !given.rules.iter().any(|it| is_same(it.rule(), version)) {
+            if !watching.iter().any(|it| is_same(it.rule(), version)) {
                 states.remove(id)?;
             }
         }

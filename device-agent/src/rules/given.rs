@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use millwright_detection::conditions::needs::needs;
+use millwright_detection::conditions::needs::{learns, needs};
 use millwright_detection::rules::CompiledRule;
-use millwright_schemas::api::rules::RuleCondition;
 use millwright_schemas::limits::RULES_ON_MACHINE_MAX;
 use millwright_schemas::wire::rules::{ConfigClaims, GivenRule, RefusedRule};
 use millwright_schemas::{MachineId, RuleId};
@@ -72,7 +71,7 @@ fn rule(
     if let Some(failed) = failed.iter().find(|it| (it.id, it.version) == (rule.id, rule.version)) {
         return Err(vec![format!("it has failed here: {}", failed.reason)]);
     }
-    if matches!(rule.condition, RuleCondition::Anomaly(_)) {
+    if learns(&rule.condition) {
         // It would learn something else than the platform, which has what was stored before.
         return Err(vec!["it learns, which only the platform does".to_owned()]);
     }
@@ -134,6 +133,11 @@ mod tests {
             given(15, limit("t")),
             json!(7),
             given(16, json!({"kind": "anomaly", "signals": ["t"]})),
+            given(
+                17,
+                json!({"kind": "while", "while": limit("t"),
+                "condition": {"kind": "anomaly", "signals": ["t"]}}),
+            ),
         ];
         let failed =
             [FailedRule { id: id(14).parse().unwrap(), version: 1, reason: "too much".to_owned() }];
@@ -150,6 +154,7 @@ mod tests {
             (Some(15), "it is there twice"),
             (None, "invalid type"),
             (Some(16), "only the platform"),
+            (Some(17), "only the platform"),
         ]
         .into_iter()
         .enumerate()
@@ -158,7 +163,7 @@ mod tests {
             assert_eq!(*of, n.map_or(Uuid::nil().to_string(), id), "{refused:?}");
             assert!(problem.contains(words), "{refused:?}");
         }
-        assert_eq!(refused.len(), 7);
+        assert_eq!(refused.len(), 8);
     }
 
     #[test]

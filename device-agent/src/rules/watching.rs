@@ -68,6 +68,11 @@ impl Watching {
         self.version
     }
 
+    /// The rules that watch.
+    pub(crate) fn rules(&self) -> &[Arc<CompiledRule>] {
+        &self.rules
+    }
+
     /// What is told of it.
     pub(crate) fn applied(&self) -> RulesApplied {
         RulesApplied {

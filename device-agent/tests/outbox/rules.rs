@@ -190,6 +190,50 @@ fn what_can_not_watch_is_told_and_the_rest_watches() {
 }
 
 #[test]
+fn an_alarm_about_a_signal_that_the_operator_keeps_back_now_is_over() {
+    let disk = Disk::default();
+    let mut outbox = Outbox::open_with(disk.opener(), SETTINGS).unwrap();
+    let rules = vec![given(11, 1, above("t", 80.0, 0.0)), given(12, 1, above("p", 8.0, 0.0))];
+    outbox.take_rules(&claims(1, rules), now()).unwrap();
+    measured(&mut outbox, "t", 1, 99.0);
+    measured(&mut outbox, "p", 1, 9.0);
+    assert_eq!(active(&mut outbox), [id(11), id(12)]);
+    drop(outbox);
+    let mut outbox = Outbox::open_with(disk.opener(), SETTINGS).unwrap();
+    let pattern = "p".to_owned();
+    outbox.watch_only(&[AllowedSignals { pattern, purpose: None, personal: false }]);
+    outbox.settle_rules(now()).unwrap();
+    assert_eq!(active(&mut outbox), [id(12)]);
+    let ended = alarms_told(&mut outbox).pop().unwrap();
+    assert!(ended.starts_with(&format!("{} cleared ", id(11))), "{ended}");
+    outbox.settle_rules(now()).unwrap();
+    assert_eq!(alarms_told(&mut outbox).len(), 3, "told once");
+}
+
+/// As after a change of the program that gives states another form.
+#[test]
+fn an_alarm_whose_state_is_not_understood_ends_when_all_is_well() {
+    let states = redb::TableDefinition::<u128, &[u8]>::new("rule_states");
+    let disk = Disk::default();
+    let mut outbox = Outbox::open_with(disk.opener(), SETTINGS).unwrap();
+    outbox.take_rules(&claims(1, vec![given(11, 1, above("t", 80.0, 0.0))]), now()).unwrap();
+    measured(&mut outbox, "t", 1, 99.0);
+    drop(outbox);
+    let database = disk.opener()().unwrap();
+    let txn = database.begin_write().unwrap();
+    let mut table = txn.open_table(states).unwrap();
+    let key = u128::from_str_radix(&id(11).replace('-', ""), 16).unwrap();
+    assert!(table.insert(key, b"{}".as_slice()).unwrap().is_some(), "the rule has a state");
+    drop(table);
+    txn.commit().unwrap();
+    drop(database);
+    let mut outbox = Outbox::open_with(disk.opener(), SETTINGS).unwrap();
+    assert_eq!(active(&mut outbox), [id(11)]);
+    measured(&mut outbox, "t", 2, 70.0);
+    assert_eq!(active(&mut outbox), Vec::<String>::new());
+}
+
+#[test]
 fn a_document_that_is_all_wrong_stops_nothing() {
     let mut outbox = outbox();
     let rules = vec![json!(null), json!("x"), json!({"id": 7}), json!([1])];

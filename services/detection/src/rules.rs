@@ -10,7 +10,7 @@ use millwright_schemas::{MachineId, OrganizationId, RuleId, Timestamp};
 use uuid::Uuid;
 
 use crate::anomaly::{self, Anomaly};
-use crate::conditions::needs::{subject, walk};
+use crate::conditions::needs::{learning, subject, walk};
 use crate::conditions::{Tree, compile, words};
 use crate::state::RuleState;
 use crate::surroundings::Surroundings;
@@ -49,8 +49,8 @@ fn evaluator(
     severity: Severity,
     around: &Surroundings,
 ) -> Result<Evaluator, Vec<FieldProblem>> {
-    if let RuleCondition::Anomaly(condition) = condition {
-        return Ok(Evaluator::Anomaly(Arc::new(anomaly::compile::compile(condition)?)));
+    if let Some((what, gate)) = learning(condition) {
+        return Ok(Evaluator::Anomaly(Arc::new(anomaly::compile::compile(what, gate, around)?)));
     }
     let tree = compile::compile(condition, severity, around)?;
     if let RuleCondition::Threshold(condition) = condition {
@@ -128,7 +128,14 @@ impl CompiledRule {
         }
         // What a machine says only moves limits: what compiled for all compiles for each.
         let with = evaluator(&self.rule.condition, self.rule.severity, around);
-        with.unwrap_or_else(|_| self.of_all.clone())
+        match (with, &self.of_all) {
+            // What is large is the same with each.
+            (Ok(Evaluator::Anomaly(own)), Evaluator::Anomaly(of_all)) => {
+                Evaluator::Anomaly(Arc::new(own.sharing(of_all)))
+            }
+            (Ok(own), _) => own,
+            (Err(_), of_all) => of_all.clone(),
+        }
     }
 
     /// Where it stands when only this is known: its alarm is active with that severity. It is

@@ -1,6 +1,7 @@
 //! The rules that watch one machine, with their states.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use millwright_schemas::api::rules::RuleCondition;
@@ -17,10 +18,13 @@ use crate::rules::{CompiledRule, Evaluator};
 use crate::state::RuleState;
 use crate::surroundings::Surroundings;
 use crate::threshold::{Event, Threshold};
-use learner::Learner;
+use learner::{Learner, Moment};
 
 mod learned;
 mod learner;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;
 
 pub use learned::{Behind, Checkpoint, Checkpoints};
 
@@ -59,8 +63,19 @@ struct Watching {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Failed {
     No,
-    Now(OverBudget),
+    Now(RuleFailure),
     Told,
+}
+
+/// Why a rule doesn't watch any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RuleFailure {
+    /// It would have taken too much.
+    #[error(transparent)]
+    OverBudget(#[from] OverBudget),
+    /// A mistake of ours.
+    #[error("the detection has panicked")]
+    Panicked,
 }
 
 /// A rule's alarm changes.
@@ -147,8 +162,8 @@ impl Watch {
                 self.of_signal.entry(rule.source().to_owned()).or_default().push((place, 0));
             }
             Evaluator::Anomaly(anomaly) => {
-                for (source, signal) in anomaly.signals.iter().enumerate() {
-                    self.of_signal.entry(signal.clone()).or_default().push((place, source));
+                for (source, signal) in anomaly.sources().enumerate() {
+                    self.of_signal.entry(signal.to_owned()).or_default().push((place, source));
                 }
                 self.learners.push(place);
             }
@@ -213,7 +228,8 @@ impl Watch {
                 let watching = &mut self.rules[*place];
                 match &watching.with {
                     Evaluator::Threshold(_) => {
-                        watching.threshold(at, reading, *place, &mut changes);
+                        let changes = &mut changes;
+                        watching.guarded(|it| it.threshold(at, reading, *place, changes));
                     }
                     Evaluator::Anomaly(_) | Evaluator::Tree(_) => {
                         self.together.push((*place, (*source, reading.value())));
@@ -241,7 +257,8 @@ impl Watch {
         let work = self.work.unwrap_or(WORK_MAX);
         let mut changes = Vec::new();
         for (place, watching) in self.rules.iter_mut().enumerate() {
-            watching.through(at, work, place, &mut changes);
+            let changes = &mut changes;
+            watching.guarded(|it| it.through(at, work, place, changes));
         }
         in_order(changes)
     }
@@ -253,7 +270,8 @@ impl Watch {
         together.sort_by_key(|(place, _)| *place);
         for place in &self.timed {
             if together.binary_search_by_key(place, |(of, _)| *of).is_err() {
-                self.rules[*place].tree(at, Happening::Elsewhere, work, *place, changes);
+                let happening = Happening::Elsewhere;
+                self.rules[*place].guarded(|it| it.tree(at, happening, work, *place, changes));
             }
         }
         for of_rule in together.chunk_by(|(a, _), (b, _)| a == b) {
@@ -266,12 +284,14 @@ impl Watch {
                 &updates
             };
             let watching = &mut self.rules[place];
-            match &watching.with {
-                Evaluator::Anomaly(_) => watching.learn(at, updates, place, changes),
-                Evaluator::Threshold(_) | Evaluator::Tree(_) => {
-                    watching.tree(at, Happening::Samples(updates), work, place, changes);
+            watching.guarded(|it| match &it.with {
+                Evaluator::Anomaly(_) => {
+                    it.learn(Moment { at, samples: updates, work, place }, changes);
                 }
-            }
+                Evaluator::Threshold(_) | Evaluator::Tree(_) => {
+                    it.tree(at, Happening::Samples(updates), work, place, changes);
+                }
+            });
         }
         together.clear();
         self.together = together;
@@ -291,7 +311,7 @@ impl Watch {
 
     /// The rules that have failed since the last call. They don't watch any more; what they had told
     /// up to then stands, their states are worth nothing.
-    pub fn take_failed(&mut self) -> Vec<(Arc<CompiledRule>, OverBudget)> {
+    pub fn take_failed(&mut self) -> Vec<(Arc<CompiledRule>, RuleFailure)> {
         let failed = self.rules.iter_mut().filter_map(|watching| {
             let Failed::Now(error) = watching.failed else { return None };
             watching.failed = Failed::Told;
@@ -320,6 +340,17 @@ fn restored(rule: &CompiledRule, with: &Evaluator, state: RuleState) -> RuleStat
 }
 
 impl Watching {
+    /// Whatever happens in there, samples are stored and other rules go on: a rule that panics has
+    /// failed, and one that has failed does nothing more.
+    fn guarded(&mut self, judge: impl FnOnce(&mut Self)) {
+        if self.failed != Failed::No {
+            return;
+        }
+        if catch_unwind(AssertUnwindSafe(|| judge(&mut *self))).is_err() {
+            self.failed = Failed::Now(RuleFailure::Panicked);
+        }
+    }
+
     fn threshold(
         &mut self,
         at: Timestamp,
@@ -362,7 +393,7 @@ impl Watching {
     ) {
         match self.with {
             Evaluator::Threshold(_) => self.step(Event::Through(at), place, changes),
-            Evaluator::Anomaly(_) => self.learn_through(at, place, changes),
+            Evaluator::Anomaly(_) => self.learn_through(at, work, place, changes),
             Evaluator::Tree(_) => self.tree(at, Happening::Through, work, place, changes),
         }
     }
@@ -375,9 +406,7 @@ impl Watching {
         place: usize,
         changes: &mut Vec<(usize, Change)>,
     ) {
-        let (Evaluator::Tree(tree), RuleState::Tree(state), Failed::No) =
-            (&self.with, &mut self.state, self.failed)
-        else {
+        let (Evaluator::Tree(tree), RuleState::Tree(state)) = (&self.with, &mut self.state) else {
             return;
         };
         let rule = &self.rule;
@@ -387,7 +416,7 @@ impl Watching {
         };
         match tree.step(state, at, happening, work, told) {
             Ok(changed) => self.changed |= changed,
-            Err(error) => self.failed = Failed::Now(error),
+            Err(error) => self.failed = Failed::Now(error.into()),
         }
     }
 }

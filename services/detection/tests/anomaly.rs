@@ -315,11 +315,53 @@ fn one_that_is_behind_is_quiet_until_it_has_relived_what_is_stored() {
     let seen = Some(at((299 * STEP) as f64));
     assert_eq!((behind[0].begun, &behind[0].signals), (true, &vec![("t".to_owned(), seen)]));
     // What it would have said then, it doesn't say now; it learns it.
-    learning.watch.relive(id, at((300 * STEP) as f64), &[(0, Some(50.0))]);
+    learning.watch.relive(id, at((300 * STEP) as f64), &[(0, Reading::Number(50.0))]);
     learning.watch.caught_up(id);
     assert!(learning.watch.behind().is_empty());
     learning.instant(301 * STEP, &[("t", Some(0.0))]);
     assert_eq!(learning.heard(), [""; 0]);
+}
+
+/// As without the restart, though what came after it is taken later.
+#[test]
+fn what_came_while_it_was_behind_is_judged_when_it_is_relived() {
+    let course = |n: usize| if n == 320 { 50.0 } else { noise(n, 0) };
+    let mut plain = alone("t");
+    feed(&mut plain, 0, (0..400).map(|n| Some(course(n))));
+    assert_eq!(plain.kinds(), ["raised", "cleared"]);
+    let mut learning = alone("t");
+    feed(&mut learning, 0, (0..250).map(|n| Some(course(n))));
+    let kept = learning.checkpoint().unwrap();
+    feed(&mut learning, 250, (250..300).map(|n| Some(course(n))));
+    learning.restart();
+    let id = learning.id();
+    assert!(learning.watch.begin_learning(id, Some((kept.state.as_slice(), at(0.0)))));
+    let newest = at((299 * STEP) as f64);
+    learning.watch.judged_to(id, vec![Some(newest)]);
+    feed(&mut learning, 300, (300..350).map(|n| Some(course(n))));
+    assert_eq!(learning.heard(), [""; 0], "it is behind");
+    for n in 250..350 {
+        let moment = at((n * STEP) as f64);
+        let changes = learning.watch.relive(id, moment, &[(0, Reading::Number(course(n)))]);
+        learning.keep(changes);
+    }
+    learning.watch.caught_up(id);
+    feed(&mut learning, 350, (350..400).map(|n| Some(course(n))));
+    assert_eq!(learning.told, plain.told);
+    assert_eq!(learning.checkpoint().unwrap().state, plain.checkpoint().unwrap().state);
+}
+
+/// Else who looks for what comes behind them would find them for ever.
+#[test]
+fn stored_samples_that_are_too_old_to_be_learned_are_passed_over() {
+    let mut learning = alone("t");
+    learning.restart();
+    let id = learning.id();
+    assert!(!learning.watch.begin_learning(id, None));
+    learning.watch.learn_since(Some(at(1_000.0)));
+    learning.watch.relive(id, at(10.0), &[(0, Reading::Number(1.0))]);
+    let behind = learning.watch.behind();
+    assert_eq!(behind[0].signals, [("t".to_owned(), Some(at(10.0)))]);
 }
 
 #[test]
@@ -388,6 +430,83 @@ fn checkpoints_are_taken_when_it_is_time_and_when_a_detector_begins_to_watch() {
     assert_eq!(learning.watch.take_checkpoints(none), []);
 }
 
+/// `t` is learned while the machine turns.
+fn while_turning(clear_hold_s: u32) -> Value {
+    json!({"kind": "while",
+        "while": {"kind": "threshold", "signal": "speed", "above": 0,
+            "clear_hold_s": clear_hold_s},
+        "condition": {"kind": "anomaly", "signals": ["t"]}})
+}
+
+#[test]
+fn while_its_gate_is_closed_nothing_is_learned_and_nothing_said() {
+    let mut learning = Learning::of(while_turning(0));
+    let mut feed = |rows: std::ops::Range<usize>, speed: f64, value: &dyn Fn(usize) -> f64| {
+        for row in rows {
+            let samples = [("t", Some(value(row))), ("speed", Some(speed))];
+            learning.instant(row * STEP, &samples);
+        }
+        learning.heard()
+    };
+    let usual = |row: usize| noise(row, 0);
+    assert_eq!(feed(0..200, 1.0, &usual), [""; 0]);
+    let raised = format!("raised major {}", 200 * STEP);
+    assert_eq!(feed(200..201, 1.0, &|_| 50.0), [raised.clone()]);
+    assert_eq!(feed(201..205, 1.0, &usual), [raised.clone()]);
+    // It stops: the alarm ends at that moment, whatever comes.
+    let cleared = format!("cleared {}", 205 * STEP);
+    assert_eq!(feed(205..400, 0.0, &|_| 500.0), [raised.clone(), cleared.clone()]);
+    // It is as it was, and nothing is compared with what was while it stood.
+    assert_eq!(feed(400..540, 1.0, &usual), [raised.clone(), cleared.clone()]);
+    // 500 wasn't learned: this is beyond all.
+    let again = format!("raised major {}", 540 * STEP);
+    assert_eq!(feed(540..541, 1.0, &|_| 200.0), [raised, cleared, again]);
+}
+
+#[test]
+fn a_gate_closes_by_time_too_and_is_heard_while_the_machine_is_worked_on() {
+    let mut learning = Learning::of(while_turning(60));
+    for row in 0..200 {
+        learning.instant(row * STEP, &[("speed", Some(1.0)), ("t", Some(noise(row, 0)))]);
+    }
+    learning.instant(200 * STEP, &[("t", Some(50.0))]);
+    learning.instant(201 * STEP, &[("speed", Some(0.0))]);
+    assert_eq!(learning.kinds(), ["raised"]);
+    learning.through(201 * STEP + 90);
+    assert_eq!(learning.heard()[1], format!("cleared {}", 202 * STEP));
+    learning.watch.pause_learning(true);
+    learning.instant(300 * STEP, &[("speed", Some(1.0)), ("t", Some(900.0))]);
+    learning.watch.pause_learning(false);
+    for row in 301..430 {
+        learning.instant(row * STEP, &[("t", Some(noise(row, 0)))]);
+    }
+    assert_eq!(learning.told.len(), 2, "{:?}", learning.heard());
+    learning.instant(430 * STEP, &[("t", Some(200.0))]);
+    assert_eq!(learning.kinds(), ["raised", "cleared", "raised"]);
+}
+
+#[test]
+fn what_was_learned_while_another_condition_was_true_is_of_no_use() {
+    let mut learning = Learning::of(while_turning(0));
+    for row in 0..200 {
+        learning.instant(row * STEP, &[("speed", Some(1.0)), ("t", Some(noise(row, 0)))]);
+    }
+    let kept = learning.checkpoint().unwrap();
+    learning.restart();
+    assert!(learning.resume(Some(&kept)));
+    for condition in [while_turning(5), json!({"kind": "anomaly", "signals": ["t"]})] {
+        let mut other = Learning::of(condition);
+        other.restart();
+        assert!(!other.resume(Some(&kept)));
+    }
+    let behind = {
+        learning.restart();
+        learning.watch.behind()
+    };
+    let names: Vec<&str> = behind[0].signals.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!((names, behind[0].learned), (vec!["t", "speed"], 1));
+}
+
 /// What a signal says at a moment.
 #[derive(Debug, Clone, Copy)]
 enum Said {
@@ -447,6 +566,10 @@ fn run(
     for (row, moment) in moments.iter().enumerate() {
         minute += moment.minutes;
         let mut samples = Vec::new();
+        if row % 5 == 0 {
+            // Of a gate, if there is one: first, because it says whether the others count.
+            samples.push(("g", Some(if row / 40 % 3 == 1 { 0.0 } else { 1.0 })));
+        }
         for (signal, (name, said)) in ["a", "b", "c"].into_iter().zip(moment.said).enumerate() {
             let usual = noise(row, signal);
             match said {
@@ -491,6 +614,17 @@ proptest! {
         let condition = json!({"kind": "anomaly", "signals": ["a", "b", "c"], "together": together,
             "train_rows": 50, "clear_hold_s": 240});
         prop_assert_eq!(run(&condition, &moments, false, true), run(&condition, &moments, true, true));
+    }
+
+    /// The same where it is learned only while another condition is true.
+    #[test]
+    fn nor_do_they_with_a_gate(moments in moments(true), together in any::<bool>()) {
+        let condition = json!({"kind": "while",
+            "while": {"kind": "threshold", "signal": "g", "above": 0.5, "clear_hold_s": 200},
+            "condition": {"kind": "anomaly", "signals": ["a", "b", "c"], "together": together,
+                "train_rows": 50, "clear_hold_s": 240}});
+        let split = !together;
+        prop_assert_eq!(run(&condition, &moments, false, split), run(&condition, &moments, true, split));
     }
 
     /// The same where signals don't come in every row.

@@ -218,15 +218,48 @@ fn what_is_to_be_learned() {
     for (changes, expected) in rows {
         assert_eq!(refused(with(&anomaly, changes.clone())), expected, "{changes}");
     }
-    let only = "anomaly can only be the outermost condition of a rule";
+    let only =
+        "anomaly can only be the outermost condition of a rule, or that of an outermost while";
     let state = json!({"kind": "state", "signal": "s", "is": ["on"]});
     let rows = [
         (json!({"kind": "any", "conditions": [state, anomaly]}), format!("conditions[1]: {only}")),
         (
-            json!({"kind": "while", "while": state, "condition": anomaly}),
-            format!("condition: {only}"),
+            json!({"kind": "while", "while": state,
+                "condition": {"kind": "all", "conditions": [anomaly]}}),
+            format!("condition.conditions[0]: {only}"),
+        ),
+        (
+            json!({"kind": "while", "while": state,
+                "condition": {"kind": "while", "while": state, "condition": anomaly}}),
+            format!("condition.condition: {only}"),
+        ),
+        (
+            json!({"kind": "while", "while": anomaly, "condition": anomaly}),
+            format!("while: {only}"),
+        ),
+        (
+            json!({"kind": "while", "while": {"kind": "any", "conditions": [
+                state, {"kind": "missing", "signal": "s", "for_s": 60}]}, "condition": anomaly}),
+            "while.conditions[1]: missing can't say when something is learned".to_owned(),
+        ),
+        (
+            json!({"kind": "while", "while": state,
+                "condition": {"kind": "anomaly", "signals": []}}),
+            "condition.signals: has 0 signals; 1 to 20 are needed".to_owned(),
+        ),
+        (
+            json!({"kind": "while", "while": {"kind": "state", "signal": "s"},
+                "condition": anomaly}),
+            "while.is: give is or is_not".to_owned(),
         ),
     ];
+    let gated = json!({"kind": "while", "while": state, "condition": anomaly});
+    assert_eq!(refused(gated.clone()), [""; 0]);
+    let gated: RuleCondition = serde_json::from_value(gated).unwrap();
+    assert_eq!(subject(&gated), "a");
+    let fields: Vec<String> = needs(&gated).iter().map(|it| it.field.clone()).collect();
+    let of_learned = ["condition.condition.signals[0]", "condition.condition.signals[1]"];
+    assert_eq!(fields, ["condition.while.signal", of_learned[0], of_learned[1]]);
     for (condition, expected) in rows {
         assert_eq!(refused(condition.clone()), [expected], "{condition}");
     }

@@ -8,8 +8,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use millwright_detection::conditions::needs::learns;
 use millwright_detection::rules::{CompiledRule, RuleSet, Watched};
-use millwright_schemas::api::rules::{Parameters, RuleCondition};
+use millwright_schemas::api::rules::Parameters;
 use millwright_schemas::limits::{CONFIG_CLAIMS_MAX_BYTES, RULES_ON_MACHINE_MAX};
 use millwright_schemas::wire::rules::{ConfigClaims, GivenRule};
 use millwright_schemas::{MachineId, Timestamp};
@@ -68,7 +69,7 @@ impl Document {
         let WatchedRow { model, organizations, parameters, time_zone } = row;
         let mut watching = set.watching(&Watched { machine, model, organizations });
         // A rule that learns does so from what is stored, which the machine hasn't got.
-        watching.retain(|rule| !matches!(rule.rule().condition, RuleCondition::Anomaly(_)));
+        watching.retain(|rule| !learns(&rule.rule().condition));
         let around = size(&(&parameters, &time_zone))? + CONFIG_ENVELOPE_BYTES;
         let (rules, left_out) = fitting(&watching, CONFIG_CLAIMS_MAX_BYTES.saturating_sub(around))?;
         let content = serde_json::to_vec(&(&rules, &parameters, &time_zone)).map_err(corrupt)?;
@@ -334,7 +335,7 @@ fn next_page(page: &[MachineId]) -> Option<MachineId> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use millwright_schemas::api::rules::{Rule, ThresholdCondition};
+    use millwright_schemas::api::rules::{Rule, RuleCondition, ThresholdCondition};
     use millwright_schemas::wire::events::Severity;
 
     use super::*;
@@ -401,9 +402,13 @@ mod tests {
     #[test]
     fn a_rule_that_learns_stays_with_the_platform() {
         let learns = serde_json::json!({"kind": "anomaly", "signals": ["a", "b"]});
-        let (set, refused) = RuleSet::compile([rule(7, serde_json::from_value(learns).unwrap())]);
+        let running = serde_json::json!({"kind": "while", "condition": learns,
+            "while": {"kind": "state", "signal": "state", "is": ["running"]}});
+        let rules = [(7, learns), (8, running)];
+        let rules = rules.map(|(n, it)| rule(n, serde_json::from_value(it).unwrap()));
+        let (set, refused) = RuleSet::compile(rules);
         assert_eq!(refused, []);
-        assert_eq!(set.watching(&watched()).len(), 1);
+        assert_eq!(set.watching(&watched()).len(), 2);
         let document = Document::of(&set, machine(), row()).unwrap();
         assert_eq!((document.rules.len(), document.left_out), (0, 0));
     }

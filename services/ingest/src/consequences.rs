@@ -1,5 +1,10 @@
 //! Makes a batch's consequences true: alarms, domain events, work for other rooms.
 
+use std::collections::HashSet;
+
+use millwright_alarms::AlarmEvent;
+use millwright_detection::state::RuleState;
+use millwright_schemas::{MachineId, RuleId};
 use millwright_store::telemetry::BatchTx;
 use millwright_store::telemetry::detector_states;
 use millwright_store::telemetry::reported::Outcome;
@@ -10,16 +15,24 @@ use crate::plan::{Asked, Consequence, Meaning, Plan};
 use crate::rules::Lapsed;
 
 /// In the order of the messages. `outcomes`: one a reported event; only new ones mean anything.
+/// After a rule has failed with one machine, it says nothing more of the others: it is switched off,
+/// and nobody would clear what it raises.
 pub(crate) async fn carry_out(
     tx: &mut BatchTx,
     consequences: Vec<Consequence>,
     outcomes: &[Outcome],
 ) -> Result<(), StoreError> {
+    let mut off = HashSet::new();
     for consequence in consequences {
         match consequence {
-            Consequence::Rule(alarm) => millwright_alarms::apply(&mut *tx, alarm).await?,
+            Consequence::Rule(alarm) => {
+                if off.is_empty() || !of_rule(&alarm).is_some_and(|rule| off.contains(&rule)) {
+                    millwright_alarms::apply(&mut *tx, alarm).await?;
+                }
+            }
             Consequence::Failed(failed) => {
                 let (rule, at) = (failed.rule.rule(), failed.received_at);
+                off.insert(rule.id);
                 millwright_alarms::rules::fail(&mut *tx, rule, failed.failure, at).await?;
             }
             Consequence::Reported { place, meaning } => {
@@ -30,6 +43,15 @@ pub(crate) async fn carry_out(
         }
     }
     Ok(())
+}
+
+/// The rule whose alarm it is.
+fn of_rule(event: &AlarmEvent) -> Option<RuleId> {
+    match event {
+        AlarmEvent::Raise(it) | AlarmEvent::Change(it) => it.code.parse().ok(),
+        AlarmEvent::Clear(it) => it.code.parse().ok(),
+        AlarmEvent::Snapshot(_) => None,
+    }
 }
 
 async fn reported(tx: &mut BatchTx, meaning: Meaning) -> Result<(), StoreError> {
@@ -54,8 +76,7 @@ async fn reported(tx: &mut BatchTx, meaning: Meaning) -> Result<(), StoreError> 
 pub(crate) async fn let_lapse(tx: &mut BatchTx, lapsed: Vec<Lapsed>) -> Result<(), StoreError> {
     for Lapsed { machine, rule, clear } in lapsed {
         if let Some(clear) = clear {
-            let event = millwright_alarms::AlarmEvent::Clear(clear);
-            millwright_alarms::apply(&mut *tx, event).await?;
+            millwright_alarms::apply(&mut *tx, AlarmEvent::Clear(clear)).await?;
         }
         rule_states::forget(tx, machine, rule).await?;
         detector_states::forget(tx, machine, rule).await?;
@@ -64,14 +85,16 @@ pub(crate) async fn let_lapse(tx: &mut BatchTx, lapsed: Vec<Lapsed>) -> Result<(
 }
 
 /// Records where rules stand.
-pub(crate) async fn save_states(tx: &mut BatchTx, plan: &Plan) -> Result<(), StoreError> {
-    let row = |(machine, rule, version, state): &_| {
+pub(crate) async fn save_states(
+    tx: &mut BatchTx,
+    states: &[(MachineId, RuleId, i64, RuleState)],
+) -> Result<(), StoreError> {
+    let row = |(machine, rule, version, state): &(MachineId, RuleId, i64, RuleState)| {
         let state = serde_json::to_string(state)
             .map_err(|error| StoreError::corrupt("rule_states", error))?;
         Ok(StateRow { machine: *machine, rule: *rule, version: *version, state })
     };
-    let rows: Vec<StateRow> =
-        plan.rule_states.iter().map(row).collect::<Result<_, StoreError>>()?;
+    let rows: Vec<StateRow> = states.iter().map(row).collect::<Result<_, StoreError>>()?;
     rule_states::save(tx, &rows).await
 }
 

@@ -46,6 +46,9 @@ pub const CATCH_UP_MACHINES: usize = 16;
 /// Stored samples that rules take in a batch to catch up; the rest waits for the next one, and the
 /// rule is quiet until it has caught up.
 pub const CATCH_UP_SAMPLES: usize = 5_000;
+/// Stored samples that a batch counts for rules that begin, to find where [`RELIVED_SAMPLES`] begin;
+/// the one that goes beyond is the last one, further rules begin with the next batch.
+pub const CATCH_UP_COUNTED: usize = 100_000;
 /// Newest samples of a signal that a rule takes at most when it catches up; older ones are passed
 /// over.
 pub const RELIVED_SAMPLES: usize = 5_000;

@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 
 use millwright_alarms::Clear;
+use millwright_core::alarm::Key;
 use millwright_detection::rules::{RuleSet, Watched};
 use millwright_detection::state::RuleState;
 use millwright_detection::surroundings::Surroundings;
 use millwright_detection::watch::Watch;
 use millwright_schemas::api::alarms::{AlarmOrigin, ClearReason};
 use millwright_schemas::{MachineId, RuleId, Timestamp};
-use millwright_store::StoreError;
 use millwright_store::telemetry::BatchTx;
 use millwright_store::telemetry::machines::MachineRow;
 use millwright_store::telemetry::rule_states::{self, StateRow, WatchedRow};
+use millwright_store::{StoreError, alarms};
 
 use crate::machine::MachineState;
 
@@ -75,8 +76,9 @@ impl Rules {
             };
             let watched = watched.remove(&id).unwrap_or_default();
             let stored = stored.remove(&id).unwrap_or_default();
+            let known = self.known(tx, id, &stored).await?;
             let before = std::mem::take(&mut state.watch);
-            state.watch = self.watch(id, watched, &stored);
+            state.watch = self.watch(id, watched, &known);
             state.watch.follow(before);
             state.rules_of = self.revision;
             let over = stored.iter().filter(|row| !state.watch.has(row.rule));
@@ -99,18 +101,48 @@ impl Rules {
         Ok(())
     }
 
-    fn watch(&self, machine: MachineId, row: WatchedRow, stored: &[StateRow]) -> Watch {
+    /// What is stored of a machine's rules, as far as it is understood. Where it isn't, as after a
+    /// change of the program, an alarm that is active is known at least: nobody else would end it.
+    async fn known(
+        &self,
+        tx: &mut BatchTx,
+        machine: MachineId,
+        stored: &[StateRow],
+    ) -> Result<HashMap<RuleId, RuleState>, StoreError> {
+        let mut known = HashMap::new();
+        for row in stored {
+            let Some(rule) = self.set.get(row.rule) else { continue };
+            let state = if row.version == rule.rule().version { read(row) } else { None };
+            if let Some(state) = state {
+                known.insert(row.rule, state);
+                continue;
+            }
+            let code = row.rule.to_string();
+            let origin = AlarmOrigin::Rule;
+            let key = Key { machine, origin, source: rule.source(), code: &code };
+            if let Some(alarm) = alarms::active(&mut *tx, key).await? {
+                known.insert(row.rule, rule.adopt(alarm.raised_at, alarm.severity));
+            }
+        }
+        Ok(known)
+    }
+
+    fn watch(
+        &self,
+        machine: MachineId,
+        row: WatchedRow,
+        known: &HashMap<RuleId, RuleState>,
+    ) -> Watch {
         let WatchedRow { model, organizations, parameters, time_zone } = row;
         let rules = self.set.watching(&Watched { machine, model, organizations });
-        Watch::new(rules, &Surroundings { parameters, time_zone }, |rule, version| {
-            let row = stored.iter().find(|row| row.rule == rule && row.version == version)?;
-            read(row)
-        })
+        let around = Surroundings { parameters, time_zone };
+        Watch::new(rules, &around, |rule, _| known.get(&rule).cloned())
     }
 
     fn lapsed(&self, machine: &MachineRow, row: &StateRow, now: Timestamp) -> Option<Lapsed> {
         let rule = self.set.get(row.rule)?;
-        let raised = read(row).is_some_and(|state| state.is_raised());
+        // One that isn't understood may be: to clear what isn't active does nothing.
+        let raised = read(row).is_none_or(|state| state.is_raised());
         let clear = raised.then(|| Clear {
             machine: machine.machine,
             organization: machine.organization,

@@ -101,12 +101,13 @@ impl Writer {
         let machines = rows.into_iter().map(|row| (row.machine, row)).collect();
         self.take_over(&mut tx, &machines).await?;
         self.remember(&mut tx, &machines).await?;
+        let mut caught_up = CaughtUp::default();
         if let Some(first) = messages.first() {
             let (states, at) = (&mut self.memory.states, first.uplink().received_at);
             let lapsed = self.rules.give(&mut tx, states, &machines, at).await?;
             consequences::let_lapse(&mut tx, lapsed).await?;
+            caught_up = learned::catch_up(&mut tx, &mut self.memory, &machines, at).await?;
         }
-        let caught_up = learned::catch_up(&mut tx, &mut self.memory, &machines).await?;
         let known = Known {
             machines: &machines,
             watched: &watched,
@@ -188,7 +189,7 @@ impl Writer {
         streams::delete_gaps(tx, &plan.streams.closed).await?;
         streams::save_gaps(tx, &plan.streams.gaps).await?;
         streams::save_cursors(tx, &plan.streams.cursors).await?;
-        consequences::save_states(tx, plan).await?;
+        consequences::save_states(tx, &plan.rule_states).await?;
         consequences::save_learned(tx, plan).await?;
         insert_events(tx, plan, &mut counts).await?;
         insert_quarantine(tx, plan, attempt.again, &mut counts).await?;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
+use millwright_detection::conditions::value::Reading;
 use millwright_detection::learned::multivariate::{Multivariate, Settings};
 use millwright_detection::learned::univariate::Univariate;
 use millwright_detection::rules::CompiledRule;
 use millwright_detection::surroundings::Surroundings;
-use millwright_detection::watch::Watch;
+use millwright_detection::watch::{Checkpoints, Watch};
 use millwright_schemas::Timestamp;
 use serde_json::json;
 
@@ -74,16 +75,35 @@ fn rate(count: usize, run: impl Fn(&[(Timestamp, f64)])) -> f64 {
     count as f64 / best
 }
 
+/// A rule that learns of these signals, with one machine.
+fn learning(names: &[String], together: bool) -> anyhow::Result<Watch> {
+    let condition = json!({"kind": "anomaly", "signals": names, "together": together});
+    let rule = CompiledRule::of_condition(serde_json::from_value(condition)?)
+        .map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+    Ok(Watch::new(vec![Arc::new(rule)], &Surroundings::default(), |_, _| None))
+}
+
+/// Bytes that are stored of what a rule has learned.
+fn checkpoint(watch: &mut Watch, now: Timestamp) -> anyhow::Result<usize> {
+    let taken = watch.take_checkpoints(Checkpoints { now, every_us: 0, most: 1 });
+    Ok(taken.first().context("nothing is to be stored")?.state.len())
+}
+
 /// What is remembered of a machine with 20 signals: each signal's detector and the machine's.
 fn state(report: &mut Report) -> anyhow::Result<()> {
-    let names = (0..SIGNALS).map(|signal| format!("signal.{signal:02}")).collect();
-    let mut machine = Multivariate::new(names, Settings::default())?;
+    let names: Vec<String> = (0..SIGNALS).map(|signal| format!("signal.{signal:02}")).collect();
+    let mut rules = [learning(&names, false)?, learning(&names, true)?];
+    let mut machine = Multivariate::new(names.clone(), Settings::default())?;
     let mut signals = vec![Univariate::default(); SIGNALS];
-    let (mut in_memory, mut stored) = ([0, 0], [0, 0]);
+    let (mut in_memory, mut stored, mut as_json) = ([0, 0], [0, 0], [0, 0]);
     for sample in 0..5000 {
         let row: Vec<f64> = (0..SIGNALS).map(|signal| value(sample, signal)).collect();
         for (detector, value) in signals.iter_mut().zip(&row) {
             detector.step(at(sample), Some(*value));
+        }
+        for rule in &mut rules {
+            let values = row.iter().map(|value| Reading::Number(*value));
+            rule.instant(at(sample), names.iter().map(String::as_str).zip(values));
         }
         machine.step(at(sample), &row.into_iter().map(Some).collect::<Vec<_>>());
         // The machine's is largest just before commissioning ends, the signals' at the end.
@@ -92,17 +112,21 @@ fn state(report: &mut Report) -> anyhow::Result<()> {
             in_memory = larger(in_memory, now);
             let of_signals = serde_json::to_vec(&signals).context("signals")?.len();
             let of_machine = serde_json::to_vec(&machine).context("machine")?.len();
-            stored = larger(stored, [of_signals, of_machine]);
+            as_json = larger(as_json, [of_signals, of_machine]);
+            let [alone, together] = &mut rules;
+            let now = at(sample);
+            stored = larger(stored, [checkpoint(alone, now)?, checkpoint(together, now)?]);
         }
     }
     let bytes = in_memory.iter().sum::<usize>();
     report.aim("state of 20 signals, KiB", kib(bytes), "< 64", bytes < STATE_MAX);
     report.json("state_bytes", json!({"signals": in_memory[0], "machine": in_memory[1]}));
     report.json("stored_bytes", json!({"signals": stored[0], "machine": stored[1]}));
+    report.json("json_bytes", json!({"signals": as_json[0], "machine": as_json[1]}));
     report.table(
         "State of a machine with 20 signals, KiB",
         &["", "signals", "machine"],
-        &[("in memory", in_memory), ("as stored JSON", stored)].map(
+        &[("in memory", in_memory), ("as stored", stored), ("as JSON", as_json)].map(
             |(name, [signals, machine])| {
                 vec![
                     name.to_owned(),

@@ -41,7 +41,8 @@ pub enum RuleCondition {
     While(WhileCondition),
     /// Conditions of several severities; only as the outermost.
     Levels(LevelsCondition),
-    /// Signals that aren't as they normally are; only as the outermost.
+    /// Signals that aren't as they normally are; only as the outermost, or as what an outermost `while`
+    /// watches.
     Anomaly(AnomalyCondition),
 }
 

@@ -2,7 +2,9 @@
 
 use millwright_schemas::Timestamp;
 
+use super::gate::{Gate, GateState, Turn};
 use super::rows::Rows;
+use crate::conditions::{OverBudget, Update};
 use crate::hold::Verdict;
 use crate::learned::explanation::Explanation;
 use crate::learned::multivariate::{self, Multivariate, Refused};
@@ -11,6 +13,8 @@ use crate::learned::univariate::{self, Univariate};
 
 /// The form of the bytes; one that isn't known is learned anew.
 const FORM: u8 = 1;
+/// The same with a gate.
+const GATED: u8 = 2;
 
 /// What was learned, and what is needed to go on.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +24,8 @@ pub(crate) struct Memory {
     since: Option<Timestamp>,
     /// The time of each signal's newest sample.
     seen: Vec<Option<Timestamp>>,
+    /// Where the condition stands while which it is learned.
+    gate: Option<GateState>,
     detectors: Detectors,
 }
 
@@ -52,7 +58,7 @@ impl Memory {
     /// Nothing yet, of each signal by itself.
     pub(crate) fn alone(signals: Vec<String>, settings: univariate::Settings) -> Self {
         let detectors = Detectors::Alone(vec![Univariate::new(settings); signals.len()]);
-        Self { since: None, seen: vec![None; signals.len()], signals, detectors }
+        Self { since: None, seen: vec![None; signals.len()], gate: None, signals, detectors }
     }
 
     /// Nothing yet, of the signals together.
@@ -63,7 +69,12 @@ impl Memory {
         let machine = Multivariate::new(signals.clone(), settings)?;
         let together = Together { rows: Rows::new(signals.len()), machine };
         let detectors = Detectors::Together(Box::new(together));
-        Ok(Self { since: None, seen: vec![None; signals.len()], signals, detectors })
+        Ok(Self { since: None, seen: vec![None; signals.len()], gate: None, signals, detectors })
+    }
+
+    /// The same, learned only while a condition is true.
+    pub(crate) fn gated(self, gate: Option<GateState>) -> Self {
+        Self { gate, ..self }
     }
 
     /// How many verdicts there are, each with its own hold.
@@ -85,7 +96,11 @@ impl Memory {
             }
             _ => false,
         };
-        settings && self.signals == untaught.signals
+        let gate = match (&self.gate, &untaught.gate) {
+            (Some(ours), Some(theirs)) => ours.fits(theirs),
+            (ours, theirs) => ours.is_none() && theirs.is_none(),
+        };
+        settings && gate && self.signals == untaught.signals
     }
 
     /// What is older isn't learned.
@@ -93,25 +108,68 @@ impl Memory {
         self.since
     }
 
-    /// As this one, which knows nothing yet, from that time on. What was seen isn't taken again.
+    /// As this one, which knows nothing yet, from that time on. What was seen isn't taken again, and
+    /// the gate stays as it is.
     pub(crate) fn begin_anew(&mut self, untaught: &Self, since: Option<Timestamp>) {
-        let seen = std::mem::take(&mut self.seen);
-        *self = Self { since, seen, ..untaught.clone() };
+        let (seen, gate) = (std::mem::take(&mut self.seen), self.gate.take());
+        *self = Self { since, seen, gate, ..untaught.clone() };
     }
 
-    /// The time of a signal's newest sample.
+    /// What samples of one moment make of the gate; see [`Gate::turn`]. When it closes, what comes
+    /// afterwards isn't compared with what came before.
+    ///
+    /// # Errors
+    /// [`OverBudget`]: it isn't to be used any more.
+    pub(crate) fn turn(
+        &mut self,
+        gate: &Gate,
+        at: Timestamp,
+        samples: &[Update],
+        through: bool,
+        work: u32,
+    ) -> Result<Turn, OverBudget> {
+        let state = self.gate.get_or_insert_with(|| gate.begin());
+        let turn = gate.turn(state, at, samples, through, work)?;
+        if turn.closed_at.is_some() {
+            match &mut self.detectors {
+                Detectors::Alone(detectors) => {
+                    detectors.iter_mut().for_each(Univariate::interrupt);
+                }
+                Detectors::Together(together) => {
+                    together.rows.interrupt();
+                    together.machine.interrupt();
+                }
+            }
+        }
+        Ok(turn)
+    }
+
+    /// Samples of one moment that aren't to be learned: they count as seen.
+    pub(crate) fn pass_over(&mut self, at: Timestamp, samples: &[(usize, Option<f64>)]) {
+        samples.iter().for_each(|(signal, _)| self.skip_to(*signal, at));
+    }
+
+    /// The time of a signal's newest sample; those of the gate have the places behind the others.
     pub(crate) fn seen(&self, signal: usize) -> Option<Timestamp> {
-        self.seen.get(signal).copied().flatten()
+        match signal.checked_sub(self.seen.len()) {
+            None => self.seen.get(signal).copied().flatten(),
+            Some(signal) => self.gate.as_ref()?.seen(signal),
+        }
     }
 
     /// The time of the newest sample of all.
     pub(crate) fn newest(&self) -> Option<Timestamp> {
-        self.seen.iter().copied().flatten().max()
+        let of_gate = self.gate.as_ref().and_then(GateState::newest);
+        self.seen.iter().copied().flatten().chain(of_gate).max()
     }
 
     /// A signal's samples up to then are passed over.
     pub(crate) fn skip_to(&mut self, signal: usize, at: Timestamp) {
-        if let Some(seen) = self.seen.get_mut(signal) {
+        if let Some(of_gate) = signal.checked_sub(self.seen.len()) {
+            if let Some(gate) = &mut self.gate {
+                gate.skip_to(of_gate, at);
+            }
+        } else if let Some(seen) = self.seen.get_mut(signal) {
             *seen = (*seen).max(Some(at));
         }
     }
@@ -139,7 +197,12 @@ impl Memory {
             Detectors::Alone(detectors) => detectors.iter().map(Univariate::state_bytes).sum(),
             Detectors::Together(it) => it.rows.bytes() + it.machine.state_bytes(),
         };
-        size_of::<Self>() + names + self.seen.len() * size_of::<Option<Timestamp>>() + detectors
+        let gate = self.gate.as_ref().map_or(0, GateState::bytes);
+        size_of::<Self>()
+            + names
+            + gate
+            + self.seen.len() * size_of::<Option<Timestamp>>()
+            + detectors
     }
 
     /// Takes samples of one moment: places of signals, and usable values. A sample that isn't later
@@ -151,6 +214,8 @@ impl Memory {
         explain: bool,
     ) -> Vec<Said> {
         if self.since.is_some_and(|since| at < since) {
+            // They have been seen: who looks for what comes behind them goes on.
+            self.pass_over(at, samples);
             return Vec::new();
         }
         let is_new = |signal: usize| match self.seen.get(signal) {
@@ -180,7 +245,13 @@ impl Memory {
     /// As bytes, to be stored.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.bytes());
-        FORM.write(&mut bytes);
+        match &self.gate {
+            None => FORM.write(&mut bytes),
+            Some(gate) => {
+                GATED.write(&mut bytes);
+                gate.write(&mut bytes);
+            }
+        }
         self.signals.write(&mut bytes);
         self.since.write(&mut bytes);
         self.seen.write(&mut bytes);
@@ -201,9 +272,11 @@ impl Memory {
     /// From stored bytes; `None`: they aren't of this form, or damaged.
     pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
         let bytes = &mut bytes;
-        if u8::read(bytes)? != FORM {
-            return None;
-        }
+        let gate = match u8::read(bytes)? {
+            FORM => None,
+            GATED => Some(GateState::read(bytes)?),
+            _ => return None,
+        };
         let signals: Vec<String> = Packed::read(bytes)?;
         let (since, seen): (Option<Timestamp>, Vec<Option<Timestamp>>) =
             (Packed::read(bytes)?, Packed::read(bytes)?);
@@ -225,7 +298,7 @@ impl Memory {
             _ => return None,
         };
         let whole = bytes.is_empty() && seen.len() == count && sound;
-        whole.then_some(Self { signals, since, seen, detectors })
+        whole.then_some(Self { signals, since, seen, gate, detectors })
     }
 }
 

@@ -45,6 +45,13 @@ impl Rows {
         size_of::<Self>() + self.values.len() * size_of::<Option<f64>>() + self.told.len()
     }
 
+    /// What comes next has nothing to do with what came before.
+    pub(super) fn interrupt(&mut self) {
+        self.values.fill(None);
+        self.told.fill(false);
+        self.open = None;
+    }
+
     /// The newest sample of a round that isn't over.
     pub(super) const fn open(&self) -> Option<Timestamp> {
         self.open

@@ -57,6 +57,18 @@ impl AnomalyState {
         self.time
     }
 
+    /// It isn't watched any more: an alarm is over. Whether the state has changed.
+    fn clear(&mut self, at: Timestamp, tell: &mut impl FnMut(Told)) -> bool {
+        if !self.alarm {
+            return false;
+        }
+        let at = at.max(self.time);
+        self.holds.fill(State::Normal { since: at });
+        (self.time, self.alarm) = (at, false);
+        tell(Told::Cleared { at });
+        true
+    }
+
     fn set(
         &mut self,
         of: usize,
@@ -127,6 +139,19 @@ impl Anomaly {
             Verdict::Between | Verdict::Back | Verdict::Unknown => None,
         };
         state.set(of, judged, at, cause, tell) || passed
+    }
+
+    /// From `at` on it isn't watched: what lasts until then is over. `open`: the newest sample of a row
+    /// that isn't whole, beyond which no time has passed. Whether the state has changed.
+    pub(crate) fn end(
+        &self,
+        state: &mut AnomalyState,
+        open: Option<Timestamp>,
+        at: Timestamp,
+        tell: &mut impl FnMut(Told),
+    ) -> bool {
+        let passed = self.pass(state, open.map_or(at, |open| open.min(at)), tell);
+        state.clear(at, tell) || passed
     }
 
     /// Time passes up to `at`. Whether the state has changed.

@@ -10,6 +10,7 @@ use millwright_schemas::limits::{RULE_CONDITIONS_MAX, RULE_DEPTH_MAX};
 use millwright_schemas::wire::events::Severity;
 
 use super::deviation::Deviation;
+use super::needs::walk;
 use super::tree::{Heard, Kind, Node, Source, Tree};
 use crate::bound::{Bound, BoundFields};
 use crate::hold::Hold;
@@ -37,6 +38,38 @@ pub(crate) fn compile(
     }
     let Compiler { nodes, sources, problems, .. } = compiler;
     if problems.is_empty() { Ok(Tree { nodes, sources, levels }) } else { Err(problems) }
+}
+
+/// Makes a condition while which something is learned a tree of its own, as it is with a machine. It may
+/// be as large as it could be within an outermost `while`.
+///
+/// # Errors
+/// All that is wrong, by field of the rule.
+pub(crate) fn compile_gate(
+    condition: &RuleCondition,
+    around: &Surroundings,
+    path: &str,
+) -> Result<Tree, Vec<FieldProblem>> {
+    let mut compiler = Compiler { depth: 1, count: 2, ..Compiler::new(around) };
+    let node = compiler.condition(condition, path);
+    walk(condition, path, &mut |leaf, path| {
+        if matches!(leaf, RuleCondition::Missing(_)) {
+            compiler.refuse(path, "missing can't say when something is learned");
+        }
+    });
+    if compiler.count > RULE_CONDITIONS_MAX {
+        let count = compiler.count;
+        let message = format!("has {count} conditions, at most {RULE_CONDITIONS_MAX} fit");
+        compiler.refuse(ROOT, message);
+    }
+    let Compiler { nodes, sources, problems, .. } = compiler;
+    match node {
+        // Its severity means nothing.
+        Some(node) if problems.is_empty() => {
+            Ok(Tree { nodes, sources, levels: vec![(Severity::Warning, node)] })
+        }
+        _ => Err(problems),
+    }
 }
 
 /// What is made so far.
@@ -136,7 +169,9 @@ impl<'a> Compiler<'a> {
                 None
             }
             RuleCondition::Anomaly(_) => {
-                self.refuse(path, "anomaly can only be the outermost condition of a rule");
+                let only = "anomaly can only be the outermost condition of a rule, or that of an \
+                            outermost while";
+                self.refuse(path, only);
                 None
             }
             leaf => {

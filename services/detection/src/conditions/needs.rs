@@ -1,7 +1,7 @@
 //! Which signals a condition watches, and of which kinds they must be.
 
 use millwright_schemas::SignalKind;
-use millwright_schemas::api::rules::{RuleCondition, StateValue};
+use millwright_schemas::api::rules::{AnomalyCondition, RuleCondition, StateValue};
 use millwright_schemas::limits::RULE_WINDOW_S_MAX;
 
 use super::compile::ROOT;
@@ -40,6 +40,26 @@ pub fn events(condition: &RuleCondition) -> Vec<String> {
         }
     });
     found
+}
+
+/// Whether a rule with this condition learns.
+#[must_use]
+pub fn learns(condition: &RuleCondition) -> bool {
+    learning(condition).is_some()
+}
+
+/// Of a rule that learns: what, and while which condition.
+pub(crate) fn learning(
+    condition: &RuleCondition,
+) -> Option<(&AnomalyCondition, Option<&RuleCondition>)> {
+    match condition {
+        RuleCondition::Anomaly(it) => Some((it, None)),
+        RuleCondition::While(of) => match &*of.condition {
+            RuleCondition::Anomaly(it) => Some((it, Some(&*of.gate))),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// How long what has been seen can matter to a condition, in seconds, beside the last value of each

@@ -231,6 +231,16 @@ impl Tree {
 }
 
 impl TreeState {
+    /// Whether the other one can be of the same tree.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let same = |(ours, theirs): (&NodeState, &NodeState)| {
+            std::mem::discriminant(&ours.memory) == std::mem::discriminant(&theirs.memory)
+        };
+        self.nodes.len() == other.nodes.len()
+            && self.nodes.iter().zip(&other.nodes).all(same)
+            && self.carried.len() == other.carried.len()
+    }
+
     /// Whether its alarm is active.
     #[must_use]
     pub const fn is_raised(&self) -> bool {

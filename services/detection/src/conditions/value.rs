@@ -64,7 +64,7 @@ impl From<&StateValue> for Value {
 }
 
 /// FNV-1a, 64 bits: the same in every build, because it is stored.
-fn hash(text: &str) -> u64 {
+pub(crate) fn hash(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -179,6 +179,15 @@ impl Multivariate {
             Phase::Commissioning(Box::new(Commissioning::new(self.signals.len(), &self.settings)));
     }
 
+    /// What comes next isn't compared with the course of what came before, as after a long gap. What
+    /// was learned stays.
+    pub fn interrupt(&mut self) {
+        match &mut self.phase {
+            Phase::Commissioning(commissioning) => commissioning.interrupt(),
+            Phase::Watching(model) => model.interrupt(),
+        }
+    }
+
     /// Whether it was read as it can have been written; otherwise it must be learned again.
     #[must_use]
     pub fn is_sound(&self) -> bool {

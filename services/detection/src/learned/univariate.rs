@@ -237,6 +237,12 @@ impl Univariate {
         *self = Self { settings: self.settings, last: self.last.take(), ..Self::default() };
     }
 
+    /// What comes next isn't compared with the course of what came before, as after a long gap. What
+    /// was learned stays.
+    pub fn interrupt(&mut self) {
+        self.baseline.interrupt();
+    }
+
     /// Whether it was read as it can have been written; otherwise it must be learned again.
     #[must_use]
     pub fn is_sound(&self) -> bool {

@@ -3,9 +3,11 @@
 
 use millwright_schemas::{RuleId, Timestamp};
 
-use super::learner::Learner;
-use super::{Watch, Watching};
+use super::learner::{Learner, Moment};
+use super::{Change, Failed, Watch, Watching, in_order};
 use crate::anomaly::memory::Memory;
+use crate::conditions::value::Reading;
+use crate::conditions::{Update, WORK_MAX};
 
 /// A rule that is quiet until it has taken all that is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +19,10 @@ pub struct Behind {
     /// Its signals, each with the time up to which it has taken samples. They are named by their
     /// places here.
     pub signals: Vec<(String, Option<Timestamp>)>,
-    /// What is older isn't to be taken.
+    /// So many of them, the first ones, are learned, and are numbers. The others say when: they are
+    /// to be taken whatever their age.
+    pub learned: usize,
+    /// What is older isn't to be learned.
     pub since: Option<Timestamp>,
 }
 
@@ -106,15 +111,18 @@ impl Watch {
     #[must_use]
     pub fn behind(&self) -> Vec<Behind> {
         let watching = self.learners.iter().map(|place| &self.rules[*place]);
-        let behind = watching.filter_map(|watching| {
+        let behind = watching.filter(|watching| watching.failed == Failed::No);
+        let behind = behind.filter_map(|watching| {
             let learner = watching.learner.as_ref().filter(|learner| learner.behind)?;
             let memory = learner.memory.as_ref();
-            let signals = watching.anomaly()?.signals.iter().enumerate();
+            let anomaly = watching.anomaly()?;
+            let signals = anomaly.sources().map(str::to_owned).enumerate();
             let seen = |place: usize| memory.and_then(|memory| memory.seen(place));
             Some(Behind {
                 rule: watching.rule.rule().id,
                 begun: memory.is_some(),
-                signals: signals.map(|(place, name)| (name.clone(), seen(place))).collect(),
+                signals: signals.map(|(place, name)| (name, seen(place))).collect(),
+                learned: anomaly.signals.len(),
                 since: self.learned_since,
             })
         });
@@ -145,7 +153,7 @@ impl Watch {
                 memory
             }
             None => {
-                let mut memory = anomaly.untaught.clone();
+                let mut memory = (*anomaly.untaught).clone();
                 memory.begin_anew(&anomaly.untaught, since);
                 memory
             }
@@ -161,21 +169,38 @@ impl Watch {
         }
     }
 
-    /// A rule that has begun takes stored samples of one moment, in the order of time, and tells
-    /// nothing. Signals by their places.
-    pub fn relive(&mut self, rule: RuleId, at: Timestamp, samples: &[(usize, Option<f64>)]) {
-        if let Some(memory) = self.learned(rule) {
-            memory.take(at, samples, false);
-        }
+    /// By signal: up to then all that is stored was judged when it came, or is older than the rule. A
+    /// rule that has begun judges what it relives of later times; without this it judges nothing.
+    pub fn judged_to(&mut self, rule: RuleId, signals: Vec<Option<Timestamp>>) {
         if let Some(learner) = self.learning(rule).and_then(|it| it.learner.as_mut()) {
-            learner.has_news = true;
+            learner.told = signals;
         }
+    }
+
+    /// A rule that has begun takes stored samples of one moment, in the order of time. Signals by
+    /// their places. What came since it is behind is judged now, with its own time.
+    pub fn relive(
+        &mut self,
+        rule: RuleId,
+        at: Timestamp,
+        samples: &[(usize, Reading<'_>)],
+    ) -> Vec<Change> {
+        let work = self.work.unwrap_or(WORK_MAX);
+        let samples: Vec<Update> =
+            samples.iter().map(|(place, reading)| (*place, reading.value())).collect();
+        let mut changes = Vec::new();
+        if let Some(watching) = self.learning(rule) {
+            let (changes, samples) = (&mut changes, samples.as_slice());
+            watching.guarded(|it| it.relive(Moment { at, samples, work, place: 0 }, changes));
+        }
+        in_order(changes)
     }
 
     /// A rule has taken all that is stored: it learns and tells from now on.
     pub fn caught_up(&mut self, rule: RuleId) {
         if let Some(learner) = self.learning(rule).and_then(|it| it.learner.as_mut()) {
             learner.behind = learner.memory.is_none();
+            learner.told = Vec::new();
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use millwright_schemas::Timestamp;
 
-use super::{Change, Finding, Transition, Watching};
+use super::{Change, Failed, Finding, Transition, Watching};
 use crate::anomaly::memory::Memory;
 use crate::anomaly::{Anomaly, Told, words};
 use crate::conditions::Update;
@@ -19,6 +19,8 @@ pub(super) struct Learner {
     pub(super) memory: Option<Memory>,
     /// Quiet, because not all that is stored has been taken yet.
     pub(super) behind: bool,
+    /// While it is behind, by signal: up to then all that is stored has been judged, or won't be.
+    pub(super) told: Vec<Option<Timestamp>>,
     /// Quiet, and learns nothing, because the machine is being worked on.
     pub(super) paused: bool,
     /// When it was stored.
@@ -31,10 +33,32 @@ pub(super) struct Learner {
     pub(super) left_out: bool,
 }
 
+/// Samples of one moment, by their places.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment<'a> {
+    pub(super) at: Timestamp,
+    pub(super) samples: &'a [Update],
+    /// Judgements that it may take.
+    pub(super) work: u32,
+    /// The rule's place.
+    pub(super) place: usize,
+}
+
+/// How samples are heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum As {
+    /// Learned, and judged.
+    News,
+    /// Learned; they were judged before.
+    Known,
+    /// Of the gate only.
+    Paused,
+}
+
 impl Learner {
     /// One that begins with the next sample.
     pub(super) fn new(anomaly: &Anomaly) -> Self {
-        Self { memory: Some(anomaly.untaught.clone()), ..Self::default() }
+        Self { memory: Some((*anomaly.untaught).clone()), ..Self::default() }
     }
 
     /// What it has learned, if it may speak.
@@ -52,34 +76,62 @@ impl Watching {
         }
     }
 
-    /// Samples of one moment.
-    pub(super) fn learn(
-        &mut self,
-        at: Timestamp,
-        updates: &[Update],
-        place: usize,
-        changes: &mut Vec<(usize, Change)>,
-    ) {
+    /// Samples of one moment. Of the gate they are heard also while the machine is being worked on.
+    pub(super) fn learn(&mut self, moment: Moment<'_>, changes: &mut Vec<(usize, Change)>) {
+        let Some(learner) = self.learner.as_ref().filter(|it| !it.behind) else { return };
+        let heard = if learner.paused { As::Paused } else { As::News };
+        self.take(moment, heard, changes);
+    }
+
+    /// Stored samples of one moment, of a rule that is behind. What was judged before changes no
+    /// alarm any more; what came since does.
+    pub(super) fn relive(&mut self, moment: Moment<'_>, changes: &mut Vec<(usize, Change)>) {
+        let Some(learner) = &self.learner else { return };
+        let is_news = |(signal, _): &Update| {
+            learner.told.get(*signal).is_some_and(|told| told.is_none_or(|told| moment.at > told))
+        };
+        let heard = if moment.samples.iter().any(is_news) { As::News } else { As::Known };
+        self.take(moment, heard, changes);
+    }
+
+    fn take(&mut self, moment: Moment<'_>, heard: As, changes: &mut Vec<(usize, Change)>) {
         let (Evaluator::Anomaly(anomaly), RuleState::Anomaly(state), Some(learner)) =
             (&self.with, &mut self.state, &mut self.learner)
         else {
             return;
         };
-        let Some(memory) = learner.awake() else { return };
-        // A rule for numbers has nothing to say about other values.
-        let number = |(source, value): &Update| match value {
-            None => Some((*source, None)),
-            Some(value) => value.number().map(|number| (*source, Some(number))),
-        };
-        let samples: Vec<_> = updates.iter().filter_map(number).collect();
-        let said = memory.take(at, &samples, !state.lasts());
+        let Some(memory) = &mut learner.memory else { return };
+        let Moment { at, samples, work, place } = moment;
+        let (samples, turns) = anomaly.parted(samples);
+        let mut tell = teller(&self.rule, anomaly, place, changes);
+        if let Some(gate) = &anomaly.gate {
+            let open_row = memory.open();
+            let turn = match memory.turn(gate, at, &turns, false, work) {
+                Ok(turn) => turn,
+                Err(error) => {
+                    self.failed = Failed::Now(error.into());
+                    return;
+                }
+            };
+            learner.has_news |= turn.changed;
+            if heard == As::News
+                && let Some(end) = turn.closed_at.or((!turn.open).then_some(at))
+            {
+                self.changed |= anomaly.end(state, open_row, end, &mut tell);
+            }
+            if !turn.open {
+                memory.pass_over(at, &samples);
+                // So that they needn't be looked at again.
+                learner.has_news |= !samples.is_empty();
+                return;
+            }
+        }
+        if heard == As::Paused {
+            return;
+        }
+        let said = memory.take(at, &samples, heard == As::News && !state.lasts());
         learner.has_news = true;
-        let rule = &self.rule;
-        let mut tell = |told: Told| {
-            let transition = of_anomaly(rule, anomaly, told);
-            changes.push((place, Change { rule: Arc::clone(rule), transition }));
-        };
-        for said in said {
+        for said in said.into_iter().filter(|_| heard == As::News) {
             self.changed |= anomaly.judge(state, said, &mut tell);
         }
     }
@@ -89,6 +141,7 @@ impl Watching {
     pub(super) fn learn_through(
         &mut self,
         at: Timestamp,
+        work: u32,
         place: usize,
         changes: &mut Vec<(usize, Change)>,
     ) {
@@ -98,13 +151,36 @@ impl Watching {
             return;
         };
         let Some(memory) = learner.awake() else { return };
+        let mut tell = teller(&self.rule, anomaly, place, changes);
+        if let Some(gate) = &anomaly.gate {
+            let open_row = memory.open();
+            match memory.turn(gate, at, &[], true, work) {
+                Err(error) => {
+                    self.failed = Failed::Now(error.into());
+                    return;
+                }
+                Ok(turn) => {
+                    if let Some(end) = turn.closed_at.or((!turn.open).then_some(at)) {
+                        self.changed |= anomaly.end(state, open_row, end, &mut tell);
+                    }
+                }
+            }
+        }
         let at = memory.open().map_or(at, |open| open.min(at));
-        let rule = &self.rule;
-        let mut tell = |told: Told| {
-            let transition = of_anomaly(rule, anomaly, told);
-            changes.push((place, Change { rule: Arc::clone(rule), transition }));
-        };
         self.changed |= anomaly.pass(state, at, &mut tell);
+    }
+}
+
+/// Puts what an alarm tells among the changes.
+fn teller<'a>(
+    rule: &'a Arc<CompiledRule>,
+    anomaly: &'a Anomaly,
+    place: usize,
+    changes: &'a mut Vec<(usize, Change)>,
+) -> impl FnMut(Told) + 'a {
+    move |told| {
+        let transition = of_anomaly(rule, anomaly, told);
+        changes.push((place, Change { rule: Arc::clone(rule), transition }));
     }
 }
 

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use millwright_alarms::rules::Failure;
 use millwright_alarms::{AlarmEvent, Clear, Raise, Snapshot};
-use millwright_detection::conditions::OverBudget;
 use millwright_detection::rules::CompiledRule;
-use millwright_detection::watch::{Change, Finding, Transition};
+use millwright_detection::watch::{Change, Finding, RuleFailure, Transition};
 use millwright_schemas::api::alarms::{AlarmOrigin, ClearReason};
 use millwright_schemas::wire::events::{EventType, FaultEvent};
 use millwright_schemas::wire::report::Report;
@@ -64,14 +63,14 @@ pub(crate) enum Asked {
 
 /// Whose data it is, and when the platform had it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Source {
-    pub(super) machine: MachineId,
-    pub(super) organization: OrganizationId,
-    pub(super) received_at: Timestamp,
+pub(crate) struct Source {
+    pub(crate) machine: MachineId,
+    pub(crate) organization: OrganizationId,
+    pub(crate) received_at: Timestamp,
 }
 
 /// A rule's alarm.
-pub(super) fn of_rule(source: Source, change: &Change) -> AlarmEvent {
+pub(crate) fn of_rule(source: Source, change: &Change) -> AlarmEvent {
     let Source { machine, organization, received_at } = source;
     let rule = change.rule.rule();
     let (subject, code) = (change.rule.source().to_owned(), rule.id.to_string());
@@ -107,7 +106,7 @@ pub(super) fn of_rule(source: Source, change: &Change) -> AlarmEvent {
 /// A rule that has failed with a machine.
 pub(super) fn failed(
     source: Source,
-    (rule, error): (Arc<CompiledRule>, OverBudget),
+    (rule, error): (Arc<CompiledRule>, RuleFailure),
 ) -> Consequence {
     let Source { machine, organization, received_at } = source;
     let failure = Failure { machine, organization, reason: error.to_string() };

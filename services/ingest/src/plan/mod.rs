@@ -8,6 +8,6 @@ mod event;
 mod planner;
 mod samples;
 
-pub(crate) use consequence::{Asked, Consequence, Meaning};
+pub(crate) use consequence::{Asked, Consequence, Meaning, Source, of_rule};
 pub(crate) use counts::Counts;
 pub(crate) use planner::{Known, Plan, Planned, plan};

@@ -178,3 +178,46 @@ async fn a_rule_that_costs_too_much_is_switched_off_and_holds_up_nothing() {
     let active = site.rows("SELECT source FROM alarms WHERE active").await;
     assert_eq!(active, ["on"]);
 }
+
+#[tokio::test]
+async fn a_rule_that_was_switched_off_raises_nothing_more_in_its_batch() {
+    let mut site = Site::with(MachineLimits { rule_work: 60, ..Default::default() }).await;
+    site.execute("UPDATE machines SET model = 'mill'").await;
+    let office = json!({"kind": "all", "conditions": [
+        {"kind": "state", "signal": "on", "is": [true]},
+        {"kind": "schedule", "from": "08:00", "to": "18:00", "time_zone": "UTC"}
+    ]});
+    site.add_rule(&Rule { model: Some("mill".to_owned()), ..rule(8, condition(office)) }).await;
+    site.telemetry(&[&message(1, 1, &[sample(1, &json!({"on": true}))])]).await;
+    let days = 20 * 86_400;
+    let mut fails = telemetry(1, &message(2, days, &[]));
+    fails.received_at = Timestamp::from_micros(T0).plus_seconds(days);
+    let at_nine = sample(9 * 3600, &json!({"on": true}));
+    let mut other = telemetry(2, &message(1, 9 * 3600, &[at_nine]));
+    other.received_at = fails.received_at;
+    site.send_all(vec![fails, other]).await;
+    assert_eq!(site.rows("SELECT source FROM alarms WHERE active").await, ["rule"]);
+    let of_other = "SELECT count(*) FROM alarms JOIN machines ON machines.id = machine_id \
+                    WHERE serial_number = '2'";
+    assert_eq!(site.rows(of_other).await, ["0"]);
+    assert_eq!(site.rows("SELECT count(*) FROM rule_states").await, ["0"]);
+}
+
+/// As after a change of the program that gives states another form.
+#[tokio::test]
+async fn an_alarm_whose_state_is_not_understood_ends_when_all_is_well() {
+    let mut site = Site::new().await;
+    let deviation = json!({"kind": "deviation", "signal": "a", "from": "b", "above": 5});
+    site.rule(9, condition(deviation)).await;
+    let limit = json!({"kind": "threshold", "signal": "a", "above": 5, "clear_at": 4});
+    site.rule(8, condition(limit)).await;
+    let at = |s: i64, a: i32| sample(s, &json!({"a": a, "b": 1}));
+    site.telemetry(&[&message(1, 1, &[at(1, 9)])]).await;
+    assert_eq!(site.rows(ALARMS).await, ["a|major|1|1|1|NULL", "a|major|1|1|1|NULL"]);
+    site.execute("UPDATE rule_states SET state = '{\"of\":\"another age\"}'").await;
+    let mut site = site.restart().await;
+    site.telemetry(&[&message(2, 2, &[at(2, 9)])]).await;
+    assert_eq!(site.rows(ALARMS).await, ["a|major|1|1|1|NULL", "a|major|1|1|1|NULL"]);
+    site.telemetry(&[&message(3, 3, &[at(3, 1)])]).await;
+    assert_eq!(site.rows(ALARMS).await, ["a|major|0|1|1|3", "a|major|0|1|1|3"]);
+}

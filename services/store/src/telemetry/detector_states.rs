@@ -116,8 +116,7 @@ pub async fn samples_after(
 ) -> Result<Vec<StoredSample>, StoreError> {
     let sql = "SELECT ts, value, quality FROM points WHERE series_id = ? AND ts > ? \
                ORDER BY ts LIMIT ?";
-    let limit = i64::try_from(most).unwrap_or(i64::MAX);
-    let rows = tx.conn().fetch(sql, &[series.into(), after.into(), limit.into()]).await?;
+    let rows = tx.conn().fetch(sql, &[series.into(), after.into(), bound(most).into()]).await?;
     if is_packed(tx, series, after).await? {
         let points = received::points_after(tx.store(), series, after, most).await;
         let sample = |Point { ts, value, quality }| StoredSample { ts, value, quality };
@@ -165,8 +164,7 @@ pub async fn start_of_newest(
 ) -> Result<Option<i64>, StoreError> {
     let sql = "SELECT ts FROM points WHERE series_id = ? AND ts > ? \
                ORDER BY ts DESC LIMIT 1 OFFSET ?";
-    let offset = i64::try_from(newest).unwrap_or(i64::MAX);
-    let rows = tx.conn().fetch(sql, &[series.into(), after.into(), offset.into()]).await?;
+    let rows = tx.conn().fetch(sql, &[series.into(), after.into(), bound(newest).into()]).await?;
     if rows.is_empty() && is_packed(tx, series, after).await? {
         let start = received::start_of_newest(tx.store(), series, after, newest).await;
         return Ok(unless_damaged(start)?.flatten());
@@ -174,11 +172,49 @@ pub async fn start_of_newest(
     rows.first().map(|row| row.get(0)).transpose()
 }
 
+/// A series' first `most` texts after a time, in microseconds, oldest first, each with the code of its
+/// quality.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn texts_after(
+    tx: &mut BatchTx,
+    series: i64,
+    after: i64,
+    most: usize,
+) -> Result<Vec<(i64, Option<String>, i64)>, StoreError> {
+    let sql = "SELECT ts, value, quality FROM points_text WHERE series_id = ? AND ts > ? \
+               ORDER BY ts LIMIT ?";
+    let rows = tx.conn().fetch(sql, &[series.into(), after.into(), bound(most).into()]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
+}
+
+/// As [`start_of_newest`], of texts.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn start_of_newest_texts(
+    tx: &mut BatchTx,
+    series: i64,
+    after: i64,
+    newest: usize,
+) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT ts FROM points_text WHERE series_id = ? AND ts > ? \
+               ORDER BY ts DESC LIMIT 1 OFFSET ?";
+    let rows = tx.conn().fetch(sql, &[series.into(), after.into(), bound(newest).into()]).await?;
+    rows.first().map(|row| row.get(0)).transpose()
+}
+
+/// As SQL takes it.
+fn bound(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::telemetry::points::{PointRow, insert_new};
+    use crate::telemetry::points::{PointRow, TextRow, insert_new, insert_texts};
     use crate::testing::{NOW, machine, organization, store};
     use crate::upkeep::rollups::tests::{SECOND, new_series};
 
@@ -201,6 +237,28 @@ mod tests {
         assert_eq!(found.len(), 4);
         assert_eq!(start_of_newest(&mut tx, series, NOW - SECOND, 10).await.unwrap(), None);
         assert_eq!(start_of_newest(&mut tx, series, NOW + 5 * SECOND, 4).await.unwrap(), None);
+        tx.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn texts_are_found_from_a_time_on_and_from_the_end() {
+        let (store, _folder) = store().await;
+        let top = organization(&store, None).await;
+        let machine = machine(&store, top).await;
+        let series = new_series(&store, machine).await;
+        let value = |n: i64| (n != 5).then(|| n.to_string());
+        let row =
+            |n: i64| TextRow { series, ts: NOW + n * SECOND, value: value(n), quality: n % 3 };
+        let rows: Vec<TextRow> = (0..10).map(row).collect();
+        let mut tx = store.begin_batch().await.unwrap();
+        insert_texts(&mut tx, &rows).await.unwrap();
+        let found = texts_after(&mut tx, series, NOW + 3 * SECOND, 2).await.unwrap();
+        let at = |n: i64| (NOW + n * SECOND, value(n), n % 3);
+        assert_eq!(found, [at(4), at(5)]);
+        let start = start_of_newest_texts(&mut tx, series, NOW - SECOND, 4).await.unwrap();
+        assert_eq!(start, Some(NOW + 5 * SECOND));
+        let start = start_of_newest_texts(&mut tx, series, NOW - SECOND, 10).await.unwrap();
+        assert_eq!(start, None);
         tx.commit().await.unwrap();
     }
 }

@@ -73,7 +73,9 @@ function KindSelect({ part, editing }: PartProps) {
       </Text>
     )
   }
-  const leaves = LEAF_KINDS.filter((kind) => kind !== 'anomaly' || isOutermost)
+  const { root } = editing
+  const canLearn = isOutermost || (root.kind === 'while' && root.inner.key === part.key)
+  const leaves = LEAF_KINDS.filter((kind) => kind !== 'anomaly' || canLearn)
   const kinds: readonly (LeafKind | GroupPart['kind'])[] = isGroup ? ['all', 'any'] : leaves
   const choose = (kind: string) =>
     editing.change(

@@ -87,8 +87,11 @@ export function removed(root: Draft, key: string): Draft {
 /** Whether a part may be put into another one of this kind. */
 export function canWrap(root: Draft, key: string, kind: WrapKind): boolean {
   const part = found(root, key)
-  if (!part || !canBeInside(part.kind)) return false
-  return kind !== 'levels' || root.key === key
+  if (!part) return false
+  // What learns stands outermost, or in an outermost `while`.
+  if (part.kind === 'anomaly') return kind === 'while' && root.key === key
+  if (part.kind === 'while' && part.inner.kind === 'anomaly') return false
+  return canBeInside(part.kind) && (kind !== 'levels' || root.key === key)
 }
 
 /** The part within a new one. */

@@ -76,4 +76,5 @@ export const GROUPS: Condition[] = [
       { severity: 'critical', condition: THRESHOLD },
     ],
   },
+  { kind: 'while', while: KINDS[6] as Condition, condition: KINDS.at(-1) as Condition },
 ]

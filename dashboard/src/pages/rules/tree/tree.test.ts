@@ -75,6 +75,11 @@ describe('a tree', () => {
     expect(canWrap(levels, levels.key, 'all')).toBe(false)
     const anomaly = leafOf('anomaly')
     expect(canWrap(anomaly, anomaly.key, 'any')).toBe(false)
+    const running = wrapped(anomaly, anomaly.key, 'while')
+    expect(shape(running)).toEqual(['while', 'state', 'anomaly'])
+    expect(canWrap(running, running.key, 'all')).toBe(false)
+    expect(canWrap(running, anomaly.key, 'while')).toBe(false)
+    expect(unwrapped(running, running.key)).toBe(anomaly)
   })
 
   it('has two to four levels, each more severe', () => {

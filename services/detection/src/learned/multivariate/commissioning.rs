@@ -95,6 +95,11 @@ impl Commissioning {
         }
     }
 
+    /// The time to the next row says nothing of the rhythm.
+    pub(super) fn interrupt(&mut self) {
+        self.latest = None;
+    }
+
     /// What was learned; `None`: not enough yet.
     pub(super) fn learned(&self, settings: &Settings) -> Option<Model> {
         let [rows, scales @ ..] = &self.sums;

@@ -227,6 +227,11 @@ impl Model {
         times(&self.weights, &before)
     }
 
+    /// The next row comes as after the longest gap.
+    pub(super) fn interrupt(&mut self) {
+        self.latest = Some(Timestamp::from_micros(i64::MIN));
+    }
+
     /// By signal, for the newest row.
     pub(super) fn contributions(&self) -> Vec<Contribution> {
         let Some(scale) = self.scales.get(self.loudest) else { return Vec::new() };

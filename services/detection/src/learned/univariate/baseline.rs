@@ -149,6 +149,11 @@ impl Baseline {
         seen
     }
 
+    /// The remembered course ends.
+    pub(super) fn interrupt(&mut self) {
+        (self.window, self.latest) = (Window::default(), None);
+    }
+
     /// Time passes: the rhythm is learned, and a long gap ends the remembered course.
     fn pass(&mut self, at: Timestamp, settings: &Settings) {
         self.first.get_or_insert(at);
