@@ -2,12 +2,12 @@
 //!
 //! | room | what |
 //! |---|---|
-//! | [`compile`] | the condition as people write it |
-//! | [`gate`] | the condition while which it is watched |
-//! | [`memory`] | what was learned of a machine: large, stored now and then as bytes |
-//! | [`rows`] | rows of signals that come at different times |
-//! | [`state`] | where the alarm stands: small, stored with every change |
-//! | [`words`] | what an alarm tells of its cause |
+//! | `compile` | the condition as people write it |
+//! | `gate` | the condition while which it is watched |
+//! | `memory` | what was learned of a machine: large, stored now and then as bytes |
+//! | `rows` | rows of signals that come at different times |
+//! | `state` | where the alarm stands: small, stored with every change |
+//! | `words` | what an alarm tells of its cause |
 
 pub(crate) mod compile;
 mod gate;

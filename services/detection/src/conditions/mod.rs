@@ -7,13 +7,13 @@
 //!
 //! | room | judges |
 //! |---|---|
-//! | [`rate`], [`deviation`], [`count`], [`states`], [`missing`], [`sequence`], [`schedule`] | one kind of leaf each |
-//! | [`compile`] | conditions as people write them |
-//! | [`leaf`] | what a leaf hears, and what time does to it |
-//! | [`tree`] | the list of nodes |
-//! | [`step`] | what an event makes of a tree's state |
-//! | [`words`] | conditions in words, and what an alarm tells of its cause |
-//! | [`needs`] | which signals, of which kinds, a condition watches |
+//! | `rate`, `deviation`, `count`, `states`, `missing`, `sequence`, `schedule` | one kind of leaf each |
+//! | `compile` | conditions as people write them |
+//! | `leaf` | what a leaf hears, and what time does to it |
+//! | `tree` | the list of nodes |
+//! | `step` | what an event makes of a tree's state |
+//! | `words` | conditions in words, and what an alarm tells of its cause |
+//! | `needs` | which signals, of which kinds, a condition watches |
 
 mod check;
 pub(crate) mod compile;
