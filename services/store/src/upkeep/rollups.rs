@@ -4,7 +4,7 @@
 //! late are marked by ingest and made anew. A bucket is always computed from all that it is made
 //! of, so late and repeated points leave it right, and every step can be repeated. One that counts
 //! more than what is left of its points stays: points come late, they are never taken back, but
-//! retention removes them. Of packed days minutes are computed in [`super::packed_minutes`].
+//! retention removes them. Of packed days minutes are computed in `packed_minutes`.
 //!
 //! With TimescaleDB these are continuous aggregates: see [`super::timescale`].
 
