@@ -99,7 +99,7 @@ test('every page fits on a phone', { timeout: 120_000 }, async ({ people }) => {
   const menu = page.getByRole('navigation', { name: 'Main' })
   await menu.getByRole('link', { name: 'Fleet' }).tap()
   await page.waitForURL(`${platform}/fleet`)
-  expect(await isLoaded(page)).toBe('Fleet')
+  await expect.poll(() => isLoaded(page)).toBe('Fleet')
   await expect.poll(() => menu.isVisible()).toBe(false)
 })
 

@@ -4,7 +4,6 @@ use millwright_core::access::Forbidden;
 use millwright_core::alarm::Illegal;
 use millwright_core::fields::InvalidFields;
 use millwright_core::machine::OutOfUse;
-use millwright_schemas::api::backtests::BacktestState;
 use millwright_store::StoreError;
 use millwright_store::page::InvalidPage;
 
@@ -26,9 +25,6 @@ pub enum AlarmError {
     /// The machine is decommissioned.
     #[error(transparent)]
     OutOfUse(#[from] OutOfUse),
-    /// The backtest has ended.
-    #[error("the backtest is {0}: it can't be canceled any more")]
-    Over(BacktestState),
     /// The organization, or all of them together, have too many backtests that haven't ended.
     #[error("too many backtests wait; try again in {retry_after_s} s")]
     TooManyBacktests {

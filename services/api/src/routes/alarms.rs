@@ -206,7 +206,6 @@ impl From<AlarmError> for ApiError {
             AlarmError::Page(error) => error.into(),
             AlarmError::Illegal(error) => Self::Conflict(error.to_string()),
             AlarmError::OutOfUse(error) => Self::Conflict(error.to_string()),
-            AlarmError::Over(_) => Self::Conflict(error.to_string()),
             AlarmError::TooManyBacktests { retry_after_s } => Self::TooMany { retry_after_s },
             AlarmError::Store(error) => error.into(),
         }

@@ -81,13 +81,12 @@ async fn get_backtest(
 }
 
 /// Cancels a backtest: at once when it waits, within a second when it runs. One's own; those of
-/// others who may write rules.
+/// others who may write rules. One that has ended stays as it is.
 #[utoipa::path(
     tag = "rules",
     params(("id" = BacktestId, Path)),
     responses(
-        (status = 200, description = "Canceled, or told to stop", body = Backtest),
-        (status = 409, description = "It has ended"),
+        (status = 200, description = "Canceled, told to stop, or ended before", body = Backtest),
     )
 )]
 #[post("/rules/backtests/{id}/cancel")]
