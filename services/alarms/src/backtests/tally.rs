@@ -71,7 +71,7 @@ pub(crate) struct Came {
     pub(crate) spans: Vec<(Timestamp, Timestamp)>,
     /// Whether there were more of them.
     pub(crate) more_spans: bool,
-    without_failure: i64,
+    pub(crate) without_failure: i64,
 }
 
 impl Tally {

@@ -33,6 +33,7 @@ pub struct Revisions {
     store: Store,
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     is_stopping: Arc<dyn Fn() -> bool + Send + Sync>,
+    values_max: usize,
 }
 
 impl std::fmt::Debug for Revisions {
@@ -81,7 +82,14 @@ impl Revisions {
         now: impl Fn() -> Timestamp + Send + Sync + 'static,
         is_stopping: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Self {
-        Self { store, now: Arc::new(now), is_stopping: Arc::new(is_stopping) }
+        let (now, is_stopping) = (Arc::new(now), Arc::new(is_stopping));
+        Self { store, now, is_stopping, values_max: VALUES_MAX }
+    }
+
+    /// Reads so many values in one go, in place of [`VALUES_MAX`].
+    #[must_use]
+    pub fn at_most(self, values_max: usize) -> Self {
+        Self { values_max, ..self }
     }
 
     /// Looks at what is due next; `false`: nothing is, or the platform is stopping.
@@ -106,7 +114,7 @@ impl Revisions {
             Box::pin(self.look(&run, &machine, whole)).await
         };
         match looked {
-            Ok((end, looked)) => self.settle(&run, &machine, end, looked).await?,
+            Ok((end, looked)) => self.settle(&run, &machine, end, &looked).await?,
             Err(Stop::GivenUp(reason)) => self.give_up(&run, &machine, whole, reason).await?,
             Err(Stop::Lost) => {}
             Err(Stop::Stopping) => return Ok(false),
@@ -158,12 +166,10 @@ impl Revisions {
         let mut history = History::open(store, Scope::Platform, run.machine, wanted).await?;
         let (mut values, mut noted) = (0_usize, Instant::now());
         while let Some(piece) = history.next(store).await? {
-            values = values.saturating_add(piece.len());
-            if values > VALUES_MAX {
-                // Up to the beginning of this piece it fits, and the next piece begins after it.
-                let reached = piece.first().map_or(begin, |sample| sample.at);
-                return Ok(Heard::TooMany(rules.span_end(reached)));
+            if let Some(beyond) = piece.get(self.values_max.saturating_sub(values)) {
+                return Ok(Heard::TooMany(rules.span_end(beyond.at)));
             }
+            values = values.saturating_add(piece.len());
             let start = Instant::now();
             trials = off_the_way(trials, move |trial| trial.hear(&piece)).await?;
             self.keep(run, &mut noted).await?;
@@ -197,7 +203,7 @@ impl Revisions {
         run: &LateRun,
         machine: &Machine,
         end: Timestamp,
-        looked: Looked,
+        looked: &Looked,
     ) -> Result<(), StoreError> {
         let passed = revisions::passed(&self.store, run.machine).await?;
         let tx = self.store.begin().await?;

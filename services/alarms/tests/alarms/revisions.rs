@@ -68,7 +68,10 @@ async fn late(plant: &Plant, (from, to): (i64, i64), came_s: i64) {
 
 /// Looks at what is due at this time; how many parts of spans.
 async fn look(plant: &Plant, now_s: i64) -> usize {
-    let worker = Revisions::new(plant.store.clone(), move || at(now_s), || false);
+    work(&Revisions::new(plant.store.clone(), move || at(now_s), || false)).await
+}
+
+async fn work(worker: &Revisions) -> usize {
     let mut parts = 0;
     while worker.look_at_next().await.unwrap() {
         parts += 1;
@@ -192,6 +195,30 @@ async fn a_long_span_is_looked_at_in_parts() {
     let found = found(&plant).await;
     let times: Vec<_> = found.iter().map(|one| (one.kind, one.from)).collect();
     assert_eq!(times, [(RevisionKind::Missed, at(hot_at))]);
+}
+
+#[tokio::test]
+async fn of_many_values_as_many_are_looked_at_in_one_go_as_may_be() {
+    let plant = Plant::start().await;
+    rule(&plant, hot(), 0).await;
+    let value = |n: i64| (n * 1_000, if n == 50 { 85.0 } else { 20.0 });
+    let values: Vec<_> = (0..=100).map(value).collect();
+    measured(&plant, plant.machine, "t", &values).await;
+    let worker = |values_max: usize| {
+        Revisions::new(plant.store.clone(), || at(200_000), || false).at_most(values_max)
+    };
+    late(&plant, (10_000, 90_000), 1_000).await;
+    assert_eq!(work(&worker(40)).await, 3);
+    let missed = found(&plant).await;
+    let times: Vec<_> = missed.iter().map(|one| (one.kind, one.from, one.to)).collect();
+    assert_eq!(times, [(RevisionKind::Missed, at(50_000), Some(at(51_000)))]);
+    // Not even the time around the first of them.
+    late(&plant, (10_000, 90_000), 1_000).await;
+    assert_eq!(work(&worker(3)).await, 1);
+    let all = found(&plant).await;
+    assert_eq!((all.len(), all[0].kind), (2, RevisionKind::NotEvaluated));
+    assert_eq!((all[0].from, all[0].to), (at(10_000), Some(at(90_000))));
+    assert_eq!(all[0].message, "too many values");
 }
 
 #[tokio::test]
