@@ -80,6 +80,8 @@ id!(/// A piece of work that must happen after a transaction.
     JobId, "job id");
 id!(/// An alarm: one time that something was wrong with a machine.
     AlarmId, "alarm id");
+id!(/// Something that late samples have shown of a machine's alarms.
+    AlarmRevisionId, "revision id");
 id!(/// A rule that watches signals.
     RuleId, "rule id");
 id!(/// A trial of a rule on what was stored.

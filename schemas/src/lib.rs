@@ -15,9 +15,9 @@ pub mod wire;
 mod words;
 
 pub use ids::{
-    AlarmId, ApiTokenId, BacktestId, CertificateSerial, CommandId, CommentId, DeviceTokenId,
-    EventId, JobId, LedgerId, MachineId, OrganizationId, OutboxId, RuleId, SiteId, TicketId,
-    UserId,
+    AlarmId, AlarmRevisionId, ApiTokenId, BacktestId, CertificateSerial, CommandId, CommentId,
+    DeviceTokenId, EventId, JobId, LedgerId, MachineId, OrganizationId, OutboxId, RuleId, SiteId,
+    TicketId, UserId,
 };
 pub use secret::Secret;
 pub use signal::{Quality, SignalKind, SignalName};

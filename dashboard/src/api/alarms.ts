@@ -27,6 +27,17 @@ export function useAlarm(id: string | undefined) {
   })
 }
 
+/** What late samples have shown of a machine's alarms, newest first. */
+export function useRevisions(machineId: string) {
+  return useList(['alarms', 'revisions', machineId], (cursor) =>
+    take(
+      client.GET('/api/v1/machines/{id}/revisions', {
+        params: { path: { id: machineId }, query: { cursor, limit: 50 } },
+      }),
+    ),
+  )
+}
+
 export type AlarmAction =
   | { kind: 'acknowledge' | 'unshelve' | 'return-to-service' }
   | { kind: 'clear' | 'out-of-service'; reason: string }

@@ -4,6 +4,7 @@ import type { components } from './schema'
 type Schemas = components['schemas']
 export type ActorRef = Schemas['ActorRef']
 export type Alarm = Schemas['Alarm']
+export type AlarmRevision = Schemas['AlarmRevision']
 export type AlarmFeedback = Schemas['AlarmFeedback']
 export type AuditItem = Schemas['AuditItem']
 export type Backtest = Schemas['Backtest']

@@ -6,6 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::audit::ActorRef;
 use super::page::PageQuery;
+use super::revisions::FoundUnfounded;
 use crate::ids::{AlarmId, MachineId, OrganizationId, RuleId, TicketId};
 use crate::time::Timestamp;
 use crate::wire::events::Severity;
@@ -169,6 +170,10 @@ pub struct Alarm {
     /// What a person has said of it; left out when nobody has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<AlarmFeedback>,
+    /// Late samples have shown that it should not have been raised; left out when they haven't, and in
+    /// lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<FoundUnfounded>,
     /// Counts its changes; the `ETag`.
     pub version: i64,
     /// The machine's name now; left out when the caller may not see it.

@@ -16,6 +16,7 @@ pub mod organizations;
 pub mod page;
 pub mod policies;
 pub mod problem;
+pub mod revisions;
 pub mod rules;
 pub mod sites;
 pub mod telemetry;

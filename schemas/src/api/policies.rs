@@ -96,7 +96,8 @@ pub struct RetentionPolicy {
     pub minute_days: Option<u32>,
     /// Values by hour, 1 to 36,500.
     pub hour_days: Option<u32>,
-    /// Events that machines have reported, and domain events, 1 to 36,500. The audit log stays.
+    /// Events that machines have reported, domain events, and what late samples have shown of alarms, 1
+    /// to 36,500. The audit log stays.
     pub event_days: Option<u32>,
     /// Numbers and booleans as they were received are compressed, by whole days (UTC), when the day
     /// ended so many days ago: 1 to 3,650; 7 if it isn't given, 0: never. They stay as they are for

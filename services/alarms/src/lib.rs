@@ -1,5 +1,5 @@
 //! Alarms: their life cycle, shelving, suppression, maintenance mode, rules and their backtests,
-//! learning anew.
+//! learning anew, and what late samples show.
 
 mod apply;
 pub mod backtests;
@@ -11,6 +11,7 @@ pub mod limits;
 pub mod maintenance;
 pub mod manage;
 pub mod relearn;
+pub mod revisions;
 pub mod rules;
 
 pub use apply::{AlarmEvent, apply};

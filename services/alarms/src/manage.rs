@@ -4,25 +4,30 @@ use millwright_core::access::{Caller, Permission};
 use millwright_core::alarm::{Event, step};
 use millwright_core::fields::Fields;
 use millwright_schemas::api::alarms::{
-    Alarm, AlarmFeedback, AlarmQuery, AlarmReason, ClearReason, GiveFeedback, ShelveAlarm,
+    Alarm, AlarmFeedback, AlarmOrigin, AlarmQuery, AlarmReason, ClearReason, GiveFeedback,
+    ShelveAlarm,
 };
 use millwright_schemas::api::page::Page;
 use millwright_schemas::{AlarmId, Timestamp};
 use millwright_store::alarms::{self, Filter};
 use millwright_store::page::PageRequest;
-use millwright_store::{Scope, Store};
+use millwright_store::{Scope, Store, revisions};
 use uuid::Uuid;
 
 use crate::AlarmError;
 use crate::limits::{REASON_MAX, SHELVE_FOR_S};
 
-/// An alarm that the caller sees.
+/// An alarm that the caller sees, with what late samples have shown of it.
 ///
 /// # Errors
 /// Not permitted, not found, or the database can't.
 pub async fn get(store: &Store, caller: &Caller, id: AlarmId) -> Result<Alarm, AlarmError> {
     caller.require(Permission::ReadAlarms)?;
-    Ok(alarms::get(store, Scope::Organization(caller.organization), id).await?)
+    let mut alarm = alarms::get(store, Scope::Organization(caller.organization), id).await?;
+    if alarm.origin == AlarmOrigin::Rule {
+        alarm.revision = revisions::of_alarm(store, id).await?;
+    }
+    Ok(alarm)
 }
 
 /// The alarms that the caller sees and wants, newest first.

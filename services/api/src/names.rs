@@ -9,6 +9,7 @@ use millwright_schemas::api::audit::{ActorRef, AuditItem};
 use millwright_schemas::api::backtests::Backtest;
 use millwright_schemas::api::commands::Command;
 use millwright_schemas::api::events::DomainEvent;
+use millwright_schemas::api::revisions::AlarmRevision;
 use millwright_schemas::api::telemetry::MachineGrowth;
 use millwright_schemas::api::tickets::{Ticket, TicketComment};
 use millwright_store::names::{self, Named};
@@ -88,6 +89,14 @@ impl Mentions for Alarm {
         }
         if let Some(said) = &mut self.feedback {
             actor(&mut said.by, visit);
+        }
+    }
+}
+
+impl Mentions for AlarmRevision {
+    fn mentions(&mut self, visit: &mut Visit<'_>) {
+        if let Some(rule) = self.rule_id {
+            visit(Named::Rule(rule), &mut self.rule_name);
         }
     }
 }

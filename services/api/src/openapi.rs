@@ -91,6 +91,7 @@ pub(crate) fn rest(config: &mut ServiceConfig<'_>) {
         .configure(routes::maintenance::configure)
         .configure(routes::relearn::configure)
         .configure(routes::alarms::configure)
+        .configure(routes::revisions::configure)
         .configure(routes::tickets::configure)
         .configure(routes::policies::configure)
         .configure(routes::enrollment::configure)

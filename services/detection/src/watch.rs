@@ -205,6 +205,14 @@ impl Watch {
         self.rules.iter().any(|watching| watching.rule.rule().id == rule)
     }
 
+    /// Whether a rule that doesn't learn watches this signal.
+    #[must_use]
+    pub fn hears(&self, signal: &str) -> bool {
+        let watching = self.of_signal.get(signal).into_iter().flatten();
+        let mut rules = watching.filter_map(|(place, _)| self.rules.get(*place));
+        rules.any(|watching| !matches!(watching.with, Evaluator::Anomaly(_)))
+    }
+
     /// A sample of this signal, later than all before it.
     pub fn sample<'a>(
         &mut self,

@@ -7,7 +7,7 @@ use millwright_schemas::MachineId;
 use millwright_store::telemetry::points::Repeated;
 use millwright_store::telemetry::reported::Outcome;
 use millwright_store::telemetry::{
-    BatchTx, latest, machines, points, quarantine, reported, series, streams,
+    BatchTx, late, latest, machines, points, quarantine, reported, series, streams,
 };
 use millwright_store::{Store, StoreError};
 use uuid::Uuid;
@@ -186,6 +186,7 @@ impl Writer {
         for (machine, outbox) in &plan.forgotten {
             streams::forget_outbox(tx, *machine, *outbox).await?;
         }
+        mark_late(tx, plan, &mut counts).await?;
         streams::delete_gaps(tx, &plan.streams.closed).await?;
         streams::save_gaps(tx, &plan.streams.gaps).await?;
         streams::save_cursors(tx, &plan.streams.cursors).await?;
@@ -265,6 +266,17 @@ impl Writer {
             }
         }
     }
+}
+
+/// Tells that rules haven't seen what is new among the late values.
+async fn mark_late(tx: &mut BatchTx, plan: &Plan, counts: &mut Counts) -> Result<(), StoreError> {
+    if plan.late_spans.is_empty() {
+        return Ok(());
+    }
+    let spans = plan.late_spans.values();
+    let mut rows: Vec<_> = spans.filter(|row| counts.of(row.machine).late > 0).copied().collect();
+    rows.sort_unstable_by_key(|row| row.machine);
+    late::mark(tx, &rows).await
 }
 
 async fn insert_events(

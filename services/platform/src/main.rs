@@ -10,6 +10,7 @@ mod detect;
 mod ended;
 mod jobs;
 mod logging;
+mod revisions;
 mod serve;
 mod upkeep;
 mod worker;

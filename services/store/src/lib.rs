@@ -20,6 +20,7 @@ pub mod page;
 pub mod people;
 pub mod policies;
 pub mod processes;
+pub mod revisions;
 pub mod rules;
 mod scope;
 pub mod sequencer;

@@ -1,4 +1,4 @@
-import { Anchor, Stack, Text } from '@mantine/core'
+import { Alert, Anchor, Stack, Text } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useParams } from 'react-router'
@@ -47,6 +47,7 @@ function Inside({ alarm }: { alarm: Alarm }) {
         actions={<AlarmActions alarm={alarm} />}
       />
       <Stack gap="md" maw={980}>
+        <FoundUnfounded alarm={alarm} />
         <AlarmFacts alarm={alarm} />
         <Explanation alarm={alarm} />
         {may('telemetry.read') && <AlarmChart alarm={alarm} />}
@@ -56,6 +57,18 @@ function Inside({ alarm }: { alarm: Alarm }) {
         </Section>
       </Stack>
     </>
+  )
+}
+
+/** Late samples have shown that it should not have been raised. */
+function FoundUnfounded({ alarm: { revision } }: { alarm: Alarm }) {
+  const { t } = useTranslation('alarms')
+  const format = useFormat()
+  if (!revision) return null
+  return (
+    <Alert color="blue" title={t('revisions.kind.unfounded')} data-testid="unfounded">
+      {t('revisions.ofAlarm', { when: format.dateTime(revision.found_at) })}
+    </Alert>
   )
 }
 

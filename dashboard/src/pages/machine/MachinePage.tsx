@@ -4,11 +4,11 @@ import { useTranslation } from 'react-i18next'
 import { useMachine } from '../../api/machines'
 import type { Machine } from '../../api/types'
 import { NotFoundPage } from '../../app/NotFoundPage'
-import { AlarmList } from '../../components/alarms/AlarmList'
 import { CommandList } from '../../components/commands/CommandList'
 import { Loaded } from '../../components/Loaded'
 import { PageHead } from '../../components/PageHead'
 import { TicketList } from '../../components/tickets/TicketList'
+import { AlarmsTab } from './AlarmsTab'
 import { DataTab } from './DataTab'
 import { IdentityTab } from './IdentityTab'
 import { LiveTab } from './live/LiveTab'
@@ -49,7 +49,7 @@ function TabContent({ machine, tab }: { machine: Machine; tab: Tab }) {
     case 'overview':
       return <LiveTab machine={machine} />
     case 'alarms':
-      return <AlarmList filter={{ machine_id: machine.id }} />
+      return <AlarmsTab machineId={machine.id} />
     case 'tickets':
       return <TicketList filter={{ machine_id: machine.id }} />
     case 'commands':

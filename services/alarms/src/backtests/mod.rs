@@ -19,8 +19,8 @@ mod query;
 mod report;
 mod request;
 mod run;
-mod tally;
-mod trial;
+pub(crate) mod tally;
+pub(crate) mod trial;
 
 pub use create::create;
 pub use query::{cancel, get, list};

@@ -26,23 +26,23 @@ use super::limits::{ALARMS_LISTED, COMPARED_MAX, TICKETS_LISTED};
 
 /// What stays the same over the whole time.
 #[derive(Debug, Clone)]
-pub(super) struct Case {
-    pub(super) machine: MachineId,
-    pub(super) organization: OrganizationId,
-    pub(super) criticality: Criticality,
-    pub(super) policy: TicketPolicy,
-    pub(super) from: Timestamp,
-    pub(super) to: Timestamp,
-    pub(super) lead_us: i64,
+pub(crate) struct Case {
+    pub(crate) machine: MachineId,
+    pub(crate) organization: OrganizationId,
+    pub(crate) criticality: Criticality,
+    pub(crate) policy: TicketPolicy,
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+    pub(crate) lead_us: i64,
     /// When the machine is known to have failed, oldest first; `None`: nobody has said anything.
-    pub(super) failures: Option<Vec<Timestamp>>,
+    pub(crate) failures: Option<Vec<Timestamp>>,
     /// What listed alarms may take, in bytes.
-    pub(super) room: usize,
+    pub(crate) room: usize,
 }
 
 /// What has come of a rule so far.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     case: Case,
     rule: (RuleId, i64),
     source: String,
@@ -61,21 +61,21 @@ pub(super) struct Tally {
 
 /// What has come of a rule.
 #[derive(Debug, Default)]
-pub(super) struct Came {
-    pub(super) totals: BacktestTotals,
-    pub(super) alarms: Vec<BacktestAlarm>,
-    pub(super) tickets: Vec<BacktestTicket>,
+pub(crate) struct Came {
+    pub(crate) totals: BacktestTotals,
+    pub(crate) alarms: Vec<BacktestAlarm>,
+    pub(crate) tickets: Vec<BacktestTicket>,
     /// When each known failure was announced first.
-    pub(super) announced: Vec<Option<Timestamp>>,
+    pub(crate) announced: Vec<Option<Timestamp>>,
     /// Every alarm's time within that of the backtest, oldest first, up to a bound.
-    pub(super) spans: Vec<(Timestamp, Timestamp)>,
+    pub(crate) spans: Vec<(Timestamp, Timestamp)>,
     /// Whether there were more of them.
-    pub(super) more_spans: bool,
-    without_failure: i64,
+    pub(crate) more_spans: bool,
+    pub(crate) without_failure: i64,
 }
 
 impl Tally {
-    pub(super) fn new(case: Case, rule: (RuleId, i64), source: &str) -> Self {
+    pub(crate) fn new(case: Case, rule: (RuleId, i64), source: &str) -> Self {
         let failures = case.failures.as_ref().map_or(0, Vec::len);
         let came = Came { announced: vec![None; failures], ..Came::default() };
         Self {
@@ -93,17 +93,17 @@ impl Tally {
     }
 
     /// Whether a time counts: before `from` the rule only finds its feet.
-    pub(super) fn counts(&self, at: Timestamp) -> bool {
+    pub(crate) fn counts(&self, at: Timestamp) -> bool {
         at >= self.case.from
     }
 
     /// So many values were looked at.
-    pub(super) fn looked_at(&mut self, values: usize) {
+    pub(crate) fn looked_at(&mut self, values: usize) {
         let values = i64::try_from(values).unwrap_or(i64::MAX);
         self.came.totals.values = self.came.totals.values.saturating_add(values);
     }
 
-    pub(super) fn transition(&mut self, transition: &Transition) {
+    pub(crate) fn transition(&mut self, transition: &Transition) {
         match transition {
             Transition::Raised(found) => self.raised(found),
             Transition::Changed(found) => self.changed(found),
@@ -112,7 +112,7 @@ impl Tally {
     }
 
     /// The rule would have been switched off.
-    pub(super) fn switched_off(&mut self, at: Timestamp) {
+    pub(crate) fn switched_off(&mut self, at: Timestamp) {
         self.cleared(at, ClearReason::RuleDisabled);
     }
 
@@ -315,7 +315,7 @@ impl Tally {
     }
 
     /// The end of time: what is active stays so.
-    pub(super) fn finish(mut self) -> Came {
+    pub(crate) fn finish(mut self) -> Came {
         if let Some(alarm) = self.active.take() {
             self.list(&alarm);
         }

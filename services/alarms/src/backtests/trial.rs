@@ -20,14 +20,14 @@ const STEP_US: i64 = 86_400_000_000;
 
 /// What rules hear: signals first, then types of events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Sources {
-    pub(super) signals: Vec<String>,
-    pub(super) events: Vec<String>,
+pub(crate) struct Sources {
+    pub(crate) signals: Vec<String>,
+    pub(crate) events: Vec<String>,
 }
 
 impl Sources {
     /// Of these rules together, each once.
-    pub(super) fn of<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Self {
+    pub(crate) fn of<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Self {
         let mut all = Self::default();
         let add = |names: &mut Vec<String>, name: String| {
             if !names.contains(&name) {
@@ -57,7 +57,7 @@ impl Sources {
 
 /// One rule at one machine.
 #[derive(Debug)]
-pub(super) struct Trial {
+pub(crate) struct Trial {
     watch: Watch,
     sources: Arc<Sources>,
     /// By source: whether it is the rule's.
@@ -75,18 +75,18 @@ pub(super) struct Trial {
 
 /// What has come of it.
 #[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) came: Came,
-    pub(super) failed: Option<String>,
-    pub(super) first_value_at: Option<Timestamp>,
-    pub(super) last_value_at: Option<Timestamp>,
+pub(crate) struct Outcome {
+    pub(crate) came: Came,
+    pub(crate) failed: Option<String>,
+    pub(crate) first_value_at: Option<Timestamp>,
+    pub(crate) last_value_at: Option<Timestamp>,
     /// Places of the signals that the rule hears.
-    pub(super) signals: Vec<usize>,
-    pub(super) took: Duration,
+    pub(crate) signals: Vec<usize>,
+    pub(crate) took: Duration,
 }
 
 impl Trial {
-    pub(super) fn new(
+    pub(crate) fn new(
         rule: Arc<CompiledRule>,
         around: &Surroundings,
         sources: Arc<Sources>,
@@ -114,7 +114,7 @@ impl Trial {
     }
 
     /// The next piece of history.
-    pub(super) fn hear(&mut self, piece: &[Sample]) {
+    pub(crate) fn hear(&mut self, piece: &[Sample]) {
         let start = Instant::now();
         for moment in piece.chunk_by(|a, b| a.at == b.at) {
             self.moment(moment);
@@ -183,7 +183,7 @@ impl Trial {
     }
 
     /// The end. `until`: up to when the machine has told what happened.
-    pub(super) fn finish(mut self, until: Option<Timestamp>) -> Outcome {
+    pub(crate) fn finish(mut self, until: Option<Timestamp>) -> Outcome {
         let start = Instant::now();
         if let Some(until) = until.filter(|until| self.clock.unwrap_or(self.begins) <= *until)
             && self.failed.is_none()

@@ -32,7 +32,7 @@ fn caller(plant: &Plant, user: u128) -> Caller {
 }
 
 /// A number of the machine over time; what it said last is its newest.
-async fn measured(plant: &Plant, machine: MachineId, signal: &str, values: &[(i64, f64)]) {
+pub async fn measured(plant: &Plant, machine: MachineId, signal: &str, values: &[(i64, f64)]) {
     let (signal, kind) = (signal.to_owned(), Some(SignalKind::Number));
     let mut tx = plant.store.begin_batch().await.unwrap();
     let new = [NewSeries { machine, signal, kind, created_at: 0 }];

@@ -13,5 +13,6 @@ mod apply;
 mod backtests;
 mod contact_watch;
 mod harness;
+mod revisions;
 mod rules;
 mod storms;

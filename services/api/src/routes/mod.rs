@@ -19,6 +19,7 @@ pub mod organizations;
 pub mod policies;
 pub mod quarantine;
 pub mod relearn;
+pub mod revisions;
 pub mod rules;
 pub mod signals;
 pub mod sites;

@@ -27,6 +27,7 @@ mod names;
 mod plant;
 mod policies;
 mod problems;
+mod revisions;
 mod rules;
 mod server;
 mod storage;

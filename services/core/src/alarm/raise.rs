@@ -66,6 +66,7 @@ pub fn open(last: Option<&Alarm>, raise: &Raise, silence: Silence, id: AlarmId) 
         received_at: now,
         ticket_id: None,
         feedback: None,
+        revision: None,
         version: 1,
         machine_name: None,
         ticket_number: None,

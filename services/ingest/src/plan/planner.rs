@@ -9,6 +9,7 @@ use millwright_schemas::api::telemetry::LiveSample;
 use millwright_schemas::wire::telemetry::RejectedValue;
 use millwright_schemas::{MachineId, OutboxId, RuleId, SignalKind, Timestamp};
 use millwright_store::telemetry::detector_states::DetectorStateRow;
+use millwright_store::telemetry::late::LateRow;
 use millwright_store::telemetry::latest::LatestRow;
 use millwright_store::telemetry::machines::{MachineRow, SeenRow};
 use millwright_store::telemetry::points::{PointRow, TextRow};
@@ -59,6 +60,8 @@ pub(crate) struct Plan {
     pub(crate) learned: Vec<DetectorStateRow>,
     /// Values that came too late for rules; those that were there already are still among them.
     pub(crate) late: HashMap<MachineId, i64>,
+    /// The times of those of them whose signal a rule watches.
+    pub(crate) late_spans: HashMap<MachineId, LateRow>,
     pub(crate) quarantine: Vec<QuarantineRow>,
     pub(crate) seen: Vec<SeenRow>,
 }

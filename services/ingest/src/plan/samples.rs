@@ -2,7 +2,8 @@
 
 use millwright_schemas::api::telemetry::LiveSample;
 use millwright_schemas::wire::telemetry::{Point, RejectedValue, SampleValue};
-use millwright_schemas::{SignalKind, Timestamp};
+use millwright_schemas::{MachineId, SignalKind, Timestamp};
+use millwright_store::telemetry::late::LateRow;
 use millwright_store::telemetry::latest::LatestRow;
 use millwright_store::telemetry::points::{PointRow, TextRow};
 use millwright_store::telemetry::series::NewSeries;
@@ -74,6 +75,9 @@ impl Planner<'_> {
         let in_time = newest && ts >= place.passed;
         if !in_time {
             *self.planned.plan.late.entry(place.source.machine).or_insert(0) += 1;
+            if state.watch.hears(&point.signal) {
+                widen(&mut self.planned.plan, place.source.machine, ts, received_at);
+            }
         }
         Ok(in_time)
     }
@@ -102,6 +106,16 @@ impl Planner<'_> {
         state.series.insert(point.signal.clone(), series);
         Ok(())
     }
+}
+
+/// A sample of this time came too late for a rule that watches it.
+fn widen(plan: &mut Plan, machine: MachineId, ts: i64, received_at: Timestamp) {
+    let marked_at = received_at.micros();
+    let new = LateRow { machine, from: ts, to: ts, marked_at };
+    let span = plan.late_spans.entry(machine).or_insert(new);
+    span.from = span.from.min(ts);
+    span.to = span.to.max(ts);
+    span.marked_at = span.marked_at.max(marked_at);
 }
 
 /// A signal's kind is fixed by its first value that isn't null.

@@ -13,6 +13,7 @@ mod detection;
 mod edge;
 mod events;
 mod harness;
+mod late;
 mod learned;
 mod limits;
 mod live;

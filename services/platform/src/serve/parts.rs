@@ -43,6 +43,7 @@ use crate::config::{Config, Role};
 use crate::contact;
 use crate::ended;
 use crate::jobs::{self, Handlers};
+use crate::revisions;
 use crate::upkeep;
 use crate::worker::{self, AccessWake, now};
 
@@ -273,6 +274,7 @@ impl Common<'_> {
         let lost_after = self.config.contact_lost_after_s;
         tasks.spawn(contact::watch(store.clone(), lost_after, stop.clone()));
         tasks.spawn(ended::run(store.clone(), stop.clone()));
+        tasks.spawn(revisions::run(store.clone(), stop.clone()));
         let succeeded = upkeep::metrics(&self.metrics)?;
         tasks.spawn(upkeep::run(store.clone(), succeeded, stop.clone()));
         Ok(())

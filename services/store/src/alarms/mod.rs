@@ -15,6 +15,7 @@ pub use reads::{
 };
 pub use transition::{carry_out, carry_out_for, hand_over, insert, tell_flapping};
 pub use wanted::{
-    active, active_contact_of_children, active_of_machine, active_of_origin, active_of_rule, calm,
-    last, last_on_ticket, last_raised, load, orphans, parent_maintained, shelving_over,
+    active, active_between, active_contact_of_children, active_of_machine, active_of_origin,
+    active_of_rule, calm, last, last_on_ticket, last_raised, load, orphans, parent_maintained,
+    shelving_over,
 };

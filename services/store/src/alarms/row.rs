@@ -86,6 +86,7 @@ pub(super) fn from_row(row: Model) -> Result<Alarm, StoreError> {
         received_at: Timestamp::from_micros(row.received_at),
         ticket_id: row.ticket_id.map(TicketId),
         feedback,
+        revision: None,
         version: row.version,
         machine_name: None,
         ticket_number: None,

@@ -5,7 +5,9 @@ use millwright_core::alarm::Key;
 use millwright_schemas::api::alarms::{Alarm, AlarmOrigin};
 use millwright_schemas::{AlarmId, MachineId, RuleId, Timestamp};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query, SelectStatement};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+};
 
 use super::row::from_row;
 use crate::entities::alarm::{Column, Entity, Model};
@@ -33,6 +35,26 @@ pub async fn active(conn: impl Into<Conn<'_>>, key: Key<'_>) -> Result<Option<Al
     // As a literal, so that the partial index is used.
     let query = of_key(key).filter(Expr::cust("active"));
     Ok(all(conn, query).await?.pop())
+}
+
+/// The alarms of a key that were active at any time from `from` on and before `to`, the newest ones.
+///
+/// # Errors
+/// When the database can't be used or a row isn't understood.
+pub async fn active_between(
+    conn: impl Into<Conn<'_>>,
+    key: Key<'_>,
+    (from, to): (Timestamp, Timestamp),
+    limit: u64,
+) -> Result<Vec<Alarm>, StoreError> {
+    let over =
+        Condition::any().add(Column::ClearedAt.is_null()).add(Column::ClearedAt.gte(from.micros()));
+    let query = of_key(key)
+        .filter(Column::RaisedAt.lt(to.micros()))
+        .filter(over)
+        .order_by_desc(Column::Id)
+        .limit(limit);
+    all(conn, query).await
 }
 
 /// The newest alarm of a key.

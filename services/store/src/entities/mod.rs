@@ -1,6 +1,7 @@
 //! One file a table. Telemetry points have no entity: they are written and read by sqlx.
 
 pub mod alarm;
+pub mod alarm_revision;
 pub mod api_token;
 pub mod audit;
 pub mod backtest;

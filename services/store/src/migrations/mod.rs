@@ -92,6 +92,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0015_alarm_indexes.sqlite.sql"),
                 postgres: include_str!("0015_alarm_indexes.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0016_revisions",
+                sqlite: include_str!("0016_revisions.sqlite.sql"),
+                postgres: include_str!("0016_revisions.postgres.sql"),
+            }),
         ]
     }
 }

@@ -6,6 +6,7 @@
 mod batch;
 pub mod detector_states;
 pub(crate) mod hypertables;
+pub mod late;
 pub mod latest;
 pub(crate) mod layout;
 pub mod machines;

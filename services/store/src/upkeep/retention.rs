@@ -343,7 +343,7 @@ async fn stepwise(
     Ok(removed)
 }
 
-/// Removes reported events and domain events of an organization.
+/// Removes reported events, domain events and revisions of an organization.
 async fn events(
     store: &Store,
     organization: OrganizationId,
@@ -358,8 +358,10 @@ async fn events(
     let domain = "DELETE FROM events WHERE seq IN (SELECT seq FROM events \
                   WHERE organization_id = ? AND occurred_at < ? AND position IS NOT NULL \
                   AND position < (SELECT max(position) FROM events) AND occurred_at < ? LIMIT ?)";
+    let revisions = "DELETE FROM alarm_revisions WHERE id IN (SELECT id FROM alarm_revisions \
+                     WHERE organization_id = ? AND found_at < ? AND from_ts < ? LIMIT ?)";
     let mut removed = 0;
-    for sql in [reported, domain] {
+    for sql in [reported, domain, revisions] {
         while steps.go_on().await? {
             let cells: [Cell<'_>; 4] =
                 [organization.uuid().into(), before.into(), before.into(), ROWS_MAX.into()];

@@ -124,3 +124,27 @@ async fn large_blocks_go_in_more_transactions() {
     assert_eq!(blocks(&store, 1, before, &Steps::new(&turn, &all)).await.unwrap(), 1_200_000);
     turn.end().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_late_samples_have_shown_goes_with_events() {
+    let (store, folder) = store().await;
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    keep(&store, top, RetentionPolicy { event_days: Some(2), ..RetentionPolicy::default() }).await;
+    let mut peer = folder.peer().await;
+    let (organization, machine) = (peer.id(top.uuid()), peer.id(machine.uuid()));
+    // Old by when it was found, and by what it is about; and one of the two only.
+    for (days_from, days_found) in [(10, 10), (10, 1), (1, 10)] {
+        let id = peer.id(Uuid::now_v7());
+        let (from, found) = (NOW - days_from * DAY_US, NOW - days_found * DAY_US);
+        let sql = format!(
+            "INSERT INTO alarm_revisions (id, organization_id, machine_id, kind, from_ts, message, \
+             context, found_at) \
+             VALUES ({id}, {organization}, {machine}, 'not_evaluated', {from}, '', '{{}}', {found})"
+        );
+        peer.execute(&sql).await;
+    }
+    assert_eq!(apply_now(&store).await, 1);
+    assert_eq!(apply_now(&store).await, 0);
+    assert_eq!(peer.value("SELECT count(*) FROM alarm_revisions").await, "2");
+}
