@@ -92,6 +92,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0015_alarm_indexes.sqlite.sql"),
                 postgres: include_str!("0015_alarm_indexes.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0017_neighbours",
+                sqlite: include_str!("0017_neighbours.sqlite.sql"),
+                postgres: include_str!("0017_neighbours.postgres.sql"),
+            }),
         ]
     }
 }
