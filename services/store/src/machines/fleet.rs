@@ -242,6 +242,7 @@ fn to_row(item: &Machine) -> Result<ActiveModel, StoreError> {
         maintenance_by: NotSet,
         // So has learning.
         learned_since: NotSet,
+        maintenance_ended_at: NotSet,
     })
 }
 
