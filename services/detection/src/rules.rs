@@ -373,7 +373,8 @@ mod tests {
             holds.iter().map(|hold| hold["state"].as_str().unwrap().to_owned()).collect()
         };
         assert_eq!(states(&["b"]), ["normal", "active", "normal"]);
-        for nothing_known in [&[][..], &["gone"]] {
+        let none: &[&str] = &[];
+        for nothing_known in [none, &["gone"]] {
             assert_eq!(states(nothing_known), ["active", "normal", "normal"]);
         }
     }

@@ -562,9 +562,29 @@ fn only_what_has_caused_an_alarm_is_taken_over_of_an_any() {
     assert_eq!(end_by(&["p", "t"], "p"), Vec::<String>::new());
     assert_eq!(end_by(&["q"], "r"), ["cleared 6"], "all of an all");
     // Nothing that it knows of: the first.
-    for causes in [&[][..], &["gone"]] {
+    let none: &[&str] = &[];
+    for causes in [none, &["gone"]] {
         assert_eq!(end_by(causes, "t"), ["cleared 6"]);
     }
+}
+
+/// What a `while` asks for is named too, but is no cause.
+#[test]
+fn of_an_any_of_whiles_only_the_one_that_has_caused_an_alarm_is_taken_over() {
+    let while_on = |signal: &str| {
+        json!({"kind": "while", "while": {"kind": "state", "signal": "on", "is": [true]},
+            "condition": {"kind": "threshold", "signal": signal, "above": 80}})
+    };
+    let rule = compiled(json!({"kind": "any", "conditions": [while_on("t"), while_on("p")]}));
+    let causes = ["on", "p"].map(str::to_owned);
+    let state = rule.adopt(at(5.0), Severity::Major, &causes);
+    let mut machine = Machine::new(vec![std::sync::Arc::clone(&rule)]);
+    machine.stored.insert(rule.rule().id, serde_json::to_string(&state).unwrap());
+    machine.restart();
+    machine.sample(6.0, "t", 10);
+    assert_eq!(machine.take(), Vec::<String>::new());
+    machine.sample(7.0, "p", 10);
+    assert_eq!(machine.take(), ["cleared 7"]);
 }
 
 #[test]

@@ -194,13 +194,21 @@ impl Kind {
         }
     }
 
+    /// The conditions that can be a cause for it.
+    fn watched(&self) -> Vec<usize> {
+        match self {
+            Self::All(children) | Self::Any(children) => children.clone(),
+            Self::While { inner, .. } => vec![*inner],
+            _ => Vec::new(),
+        }
+    }
+
     /// The conditions that it is made of.
     fn children(&self) -> Vec<usize> {
         match self {
-            Self::All(children) | Self::Any(children) => children.clone(),
             Self::While { gate, inner } => vec![*gate, *inner],
             Self::Gate { of, .. } => vec![*of],
-            _ => Vec::new(),
+            _ => self.watched(),
         }
     }
 }
@@ -274,16 +282,17 @@ impl Tree {
         }
     }
 
-    /// Whether a condition hears one of these.
+    /// Whether a condition hears one of these. What a `while` asks for is no cause.
     fn is_about(&self, place: usize, names: &BTreeSet<&str>) -> bool {
+        let about = |it: usize| self.is_about(it, names);
         self.hears(place).is_some_and(|it| names.contains(it))
-            || self.nodes[place].kind.children().iter().any(|it| self.is_about(*it, names))
+            || self.nodes[place].kind.watched().into_iter().any(about)
     }
 
     /// Whether a condition hears something: a schedule doesn't.
     fn is_about_anything(&self, place: usize) -> bool {
-        self.hears(place).is_some()
-            || self.nodes[place].kind.children().iter().any(|it| self.is_about_anything(*it))
+        let about = |it: usize| self.is_about_anything(it);
+        self.hears(place).is_some() || self.nodes[place].kind.watched().into_iter().any(about)
     }
 
     /// What a leaf hears.
