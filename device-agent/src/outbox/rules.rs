@@ -11,7 +11,7 @@ use millwright_detection::rules::CompiledRule;
 use millwright_detection::watch::{Change, Transition};
 use millwright_schemas::api::rules::Rule;
 use millwright_schemas::wire::events::EventType;
-use millwright_schemas::wire::rules::{AlarmLocal, ConfigClaims, RulesApplied};
+use millwright_schemas::wire::rules::{AlarmLocal, ConfigClaims, GivenRule, RulesApplied};
 use millwright_schemas::{RuleId, SignalName, Timestamp};
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table};
 use serde::Serialize;
@@ -66,7 +66,7 @@ impl Outbox {
         self.write(|batch| {
             let rules = batch.take_rules()?;
             if rules.version() > 0 {
-                batch.end_lapsed(rules.rules(), now)?;
+                batch.end_lapsed(rules.rules(), &[], now)?;
             }
             batch.tell_applied(&rules, now)?;
             batch.rules = Some(rules);
@@ -133,6 +133,11 @@ fn to_data(value: &impl Serialize) -> Map<String, Value> {
     }
 }
 
+/// Whether a version of a rule judges as the one before did.
+fn judges_the_same(before: &GivenRule, after: &Rule) -> bool {
+    (&before.condition, before.severity) == (&after.condition, after.severity)
+}
+
 const fn key(rule: RuleId) -> u128 {
     rule.0.as_u128()
 }
@@ -186,7 +191,7 @@ impl Batch<'_> {
             }
             let alarm = alarms.get(id)?.and_then(|row| understood::<LocalAlarm>(row.value()));
             if let Some(alarm) = alarm.filter(|alarm| alarm.source == rule.source()) {
-                let state = rule.adopt(alarm.since, alarm.severity);
+                let state = rule.adopt(alarm.since, alarm.severity, &alarm.causes);
                 stored.insert(id, StoredState { version, state });
             }
         }
@@ -368,48 +373,72 @@ impl Batch<'_> {
         let given = Given::read(claims, &failed, self.allowed.as_deref());
         let is_there = |rule: &FailedRule| given.refused.iter().any(|it| it.id == rule.id);
         failed.retain(is_there);
+        let before: Option<ConfigClaims> = row(&table, tables::RULES_GIVEN)?;
+        let before = before.map_or_else(Vec::new, |claims| rules::read(&claims));
         table.insert(tables::RULES_FAILED, encode(&failed)?.as_slice())?;
         table.insert(tables::RULES_GIVEN, encode(claims)?.as_slice())?;
         drop(table);
-        self.end_lapsed(&given.rules, now)?;
+        self.end_lapsed(&given.rules, &before, now)?;
         let rules = self.load_rules()?;
         self.tell_applied(&rules, now)?;
         self.rules = Some(rules);
         Ok(())
     }
 
-    /// Ends the alarms of rules that don't watch here any more.
+    /// Ends the alarms of rules that don't watch here any more. `before`: the rules until now.
     fn end_lapsed(
         &mut self,
         watching: &[Arc<CompiledRule>],
+        before: &[GivenRule],
         now: Timestamp,
     ) -> Result<(), OutboxError> {
-        for alarm in self.carry_over(watching)? {
+        self.carry_states(watching, before)?;
+        for alarm in self.carry_alarms(watching)? {
             tracing::info!(rule = alarm.name, "the alarm is over: its rule has gone or changed");
             self.tell_alarm(&alarm.ended(now), now)?;
         }
         Ok(())
     }
 
-    /// What stays of states and alarms under other rules; the alarms that are over by that. A new
-    /// version of a rule that watches the same knows of its alarm, as on the platform.
-    fn carry_over(&self, watching: &[Arc<CompiledRule>]) -> Result<Vec<LocalAlarm>, OutboxError> {
-        let of = |id: RuleId| watching.iter().find(|rule| rule.rule().id == id);
+    /// What stays of states under other rules: those of the same version, and of one that judges as
+    /// the version before did, as on the platform.
+    fn carry_states(
+        &self,
+        watching: &[Arc<CompiledRule>],
+        before: &[GivenRule],
+    ) -> Result<(), OutboxError> {
         let mut states = self.txn.open_table(tables::RULE_STATES)?;
-        let mut alarms = self.txn.open_table(tables::LOCAL_ALARMS)?;
-        let mut kept = Vec::new();
+        let mut known = Vec::new();
         for row in states.iter()? {
             let (rule, row) = row?;
-            let version = understood::<StoredState>(row.value()).map(|state| state.version);
-            kept.push((rule.value(), version));
+            known.push((rule.value(), understood::<StoredState>(row.value())));
         }
-        for (id, version) in kept {
-            let is_same =
-                |rule: &Rule, version| (key(rule.id), Some(rule.version)) == (id, version);
-            if !watching.iter().any(|it| is_same(it.rule(), version)) {
+        for (id, stored) in known {
+            let current = watching.iter().find(|it| key(it.rule().id) == id);
+            let (Some(current), Some(stored)) = (current.map(|it| it.rule()), stored) else {
+                states.remove(id)?;
+                continue;
+            };
+            if stored.version == current.version {
+                continue;
+            }
+            let was = before.iter().find(|was| (key(was.id), was.version) == (id, stored.version));
+            if was.is_some_and(|was| judges_the_same(was, current)) {
+                let carried = StoredState { version: current.version, ..stored };
+                states.insert(id, encode(&carried)?.as_slice())?;
+            } else {
                 states.remove(id)?;
             }
         }
+        Ok(())
+    }
+
+    /// What stays of alarms under other rules, whose states were carried; the alarms that are over by
+    /// that. A new version of a rule that watches the same knows of its alarm, as on the platform.
+    fn carry_alarms(&self, watching: &[Arc<CompiledRule>]) -> Result<Vec<LocalAlarm>, OutboxError> {
+        let of = |id: RuleId| watching.iter().find(|rule| rule.rule().id == id);
+        let mut states = self.txn.open_table(tables::RULE_STATES)?;
+        let mut alarms = self.txn.open_table(tables::LOCAL_ALARMS)?;
         let mut active = Vec::new();
         for row in alarms.iter()? {
             let (rule, row) = row?;
@@ -428,8 +457,10 @@ impl Batch<'_> {
             };
             let version = current.rule().version;
             if version != alarm.rule_version {
-                let state = current.adopt(alarm.since, alarm.severity);
-                states.insert(rule, encode(&StoredState { version, state })?.as_slice())?;
+                if states.get(rule)?.is_none() {
+                    let state = current.adopt(alarm.since, alarm.severity, &alarm.causes);
+                    states.insert(rule, encode(&StoredState { version, state })?.as_slice())?;
+                }
                 alarm.rule_version = version;
                 alarm.name.clone_from(&current.rule().name);
                 alarms.insert(rule, encode(&alarm)?.as_slice())?;

@@ -1,5 +1,6 @@
 //! Alarms of this machine's own watching.
 
+use millwright_detection::rules::causes;
 use millwright_detection::watch::{Change, Finding, Transition};
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::wire::rules::{AlarmLocal, LocalChange, RefusedRule};
@@ -23,6 +24,9 @@ pub struct LocalAlarm {
     pub message: String,
     /// Since when, in event time.
     pub since: Timestamp,
+    /// The signals and events by which it was found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
 }
 
 /// What is known of the rules here, for people.
@@ -54,6 +58,7 @@ impl LocalAlarm {
             severity: found.severity,
             message: found.message.clone(),
             since,
+            causes: causes(&found.context),
         }
     }
 

@@ -55,6 +55,12 @@ impl Given {
     }
 }
 
+/// The rules of a document as they are written, as far as they can be read.
+pub(crate) fn read(claims: &ConfigClaims) -> Vec<GivenRule> {
+    let rules = claims.rules.iter().take(RULES_ON_MACHINE_MAX);
+    rules.filter_map(|rule| GivenRule::read(rule).ok()).collect()
+}
+
 /// Of a rule that can't be read too.
 fn id_of(value: &Value) -> RuleId {
     let id = value.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok());

@@ -12,5 +12,5 @@ mod watching;
 
 pub(crate) use alarm::told;
 pub use alarm::{LocalAlarm, RulesShown};
-pub(crate) use given::{FailedRule, Given};
+pub(crate) use given::{FailedRule, Given, read};
 pub(crate) use watching::{Point, StoredState, Watching};

@@ -161,6 +161,32 @@ fn a_new_version_that_watches_the_same_knows_of_the_alarm_and_others_end_it() {
     assert_eq!(alarms_told(&mut outbox)[3], format!("{} cleared 4000000", id(12)));
 }
 
+/// As on the platform: another name changes nothing of what is judged.
+#[test]
+fn a_rule_with_another_name_goes_on_where_it_stood() {
+    let mut outbox = outbox();
+    let named = |version: i64, name: &str, severity: &str| {
+        let mut rule = given(11, version, above("t", 80.0, 10.0));
+        (rule["name"], rule["severity"]) = (json!(name), json!(severity));
+        vec![rule]
+    };
+    outbox.take_rules(&claims(1, named(1, "warm", "major")), now()).unwrap();
+    measured(&mut outbox, "t", 1, 99.0);
+    outbox.take_rules(&claims(2, named(2, "hot", "major")), at(2_000)).unwrap();
+    measured(&mut outbox, "t", 12, 99.0);
+    assert_eq!(alarms_told(&mut outbox), [format!("{} raised 11000000", id(11))]);
+    outbox.take_rules(&claims(3, named(3, "too hot", "major")), at(13_000)).unwrap();
+    let alarm = outbox.rules_shown().unwrap().alarms.remove(0);
+    assert_eq!((alarm.rule_version, alarm.name.as_str()), (3, "too hot"));
+    measured(&mut outbox, "t", 14, 10.0);
+    assert_eq!(active(&mut outbox), Vec::<String>::new());
+    // What judges otherwise begins anew.
+    measured(&mut outbox, "t", 20, 99.0);
+    outbox.take_rules(&claims(4, named(4, "too hot", "minor")), at(21_000)).unwrap();
+    measured(&mut outbox, "t", 31, 99.0);
+    assert_eq!(active(&mut outbox), Vec::<String>::new(), "its hold began at 31 s");
+}
+
 #[test]
 fn what_can_not_watch_is_told_and_the_rest_watches() {
     let mut outbox = outbox();

@@ -124,6 +124,9 @@ pub struct BacktestOptions {
     /// 7,776,000 (90 days); 172,800 (48 hours) when left out.
     #[serde(default)]
     pub lead_s: Option<i64>,
+    /// It is one of many while a rule is edited: it isn't listed, and kept for an hour only.
+    #[serde(default)]
+    pub preview: bool,
 }
 
 /// Something that is known to have failed.
@@ -139,7 +142,7 @@ pub struct KnownFailure {
     pub name: Option<String>,
 }
 
-/// A backtest. It is kept for 7 days.
+/// A backtest. It is kept for 7 days, as a preview for an hour.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Backtest {
     /// Its id.
@@ -160,6 +163,10 @@ pub struct Backtest {
     pub error: Option<String>,
     /// The rule's name.
     pub name: String,
+    /// What the rule watches.
+    pub condition: RuleCondition,
+    /// Whether it is one of many while a rule is edited, which aren't listed.
+    pub preview: bool,
     /// From this time on.
     pub from: Timestamp,
     /// Before this time.

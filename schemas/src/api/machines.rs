@@ -257,6 +257,8 @@ pub struct MachineQuery {
     pub organization_id: Option<OrganizationId>,
     /// Connected by this machine.
     pub parent_id: Option<MachineId>,
+    /// Of this model.
+    pub model: Option<String>,
     /// A part of the name or the serial number.
     pub q: Option<String>,
     /// `system:id`, as another system calls it.

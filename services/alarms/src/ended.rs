@@ -65,8 +65,9 @@ pub async fn parents_lost(store: &Store, now: Timestamp) -> Result<u64, StoreErr
     Ok(count)
 }
 
-/// Lost contact of machines that a parent connects whose maintenance is over, or that isn't their
-/// parent any more: it is their own now, unless the parent is lost. Returns how many.
+/// Lost contact of machines that a parent connects whose maintenance has been over for
+/// [`PARENT_BACK_GRACE_S`], or that isn't their parent any more: it is their own now, unless the parent is
+/// lost. Returns how many.
 ///
 /// # Errors
 /// When the database can't.
@@ -75,7 +76,8 @@ pub async fn parents_maintained(store: &Store, now: Timestamp) -> Result<u64, St
         return Ok(0);
     }
     let tx = store.begin().await?;
-    let alarms = alarms::parent_maintained(&tx, now, ENDED_BATCH).await?;
+    let over_before = now.plus_seconds(-PARENT_BACK_GRACE_S);
+    let alarms = alarms::parent_maintained(&tx, over_before, ENDED_BATCH).await?;
     maintenance::release_all(&tx, &alarms, Actor::Platform, now).await?;
     tx.commit().await?;
     Ok(u64::try_from(alarms.len()).unwrap_or(u64::MAX))

@@ -14,6 +14,6 @@ pub const REASON_MAX: usize = 500;
 /// What one transaction of the worker ends at most: shelvings, suppressions, or the maintenance of
 /// machines. What is left waits for the next.
 pub const ENDED_BATCH: u64 = 50;
-/// How long after its parent is back a machine may stay away before its lost contact troubles
-/// people, in seconds.
+/// How long after its parent is back, or the maintenance of its parent has ended, a machine may stay away
+/// before its lost contact troubles people, in seconds.
 pub const PARENT_BACK_GRACE_S: i64 = 120;

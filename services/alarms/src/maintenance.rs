@@ -143,23 +143,17 @@ async fn suppress(
     Ok(())
 }
 
-/// What the maintenance of a machine has suppressed: its own alarms, and the lost contact of those
-/// that it connects.
+/// What the maintenance of a machine has suppressed of its own. The lost contact of those that it
+/// connects follows when they have had time to come back ([`crate::ended::parents_maintained`]).
 async fn release(
     tx: &Tx,
     machine: MachineId,
     actor: Actor,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let own = alarms::active_of_machine(tx, machine).await?;
-    let of_children = alarms::active_contact_of_children(tx, machine).await?;
-    let own = own.into_iter().map(|alarm| (alarm, Suppression::Maintenance));
-    let of_children = of_children.into_iter().map(|alarm| (alarm, Suppression::ParentMaintenance));
-    let suppressed: Vec<Alarm> = own
-        .chain(of_children)
-        .filter(|(alarm, by)| alarm.suppressed_by == Some(*by))
-        .map(|(alarm, _)| alarm)
-        .collect();
+    let own = alarms::active_of_machine(tx, machine).await?.into_iter();
+    let by = Some(Suppression::Maintenance);
+    let suppressed: Vec<Alarm> = own.filter(|alarm| alarm.suppressed_by == by).collect();
     release_all(tx, &suppressed, actor, now).await
 }
 

@@ -7,6 +7,7 @@ use millwright_schemas::api::problem::FieldProblem;
 use millwright_schemas::api::rules::{Limit, Rule, RuleCondition};
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{MachineId, OrganizationId, RuleId, Timestamp};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::anomaly::{self, Anomaly};
@@ -138,14 +139,14 @@ impl CompiledRule {
         }
     }
 
-    /// Where it stands when only this is known: its alarm is active with that severity. It is
-    /// cleared when what it watches says that all is well.
+    /// Where it stands when only this is known: its alarm is active with that severity, because of
+    /// these signals and events ([`causes`]). It is cleared when they say that all is well.
     #[must_use]
-    pub fn adopt(&self, since: Timestamp, severity: Severity) -> RuleState {
+    pub fn adopt(&self, since: Timestamp, severity: Severity, causes: &[String]) -> RuleState {
         match &self.of_all {
             Evaluator::Threshold(_) => RuleState::Threshold(State::Active { since }),
-            Evaluator::Anomaly(anomaly) => RuleState::Anomaly(anomaly.adopt(since)),
-            Evaluator::Tree(tree) => RuleState::Tree(tree.adopt(since, severity)),
+            Evaluator::Anomaly(anomaly) => RuleState::Anomaly(anomaly.adopt(since, causes)),
+            Evaluator::Tree(tree) => RuleState::Tree(tree.adopt(since, severity, causes)),
         }
     }
 }
@@ -170,6 +171,21 @@ impl Evaluator {
         };
         fits.then_some(state)
     }
+}
+
+/// The signals and events that an alarm names as its causes, in the context that it was found with.
+#[must_use]
+pub fn causes(context: &Map<String, Value>) -> Vec<String> {
+    let listed = context.get("causes").and_then(Value::as_array);
+    let each: Vec<&Map<String, Value>> = match listed {
+        Some(listed) => listed.iter().filter_map(Value::as_object).collect(),
+        None => vec![context],
+    };
+    let named = each.into_iter().filter_map(|cause| {
+        let name = cause.get("signal").or_else(|| cause.get("event"))?;
+        name.as_str().map(str::to_owned)
+    });
+    named.collect()
 }
 
 /// Whether a condition depends on the machine.
@@ -339,6 +355,28 @@ mod tests {
         let (set, refused) = RuleSet::compile([broken]);
         assert!(set.is_empty());
         assert_eq!((refused.len(), refused[0].0), (1, id(11)));
+    }
+
+    #[test]
+    fn of_signals_that_learn_by_themselves_only_those_are_taken_over_that_are_a_cause() {
+        let states = |causes: &[&str]| -> Vec<String> {
+            let condition = serde_json::json!({
+                "kind": "anomaly", "signals": ["a", "b", "c"], "together": false
+            });
+            let compiled =
+                CompiledRule::of_condition(serde_json::from_value(condition).unwrap()).unwrap();
+            let causes: Vec<String> = causes.iter().map(|it| (*it).to_owned()).collect();
+            let state = compiled.adopt(Timestamp::from_micros(5), Severity::Major, &causes);
+            assert!(state.is_raised());
+            let state = serde_json::to_value(state).unwrap();
+            let holds = state["holds"].as_array().unwrap();
+            holds.iter().map(|hold| hold["state"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(states(&["b"]), ["normal", "active", "normal"]);
+        let none: &[&str] = &[];
+        for nothing_known in [none, &["gone"]] {
+            assert_eq!(states(nothing_known), ["active", "normal", "normal"]);
+        }
     }
 
     #[test]

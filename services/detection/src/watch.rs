@@ -342,7 +342,7 @@ fn restored(rule: &CompiledRule, with: &Evaluator, state: RuleState) -> RuleStat
         RuleState::Tree(state) => state.raised.map(|severity| (state.time, Some(severity))),
     };
     with.fitting(state).unwrap_or_else(|| match raised {
-        Some((since, severity)) => rule.adopt(since, severity.unwrap_or(rule.rule().severity)),
+        Some((since, severity)) => rule.adopt(since, severity.unwrap_or(rule.rule().severity), &[]),
         None => with.begin(),
     })
 }

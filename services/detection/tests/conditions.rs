@@ -512,7 +512,7 @@ fn a_rule_beyond_its_budget_fails_alone_and_is_told_once() {
 #[test]
 fn a_rule_that_takes_over_an_alarm_clears_it_when_all_is_well() {
     let rule = compiled(levels());
-    let state = rule.adopt(at(5.0), Severity::Major);
+    let state = rule.adopt(at(5.0), Severity::Major, &["t".to_owned()]);
     assert!(state.is_raised());
     let mut machine = Machine::new(vec![std::sync::Arc::clone(&rule)]);
     machine.stored.insert(rule.rule().id, serde_json::to_string(&state).unwrap());
@@ -536,10 +536,66 @@ fn a_state_of_another_rule_counts_as_none_but_its_alarm_stays() {
     let id = machine.rules[0].rule().id;
     machine.stored.insert(id, threshold.to_owned());
     machine.restart();
-    machine.sample(5.0, "t", 10);
-    assert!(machine.take().is_empty(), "the other signal hasn't been heard");
-    machine.sample(6.0, "p", 10);
+    machine.sample(5.0, "p", 10);
+    assert!(machine.take().is_empty(), "nothing is known of the first one");
+    machine.sample(6.0, "t", 10);
     assert_eq!(machine.take(), ["cleared 6"]);
+}
+
+/// One that is never heard again would hold the alarm for ever.
+#[test]
+fn only_what_has_caused_an_alarm_is_taken_over_of_an_any() {
+    let limit = |signal: &str| json!({"kind": "threshold", "signal": signal, "above": 80});
+    let both = json!({"kind": "all", "conditions": [limit("q"), limit("r")]});
+    let rule = compiled(json!({"kind": "any", "conditions": [limit("t"), limit("p"), both]}));
+    let end_by = |causes: &[&str], signal: &str| {
+        let causes: Vec<String> = causes.iter().map(|it| (*it).to_owned()).collect();
+        let state = rule.adopt(at(5.0), Severity::Major, &causes);
+        let mut machine = Machine::new(vec![std::sync::Arc::clone(&rule)]);
+        machine.stored.insert(rule.rule().id, serde_json::to_string(&state).unwrap());
+        machine.restart();
+        machine.sample(6.0, signal, 10);
+        machine.take()
+    };
+    assert_eq!(end_by(&["p"], "p"), ["cleared 6"]);
+    assert_eq!(end_by(&["p"], "t"), Vec::<String>::new());
+    assert_eq!(end_by(&["p", "t"], "p"), Vec::<String>::new());
+    assert_eq!(end_by(&["q"], "r"), ["cleared 6"], "all of an all");
+    // Nothing that it knows of: the first.
+    let none: &[&str] = &[];
+    for causes in [none, &["gone"]] {
+        assert_eq!(end_by(causes, "t"), ["cleared 6"]);
+    }
+}
+
+/// What a `while` asks for is named too, but is no cause.
+#[test]
+fn of_an_any_of_whiles_only_the_one_that_has_caused_an_alarm_is_taken_over() {
+    let while_on = |signal: &str| {
+        json!({"kind": "while", "while": {"kind": "state", "signal": "on", "is": [true]},
+            "condition": {"kind": "threshold", "signal": signal, "above": 80}})
+    };
+    let rule = compiled(json!({"kind": "any", "conditions": [while_on("t"), while_on("p")]}));
+    let causes = ["on", "p"].map(str::to_owned);
+    let state = rule.adopt(at(5.0), Severity::Major, &causes);
+    let mut machine = Machine::new(vec![std::sync::Arc::clone(&rule)]);
+    machine.stored.insert(rule.rule().id, serde_json::to_string(&state).unwrap());
+    machine.restart();
+    machine.sample(6.0, "t", 10);
+    assert_eq!(machine.take(), Vec::<String>::new());
+    machine.sample(7.0, "p", 10);
+    assert_eq!(machine.take(), ["cleared 7"]);
+}
+
+#[test]
+fn an_alarm_names_its_causes() {
+    let causes = |context: serde_json::Value| {
+        millwright_detection::rules::causes(context.as_object().unwrap())
+    };
+    assert_eq!(causes(json!({"signal": "t", "value": 9})), ["t"]);
+    let two = json!({"signal": "t", "causes": [{"signal": "t"}, {"event": "agent.started"}]});
+    assert_eq!(causes(two), ["t", "agent.started"]);
+    assert_eq!(causes(json!({"limit": 3})), Vec::<String>::new());
 }
 
 #[test]

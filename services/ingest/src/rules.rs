@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use millwright_alarms::Clear;
 use millwright_core::alarm::Key;
-use millwright_detection::rules::{RuleSet, Watched};
+use millwright_detection::rules::{RuleSet, Watched, causes};
 use millwright_detection::state::RuleState;
 use millwright_detection::surroundings::Surroundings;
 use millwright_detection::watch::Watch;
@@ -121,7 +121,8 @@ impl Rules {
             let origin = AlarmOrigin::Rule;
             let key = Key { machine, origin, source: rule.source(), code: &code };
             if let Some(alarm) = alarms::active(&mut *tx, key).await? {
-                known.insert(row.rule, rule.adopt(alarm.raised_at, alarm.severity));
+                let causes = causes(&alarm.context);
+                known.insert(row.rule, rule.adopt(alarm.raised_at, alarm.severity, &causes));
             }
         }
         Ok(known)

@@ -5,8 +5,8 @@ use millwright_schemas::api::backtests::BacktestState;
 use millwright_schemas::{BacktestId, OrganizationId, Timestamp};
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, Iterable as _, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, Select,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, Iterable as _,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 use uuid::Uuid;
 
@@ -19,6 +19,8 @@ const TABLE: &str = "backtests";
 
 /// For how long a backtest is kept, in seconds: 7 days.
 pub const KEPT_S: i64 = 7 * 86_400;
+/// The same of a preview: an hour.
+pub const PREVIEW_KEPT_S: i64 = 3_600;
 /// What one transaction of housekeeping removes at most.
 const FORGOTTEN_BATCH: u64 = 100;
 
@@ -51,6 +53,14 @@ pub struct StoredBacktest {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// Whether it is one of many while a rule is edited.
+    pub preview: bool,
+}
+
+/// For how long such a backtest is kept, in seconds.
+#[must_use]
+pub const fn kept_s(preview: bool) -> i64 {
+    if preview { PREVIEW_KEPT_S } else { KEPT_S }
 }
 
 /// How a backtest has ended.
@@ -101,6 +111,7 @@ pub async fn insert(tx: &Tx, new: &StoredBacktest) -> Result<(), StoreError> {
         created_at: Set(new.created_at.micros()),
         started_at: Set(new.started_at.map(Timestamp::micros)),
         ended_at: Set(new.ended_at.map(Timestamp::micros)),
+        preview: Set(new.preview),
     };
     Entity::insert(row).exec_without_returning(tx.conn()).await?;
     Ok(())
@@ -153,7 +164,7 @@ async fn find(
     from_row(row.ok_or(StoreError::NotFound(WHAT))?)
 }
 
-/// What somebody in scope has asked for, newest first, without results.
+/// What somebody in scope has asked for, newest first, without results and previews.
 ///
 /// # Errors
 /// When the database can't be used or a row isn't understood.
@@ -175,6 +186,7 @@ fn listed(scope: Scope, by: String, page: &PageRequest<Uuid>) -> Select<Entity> 
         .column_as(Expr::cust("CAST(NULL AS TEXT)"), "result")
         .filter(scope.covers(Column::OrganizationId))
         .filter(Column::CreatedBy.eq(by))
+        .filter(Expr::cust("NOT preview"))
         .order_by_desc(Column::Id)
         .limit(page.rows());
     match page.after {
@@ -291,7 +303,9 @@ pub async fn cancel(tx: &Tx, before: &StoredBacktest, now: Timestamp) -> Result<
 /// # Errors
 /// When the database refuses it.
 pub async fn forget_expired(tx: &Tx, now: Timestamp) -> Result<u64, StoreError> {
-    let over = Column::CreatedAt.lt(now.plus_seconds(-KEPT_S).micros());
+    let before = |kept_s: i64| Column::CreatedAt.lt(now.plus_seconds(-kept_s).micros());
+    let preview = Condition::all().add(Expr::cust("preview")).add(before(PREVIEW_KEPT_S));
+    let over = Condition::any().add(before(KEPT_S)).add(preview);
     let ids: Vec<Uuid> = Entity::find()
         .select_only()
         .column(Column::Id)
@@ -327,6 +341,7 @@ fn from_row(row: Model) -> Result<StoredBacktest, StoreError> {
         created_at: Timestamp::from_micros(row.created_at),
         started_at: row.started_at.map(Timestamp::from_micros),
         ended_at: row.ended_at.map(Timestamp::from_micros),
+        preview: row.preview,
     })
 }
 
@@ -343,6 +358,15 @@ mod tests {
     use crate::testing::{now, organization, plan, sqlite_store, store};
 
     async fn add(store: &Store, organization: OrganizationId, user: u128) -> BacktestId {
+        add_as(store, organization, user, false).await
+    }
+
+    async fn add_as(
+        store: &Store,
+        organization: OrganizationId,
+        user: u128,
+        preview: bool,
+    ) -> BacktestId {
         let new = StoredBacktest {
             id: BacktestId(Uuid::now_v7()),
             organization,
@@ -357,6 +381,7 @@ mod tests {
             created_at: now(),
             started_at: None,
             ended_at: None,
+            preview,
         };
         let tx = store.begin().await.unwrap();
         insert(&tx, &new).await.unwrap();
@@ -434,6 +459,25 @@ mod tests {
         let organization = organization(&store, None).await;
         let plan = plan(&store, &own_unfinished(organization).into_query()).await;
         assert!(plan.contains("USING INDEX backtests_open "), "{plan}");
+    }
+
+    #[tokio::test]
+    async fn previews_are_not_listed_and_kept_for_an_hour() {
+        let (store, _folder) = store().await;
+        let top = organization(&store, None).await;
+        let (one, preview) = (add(&store, top, 1).await, add_as(&store, top, 1, true).await);
+        assert!(state(&store, preview).await.preview);
+        let page = PageRequest::parse("backtests", &PageQuery::default()).unwrap();
+        let (scope, actor) = (Scope::Organization(top), Actor::User(UserId(Uuid::from_u128(1))));
+        let own = list(&store, scope, actor, &page).await.unwrap();
+        assert_eq!(own.iter().map(|one| one.id).collect::<Vec<_>>(), [one]);
+        let tx = store.begin().await.unwrap();
+        assert_eq!(forget_expired(&tx, now().plus_seconds(PREVIEW_KEPT_S)).await.unwrap(), 0);
+        assert_eq!(forget_expired(&tx, now().plus_seconds(PREVIEW_KEPT_S + 1)).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        assert!(get(&store, Scope::Platform, one).await.is_ok());
+        let gone = get(&store, Scope::Platform, preview).await;
+        assert!(matches!(gone, Err(StoreError::NotFound("backtest"))));
     }
 
     #[tokio::test]

@@ -47,6 +47,13 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// How often a process of the platform ended though nobody had killed it. Starting it again makes good
+    /// what was lost by it, so that nothing else would show it.
+    pub(crate) fn ended_by_itself(&mut self, times: u64) {
+        let times = i64::try_from(times).unwrap_or(i64::MAX);
+        self.zeros.push(("platform ended by itself and was started again", times));
+    }
+
     /// Whether nothing was lost, doubled or wrong.
     pub(crate) fn sound(&self) -> bool {
         self.undrained.is_empty()
@@ -146,6 +153,11 @@ mod tests {
         assert!(!outcome(Count { doubled: 1, ..fine }).sound());
         assert!(!outcome(Count { wrong: 1, ..fine }).sound());
         assert!(!Outcome { zeros: vec![("gaps", 1)], ..outcome(fine) }.sound());
+        let mut ended = outcome(fine);
+        ended.ended_by_itself(0);
+        assert!(ended.sound());
+        ended.ended_by_itself(1);
+        assert!(!ended.sound());
         assert!(!Outcome { undrained: vec!["a job".to_owned()], ..outcome(fine) }.sound());
         assert!(!Outcome { findings: vec!["an alarm".to_owned()], ..outcome(fine) }.sound());
     }

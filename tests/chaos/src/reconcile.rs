@@ -85,8 +85,7 @@ async fn platform(world: &World, peer: &mut Peer, outcome: &mut Outcome) -> anyh
     outcome.figures.push(("duplicates recognised", duplicates));
     let lost = "SELECT COALESCE(SUM(count), 0) FROM alarms WHERE origin = 'contact'";
     outcome.figures.push(("contact with a machine lost", peer.value(lost).await.parse()?));
-    let ended = i64::try_from(world.platform_ended_by_itself().await)?;
-    outcome.figures.push(("platform ended by itself and was started again", ended));
+    outcome.ended_by_itself(world.platform_ended_by_itself().await);
     if world.args().gateways() > 1 {
         let (led, moved) = world.led_and_moved().await;
         outcome.figures.extend([

@@ -47,7 +47,8 @@ const backtest = (more: Partial<Backtest>): Backtest => ({
   ...{ id: ID, organization_id: ID, name: 'Too hot', progress: 1, values: 9 },
   state: 'succeeded',
   ...{ cancel_requested: false, created_at: AT, created_by: { kind: 'user' }, expires_at: AT },
-  ...{ from: '2026-11-27T12:00:00Z', to: AT, machine_ids: [ID] },
+  ...{ from: '2026-11-27T12:00:00Z', to: AT, machine_ids: [ID], preview: false },
+  condition: { kind: 'threshold', signal: 't', above: 80, hold_s: 0 },
   ...more,
 })
 
@@ -108,7 +109,7 @@ describe('a rule that is edited', () => {
     expect(bodies('POST /rules/backtest')[1]).toMatchObject({
       name: 'Preview: Too hot',
       condition: { kind: 'threshold', above: 90 },
-      backtest: { machine_ids: [ID] },
+      backtest: { machine_ids: [ID], preview: true },
     })
     fireEvent.click(screen.getByRole('checkbox', { name: 'Compare with the saved version' }))
     await waitFor(() =>

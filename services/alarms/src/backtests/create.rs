@@ -72,6 +72,7 @@ pub async fn create(
         created_at: now,
         started_at: None,
         ended_at: None,
+        preview: options.preview,
     };
     backtests::insert(&tx, &new).await?;
     let due = BacktestDue { backtest: new.id, organization: caller.organization };

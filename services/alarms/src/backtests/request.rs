@@ -4,7 +4,7 @@ use millwright_schemas::api::backtests::{Backtest, KnownFailure};
 use millwright_schemas::api::rules::Rule;
 use millwright_schemas::{MachineId, Timestamp};
 use millwright_store::StoreError;
-use millwright_store::backtests::{KEPT_S, StoredBacktest};
+use millwright_store::backtests::{StoredBacktest, kept_s};
 use serde::{Deserialize, Serialize};
 
 /// What is to be tried on what; checked.
@@ -49,13 +49,15 @@ pub(super) fn view(stored: StoredBacktest) -> Result<Backtest, StoreError> {
         cancel_requested: stored.cancel_requested,
         error: stored.error,
         name: request.rule.name,
+        condition: request.rule.condition,
+        preview: stored.preview,
         from: request.from,
         to: request.to,
         machine_ids: request.machines,
         created_at: stored.created_at,
         started_at: stored.started_at,
         ended_at: stored.ended_at,
-        expires_at: stored.created_at.plus_seconds(KEPT_S),
+        expires_at: stored.created_at.plus_seconds(kept_s(stored.preview)),
         result,
     })
 }

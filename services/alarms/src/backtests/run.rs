@@ -265,10 +265,11 @@ impl<'a> Run<'a> {
             room: LISTED_MAX_BYTES / runs.max(1),
         };
         let in_use = machine.commissioned_at.unwrap_or(machine.created_at);
-        let begins = request.from.plus_seconds(-rules.before_s).max(in_use);
+        let begin = request.from.plus_seconds(-rules.before_s);
+        let begins = begin.max(in_use);
         let trial = |rule: &Arc<CompiledRule>| {
             let (rule, sources) = (Arc::clone(rule), Arc::clone(&rules.sources));
-            Trial::new(rule, &around, sources, case.clone(), begins)
+            Trial::new(rule, &around, sources, case.clone(), begins).learning_from(begin)
         };
         Ok(rules.all().map(trial).collect())
     }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use millwright_detection::conditions::needs::{events, needs};
+use millwright_detection::conditions::needs::{count_learned, events, needs};
 use millwright_detection::conditions::value::Reading;
 use millwright_detection::rules::CompiledRule;
 use millwright_detection::surroundings::Surroundings;
 use millwright_detection::watch::{Change, Watch};
-use millwright_schemas::Timestamp;
 use millwright_schemas::api::rules::Rule;
+use millwright_schemas::{RuleId, Timestamp};
 use millwright_store::telemetry::reads::history::{Sample, SampleOf};
 
 use super::tally::{Came, Case, Tally};
@@ -59,6 +59,9 @@ impl Sources {
 #[derive(Debug)]
 pub(crate) struct Trial {
     watch: Watch,
+    rule: RuleId,
+    /// So many signals are learned.
+    learned: usize,
     sources: Arc<Sources>,
     /// By source: whether it is the rule's.
     hears: Vec<bool>,
@@ -97,10 +100,13 @@ impl Trial {
         let all = sources.signals.iter().map(|name| own.signals.contains(name));
         let hears = all.chain(sources.events.iter().map(|name| own.events.contains(name)));
         let hears = hears.collect();
+        let (id, learned) = (rule.rule().id, count_learned(&rule.rule().condition));
         let tally = Tally::new(case, (rule.rule().id, rule.rule().version), rule.source());
         let watch = Watch::new(vec![rule], around, |_, _| None);
         Self {
             watch,
+            rule: id,
+            learned,
             sources,
             hears,
             tally,
@@ -111,6 +117,16 @@ impl Trial {
             last_value_at: None,
             took: Duration::ZERO,
         }
+    }
+
+    /// What is older isn't learned, though it is known: days may lie between the last value before the
+    /// history and its first one, which says nothing of how often values come. What says while when
+    /// something is learned is heard.
+    pub(super) fn learning_from(mut self, begin: Timestamp) -> Self {
+        for signal in 0..self.learned {
+            self.watch.skip_learning_to(self.rule, signal, begin.plus_micros(-1));
+        }
+        self
     }
 
     /// The next piece of history.

@@ -1,9 +1,10 @@
 //! A rule over a history that is there as a whole.
 
+use millwright_detection::watch::Checkpoints;
 use millwright_schemas::api::machines::Criticality;
 use millwright_schemas::api::policies::TicketPolicy;
 use millwright_schemas::wire::events::Severity;
-use millwright_schemas::{MachineId, OrganizationId, RuleId};
+use millwright_schemas::{MachineId, OrganizationId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -127,4 +128,41 @@ fn quality_kinds_and_other_rules_sources() {
     assert_eq!(alarms(&outcome), [(at(2), Some(at(5)))]);
     assert_eq!(outcome.came.totals.values, 4);
     assert_eq!(outcome.signals, [1, 2]);
+}
+
+#[test]
+fn the_value_before_the_history_is_not_learned() {
+    let learned = |before: bool, begin: i64| {
+        let unusual = json!({"kind": "anomaly", "signals": ["a"]});
+        let (trial, _) = trial(unusual, 0);
+        let mut trial = trial.learning_from(at(begin));
+        if before {
+            trial.hear(&[said(-20 * DAY, 0, SampleOf::Number(1.0))]);
+        }
+        for second in 0..300_i32 {
+            let value = SampleOf::Number(f64::from(second % 7));
+            trial.hear(&[said(i64::from(second), 0, value)]);
+        }
+        let when = Checkpoints { now: at(300), every_us: 0, most: 1 };
+        trial.watch.take_checkpoints(when).remove(0).state
+    };
+    assert_eq!(learned(true, 0), learned(false, 0));
+    assert_ne!(learned(true, -30 * DAY), learned(false, -30 * DAY), "it would count");
+}
+
+#[test]
+fn what_says_when_it_runs_is_heard_though_it_is_older() {
+    let unusual = json!({
+        "kind": "while", "while": {"kind": "state", "signal": "on", "is": [true]},
+        "condition": {"kind": "anomaly", "signals": ["a"]}
+    });
+    let (trial, sources) = trial(unusual, 0);
+    let on = sources.signals.iter().position(|name| name == "on").unwrap();
+    let mut trial = trial.learning_from(at(0));
+    trial.hear(&[said(-DAY, on, SampleOf::Boolean(true))]);
+    for second in 0..600_i32 {
+        let value = if second == 500 { 1_000.0 } else { f64::from(second % 7) };
+        trial.hear(&[said(i64::from(second), 1 - on, SampleOf::Number(value))]);
+    }
+    assert_eq!(alarms(&trial.finish(Some(at(600)))).len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use millwright_core::access::{Caller, Permission};
 use millwright_detection::conditions::needs::subject;
-use millwright_detection::rules::CompiledRule;
+use millwright_detection::rules::{CompiledRule, causes};
 use millwright_schemas::api::alarms::ClearReason;
 use millwright_schemas::api::rules::{Rule, RuleInput};
 use millwright_schemas::{RuleId, Timestamp};
@@ -13,9 +13,9 @@ use super::check::{form, missing};
 use super::fail::settle_failure;
 use crate::AlarmError;
 
-/// Replaces a rule that is at this version. Where it stood is forgotten. Alarms that are active
-/// stay, and the new version knows of them; when it watches something else, or nothing, they are
-/// cleared.
+/// Replaces a rule that is at this version. Where it stood stays when it judges as before (another
+/// name or message), and is forgotten otherwise. Alarms that are active stay, and the new version
+/// knows of them; when it watches something else, or nothing, they are cleared.
 ///
 /// # Errors
 /// Not permitted, not found, changed meanwhile, a field can't be accepted, or the database can't.
@@ -69,6 +69,13 @@ fn watches_the_same(before: &Rule, after: &Rule) -> bool {
     (before.machine_id, &before.model, was) == (after.machine_id, &after.model, is)
 }
 
+/// Whether a rule judges as it did, so that it goes on where it stood.
+fn judges_the_same(before: &Rule, after: &Rule) -> bool {
+    (before.enabled && after.enabled)
+        && watches_the_same(before, after)
+        && (&before.condition, before.severity) == (&after.condition, after.severity)
+}
+
 /// What becomes of the rule's states and alarms.
 async fn settle(
     tx: &Tx,
@@ -77,7 +84,12 @@ async fn settle(
     changed: &Rule,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    rules::forget_states(tx, changed.id).await?;
+    let stays = judges_the_same(before, changed);
+    if stays {
+        rules::keep_states(tx, changed.id, before.version, changed.version).await?;
+    } else {
+        rules::forget_states(tx, changed.id).await?;
+    }
     if !changed.enabled || before.condition != changed.condition {
         rules::forget_learned(tx, changed.id).await?;
     }
@@ -96,7 +108,10 @@ async fn settle(
             settle_failure(tx, &alarm, now).await?;
             continue;
         }
-        let state = compiled.adopt(alarm.raised_at, alarm.severity);
+        if stays {
+            continue;
+        }
+        let state = compiled.adopt(alarm.raised_at, alarm.severity, &causes(&alarm.context));
         let state = serde_json::to_string(&state).map_err(|error| corrupt(&error))?;
         rules::set_state(tx, alarm.machine_id, (changed.id, changed.version), state).await?;
     }

@@ -194,6 +194,22 @@ async fn so_many_wait_and_one_that_is_canceled_makes_room() {
 }
 
 #[tokio::test]
+async fn a_preview_says_what_it_tries_and_is_not_listed() {
+    let plant = Plant::start().await;
+    measured(&plant, plant.machine, "t", &[(10, 20.0)]).await;
+    let options = json!({"from": at(0), "preview": true});
+    let asked = ask(&plant, hot(plant.machine, 80.0, options)).await;
+    let condition = hot(plant.machine, 80.0, json!({})).condition;
+    assert_eq!((asked.preview, &asked.condition), (true, &condition));
+    assert_eq!(asked.expires_at, at(NOW).plus_seconds(3_600));
+    let own = caller(&plant, 1);
+    let listed = backtests::list(&plant.store, &own, &PageQuery::default()).await.unwrap();
+    assert!(listed.items.is_empty());
+    done(&plant).await;
+    assert_eq!(result(&plant, asked.id).await.rule.totals.alarms, 0);
+}
+
+#[tokio::test]
 async fn one_that_runs_stops_when_it_is_canceled() {
     let plant = Plant::start().await;
     measured(&plant, plant.machine, "t", &[(10, 20.0)]).await;

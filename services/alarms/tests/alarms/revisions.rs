@@ -81,8 +81,9 @@ async fn work(worker: &Revisions) -> usize {
 
 async fn found(plant: &Plant) -> Vec<AlarmRevision> {
     let caller = caller(plant.organization);
-    let page = revisions::list(&plant.store, &caller, plant.machine, &PageQuery::default());
-    page.await.unwrap().items
+    let query = PageQuery::default();
+    let page = revisions::list(&plant.store, &caller, plant.machine, &query).await;
+    page.unwrap().items
 }
 
 fn raise(plant: &Plant, rule: &Rule, seconds: i64) -> Raise {

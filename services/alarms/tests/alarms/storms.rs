@@ -97,9 +97,15 @@ async fn the_maintenance_of_a_parent_explains_that_its_machines_are_lost() {
     assert_eq!(plant.suppression(early).await, Some(Suppression::Maintenance));
     plant.end_maintenance(plant.machine, 5).await;
     assert_eq!(plant.suppression(early).await, Some(Suppression::Maintenance));
-    let contact = plant.alarms(late).await.remove(0);
-    assert_eq!((contact.active, contact.suppressed_by), (true, None));
+    // The other one has time to come back, as if its parent had been lost.
+    let contact = async || plant.alarms(late).await.remove(0);
+    assert_eq!(contact().await.suppressed_by, Some(Suppression::ParentMaintenance));
+    assert_eq!(ended::parents_maintained(&plant.store, at(125)).await.unwrap(), 0);
+    assert_eq!(plant.ticket_jobs().await, 0);
+    assert_eq!(ended::parents_maintained(&plant.store, at(126)).await.unwrap(), 1);
+    assert_eq!((contact().await.active, contact().await.suppressed_by), (true, None));
     assert_eq!(plant.ticket_jobs().await, 1, "it comes alive");
+    assert_eq!(plant.suppression(early).await, Some(Suppression::Maintenance));
 }
 
 #[tokio::test]
@@ -115,8 +121,27 @@ async fn a_child_whose_own_maintenance_ends_stays_silent_while_its_parent_is_mai
     plant.raise(plant.contact(plant.machine, 4)).await;
     assert_eq!(plant.suppression(child).await, Some(Suppression::ParentMaintenance));
     plant.end_maintenance(plant.machine, 5).await;
+    assert_eq!(ended::parents_maintained(&plant.store, at(126)).await.unwrap(), 1);
     assert_eq!(plant.suppression(child).await, Some(Suppression::ParentLost));
     assert_eq!(plant.suppression(plant.machine).await, None);
+}
+
+/// Its end by time is worked on later than it is: until then it is in maintenance.
+#[tokio::test]
+async fn the_end_of_a_parents_maintenance_by_time_gives_its_machines_time_too() {
+    let plant = Plant::start().await;
+    let child = plant.add(Some(plant.machine)).await;
+    plant.maintain(plant.machine, 600, 0).await;
+    plant.raise(plant.contact(child, 1)).await;
+    assert_eq!(ended::parents_maintained(&plant.store, at(800)).await.unwrap(), 0);
+    assert_eq!(ended::maintenance(&plant.store, at(800)).await.unwrap(), 1);
+    assert_eq!(ended::parents_maintained(&plant.store, at(920)).await.unwrap(), 0);
+    // It is maintained once more.
+    plant.maintain(plant.machine, 600, 920).await;
+    assert_eq!(ended::parents_maintained(&plant.store, at(1_000)).await.unwrap(), 0);
+    plant.end_maintenance(plant.machine, 1_000).await;
+    assert_eq!(ended::parents_maintained(&plant.store, at(1_121)).await.unwrap(), 1);
+    assert_eq!(plant.suppression(child).await, None);
 }
 
 #[tokio::test]

@@ -33,7 +33,8 @@ async fn get_machine_storage(
     Ok(web::Json(readings::machine_storage(&state.store, &caller, *id).await?))
 }
 
-/// The database with its size, and the work on stored data that goes on by itself.
+/// The database with its size, and the work on stored data that goes on by itself; for people of the
+/// organization at the top.
 #[utoipa::path(
     tag = "telemetry",
     responses((status = 200, description = "How it is", body = StorageStatus))

@@ -205,6 +205,10 @@ async fn how_the_work_on_stored_values_goes_is_told_to_who_decides_on_it() {
 
     let viewer = plant.api.person(Role::Viewer).await;
     plant.api.call(&viewer, "GET", "/storage", None).await.problem(403, "forbidden");
+    // The database holds all organizations: only the one that runs the platform looks at it.
+    let other = stranger(&plant.api).await;
+    plant.api.call(&other, "GET", "/storage", None).await.problem(403, "forbidden");
+    plant.api.call(&other, "GET", "/storage/machines", None).await.json(200);
 }
 
 #[tokio::test]

@@ -101,9 +101,22 @@ impl Anomaly {
         AnomalyState { holds, time: Timestamp::from_micros(i64::MIN), alarm: false }
     }
 
-    /// Where it stands when only this is known: its alarm is active.
-    pub(crate) fn adopt(&self, since: Timestamp) -> AnomalyState {
-        let holds = vec![State::Active { since }; self.untaught.verdicts()];
+    /// Where it stands when only this is known: its alarm is active, because of these signals. Of
+    /// signals by themselves only those are on, or the first when none of them is among the rule's:
+    /// one that is never heard again would hold the alarm for ever.
+    pub(crate) fn adopt(&self, since: Timestamp, causes: &[String]) -> AnomalyState {
+        let mut holds = vec![State::default(); self.untaught.verdicts()];
+        let alone = holds.len() == self.signals.len();
+        let mut known = false;
+        for (hold, signal) in holds.iter_mut().zip(&self.signals).filter(|_| alone) {
+            if causes.contains(signal) {
+                *hold = State::Active { since };
+                known = true;
+            }
+        }
+        if let Some(first) = holds.first_mut().filter(|_| !known) {
+            *first = State::Active { since };
+        }
         AnomalyState { holds, time: since, alarm: true }
     }
 

@@ -48,6 +48,12 @@ pub fn learns(condition: &RuleCondition) -> bool {
     learning(condition).is_some()
 }
 
+/// How many signals a rule with this condition learns; they come first among what it hears.
+#[must_use]
+pub fn count_learned(condition: &RuleCondition) -> usize {
+    learning(condition).map_or(0, |(what, _)| what.signals.len())
+}
+
 /// Of a rule that learns: what, and while which condition.
 pub(crate) fn learning(
     condition: &RuleCondition,

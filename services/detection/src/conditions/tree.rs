@@ -1,5 +1,6 @@
 //! A tree of conditions as a list of nodes, and where it stands.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use millwright_schemas::Timestamp;
@@ -173,6 +174,45 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// What a leaf hears first.
+    const fn source(&self) -> Option<usize> {
+        match self {
+            Self::Threshold { source, .. }
+            | Self::Rate { source, .. }
+            | Self::Deviation { source, .. }
+            | Self::Count { source, .. }
+            | Self::State { source, .. }
+            | Self::Missing { source, .. }
+            | Self::Sequence { source, .. }
+            | Self::Order { source, .. } => Some(*source),
+            Self::Schedule(_)
+            | Self::All(_)
+            | Self::Any(_)
+            | Self::Gate { .. }
+            | Self::While { .. } => None,
+        }
+    }
+
+    /// The conditions that can be a cause for it.
+    fn watched(&self) -> Vec<usize> {
+        match self {
+            Self::All(children) | Self::Any(children) => children.clone(),
+            Self::While { inner, .. } => vec![*inner],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The conditions that it is made of.
+    fn children(&self) -> Vec<usize> {
+        match self {
+            Self::While { gate, inner } => vec![*gate, *inner],
+            Self::Gate { of, .. } => vec![*of],
+            _ => self.watched(),
+        }
+    }
+}
+
 impl Node {
     /// As when nothing has been seen, since then.
     pub(crate) fn fresh(&self, since: Timestamp) -> NodeState {
@@ -194,22 +234,71 @@ impl Tree {
         }
     }
 
-    /// Where it stands when only this is known: an alarm of that severity is active. Every
-    /// condition up to that level counts as true until its signals say otherwise; what there is to
-    /// remember begins anew.
+    /// Where it stands when only this is known: an alarm of that severity is active, because of
+    /// these signals and events. What that takes counts as true until its signals say otherwise: all
+    /// of an `all`, and of an `any` the conditions that hear a cause, or the first one that hears
+    /// something when none does. The others would hold the alarm for ever if they are never heard
+    /// again. What there is to remember begins anew.
     #[must_use]
-    pub fn adopt(&self, since: Timestamp, severity: Severity) -> TreeState {
+    pub fn adopt(&self, since: Timestamp, severity: Severity, causes: &[String]) -> TreeState {
         let mut state = self.begin();
-        let reached = self.levels.iter().rposition(|(level, _)| *level == severity);
-        let (level, last) = self.levels[reached.unwrap_or(0)];
-        for (place, node) in state.nodes.iter_mut().enumerate().take(last + 1) {
-            // A schedule knows by itself.
-            if !matches!(self.nodes[place].kind, Kind::Schedule(_)) {
-                node.hold = State::Active { since };
+        let reached = self.levels.iter().rposition(|(level, _)| *level == severity).unwrap_or(0);
+        let (level, top) = self.levels[reached];
+        let known: BTreeSet<&str> = causes.iter().map(String::as_str).collect();
+        let mut on = BTreeSet::new();
+        self.assume(top, &known, &mut on);
+        // A lower level is reached too where it is about the same.
+        let about: BTreeSet<&str> = on.iter().filter_map(|place| self.hears(*place)).collect();
+        for (_, lower) in &self.levels[..reached] {
+            if self.is_about(*lower, &about) {
+                self.assume(*lower, &about, &mut on);
             }
+        }
+        for place in on {
+            state.nodes[place].hold = State::Active { since };
         }
         state.raised = Some(level);
         state
+    }
+
+    /// Notes what must be true for this node to be.
+    fn assume(&self, place: usize, known: &BTreeSet<&str>, on: &mut BTreeSet<usize>) {
+        let kind = &self.nodes[place].kind;
+        // A schedule knows by itself.
+        if matches!(kind, Kind::Schedule(_)) {
+            return;
+        }
+        on.insert(place);
+        let mut children = kind.children();
+        if matches!(kind, Kind::Any(_)) {
+            let first = children.iter().copied().find(|child| self.is_about_anything(*child));
+            children.retain(|child| self.is_about(*child, known));
+            if children.is_empty() {
+                children.extend(first);
+            }
+        }
+        for child in children {
+            self.assume(child, known, on);
+        }
+    }
+
+    /// Whether a condition hears one of these. What a `while` asks for is no cause.
+    fn is_about(&self, place: usize, names: &BTreeSet<&str>) -> bool {
+        let about = |it: usize| self.is_about(it, names);
+        self.hears(place).is_some_and(|it| names.contains(it))
+            || self.nodes[place].kind.watched().into_iter().any(about)
+    }
+
+    /// Whether a condition hears something: a schedule doesn't.
+    fn is_about_anything(&self, place: usize) -> bool {
+        let about = |it: usize| self.is_about_anything(it);
+        self.hears(place).is_some() || self.nodes[place].kind.watched().into_iter().any(about)
+    }
+
+    /// What a leaf hears.
+    fn hears(&self, place: usize) -> Option<&str> {
+        let source = self.nodes[place].kind.source()?;
+        self.sources.get(source).map(|source| source.name.as_str())
     }
 
     /// Whether a stored state is one of this tree.

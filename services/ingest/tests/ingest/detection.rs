@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use millwright_alarms::rules;
 use millwright_core::access::{Actor, Caller, Permission};
 use millwright_schemas::api::rules::{Rule, RuleCondition, RuleInput};
+use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{OrganizationId, Timestamp, UserId};
 use uuid::Uuid;
 
@@ -174,6 +175,32 @@ async fn a_changed_rule_holds_from_the_next_batch_and_knows_its_alarm() {
     assert_eq!(site.rows(ALARMS).await.len(), 3);
     assert_eq!(site.rows("SELECT count(*) FROM rule_states").await, ["0"]);
     assert_eq!(site.rows("SELECT count(*) FROM rule_versions").await, ["4"]);
+}
+
+/// Another name changes nothing of what is judged: neither a hold nor an alarm begins anew.
+#[tokio::test]
+async fn a_rule_with_another_name_goes_on_where_it_stood() {
+    let mut site = Site::new().await;
+    let first = site.rule(9, above("t", 80.0, 10.0, 10.0)).await;
+    let named = |rule: &Rule, name: &str| RuleInput {
+        name: name.to_owned(),
+        ..input(rule, rule.condition.clone())
+    };
+    site.telemetry(&[&message(1, Some(3), &[value(1, "90")])]).await;
+    let second = replace(&site, &first, named(&first, "hot")).await;
+    let versions = site.rows("SELECT rule_version FROM rule_states").await;
+    assert_eq!(versions, ["2"]);
+    site.telemetry(&[&message(2, Some(12), &[])]).await;
+    assert_eq!(site.rows(ALARMS).await, ["rule|t|1|11|NULL|NULL"]);
+    site.telemetry(&[&message(3, Some(21), &[value(20, "10")])]).await;
+    let third = replace(&site, &second, named(&second, "too hot")).await;
+    site.telemetry(&[&message(4, Some(31), &[])]).await;
+    assert_eq!(site.rows(ALARMS).await, ["rule|t|0|11|30|normal"]);
+    // What judges otherwise begins anew.
+    site.telemetry(&[&message(5, Some(41), &[value(41, "90")])]).await;
+    let other = RuleInput { severity: Severity::Minor, ..named(&third, "too hot") };
+    replace(&site, &third, other).await;
+    assert_eq!(site.rows("SELECT count(*) FROM rule_states").await, ["0"]);
 }
 
 #[tokio::test]

@@ -52,12 +52,22 @@ fn noise(s: i64) -> f64 {
 
 /// Sends a sample a second of machine 1, ten in a message, received as they are measured.
 async fn send(site: &Site, seconds: std::ops::Range<i64>, value: impl Fn(i64) -> f64) {
+    send_behind(site, 0, seconds, value).await;
+}
+
+/// The same by a clock that is so many seconds behind.
+async fn send_behind(
+    site: &Site,
+    behind_s: i64,
+    seconds: std::ops::Range<i64>,
+    value: impl Fn(i64) -> f64,
+) {
     let all: Vec<i64> = seconds.collect();
     let messages = all.chunks(10).map(|part| {
         let sample = |s: &i64| json!({"ts": T0 / 1000 + s * 1000, "values": {"t": value(*s)}});
         let samples: Vec<Value> = part.iter().map(sample).collect();
         let mut message = telemetry(1, &json!({"samples": samples}).to_string());
-        message.received_at = second(part[0]);
+        message.received_at = second(part[0] + behind_s);
         message
     });
     site.send_all(messages.collect()).await;
@@ -277,6 +287,19 @@ async fn it_learns_anew_by_request_and_after_maintenance_and_nothing_during_it()
     let nobody = Caller { permissions: BTreeSet::new(), ..caller };
     let refused = relearn::relearn(&store, &nobody, machine(1), second(1700)).await.unwrap_err();
     assert!(refused.to_string().contains("rules.write"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_machine_whose_clock_is_behind_learns_anew_at_once() {
+    let mut site = Site::new().await;
+    site.rule(9, unusual()).await;
+    send_behind(&site, 3_600, 0..400, noise).await;
+    let store = site.store.clone();
+    relearn::relearn(&store, &caller(), machine(1), second(4_000)).await.unwrap();
+    send_behind(&site, 3_600, 400..800, |s| 90.0 + noise(s)).await;
+    assert_eq!(site.rows(ALARMS).await.len(), 0);
+    send_behind(&site, 3_600, 800..801, |_| 0.0).await;
+    assert_eq!(site.rows(ALARMS).await, ["t|1|800|NULL"]);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use millwright_store::{Scope, Store};
 use uuid::Uuid;
 
 use crate::RegistryError;
-use crate::limits::SEARCH_MAX;
+use crate::limits::{MODEL_MAX, SEARCH_MAX};
 
 /// A machine that the caller sees.
 ///
@@ -45,6 +45,9 @@ fn filter(wanted: MachineQuery) -> Result<Filter, RegistryError> {
     if let Some(text) = &wanted.q {
         fields.text("q", text, SEARCH_MAX);
     }
+    if let Some(model) = &wanted.model {
+        fields.text("model", model, MODEL_MAX);
+    }
     fields.finish()?;
     let external_id = wanted.external_id.as_deref().map(|text| {
         fields::external_id(text).map_err(|message| RegistryError::field("external_id", message))
@@ -54,6 +57,7 @@ fn filter(wanted: MachineQuery) -> Result<Filter, RegistryError> {
         site: wanted.site_id,
         organization: wanted.organization_id,
         parent: wanted.parent_id,
+        model: wanted.model,
         text: wanted.q,
         external_id: external_id.transpose()?,
     })

@@ -1,12 +1,13 @@
 //! What stored data take up, and how the work on them goes.
 
-use millwright_core::access::{Caller, Permission};
+use millwright_core::access::{Caller, Forbidden, Permission};
 use millwright_core::fields::Fields;
 use millwright_schemas::api::telemetry::{
     GROWTH_DEFAULT, GROWTH_MAX, MachineGrowth, MachineStorage, SignalStorage, StorageGrowth,
     StorageGrowthQuery, StorageStatus, StorageTask, StorageWaiting,
 };
 use millwright_schemas::{MachineId, Timestamp};
+use millwright_store::machines::organizations;
 use millwright_store::telemetry::reads::{growth, storage};
 use millwright_store::upkeep::{self, rollups, timescale};
 use millwright_store::{Scope, Store, StoreError};
@@ -74,7 +75,8 @@ pub async fn storage_growth(
     Ok(StorageGrowth { from, to: now, items })
 }
 
-/// How data are stored, over all organizations: nothing of theirs is told.
+/// How data are stored, over all organizations: for people of the one at the top, which runs the
+/// platform. Others would learn from it how much the others store, and what their work fails by.
 ///
 /// # Errors
 /// Not permitted, or the database can't.
@@ -83,6 +85,9 @@ pub async fn storage_status(
     caller: &Caller,
 ) -> Result<StorageStatus, RegistryError> {
     caller.require(Permission::WritePolicies)?;
+    if organizations::root(store).await? != Some(caller.organization) {
+        return Err(Forbidden(Permission::OperatePlatform).into());
+    }
     let (database, bytes) = storage::database(store).await?;
     let tasks = upkeep::health(store).await?;
     Ok(StorageStatus {

@@ -88,7 +88,8 @@ async fn machines_are_found_by_what_is_known() {
     let registry = Registry::start().await;
     let (store, caller) = (&registry.store, &registry.root);
     let external_ids = BTreeMap::from([("crm.eu".to_owned(), "A'1".to_owned())]);
-    let first = CreateMachine { external_ids, name: "50 %_x".to_owned(), ..new("AbC") };
+    let model = Some("M-1".to_owned());
+    let first = CreateMachine { external_ids, model, name: "50 %_x".to_owned(), ..new("AbC") };
     let first = machines::create(store, caller, first, now()).await.unwrap();
     let second = registry.machine(&registry.customer, "DeF").await;
     machines::decommission(store, caller, second.id, now()).await.unwrap();
@@ -107,6 +108,10 @@ async fn machines_are_found_by_what_is_known() {
     assert_eq!(found(MachineQuery { state, ..all_machines() }).await, [second.id]);
     let organization_id = Some(registry.customer.organization);
     assert_eq!(found(MachineQuery { organization_id, ..all_machines() }).await, [second.id]);
+    let model = |model: &str| MachineQuery { model: Some(model.to_owned()), ..all_machines() };
+    assert_eq!(found(model("M-1")).await, [first.id]);
+    assert_eq!(found(model("M")).await, [], "all of it");
+    assert_eq!(fault(machines::list(store, caller, model(""), &all()).await).0, "model");
     let external =
         |text: &str| MachineQuery { external_id: Some(text.to_owned()), ..all_machines() };
     assert_eq!(found(external("crm.eu:A'1")).await, [first.id]);

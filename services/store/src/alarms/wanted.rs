@@ -205,28 +205,30 @@ pub async fn calm(
     all(conn, query).await
 }
 
-/// Active alarms that are suppressed because a parent is in maintenance, though it isn't any more,
-/// or isn't the parent any more.
+/// Active alarms that are suppressed because a parent is in maintenance, though that has been over (or
+/// it isn't the parent any more) since `over_before`: until then its machines have time to come back.
 ///
 /// # Errors
 /// When the database can't be used or a row isn't understood.
 pub async fn parent_maintained(
     conn: impl Into<Conn<'_>>,
-    now: Timestamp,
+    over_before: Timestamp,
     limit: u64,
 ) -> Result<Vec<Alarm>, StoreError> {
     let query = Entity::find()
         .filter(Expr::cust("suppressed_by = 'parent_maintenance'"))
-        .filter(Expr::exists(maintained_parent(now)).not())
+        .filter(Expr::exists(maintained_parent(over_before)).not())
         .order_by_asc(Column::Id)
         .limit(limit);
     all(conn, query).await
 }
 
-/// The parent of the alarm's machine, if it is in maintenance.
-fn maintained_parent(now: Timestamp) -> SelectStatement {
+/// The parent of the alarm's machine, if it is in maintenance or was at or after this time.
+fn maintained_parent(since: Timestamp) -> SelectStatement {
     use machine::Column as Machine;
     let parents = Alias::new("parents");
+    let is = Expr::col((parents.clone(), Machine::MaintenanceUntil)).is_not_null();
+    let was = Expr::col((parents.clone(), Machine::MaintenanceEndedAt)).gte(since.micros());
     Query::select()
         .expr(Expr::val(1))
         .from(machine::Entity)
@@ -237,7 +239,7 @@ fn maintained_parent(now: Timestamp) -> SelectStatement {
             Expr::col((parents.clone(), Machine::Id)).equals((machine::Entity, Machine::ParentId)),
         )
         .and_where(Expr::col((machine::Entity, Machine::Id)).equals((Entity, Column::MachineId)))
-        .and_where(Expr::col((parents, Machine::MaintenanceUntil)).gt(now.micros()))
+        .and_where(is.or(was))
         .to_owned()
 }
 

@@ -21,6 +21,7 @@ pub struct Model {
     pub created_at: i64,
     pub started_at: Option<i64>,
     pub ended_at: Option<i64>,
+    pub preview: bool,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

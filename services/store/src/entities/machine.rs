@@ -29,6 +29,7 @@ pub struct Model {
     pub maintenance_by: Option<String>,
     pub parameters: String,
     pub learned_since: Option<i64>,
+    pub maintenance_ended_at: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -31,6 +31,8 @@ pub struct Filter {
     pub organization: Option<OrganizationId>,
     /// Connected by this machine.
     pub parent: Option<MachineId>,
+    /// Of this model.
+    pub model: Option<String>,
     /// A part of the name or the serial number, in any case of ASCII letters.
     pub text: Option<String>,
     /// System and id.
@@ -46,6 +48,7 @@ impl Filter {
                 self.organization.map(|id| Scope::Organization(id).covers(Column::OrganizationId)),
             )
             .add_option(self.parent.map(|parent| Column::ParentId.eq(parent.uuid())))
+            .add_option(self.model.as_deref().map(|model| Column::Model.eq(model)))
             .add_option(self.text.as_deref().map(contains))
             .add_option(self.external_id.as_ref().map(|(system, id)| {
                 external_ids::equals(engine, "\"machines\".\"external_ids\"", system, id)
@@ -242,6 +245,7 @@ fn to_row(item: &Machine) -> Result<ActiveModel, StoreError> {
         maintenance_by: NotSet,
         // So has learning.
         learned_since: NotSet,
+        maintenance_ended_at: NotSet,
     })
 }
 

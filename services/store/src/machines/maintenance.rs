@@ -59,7 +59,8 @@ fn from_row(row: Model, now: Timestamp) -> Result<Maintenance, StoreError> {
     })
 }
 
-/// Switches maintenance mode on, or changes it. It counts as a change of the machine.
+/// Switches maintenance mode on, changes it or, without a window, ends it. It counts as a change of the
+/// machine.
 ///
 /// # Errors
 /// When the database refuses it.
@@ -75,6 +76,7 @@ pub async fn set(
         maintenance_until: Set(window.map(|window| window.until.micros())),
         maintenance_reason: Set(window.map(|window| window.reason.clone())),
         maintenance_by: Set(by.map_err(|error| StoreError::corrupt("machines", error))?),
+        maintenance_ended_at: Set(window.is_none().then(|| now.micros())),
         updated_at: Set(now.micros()),
         ..Default::default()
     };

@@ -97,6 +97,16 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0016_revisions.sqlite.sql"),
                 postgres: include_str!("0016_revisions.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0017_neighbours",
+                sqlite: include_str!("0017_neighbours.sqlite.sql"),
+                postgres: include_str!("0017_neighbours.postgres.sql"),
+            }),
+            Box::new(SqlFile {
+                name: "m0018_grace_and_previews",
+                sqlite: include_str!("0018_grace_and_previews.sqlite.sql"),
+                postgres: include_str!("0018_grace_and_previews.postgres.sql"),
+            }),
         ]
     }
 }

@@ -257,6 +257,27 @@ pub async fn forget_states(tx: &Tx, rule: RuleId) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Where a version of a rule stands is where its next one does, with all machines; what is of other
+/// versions is forgotten.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn keep_states(tx: &Tx, rule: RuleId, from: i64, to: i64) -> Result<(), StoreError> {
+    use rule_state::Column as State;
+    let of_rule = State::RuleId.eq(rule.uuid());
+    rule_state::Entity::delete_many()
+        .filter(of_rule.clone())
+        .filter(State::RuleVersion.ne(from))
+        .exec(tx.conn())
+        .await?;
+    rule_state::Entity::update_many()
+        .col_expr(State::RuleVersion, Expr::value(to))
+        .filter(of_rule)
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// Forgets what a rule has learned, of all machines.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ pub mod packing;
 pub mod retention;
 pub mod rollups;
 mod shrink;
+mod sparse;
 pub mod timescale;
 
 use std::io;

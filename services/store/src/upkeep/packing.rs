@@ -1,6 +1,8 @@
 //! Packing: a day of a series becomes one compressed row when it ended as long ago as the organization's
 //! policy says, and is rolled up. With TimescaleDB, which compresses itself, nothing is done.
 //!
+//! A day with very few values stays as it is where a block is no smaller.
+//!
 //! A day is read and compressed beside everybody. A short transaction, or several of them for a large
 //! day, then puts the block in place and removes the rows, if they are still as many as were read:
 //! points are only ever added. What came late into a packed day is added to its block by the next round.
@@ -9,7 +11,7 @@ use millwright_schemas::OrganizationId;
 use sea_orm::{ConnectionTrait as _, Value};
 
 use super::retention::{Packing, Wanted};
-use super::{Steps, rollups, shrink};
+use super::{Steps, rollups, shrink, sparse};
 use crate::engine::statement;
 use crate::telemetry::Layout;
 use crate::telemetry::layout::DAY_US;
@@ -162,10 +164,8 @@ async fn days(
     let rolled_up = rollups::through(store, series).await?.unwrap_or(i64::MAX);
     let before = packing.before.min(rolled_up);
     let done = round.within.take().filter(|(of, _)| *of == series);
-    let mut oldest = match done {
-        Some((_, done)) if oldest < done => next(store, series, done, before).await?,
-        _ => Some(oldest),
-    };
+    let from = done.map_or(oldest, |(_, done)| done.max(oldest));
+    let mut oldest = sparse::next(store, series, from, before).await?;
     while let Some(ts) = oldest {
         let day = ts.div_euclid(DAY_US);
         let span = Span { from: day * DAY_US, to: (day + 1) * DAY_US };
@@ -188,22 +188,9 @@ async fn days(
             round.within = Some((series, span.to));
             return Ok(false);
         }
-        oldest = next(store, series, span.to, before).await?;
+        oldest = sparse::next(store, series, span.to, before).await?;
     }
     Ok(true)
-}
-
-/// The first time within a span at which something lies in `points`.
-async fn next(
-    store: &Store,
-    series: i64,
-    from: i64,
-    before: i64,
-) -> Result<Option<i64>, StoreError> {
-    let sql = "SELECT min(ts) FROM points WHERE series_id = ? AND ts >= ? AND ts < ?";
-    let cells = [series.into(), from.into(), before.into()];
-    let row = store.reader_pool().first(sql, &cells).await?;
-    row.map_or(Ok(None), |row| row.get(0))
 }
 
 /// A part of a day, and the rows that were read of it.

@@ -260,6 +260,36 @@ async fn what_comes_late_into_a_packed_day_is_seen_and_added() {
 }
 
 #[tokio::test]
+async fn days_of_few_values_stay_as_they_are_where_a_block_is_no_smaller() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    let load = site.series[0];
+    // Seven values on each of a hundred days, more than are looked at at once; then eight on one.
+    let few = (-100..0).flat_map(|day| (0..7).map(move |n| OLD + day * DAY_US + n * HOUR_US));
+    let rows: Vec<_> =
+        few.chain((0..8).map(|n| OLD + n * HOUR_US)).map(|ts| (ts, Some(1.0))).collect();
+    write(&site.store, load, &rows, true).await;
+    write(&site.store, load, &[(LAST, None)], true).await;
+    settle(&site.store).await;
+    let packed = site.pack().await;
+    if site.folder.url().is_some() {
+        assert_eq!((packed, site.counts().await), (708, (1, 101)));
+        return;
+    }
+    assert_eq!((packed, site.counts().await), (8, (701, 1)));
+    assert_eq!(site.pack().await, 0, "they aren't looked at as if they were new");
+    // What comes late for a block is added, however little it is; another value makes a day worth it.
+    for late in [OLD + SECOND, OLD - DAY_US + SECOND] {
+        write(&site.store, load, &[(late, Some(2.0))], false).await;
+    }
+    settle(&site.store).await;
+    assert_eq!((site.pack().await, site.counts().await), (9, (694, 2)));
+}
+
+#[tokio::test]
 async fn a_step_of_repair_unpacks_few_blocks() {
     let site = site().await;
     if site.hypertables() {

@@ -1,7 +1,7 @@
 //! An alarm has changed: tickets are opened, joined, reopened, made more urgent or resolved.
 
 use millwright_core::access::Actor;
-use millwright_core::alarm::{Key, is_annunciated};
+use millwright_core::alarm::Key;
 use millwright_core::ticket::{
     Decision, Seen, TicketRecord, began, cause, decide, escalate, priority, resolve, title,
 };
@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::completion::{self, EvidenceDue};
-use super::grouping;
+use super::grouping::{self, Group};
 use super::opening::{self, Again, Opening};
 use crate::closing::close_one;
 use crate::evidence::take;
@@ -53,23 +53,33 @@ pub(super) fn about(alarm: &Alarm) -> Map<String, Value> {
     ])
 }
 
-/// Reads the alarm as it is now, and does what becomes of tickets.
+/// Reads the alarm as it is now, and does what becomes of tickets. Evidence is gathered only when a
+/// ticket is to be opened for it, which few alarms of a storm do, and outside of transactions, so that
+/// no machine waits for it.
 pub(crate) async fn changed(
     store: &Store,
     work: &AlarmChanged,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let seen = match alarms::get(store, Scope::Platform, work.alarm).await {
-        Err(StoreError::NotFound(_)) => return Ok(()),
+    let Some(opening) = settle(store, work, None, now).await? else { return Ok(()) };
+    let evidence = take(store, &opening, now).await?;
+    // Boxed, as below.
+    Box::pin(settle(store, work, Some(evidence), now)).await.map(drop)
+}
+
+/// Does what becomes of tickets. An alarm is returned when that would open a ticket and its evidence
+/// isn't there; then nothing is done.
+async fn settle(
+    store: &Store,
+    work: &AlarmChanged,
+    evidence: Option<Evidence>,
+    now: Timestamp,
+) -> Result<Option<Alarm>, StoreError> {
+    let tx = store.begin().await?;
+    let alarm = match alarms::load(&tx, Scope::Platform, work.alarm).await {
+        Err(StoreError::NotFound(_)) => return Ok(None),
         alarm => alarm?,
     };
-    // Before the transaction, so that no machine waits while it is gathered.
-    let evidence = match seen.ticket_id.is_none() && (work.brief || is_annunciated(&seen, now)) {
-        true => Some(take(store, &seen, now).await?),
-        false => None,
-    };
-    let tx = store.begin().await?;
-    let alarm = alarms::load(&tx, Scope::Platform, work.alarm).await?;
     let machine = fleet::load(&tx, Scope::Platform, alarm.machine_id).await?;
     let policy = policies::effective(&tx, alarm.organization_id).await?;
     let own = match alarm.ticket_id {
@@ -98,6 +108,12 @@ pub(crate) async fn changed(
     };
     let opens = own.is_none() && matches!(decision, Decision::Open | Decision::Reopen(_));
     let group = if opens { grouping::find(&case).await? } else { None };
+    let is_new = opens && group.as_ref().is_none_or(Group::is_new);
+    if is_new && case.evidence.is_none() {
+        drop(case);
+        tx.rollback().await?;
+        return Ok(Some(alarm));
+    }
     match group {
         // Boxed, so that what is rare doesn't make the future of all large.
         Some(group) => Box::pin(case.join_group(&group)).await?,
@@ -108,7 +124,8 @@ pub(crate) async fn changed(
         let again = AlarmChanged { brief: false, ..work.clone() };
         work::enqueue(&tx, alarm.organization_id, &again, now).await?;
     }
-    tx.commit().await
+    tx.commit().await?;
+    Ok(None)
 }
 
 /// Whether an alarm comes and goes, as the newest of its key says, or another one of its ticket.

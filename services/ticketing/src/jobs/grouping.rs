@@ -117,6 +117,11 @@ async fn free(
 }
 
 impl Group {
+    /// Whether none of them has a ticket.
+    pub(super) fn is_new(&self) -> bool {
+        self.tickets.is_empty()
+    }
+
     fn joining(&self) -> Vec<Joining> {
         let of = |one: &Neighbour| Joining {
             severity: one.sign.severity,

@@ -1,6 +1,7 @@
 //! Alarms with one cause, in any order, and many of them.
 
 use millwright_schemas::api::tickets::{AlarmRole, AlarmTie};
+use millwright_schemas::wire::events::Severity;
 
 use crate::harness::Plant;
 
@@ -72,4 +73,23 @@ async fn more_alarms_than_are_listed_are_one_ticket_that_counts_them_all() {
     assert!(plant.machines[..10].contains(&ticket.machine_id), "one of those that began first");
     let symptoms = &list[1..];
     assert!(symptoms.iter().all(|alarm| alarm.reason == AlarmTie::SameSite), "{symptoms:?}");
+}
+
+/// What is measured is read for the alarm that opens a ticket, and for no other.
+#[tokio::test]
+async fn evidence_is_gathered_only_for_what_opens_a_ticket() {
+    let plant = Plant::start(4).await;
+    plant.raise(0, "E-1", 0).await;
+    plant.work().await;
+    // Whoever reads what was measured fails now.
+    plant.execute("ALTER TABLE series RENAME TO series_away").await;
+    plant.raise(1, "E-1", 60).await;
+    plant.raise_as(Severity::Warning, 2, "W-1", 5_000).await;
+    plant.work().await;
+    let tickets = plant.open_tickets().await;
+    assert_eq!((tickets.len(), tickets[0].alarms), (1, 2));
+    plant.raise(3, "E-1", 5_000).await;
+    assert!(plant.try_work().await.is_err(), "this one opens a ticket");
+    assert_eq!(plant.open_tickets().await.len(), 1);
+    plant.execute("ALTER TABLE series_away RENAME TO series").await;
 }

@@ -10,7 +10,7 @@ use millwright_schemas::api::sites::Site;
 use millwright_schemas::api::tickets::{Ticket, TicketAlarm, TicketStateFilter};
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{AlarmId, MachineId, OrganizationId, SiteId, TicketId, Timestamp};
-use millwright_store::jobs::{self, JobHandler as _};
+use millwright_store::jobs::{self, JobError, JobHandler as _};
 use millwright_store::machines::{fleet, organizations, sites};
 use millwright_store::page::PageRequest;
 use millwright_store::tickets::{self, Filter};
@@ -32,7 +32,7 @@ pub struct Plant {
     store: Store,
     organization: OrganizationId,
     pub machines: Vec<MachineId>,
-    _folder: TestDatabase,
+    folder: TestDatabase,
 }
 
 impl Plant {
@@ -70,11 +70,16 @@ impl Plant {
             machines.push(machine.id);
         }
         tx.commit().await.unwrap();
-        Self { store, organization, machines, _folder: folder }
+        Self { store, organization, machines, folder }
     }
 
     /// A machine tells a fault.
     pub async fn raise(&self, number: usize, code: &str, seconds: i64) {
+        self.raise_as(Severity::Major, number, code, seconds).await;
+    }
+
+    /// The same, of another severity.
+    pub async fn raise_as(&self, severity: Severity, number: usize, code: &str, seconds: i64) {
         let raise = Raise {
             machine: self.machines[number],
             organization: self.organization,
@@ -82,7 +87,7 @@ impl Plant {
             source: String::new(),
             code: code.to_owned(),
             rule: None,
-            severity: Severity::Major,
+            severity,
             message: format!("fault {code}"),
             context: Map::new(),
             at: at(seconds),
@@ -94,16 +99,27 @@ impl Plant {
         tx.commit().await.unwrap();
     }
 
+    /// Changes the tables.
+    pub async fn execute(&self, sql: &str) {
+        self.folder.peer().await.execute(sql).await;
+    }
+
     /// Does all jobs of tickets that are due.
     pub async fn work(&self) {
+        self.try_work().await.unwrap();
+    }
+
+    /// The same, until one can't be done.
+    pub async fn try_work(&self) -> Result<(), JobError> {
         let now = at(NOW);
         let ticketing = Ticketing::new(self.store.clone(), move || now);
         let until = now.plus_seconds(60);
         while let Some(job) = jobs::take(&self.store, ticketing.kinds(), now, until).await.unwrap()
         {
-            ticketing.run(&job).await.unwrap();
+            ticketing.run(&job).await?;
             assert!(jobs::complete(&self.store, &job).await.unwrap());
         }
+        Ok(())
     }
 
     /// Those that are open, oldest first.

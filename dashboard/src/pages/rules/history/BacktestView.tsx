@@ -6,25 +6,24 @@ import type { Backtest } from '../../../api/types'
 import { Loaded } from '../../../components/Loaded'
 import { BacktestEnd } from '../results/BacktestEnd'
 import { BacktestProgress } from '../results/BacktestProgress'
-import type { Condition } from '../tree/draft'
 import { ResultView } from './ResultView'
 
 interface BacktestViewProps {
   id: string
-  /** What it watches, where that is known; the platform keeps it only for itself. */
-  condition?: Condition
+  /** Whether its own page is somewhere else. */
+  isLinked?: boolean
 }
 
 /** A backtest while it runs, and what has come out of it. */
-export function BacktestView({ id, condition }: BacktestViewProps) {
+export function BacktestView({ id, isLinked }: BacktestViewProps) {
   const { t } = useTranslation('backtests')
   const query = useBacktest(id)
   return (
     <Loaded query={query}>
       {(backtest) => (
         <Stack gap="sm">
-          <Inside backtest={backtest} condition={condition} />
-          {condition && (
+          <Inside backtest={backtest} />
+          {isLinked && (
             <Anchor component={Link} to={`/rules/backtests/${id}`} size="sm">
               {t('ownPage')}
             </Anchor>
@@ -35,9 +34,9 @@ export function BacktestView({ id, condition }: BacktestViewProps) {
   )
 }
 
-function Inside({ backtest, condition }: { backtest: Backtest; condition?: Condition }) {
+function Inside({ backtest }: { backtest: Backtest }) {
   if (!isEnded(backtest)) return <BacktestProgress backtest={backtest} />
   const { result } = backtest
   if (!result) return <BacktestEnd backtest={backtest} />
-  return <ResultView backtest={backtest} result={result} condition={condition} />
+  return <ResultView backtest={backtest} result={result} />
 }

@@ -7,7 +7,6 @@ import { useCreateBacktest } from '../../../api/backtests'
 import type { Rule } from '../../../api/types'
 import { Section } from '../../../components/Section'
 import { useTroubleText } from '../../../components/trouble'
-import type { Condition } from '../tree/draft'
 import type { Editor } from '../useRuleEditor'
 import { BacktestView } from './BacktestView'
 import { firstForm, type HistoryForm, historyInput, historyProblem } from './historyForm'
@@ -60,7 +59,7 @@ function Trial({ editor, machineId, rule }: HistoryTrialProps) {
   const create = useCreateBacktest()
   const [form, setForm] = useState(() => firstForm(Date.now()))
   const [problem, setProblem] = useState<string>()
-  const [begun, setBegun] = useState<{ id: string; condition: Condition }>()
+  const [begun, setBegun] = useState<string>()
   const { input } = editor
   const change = (more: Partial<HistoryForm>) => {
     setProblem(undefined)
@@ -74,7 +73,7 @@ function Trial({ editor, machineId, rule }: HistoryTrialProps) {
     if (wrong || !body) return
     const named = { ...body, name: body.name || t('history.unnamed') }
     create.mutate(named, {
-      onSuccess: ({ id }) => setBegun({ id, condition: body.condition }),
+      onSuccess: ({ id }) => setBegun(id),
       onError: (error) => setProblem(text(error)),
     })
   }
@@ -98,7 +97,7 @@ function Trial({ editor, machineId, rule }: HistoryTrialProps) {
           </Text>
         )}
       </div>
-      {begun && <BacktestView key={begun.id} id={begun.id} condition={begun.condition} />}
+      {begun && <BacktestView key={begun} id={begun} isLinked />}
     </Stack>
   )
 }

@@ -2,25 +2,22 @@ import { Button, Stack, Table, Text, Title } from '@mantine/core'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Backtest, BacktestMachine, BacktestResult } from '../../../api/types'
-import { SignalChart } from '../../../components/chart/SignalChart'
 import { MachineLink } from '../../../components/MachineLink'
 import { millis } from '../../../format/format'
 import { useFormat } from '../../../format/use'
-import { machineOf, marksOf, sharesOf, signalsIn } from '../results/marks'
+import { machineOf, marksOf, sharesOf } from '../results/marks'
 import { RuleChart } from '../results/RuleChart'
 import { RunSummary, useMachineNotes } from '../results/RunSummary'
 import { useMarkWords } from '../results/useMarkWords'
 import { useShare } from '../results/useShare'
-import type { Condition } from '../tree/draft'
 
 interface ResultProps {
   backtest: Backtest
   result: BacktestResult
-  condition?: Condition
 }
 
 /** What came out: all together, each machine, and one of them drawn. */
-export function ResultView({ backtest, result, condition }: ResultProps) {
+export function ResultView({ backtest, result }: ResultProps) {
   const { t } = useTranslation('backtests')
   const { machines, totals } = result.rule
   // Where most happened, until somebody chooses.
@@ -39,7 +36,7 @@ export function ResultView({ backtest, result, condition }: ResultProps) {
         </Text>
       )}
       <MachineTable result={result} chosen={chosen} onChoose={setChosen} />
-      {chosen && <Drawn {...{ backtest, result, condition }} machineId={chosen} />}
+      {chosen && <Drawn {...{ backtest, result }} machineId={chosen} />}
     </Stack>
   )
 }
@@ -162,23 +159,18 @@ function MachineRow({ machine, hasFailures, isChosen, onChoose }: MachineRowProp
   )
 }
 
-function Drawn({ backtest, result, condition, machineId }: ResultProps & { machineId: string }) {
+function Drawn({ backtest, result, machineId }: ResultProps & { machineId: string }) {
   const { t } = useTranslation('backtests')
   const words = useMarkWords()
   const machine = machineOf(result.rule, machineId)
   const marks = useMemo(() => marksOf(result, machineId, words), [result, machineId, words])
   const shared = { machineId, marks, from: millis(backtest.from), to: millis(backtest.to) }
-  const signals = useMemo(() => signalsIn(machine), [machine])
   return (
     <section aria-label={t('chart.title')}>
       <Title order={3} size="h5" mb="xs">
         {t('chart.title')} <MachineLink id={machineId} />
       </Title>
-      {condition ? (
-        <RuleChart {...shared} condition={condition} />
-      ) : (
-        <SignalChart {...shared} signals={signals} />
-      )}
+      <RuleChart {...shared} condition={backtest.condition} />
       {machine && machine.alarms.length < machine.totals.alarms && (
         <Text size="sm" c="dimmed">
           {t('listed', { count: machine.alarms.length })}

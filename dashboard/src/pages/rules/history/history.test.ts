@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { BacktestResult, Rule, RuleInput } from '../../../api/types'
-import { machineOf, marksOf, sharesOf, signalsIn } from '../results/marks'
+import { marksOf, sharesOf } from '../results/marks'
 import {
   firstForm,
   type HistoryForm,
@@ -133,11 +133,6 @@ describe('what came out', () => {
       { kind: 'failure', at: second, label: 'bearing true' },
     ])
     expect(marksOf(RESULT, 'nobody', words)).toEqual([])
-  })
-
-  it('names the signals of its alarms', () => {
-    expect(signalsIn(machineOf(RESULT.rule, ID))).toEqual(['t', 'u', 'a', 'b'])
-    expect(signalsIn(undefined)).toEqual([])
   })
 
   it('has shares where there is something to share', () => {

@@ -43,6 +43,7 @@ export function usePreview({ editor, machineId, rule }: PreviewProps) {
             from: new Date(from).toISOString(),
             to: new Date(to).toISOString(),
             machine_ids: [machineId],
+            preview: true,
             ...against,
           },
         }

@@ -1,6 +1,5 @@
 /** What a backtest found, as marks in the chart of one machine. Pure. */
 import type { BacktestAlarm, BacktestMachine, BacktestResult } from '../../../api/types'
-import { signalsOfContext } from '../../../components/alarms/explain'
 import type { ChartMark } from '../../../components/chart/series'
 import { millis } from '../../../format/format'
 
@@ -45,12 +44,6 @@ function alarmMark(alarm: BacktestAlarm, only: ReadonlySet<number>, words: MarkW
     label: only.has(at) ? words.onlyRule(alarm.message) : alarm.message,
     severity: alarm.worst,
   }
-}
-
-/** Signals that its alarms name, for where the rule itself isn't known. */
-export function signalsIn(machine: BacktestMachine | undefined): string[] {
-  const signals = (machine?.alarms ?? []).flatMap(({ context }) => signalsOfContext(context))
-  return [...new Set(signals)]
 }
 
 /** Shares of what is known: of alarms with a failure after them, and of failures with an alarm before. */

@@ -1,0 +1,4 @@
+-- Alarms near another one, by the machines of its site where those are few.
+CREATE INDEX machines_site ON machines (site_id) WHERE site_id IS NOT NULL;
+CREATE INDEX alarms_machine_raised ON alarms (machine_id, raised_at);
+CREATE INDEX alarms_machine_ahead ON alarms (machine_id, received_at) WHERE raised_at > received_at;
