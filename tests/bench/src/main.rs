@@ -10,6 +10,8 @@ mod connections;
 mod database;
 mod growth;
 mod history;
+mod inside;
+mod latest;
 mod load;
 mod machine;
 mod operations;
@@ -51,7 +53,7 @@ enum Scenario {
     Fleet,
     /// Charts and inserts as history grows; bytes of a point.
     History,
-    /// Latest values of the fleet.
+    /// The newest values of the fleet, and its list of machines.
     Latest,
     /// Orders and faults.
     Operations,
@@ -95,6 +97,9 @@ struct Args {
     /// Fleets that send the same together, with commas between.
     #[arg(long, value_delimiter = ',', default_value = "100,1000,10000")]
     fleets: Vec<usize>,
+    /// Machines of the fleet view.
+    #[arg(long, default_value_t = 10_000)]
+    view: usize,
     /// Seconds that a history at 1 Hz reaches back, rising, with commas between.
     #[arg(long, value_delimiter = ',', default_value = "315360,3153600,31536000")]
     history: Vec<i64>,
@@ -117,6 +122,7 @@ impl Args {
         self.machines.retain(|count| *count <= 100);
         self.fleets.retain(|count| *count <= 500);
         self.history = vec![86_400];
+        self.view = self.view.min(500);
         self.idle = self.idle.min(500);
         self.storm = self.storm.min(250);
         self.seconds = self.seconds.min(3);
@@ -135,7 +141,10 @@ impl Args {
     fn enrolled(&self) -> usize {
         let idle = if self.wants(Scenario::Connections) { self.idle } else { 0 };
         let fleet = self.fleets.iter().copied().max().filter(|_| self.wants(Scenario::Fleet));
-        self.senders().max(idle).max(fleet.unwrap_or(0))
+        let senders = [Scenario::Throughput, Scenario::Operations];
+        let senders = senders.into_iter().any(|scenario| self.wants(scenario));
+        let senders = if senders { self.senders() } else { 0 };
+        senders.max(idle).max(fleet.unwrap_or(0))
     }
 
     const fn length(&self) -> Duration {
@@ -255,10 +264,6 @@ impl Run<'_> {
             let line = self.check("fleet", name, result.map(Some));
             self.fleets.extend(line);
         }
-        if args.wants(Scenario::Latest) {
-            let result = storage::latest_values(report, name, &platform).await;
-            self.check("latest", name, result);
-        }
         if args.wants(Scenario::Operations) {
             let fleet = &machines[..args.senders()];
             let result = operations::measure(report, name, &platform, &args.programs, fleet).await;
@@ -268,6 +273,11 @@ impl Run<'_> {
         if args.wants(Scenario::Agent) && database.kind() == Kind::Sqlite {
             let result = agent::measure(report, &platform, &args.programs).await;
             self.check("agent", name, result);
+        }
+        // The last one: it adds machines.
+        if args.wants(Scenario::Latest) {
+            let result = latest::measure(report, database, &platform, args.view).await;
+            self.check("latest", name, result);
         }
         platform.stop().await?;
         Ok(outcomes)

@@ -28,8 +28,6 @@ const CHARTS: u32 = 40;
 /// What is drawn, in seconds.
 const RANGES: [(&str, i64); 3] =
     [("a day", 86_400), ("a month", 30 * 86_400), ("a year", 365 * 86_400)];
-/// Reads of the fleet's latest values.
-const FLEET_READS: u32 = 10;
 
 /// How cost went with history.
 #[derive(Debug, Default)]
@@ -207,33 +205,6 @@ async fn chart(
     let percentiles = times.p50_p99_ms();
     section.percentiles(what, percentiles);
     Ok(percentiles.0)
-}
-
-/// Reads the latest values of all machines as the dashboard does, page by page.
-pub(crate) async fn latest_values(
-    report: &Report,
-    database: &str,
-    platform: &Platform,
-) -> Result<()> {
-    let mut section = report.section("latest", database);
-    let (mut times, mut machines) = (Times::new(), 0);
-    for _ in 0..FLEET_READS {
-        let start = Instant::now();
-        machines = 0;
-        let mut cursor = String::new();
-        loop {
-            let page = platform.get(&format!("/machines?limit=500{cursor}")).await?;
-            machines += page["items"].as_array().map_or(0, Vec::len);
-            let Some(next) = page["next_cursor"].as_str() else { break };
-            cursor = format!("&cursor={next}");
-        }
-        times.push(start.elapsed());
-    }
-    section.percentiles(
-        &format!("fleet view of {machines} machines, in pages of 500"),
-        times.p50_p99_ms(),
-    );
-    section.end()
 }
 
 /// A time as the API reads it.
