@@ -185,13 +185,30 @@ pub(crate) fn payload(
     samples: usize,
     signal: &str,
 ) -> Vec<u8> {
+    payload_of(outbox, seq, first_ts, samples, &[signal.to_owned()])
+}
+
+/// The same with a value of each of these signals in each sample.
+pub(crate) fn payload_of(
+    outbox: uuid::Uuid,
+    seq: u64,
+    first_ts: i64,
+    samples: usize,
+    signals: &[String],
+) -> Vec<u8> {
     use std::fmt::Write as _;
-    let mut text = String::with_capacity(80 + samples * (40 + signal.len()));
+    let names: usize = signals.iter().map(|signal| signal.len() + 12).sum();
+    let mut text = String::with_capacity(80 + samples * (40 + names));
     let _ = write!(text, r#"{{"outbox":"{outbox}","seq":{seq},"samples":["#);
     for (ts, index) in (first_ts..).zip(0..samples) {
         let comma = if index == 0 { "" } else { "," };
         let value = 60 + ts % 997;
-        let _ = write!(text, r#"{comma}{{"ts":{ts},"values":{{"{signal}":{value}.25}}}}"#);
+        let _ = write!(text, r#"{comma}{{"ts":{ts},"values":{{"#);
+        for (place, signal) in signals.iter().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            let _ = write!(text, r#"{comma}"{signal}":{value}.25"#);
+        }
+        text.push_str("}}");
     }
     text.push_str("]}");
     text.into_bytes()

@@ -24,6 +24,7 @@ mod report;
 mod stats;
 mod storage;
 mod throughput;
+mod upkeep;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,7 +50,7 @@ enum Scenario {
     Broker,
     /// Memory of idle connections, a reconnect storm.
     Connections,
-    /// The same load from ever larger fleets.
+    /// The same load from ever larger fleets; with several signals a machine, what upkeep adds.
     Fleet,
     /// Charts and inserts as history grows; bytes of a point.
     History,
@@ -97,6 +98,9 @@ struct Args {
     /// Fleets that send the same together, with commas between.
     #[arg(long, value_delimiter = ',', default_value = "100,1000,10000")]
     fleets: Vec<usize>,
+    /// Seconds that each fleet sends while upkeep is looked at.
+    #[arg(long, default_value_t = 120)]
+    upkeep_seconds: u64,
     /// Machines of the fleet view.
     #[arg(long, default_value_t = 10_000)]
     view: usize,
@@ -122,6 +126,7 @@ impl Args {
         self.machines.retain(|count| *count <= 100);
         self.fleets.retain(|count| *count <= 500);
         self.history = vec![86_400];
+        self.upkeep_seconds = self.upkeep_seconds.min(5);
         self.view = self.view.min(500);
         self.idle = self.idle.min(500);
         self.storm = self.storm.min(250);
@@ -263,6 +268,10 @@ impl Run<'_> {
             let result = growth::measure(report, name, &platform, &machines, &args.fleets).await;
             let line = self.check("fleet", name, result.map(Some));
             self.fleets.extend(line);
+            let length = Duration::from_secs(args.upkeep_seconds);
+            let result =
+                upkeep::measure(report, database, &platform, &machines, &args.fleets, length).await;
+            self.check("upkeep", name, result);
         }
         if args.wants(Scenario::Operations) {
             let fleet = &machines[..args.senders()];

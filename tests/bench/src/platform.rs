@@ -118,6 +118,12 @@ impl Platform {
         Ok(response.error_for_status()?.json().await?)
     }
 
+    /// What it tells a monitoring system.
+    pub(crate) async fn metrics(&self) -> Result<String> {
+        let response = self.http.get(format!("{}/metrics", self.url())).send().await?;
+        Ok(response.error_for_status()?.text().await?)
+    }
+
     /// Registers and enrols machines over the API.
     pub(crate) async fn enrol(&self, count: usize) -> Result<Vec<Arc<Machine>>> {
         let places = Semaphore::new(ENROLLING);

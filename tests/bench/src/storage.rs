@@ -118,7 +118,7 @@ impl Scenario<'_> {
         fleet: &mut Vec<Connected>,
         seconds: i64,
     ) -> Result<f64> {
-        let shape = Shape { samples: SAMPLES, signal: format!("beside.{seconds}.temperature") };
+        let shape = Shape::new(SAMPLES, format!("beside.{seconds}.temperature"));
         let cpu = platform.cpu_seconds()?;
         let done = flood(fleet, &shape, self.length).await?;
         let cpu = platform.cpu_seconds()? - cpu;
@@ -160,7 +160,7 @@ impl Grown {
 /// Makes the series: the platform knows a signal from its first value.
 async fn first_value(machine: &Arc<Machine>) -> Result<()> {
     let mut fleet = connect(std::slice::from_ref(machine)).await?;
-    let shape = Shape { samples: 1, signal: SIGNAL.to_owned() };
+    let shape = Shape::new(1, SIGNAL.to_owned());
     let done = paced(&mut fleet, &shape, 1.0, Duration::from_millis(500)).await?;
     ensure!(done.times.len() == 1, "one value");
     Ok(())
