@@ -15,6 +15,7 @@ mod latest;
 mod load;
 mod machine;
 mod operations;
+mod packed;
 mod platform;
 mod plot;
 mod postgres;
@@ -54,6 +55,8 @@ enum Scenario {
     Fleet,
     /// Charts and inserts as history grows; bytes of a point.
     History,
+    /// Bytes of a point and charts of old values, before and after they are compressed.
+    Packed,
     /// The newest values of the fleet, and its list of machines.
     Latest,
     /// Orders and faults.
@@ -98,6 +101,9 @@ struct Args {
     /// Fleets that send the same together, with commas between.
     #[arg(long, value_delimiter = ',', default_value = "100,1000,10000")]
     fleets: Vec<usize>,
+    /// Days of the history that is compressed; more than 10, for the charts.
+    #[arg(long, default_value_t = 380, value_parser = clap::value_parser!(i64).range(11..=3_600))]
+    packed_days: i64,
     /// Seconds that each fleet sends while upkeep is looked at.
     #[arg(long, default_value_t = 120)]
     upkeep_seconds: u64,
@@ -127,6 +133,7 @@ impl Args {
         self.fleets.retain(|count| *count <= 500);
         self.history = vec![86_400];
         self.upkeep_seconds = self.upkeep_seconds.min(5);
+        self.packed_days = self.packed_days.min(20);
         self.view = self.view.min(500);
         self.idle = self.idle.min(500);
         self.storm = self.storm.min(250);
@@ -191,6 +198,10 @@ async fn main() -> Result<()> {
             let result = run.history(kind).await;
             let grown = run.check("history", kind.name(), result);
             run.grown.add(grown);
+        }
+        if args.wants(Scenario::Packed) {
+            let result = run.packed(kind).await;
+            run.check("packed", kind.name(), result);
         }
     }
     if args.wants(Scenario::Broker) {
@@ -300,6 +311,17 @@ impl Run<'_> {
             database: &database,
             lengths: &self.args.history,
             length: self.args.length(),
+        };
+        scenario.measure(self.report).await
+    }
+
+    async fn packed(&self, kind: Kind) -> Result<()> {
+        let database = Database::start(kind, &self.args.scratch).await?;
+        let scenario = packed::Scenario {
+            programs: &self.args.programs,
+            scratch: &self.args.scratch,
+            database: &database,
+            days: self.args.packed_days,
         };
         scenario.measure(self.report).await
     }

@@ -18,6 +18,8 @@ use crate::machine::{Identity, Machine};
 use crate::process::tree_cpu_seconds;
 
 const PASSWORD: &str = "a password for measuring";
+/// Where it says in its data folder where it listens.
+const ADDRESSES: &str = "addresses.json";
 /// Machines that are enrolled at once.
 const ENROLLING: usize = 16;
 
@@ -41,6 +43,24 @@ impl Platform {
         database: &Database,
     ) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("platform-").tempdir_in(scratch)?;
+        Self::start_in(folder, programs, output, database).await
+    }
+
+    /// Stops it, and keeps its data folder.
+    pub(crate) async fn pause(self) -> Result<Paused> {
+        let Self { mut child, folder, .. } = self;
+        child.kill().await?;
+        // It says where the platform listened.
+        std::fs::remove_file(folder.path().join(ADDRESSES))?;
+        Ok(Paused(folder))
+    }
+
+    async fn start_in(
+        folder: TempDir,
+        programs: &Path,
+        output: &Path,
+        database: &Database,
+    ) -> Result<Self> {
         let log = output.join(format!("platform-{}.log", database.name()));
         let log = std::fs::File::options().create(true).append(true).open(log)?;
         let child = Command::new(programs.join("millwright"))
@@ -118,6 +138,19 @@ impl Platform {
         Ok(response.error_for_status()?.json().await?)
     }
 
+    /// Lets it compress values so many days after their day; 0: never.
+    pub(crate) async fn compress_after(&self, machine: &str, days: u32) -> Result<()> {
+        let machine = self.get(&format!("/machines/{machine}")).await?;
+        let organization = machine["organization_id"].as_str().context("organization_id")?;
+        let path = format!("/organizations/{organization}/policy");
+        let version = self.get(&path).await?["version"].as_i64().context("version")?;
+        let request = self.http.put(format!("{}{path}", self.base));
+        let request = request.header("if-match", format!("\"{version}\""));
+        let policy = json!({"retention": {"compress_after_days": days}});
+        request.json(&policy).send().await?.error_for_status()?;
+        Ok(())
+    }
+
     /// What it tells a monitoring system.
     pub(crate) async fn metrics(&self) -> Result<String> {
         let response = self.http.get(format!("{}/metrics", self.url())).send().await?;
@@ -172,6 +205,21 @@ impl Platform {
     }
 }
 
+/// A platform that doesn't run just now.
+pub(crate) struct Paused(TempDir);
+
+impl Paused {
+    /// Starts it again.
+    pub(crate) async fn go_on(
+        self,
+        programs: &Path,
+        output: &Path,
+        database: &Database,
+    ) -> Result<Platform> {
+        Platform::start_in(self.0, programs, output, database).await
+    }
+}
+
 /// A stream of domain events.
 pub(crate) struct Events {
     response: reqwest::Response,
@@ -198,7 +246,7 @@ impl Events {
 
 async fn wait_for_addresses(folder: &Path) -> Result<Value> {
     for _ in 0..300 {
-        if let Ok(text) = std::fs::read(folder.join("addresses.json")) {
+        if let Ok(text) = std::fs::read(folder.join(ADDRESSES)) {
             return Ok(serde_json::from_slice(&text)?);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

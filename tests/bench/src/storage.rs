@@ -167,7 +167,7 @@ async fn first_value(machine: &Arc<Machine>) -> Result<()> {
 }
 
 /// Sends a value of each of these days: on PostgreSQL the platform makes the days' partitions.
-async fn make_room(machine: &Machine, days: &[i64]) -> Result<()> {
+pub(crate) async fn make_room(machine: &Machine, days: &[i64]) -> Result<()> {
     let mut connection = machine.connect().await?;
     let outbox = uuid::Uuid::now_v7();
     for (day, seq) in days.iter().zip(1..) {
@@ -208,7 +208,7 @@ async fn chart(
 }
 
 /// A time as the API reads it.
-fn rfc3339(seconds: i64) -> Result<String> {
+pub(crate) fn rfc3339(seconds: i64) -> Result<String> {
     let time = chrono::DateTime::from_timestamp(seconds, 0).context("a time")?;
     Ok(time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
 }

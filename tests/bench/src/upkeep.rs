@@ -23,7 +23,7 @@ const SIGNALS: usize = 10;
 /// Samples of a message, each with a value of every signal.
 const SAMPLES: usize = 2;
 /// How often it is looked what waits.
-const LOOK: Duration = Duration::from_secs(5);
+pub(crate) const LOOK: Duration = Duration::from_secs(5);
 /// The same after the load, when it is nothing but that work.
 const LOOK_CLOSELY: Duration = Duration::from_millis(250);
 /// Longest wait until nothing waits.
@@ -121,7 +121,7 @@ async fn beside(
 
 /// Waits until nothing waits to be rolled up; returns how many signals were rolled up a second, from
 /// when it began. With TimescaleDB there is nothing to wait for.
-async fn until_done(platform: &Platform, look: Duration) -> Result<f64> {
+pub(crate) async fn until_done(platform: &Platform, look: Duration) -> Result<f64> {
     let start = Instant::now();
     let (mut most, mut begun) = (0, start);
     while let Some(now) = waiting(platform).await?.filter(|now| now.signals + now.hours > 0) {
