@@ -44,7 +44,8 @@ pub(crate) struct History {
 /// The continuous aggregates, and the width of their buckets in microseconds.
 const AGGREGATES: [(&str, i64); 2] =
     [("rollups_1m", 60 * SECOND_US), ("rollups_1h", HOUR_S * SECOND_US)];
-/// What the platform's upkeep does each hour with TimescaleDB, with chunks that have been full for a week.
+/// What the platform's upkeep does each hour with TimescaleDB, with chunks that have been full for a
+/// week.
 const COMPRESS: &str = "SELECT compress_chunk(format('%I.%I', chunk_schema, chunk_name)::regclass, true) \
     FROM timescaledb_information.chunks WHERE hypertable_name = 'points' AND NOT is_compressed \
     AND range_end_integer < (extract(epoch FROM now()) * 1000000)::bigint - 604800000000";

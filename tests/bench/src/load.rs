@@ -270,3 +270,17 @@ async fn timed_acks(
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn live_samples_are_of_now_and_never_twice_of_one_time() {
+        let live = Shape::live(2, "a", 2);
+        let before = now_ms();
+        assert!(live.next_ts(0) >= before);
+        assert_eq!(live.next_ts(before + 60_000), before + 60_000);
+        assert_eq!(Shape::new(1, "a".to_owned()).next_ts(5), 5);
+    }
+}

@@ -219,3 +219,23 @@ pub(crate) fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_all_signals_in_each_sample() {
+        let outbox = uuid::Uuid::nil();
+        let signals = ["a".to_owned(), "b".to_owned()];
+        let text = payload_of(outbox, 3, 1_000, 2, &signals);
+        let wanted = concat!(
+            r#"{"outbox":"00000000-0000-0000-0000-000000000000","seq":3,"samples":["#,
+            r#"{"ts":1000,"values":{"a":63.25,"b":63.25}},"#,
+            r#"{"ts":1001,"values":{"a":64.25,"b":64.25}}]}"#,
+        );
+        assert_eq!(String::from_utf8_lossy(&text), wanted);
+        let one = payload(outbox, 1, 0, 1, "a");
+        assert!(String::from_utf8_lossy(&one).ends_with(r#"[{"ts":0,"values":{"a":60.25}}]}"#));
+    }
+}
