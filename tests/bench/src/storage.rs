@@ -55,6 +55,8 @@ impl Scenario<'_> {
             Platform::start(self.programs, self.scratch, report.folder(), self.database).await?;
         let machines = platform.enrol(MACHINES + 1).await?;
         let (historian, senders) = machines.split_first().context("a machine")?;
+        // What is compressed is measured apart.
+        platform.compress_after(historian.id(), 0).await?;
         first_value(historian).await?;
         let history = History::open(self.database, platform.folder(), SIGNAL).await?;
         let mut fleet = connect(senders).await?;

@@ -60,7 +60,7 @@ pub(crate) async fn measure(
         figures(&mut section, &name, done, cpu, seconds);
         let memory = float(resident_bytes(platform.pid()?)?) / 1_048_576.0;
         section.figure(format!("{name}: resident memory"), memory, "MiB");
-        let what = format!("{name}: longest without a {task} that went well");
+        let what = format!("{name}: longest since {task} last went well");
         section.figure(what, most.age_s, "s");
         if let Some(waiting) = waiting(platform).await? {
             figures_of_rollups(&mut section, &name, most, waiting);
