@@ -171,7 +171,9 @@ async fn begin(
         } else {
             detector_states::start_of_newest(tx, series, oldest, RELIVED_SAMPLES).await?
         };
-        let begins = Timestamp::from_micros(begins.unwrap_or(oldest));
+        // What is later than the newest in time is ahead of its time.
+        let begins = begins.unwrap_or(oldest).min(latest.max(oldest));
+        let begins = Timestamp::from_micros(begins);
         state.watch.skip_learning_to(rule.rule, place, begins);
         // Since a checkpoint there is little.
         counted += if used { 0 } else { RELIVED_SAMPLES };
@@ -221,21 +223,21 @@ impl Said {
     }
 }
 
-/// The next stored samples of a signal, as rules would have seen them.
+/// The next stored samples of a signal, as rules would have seen them: none that is ahead of its time.
 async fn samples(
     tx: &mut BatchTx,
     signal: Stored,
     after: i64,
     most: usize,
 ) -> Result<Vec<Sample>, StoreError> {
-    let Stored { place, series, kind, .. } = signal;
+    let Stored { place, series, kind, latest } = signal;
     let usable = |quality: i64| Quality::from_code(quality) != Quality::Bad;
     if kind == Some(SignalKind::Text) {
         let rows = detector_states::texts_after(tx, series, after, most).await?;
         let sample = |(ts, text, quality): (i64, Option<String>, i64)| {
             (ts, place, text.filter(|_| usable(quality)).map_or(Said::Nothing, Said::Text))
         };
-        return Ok(rows.into_iter().map(sample).collect());
+        return Ok(rows.into_iter().map(sample).take_while(|(ts, _, _)| *ts <= latest).collect());
     }
     let rows = detector_states::samples_after(tx, series, after, most).await?;
     let says = |value: f64| match kind {
@@ -246,7 +248,7 @@ async fn samples(
         let value = row.value.filter(|_| usable(row.quality));
         (row.ts, place, value.map_or(Said::Nothing, says))
     };
-    Ok(rows.into_iter().map(sample).collect())
+    Ok(rows.into_iter().map(sample).take_while(|(ts, _, _)| *ts <= latest).collect())
 }
 
 /// Lets a rule that has begun take stored samples, about so many; how many it were, and how its alarm

@@ -43,7 +43,7 @@ fn second(s: i64) -> Timestamp {
 }
 
 /// Noise between -0.5 and 0.5, always the same.
-fn noise(s: i64) -> f64 {
+pub(crate) fn noise(s: i64) -> f64 {
     let mut x = s.unsigned_abs() + 1;
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -154,14 +154,14 @@ async fn without_a_checkpoint_it_learns_from_what_is_stored_in_parts() {
 async fn what_comes_while_a_rule_catches_up_is_judged_afterwards() {
     let site = Site::new().await;
     site.rule(9, unusual()).await;
-    send(&site, 0..200, noise).await;
+    send_behind(&site, 7_000, 0..200, noise).await;
     // All received at one time: no further checkpoint is due.
     let at_once = |seconds: std::ops::Range<i64>, spike: i64| {
         let course = with_spike(spike);
         let sample = |s: i64| json!({"ts": T0 / 1000 + s * 1000, "values": {"t": course(s)}});
         let samples: Vec<Value> = seconds.map(sample).collect();
         let mut message = telemetry(1, &json!({"samples": samples}).to_string());
-        message.received_at = second(200);
+        message.received_at = second(7_200);
         message
     };
     for from in (200..6_000).step_by(1_000) {
