@@ -21,6 +21,8 @@ use crate::machine::{MachineState, Series};
 use crate::memory::Memory;
 use crate::plan::{Source, of_rule};
 
+mod marks;
+
 /// What a batch has done for rules that learn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct CaughtUp {
@@ -35,6 +37,18 @@ pub(crate) struct CaughtUp {
 /// Lets the rules of a batch's machines catch up, within its bounds. What came while a rule was behind
 /// is judged now. `now`: when the batch's first message came.
 pub(crate) async fn catch_up(
+    tx: &mut BatchTx,
+    memory: &mut Memory,
+    machines: &HashMap<MachineId, MachineRow>,
+    now: Timestamp,
+) -> Result<CaughtUp, StoreError> {
+    marks::note(tx, memory, machines).await?;
+    let done = go_on(tx, memory, machines, now).await?;
+    marks::keep(tx, memory, machines).await?;
+    Ok(done)
+}
+
+async fn go_on(
     tx: &mut BatchTx,
     memory: &mut Memory,
     machines: &HashMap<MachineId, MachineRow>,
@@ -148,13 +162,10 @@ async fn begin(
     let stored = row.map(|row| (row.state.as_slice(), Timestamp::from_micros(row.saved_at)));
     let used = state.watch.begin_learning(rule.rule, stored);
     tracing::debug!(machine.id = %machine, rule.id = %rule.rule, used, "a rule catches up");
-    // What is stored now was judged when it came, or is older than the rule.
-    let newest = rule.signals.iter().map(|(name, _)| {
-        let latest = state.series.get(name).map(|series| series.latest_ts);
-        latest.filter(|ts| *ts > i64::MIN).map(Timestamp::from_micros)
-    });
-    let newest = newest.collect();
-    state.watch.judged_to(rule.rule, newest);
+    if !rule.judged {
+        // There was no room for it so far: what was stored meanwhile isn't judged.
+        state.watch.judged_to(rule.rule, marks::newest(state, rule), false);
+    }
     let begun = state.watch.behind().into_iter().find(|behind| behind.rule == rule.rule);
     let seen = |place: usize| {
         let (_, seen) = begun.as_ref()?.signals.get(place)?;
