@@ -184,7 +184,8 @@ pub struct TelemetrySeries {
     pub kind: Option<SignalKind>,
     /// Seconds that a point stands for; 0 for points as received.
     pub resolution: f64,
-    /// Whether there are more changes than points were asked for; the first ones are given.
+    /// Whether there are more changes than points were asked for, or more texts than 8 MiB of all
+    /// signals together; the first ones are given.
     pub truncated: bool,
     /// The points, oldest first.
     pub points: SeriesPoints,

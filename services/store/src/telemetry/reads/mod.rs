@@ -15,3 +15,4 @@ mod rolled;
 mod scoped;
 pub mod signals;
 pub mod storage;
+mod texts;
