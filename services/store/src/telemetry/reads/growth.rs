@@ -116,7 +116,7 @@ async fn count(
 
 /// How many of these machines one statement may look at.
 fn piece_of(machines: &[(Uuid, i64)]) -> usize {
-    let mut signals = 0;
+    let mut signals: i64 = 0;
     let fits = machines.iter().take(MACHINES_A_STATEMENT).take_while(|(_, more)| {
         signals += more;
         signals <= SIGNALS_A_STATEMENT
