@@ -368,13 +368,14 @@ impl Machine {
         self.seq += 1;
         let message = json!({"outbox": OUTBOX, "seq": self.seq, "samples": samples,
             "through_ts": T0 + until * 1000 - 100});
-        plant.samples(&[&message.to_string()]).await;
+        let at_ms = T0 + until * 1000;
+        plant.send_at(at_ms, UpChannel::Telemetry, &[&message.to_string()]).await;
     }
 
     /// It reports an event a little before that second is over.
     async fn call(&self, plant: &Plant, s: i64) {
         let event = json!({"ts": T0 + s * 1000 + 950, "type": "lift.call", "data": {}});
-        plant.send(UpChannel::Events, &[&event.to_string()]).await;
+        plant.send_at(T0 + s * 1000, UpChannel::Events, &[&event.to_string()]).await;
     }
 }
 

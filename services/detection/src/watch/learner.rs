@@ -21,6 +21,8 @@ pub(super) struct Learner {
     pub(super) behind: bool,
     /// While it is behind, by signal: up to then all that is stored has been judged, or won't be.
     pub(super) told: Vec<Option<Timestamp>>,
+    /// What is stored of that; `None`: nothing.
+    pub(super) marked: Option<Vec<Option<Timestamp>>>,
     /// Quiet, and learns nothing, because the machine is being worked on.
     pub(super) paused: bool,
     /// When it was stored.
