@@ -30,13 +30,21 @@ pub(crate) fn run(args: &DetectArgs) -> anyhow::Result<()> {
     table.write(&args.output, &verdicts)
 }
 
-/// A rule as the API takes it, or its condition only.
+/// A rule as the API takes it, or its condition only. Only a condition has a kind; one of kind `while`
+/// has a field `condition` as well.
 fn read_rule(path: &Path) -> anyhow::Result<RuleCondition> {
     let file = || path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(file)?;
     let mut rule: Value = serde_json::from_str(&text).with_context(file)?;
-    let condition = rule.get_mut("condition").map(Value::take).unwrap_or(rule);
-    serde_json::from_value(condition).with_context(|| format!("{} condition", path.display()))
+    let condition = if rule.get("kind").is_some() {
+        rule
+    } else {
+        let condition = rule.get_mut("condition").map(Value::take);
+        condition.with_context(|| {
+            format!("{}: has neither kind, as a condition, nor condition, as a rule", file())
+        })?
+    };
+    serde_json::from_value(condition).with_context(|| format!("{} condition", file()))
 }
 
 /// The input: its columns as numbers, and as they were written.
@@ -239,6 +247,28 @@ mod tests {
             output,
             "timestamp,t,u,anomaly_score,alarm\n1,9,0,0.000000,0\n2,11,0,1.000000,1\n"
         );
+    }
+
+    #[test]
+    fn a_condition_that_has_one_of_its_own_is_taken_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let bare = r#"{"kind": "while", "while": {"kind": "threshold", "signal": "load", "above": 1},
+            "condition": {"kind": "threshold", "signal": "t", "above": 10}}"#;
+        let whole = format!(r#"{{"name": "hot", "severity": "major", "condition": {bare}}}"#);
+        for text in [bare, &whole] {
+            let mut args = args(folder.path(), "timestamp,t,load\n1,11,0\n2,11,5\n3,11,0\n");
+            let rule = folder.path().join("rule.json");
+            std::fs::write(&rule, text).unwrap();
+            args.rule = Some(rule);
+            run(&args).unwrap();
+            let output = std::fs::read_to_string(&args.output).unwrap();
+            let alarms: Vec<_> = output.lines().map(|line| &line[line.len() - 1..]).collect();
+            assert_eq!(alarms, ["m", "0", "1", "0"], "{text}: {output}");
+        }
+        let neither = folder.path().join("rule.json");
+        std::fs::write(&neither, r#"{"name": "hot"}"#).unwrap();
+        let error = format!("{:#}", read_rule(&neither).unwrap_err());
+        assert!(error.contains("rule.json: has neither kind"), "{error}");
     }
 
     #[test]
