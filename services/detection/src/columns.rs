@@ -8,7 +8,8 @@ use millwright_schemas::api::problem::FieldProblem;
 use millwright_schemas::api::rules::RuleCondition;
 use millwright_schemas::{SignalKind, Timestamp};
 
-use crate::conditions::needs::{needs, subject};
+use crate::conditions::compile::ROOT;
+use crate::conditions::needs::{events, needs};
 use crate::conditions::value::Reading;
 use crate::learned::Verdict;
 use crate::learned::limits::{TRAIN_ROWS_MAX, TRAIN_ROWS_MIN};
@@ -36,8 +37,7 @@ pub enum Detector {
     Univariate,
     /// All columns together.
     Multivariate,
-    /// A rule's condition. Its signals must be columns; an only column may have another name than its
-    /// only signal.
+    /// A rule's condition. Its signals must be columns.
     Rule(RuleCondition),
 }
 
@@ -113,7 +113,8 @@ fn by_rule(
     condition: &RuleCondition,
 ) -> Result<Vec<Verdict>, Vec<FieldProblem>> {
     let rule = CompiledRule::of_condition(condition.clone())?;
-    let signals = signals(columns, condition)?;
+    check(columns, condition)?;
+    let signals: Vec<&str> = columns.names.iter().map(String::as_str).collect();
     let mut watch = Watch::new(vec![Arc::new(rule)], &Surroundings::default(), |_, _| None);
     let (mut raised, mut latest) = (false, None);
     let verdicts = rows(columns).map(|(at, row)| {
@@ -130,21 +131,12 @@ fn by_rule(
     Ok(verdicts.collect())
 }
 
-/// The columns' names as the rule knows them: an only column is the only signal, whatever its name.
-fn signals<'a>(
-    columns: &'a Columns,
-    condition: &'a RuleCondition,
-) -> Result<Vec<&'a str>, Vec<FieldProblem>> {
-    let mut signals: Vec<&str> = columns.names.iter().map(String::as_str).collect();
+/// Refuses what a table can't hold: other signals than its columns, values that are no numbers, and
+/// events.
+fn check(columns: &Columns, condition: &RuleCondition) -> Result<(), Vec<FieldProblem>> {
     let needs = needs(condition);
-    if let [name] = signals.as_mut_slice() {
-        let subject = subject(condition);
-        if needs.iter().all(|need| need.signal == subject) {
-            *name = subject;
-        }
-    }
     let problems = needs.iter().filter_map(|need| {
-        let message = if !signals.contains(&need.signal.as_str()) {
+        let message = if !columns.names.contains(&need.signal) {
             let names = columns.names.join(", ");
             format!("{} is no column; there are: {names}", need.signal)
         } else if need.kind.is_some_and(|kind| kind != SignalKind::Number) {
@@ -154,8 +146,12 @@ fn signals<'a>(
         };
         Some(FieldProblem { field: need.field.clone(), message })
     });
-    let problems: Vec<_> = problems.collect();
-    if problems.is_empty() { Ok(signals) } else { Err(problems) }
+    let events = events(condition).into_iter().map(|event| FieldProblem {
+        field: ROOT.to_owned(),
+        message: format!("waits for the event {event}; a table has no events"),
+    });
+    let problems: Vec<_> = problems.chain(events).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 #[cfg(test)]
@@ -233,6 +229,11 @@ mod tests {
         let state = Detector::Rule(serde_json::from_value(state).unwrap());
         let problems = detect(&columns, &state, None).unwrap_err();
         assert!(problems[0].message.contains("other values than numbers"), "{problems:?}");
+        let call = json!({"kind": "missing", "event": "lift.call", "for_s": 60});
+        let call = Detector::Rule(serde_json::from_value(call).unwrap());
+        let problems = detect(&columns, &call, None).unwrap_err();
+        assert_eq!(problems[0].field, "condition");
+        assert!(problems[0].message.contains("the event lift.call"), "{problems:?}");
         let problems = detect(&columns, &Detector::Univariate, Some(3)).unwrap_err();
         assert!(problems[0].field == "train_rows" && problems[0].message.starts_with("3 is not"));
         let one = table(&["a"], vec![vec![Some(1.0)]]);

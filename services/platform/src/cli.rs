@@ -129,7 +129,8 @@ pub(crate) struct DetectArgs {
     /// The column with the time: RFC 3339, `2026-11-22 08:30:00` (UTC), or Unix time.
     #[arg(long, value_name = "NAME", default_value = "timestamp")]
     pub(crate) timestamp_column: String,
-    /// The one column to look at. [default: value, or else all but the time]
+    /// The one column to look at; a rule's only signal if no column has its name. [default: with a rule
+    /// the columns of its signals, else value, else all but the time]
     #[arg(long, value_name = "NAME", conflicts_with = "columns")]
     pub(crate) value_column: Option<String>,
     /// The columns to look at, separated by commas.
