@@ -8,3 +8,7 @@ WHERE EXISTS (SELECT 1 FROM upkeep_marks WHERE name = 'raw_removed_before');
 -- NULL: since it was made.
 ALTER TABLE machines ADD COLUMN surroundings_since BIGINT;
 UPDATE machines SET surroundings_since = updated_at;
+
+-- That a rule has failed has no source any more: a signal may be called "rule". What a rule finds has a
+-- context.
+UPDATE alarms SET source = '' WHERE origin = 'rule' AND source = 'rule' AND context = '{}';
