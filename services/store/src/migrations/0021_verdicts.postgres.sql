@@ -12,3 +12,7 @@ UPDATE machines SET surroundings_since = updated_at;
 -- That a rule has failed has no source any more: a signal may be called "rule". What a rule finds has a
 -- context.
 UPDATE alarms SET source = '' WHERE origin = 'rule' AND source = 'rule' AND context = '{}';
+
+-- Where rules stand with machines that are out of use, and what they have learned of them.
+DELETE FROM rule_states WHERE machine_id IN (SELECT id FROM machines WHERE state = 'decommissioned');
+DELETE FROM detector_states WHERE machine_id IN (SELECT id FROM machines WHERE state = 'decommissioned');
