@@ -233,7 +233,7 @@ mod tests {
         let bare = r#"{"kind": "while", "while": {"kind": "threshold", "signal": "load", "above": 1},
             "condition": {"kind": "threshold", "signal": "t", "above": 10}}"#;
         let whole = format!(r#"{{"name": "hot", "severity": "major", "condition": {bare}}}"#);
-        for text in [bare, &whole] {
+        for text in [bare, whole.as_str()] {
             let mut args = args(folder.path(), "timestamp,t,load\n1,11,0\n2,11,5\n3,11,0\n");
             let rule = folder.path().join("rule.json");
             std::fs::write(&rule, text).unwrap();
