@@ -83,6 +83,14 @@ impl Watch {
         !self.learners.is_empty()
     }
 
+    /// How unusual the last moment was that rules which learn have heard, 0 to 1: the highest of
+    /// their scores. `None`: no rule learns.
+    #[must_use]
+    pub fn score(&self) -> Option<f64> {
+        let learners = self.learners.iter().filter_map(|place| self.rules[*place].learner.as_ref());
+        learners.map(|learner| learner.score).max_by(f64::total_cmp)
+    }
+
     /// Bytes of what was learned, in memory.
     #[must_use]
     pub fn learned_bytes(&self) -> usize {

@@ -117,6 +117,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0020_detector_marks.sqlite.sql"),
                 postgres: include_str!("0020_detector_marks.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0021_verdicts",
+                sqlite: include_str!("0021_verdicts.sqlite.sql"),
+                postgres: include_str!("0021_verdicts.postgres.sql"),
+            }),
         ]
     }
 }

@@ -257,6 +257,23 @@ pub async fn forget_states(tx: &Tx, rule: RuleId) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Forgets where all rules stand with a machine, and what they have learned of it, in the transaction that
+/// takes it out of use.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn forget_machine(tx: &Tx, machine: MachineId) -> Result<(), StoreError> {
+    rule_state::Entity::delete_many()
+        .filter(rule_state::Column::MachineId.eq(machine.uuid()))
+        .exec(tx.conn())
+        .await?;
+    detector_state::Entity::delete_many()
+        .filter(detector_state::Column::MachineId.eq(machine.uuid()))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// Where a version of a rule stands is where its next one does, with all machines; what is of other
 /// versions is forgotten.
 ///
