@@ -10,7 +10,7 @@ import { Section } from '../../components/Section'
 import { useFormat } from '../../format/use'
 import classes from './machine.module.css'
 
-/** What samples have shown that came too late for rules. */
+/** What samples have shown that came too late for rules, by the rules of when it was found. */
 export function FoundLater({ machineId }: { machineId: string }) {
   const { t } = useTranslation('alarms')
   const list = useRevisions(machineId)
@@ -68,9 +68,13 @@ function Revision({ revision }: { revision: AlarmRevision }) {
 function RuleName({ revision }: { revision: AlarmRevision }) {
   const { t } = useTranslation('alarms')
   if (!revision.rule_id || !revision.rule_name) return null
+  const version = revision.rule_version
   return (
-    <Anchor component={Link} to={`/rules/${revision.rule_id}`} size="sm">
-      {t('rule', { name: revision.rule_name })}
-    </Anchor>
+    <Text span size="sm">
+      <Anchor component={Link} to={`/rules/${revision.rule_id}`} inherit>
+        {t('rule', { name: revision.rule_name })}
+      </Anchor>
+      {typeof version === 'number' && ` ${t('ruleVersion', { version })}`}
+    </Text>
   )
 }
