@@ -159,6 +159,7 @@ fn signals_together_alarm_once_an_incident_say_why_and_clear_when_it_is_over() {
     let Transition::Raised(found) = incident(700..761) else { unreachable!() };
     assert!(found.message.contains("vibration is") && found.message.contains('σ'), "{found:?}");
     assert_eq!(found.context["kind"], "anomaly");
+    assert_eq!(found.context["message_key"], "anomaly");
     assert_eq!(found.context["together"], true);
     assert_eq!(found.context["signal"], "vibration");
     assert!(found.context["score"].as_f64().unwrap() >= 0.5, "{found:?}");
@@ -186,6 +187,7 @@ fn a_rules_own_message_stays_and_the_explanation_is_told_beside_it() {
         unreachable!("{:?}", learning.heard())
     };
     assert_eq!(found.message, "look at the pump");
+    assert_eq!(found.context.get("message_key"), None);
     let explanation = found.context["explanation"].as_str().unwrap();
     assert!(
         explanation.starts_with("t: ") && explanation.contains("beyond the highest"),

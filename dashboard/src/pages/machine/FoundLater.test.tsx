@@ -82,8 +82,10 @@ it('lists what was missed, what was unfounded, and what nobody knows', async () 
 })
 
 it('speaks German', async () => {
-  items = [revision('1', {})]
+  const told = { message_key: 'condition', signal: 't', side: 'above', value: 81, limit: 80 }
+  items = [revision('1', { context: told as object as AlarmRevision['context'] })]
   await show(page(), 'de')
   expect(await screen.findByRole('list', { name: 'Später gefunden' })).toBeTruthy()
   expect(screen.getByText('Vielleicht verpasst')).toBeTruthy()
+  expect(screen.getByText('t war 81, über der Grenze von 80')).toBeTruthy()
 })

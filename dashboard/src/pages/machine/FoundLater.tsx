@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import { useRevisions } from '../../api/alarms'
 import type { AlarmRevision } from '../../api/types'
+import { useMadeWords } from '../../components/alarms/madeWords'
 import { SeverityBadge, ToneBadge } from '../../components/badges'
 import { ListFrame } from '../../components/ListFrame'
 import { Said } from '../../components/Said'
@@ -35,7 +36,9 @@ export function FoundLater({ machineId }: { machineId: string }) {
 function Revision({ revision }: { revision: AlarmRevision }) {
   const { t } = useTranslation('alarms')
   const format = useFormat()
-  const { kind, severity, message, alarm_id: alarmId } = revision
+  const made = useMadeWords()
+  const { kind, severity, alarm_id: alarmId } = revision
+  const message = made(revision.context) || revision.message
   const from = format.dateTime(revision.from)
   const span = revision.to
     ? t('revisions.span', { from, to: format.dateTime(revision.to) })

@@ -9,6 +9,7 @@ use super::{Change, Failed, Finding, Transition, Watching};
 use crate::anomaly::memory::Memory;
 use crate::anomaly::{Anomaly, Told, words};
 use crate::conditions::Update;
+use crate::conditions::words::{OF_ANOMALY, keyed};
 use crate::rules::{CompiledRule, Evaluator};
 use crate::state::RuleState;
 
@@ -191,7 +192,10 @@ fn of_anomaly(rule: &CompiledRule, anomaly: &Anomaly, told: Told) -> Transition 
             let own = rule.rule().message.clone();
             let made = || words::message(anomaly, &cause);
             let message = own.or_else(made).unwrap_or_else(|| rule.message(0).to_owned());
-            let context = words::context(anomaly, &cause);
+            let mut context = words::context(anomaly, &cause);
+            if !cause.explanation.findings.is_empty() {
+                context = keyed(rule.rule(), OF_ANOMALY, context);
+            }
             Transition::Raised(Finding { at, severity: rule.rule().severity, message, context })
         }
     }
