@@ -6,6 +6,7 @@
 //! | `gate` | the condition while which it is watched |
 //! | `memory` | what was learned of a machine: large, stored now and then as bytes |
 //! | `rows` | rows of signals that come at different times |
+//! | `status` | how far learning has come, for people
 //! | `state` | where the alarm stands: small, stored with every change |
 //! | `words` | what an alarm tells of its cause |
 
@@ -14,6 +15,7 @@ mod gate;
 pub(crate) mod memory;
 mod rows;
 mod state;
+pub mod status;
 pub(crate) mod words;
 
 pub(crate) use compile::Anomaly;

@@ -6,6 +6,7 @@ use millwright_schemas::{RuleId, Timestamp};
 use super::learner::{Learner, Moment};
 use super::{Change, Failed, Watch, Watching, in_order};
 use crate::anomaly::memory::Memory;
+use crate::anomaly::status::LearningStatus;
 use crate::conditions::value::Reading;
 use crate::conditions::{Update, WORK_MAX};
 
@@ -105,6 +106,18 @@ impl Watch {
                 learner.paused = paused;
             }
         }
+    }
+
+    /// How far rules have come in learning the machine; `None`: not begun, such as before what is
+    /// stored was handed to it.
+    #[must_use]
+    pub fn learning_status(&self) -> Vec<(RuleId, Option<LearningStatus>)> {
+        let watching = self.learners.iter().map(|place| &self.rules[*place]);
+        let status = watching.map(|it| {
+            let memory = it.learner.as_ref().and_then(|learner| learner.memory.as_ref());
+            (it.rule.rule().id, memory.map(Memory::status))
+        });
+        status.collect()
     }
 
     /// The rules that are behind.
