@@ -215,6 +215,11 @@ impl Memory {
         LearningStatus { stage, watching: self.watching(), detectors: self.verdicts(), missing }
     }
 
+    /// Whether all that it hears of is watched.
+    pub(crate) fn watches(&self) -> bool {
+        self.status().stage == LearningStage::Watching
+    }
+
     fn named(&self, of: impl Fn(usize) -> bool) -> Vec<String> {
         let names = self.signals.iter().enumerate().filter(|(place, _)| of(*place));
         names.map(|(_, name)| name.clone()).collect()

@@ -38,6 +38,8 @@ pub struct Checkpoint {
     pub through: Timestamp,
     /// What was learned.
     pub state: Vec<u8>,
+    /// Since when all of it watches, by the keeper's time; `None`: it learns, or it isn't known.
+    pub watching_since: Option<Timestamp>,
 }
 
 /// When what was learned is stored.
@@ -95,6 +97,7 @@ impl Watch {
             if let Some(memory) = learner.memory.as_mut().filter(|it| it.since() != since) {
                 memory.begin_anew(&anomaly.untaught, since);
                 (learner.has_news, learner.saved_at, learner.saved_watching) = (true, None, 0);
+                (learner.saved_watches, learner.watching_since) = (false, None);
             }
         }
     }
@@ -160,6 +163,8 @@ impl Watch {
             fits.then_some((memory, at))
         });
         let used = known.is_some();
+        learner.saved_watches = known.as_ref().is_some_and(|(memory, _)| memory.watches());
+        learner.watching_since = None;
         let memory = match known {
             Some((memory, at)) => {
                 (learner.saved_at, learner.saved_watching) = (Some(at), memory.watching());
@@ -173,6 +178,15 @@ impl Watch {
         };
         learner.memory = Some(memory);
         used
+    }
+
+    /// A rule that has begun with what was stored watches since then, if it does.
+    pub fn watched_since(&mut self, rule: RuleId, at: Timestamp) {
+        if let Some(learner) = self.learning(rule).and_then(|it| it.learner.as_mut())
+            && learner.saved_watches
+        {
+            learner.watching_since = Some(at);
+        }
     }
 
     /// A signal's samples up to then are passed over, by a rule that has begun.
@@ -257,7 +271,14 @@ fn checkpoint(watching: &mut Watching, when: Checkpoints) -> Option<Checkpoint> 
     }
     let through = memory.newest()?;
     let state = memory.encode();
+    let all_watch = memory.watches();
+    let watching_since = match (all_watch, learner.saved_watches) {
+        (true, true) => learner.watching_since,
+        (true, false) => Some(now),
+        (false, _) => None,
+    };
+    (learner.saved_watches, learner.watching_since) = (all_watch, watching_since);
     (learner.saved_at, learner.saved_watching, learner.has_news) = (Some(now), watches, false);
     let rule = watching.rule.rule();
-    Some(Checkpoint { rule: rule.id, version: rule.version, through, state })
+    Some(Checkpoint { rule: rule.id, version: rule.version, through, state, watching_since })
 }

@@ -28,6 +28,10 @@ pub(super) struct Learner {
     pub(super) saved_at: Option<Timestamp>,
     /// How many of its detectors were watching then.
     pub(super) saved_watching: usize,
+    /// Whether all of it was watching then.
+    pub(super) saved_watches: bool,
+    /// Since when it does, as far as that is known.
+    pub(super) watching_since: Option<Timestamp>,
     /// Whether it has taken something since.
     pub(super) has_news: bool,
     /// Whether it was said that there is no room for it.

@@ -107,6 +107,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0018_grace_and_previews.sqlite.sql"),
                 postgres: include_str!("0018_grace_and_previews.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0022_watching_since",
+                sqlite: include_str!("0022_watching_since.sqlite.sql"),
+                postgres: include_str!("0022_watching_since.postgres.sql"),
+            }),
         ]
     }
 }
