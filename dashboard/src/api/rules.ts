@@ -4,9 +4,16 @@ import { client, ifMatch, take } from './client'
 import { useList } from './pages'
 import type { Rule, RuleInput } from './types'
 
-export function useRules(filter: { machine_id?: string; model?: string } = {}) {
-  return useList(['rules', 'list', filter], (cursor) =>
-    take(client.GET('/api/v1/rules', { params: { query: { ...filter, cursor, limit: 100 } } })),
+/** Rules; with `all`, every one of them, page after page. */
+export function useRules(
+  filter: { machine_id?: string; model?: string } = {},
+  options: { all?: boolean } = {},
+) {
+  return useList(
+    ['rules', 'list', filter],
+    (cursor) =>
+      take(client.GET('/api/v1/rules', { params: { query: { ...filter, cursor, limit: 100 } } })),
+    options,
   )
 }
 

@@ -133,7 +133,9 @@ pub struct Alarm {
     pub severity: Severity,
     /// For people: the machine's own words, or the rule's.
     pub message: String,
-    /// Values when it was raised.
+    /// Values when it was raised. Of a rule without a message of its own, `message_key` tells of what the
+    /// message was made, so that it can be said in other languages by the other values: `condition` of the
+    /// conditions that were true, `anomaly` of `findings`.
     #[schema(value_type = Object)]
     pub context: Map<String, Value>,
     /// Whether it is so now; `state=open` means this.

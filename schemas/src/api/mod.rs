@@ -10,6 +10,7 @@ pub mod credentials;
 pub mod enrollment;
 pub mod events;
 pub mod health;
+pub mod learning;
 pub mod loss;
 pub mod machines;
 pub mod organizations;

@@ -12,17 +12,19 @@ use crate::words::words;
 words! {
     /// What late samples have shown.
     RevisionKind, "kind of a revision", {
-        /// With them an alarm would have been raised that wasn't.
+        /// With them an alarm would have been raised that wasn't, by the rule, the machine's parameters and
+        /// the stored values as they were when this was found.
         Missed = "missed",
-        /// With them an alarm wouldn't have been raised that was.
+        /// With them an alarm wouldn't have been raised that was, by the rule, the machine's parameters and
+        /// the stored values as they were when this was found: they may have been others at its time.
         Unfounded = "unfounded",
         /// They were too many, or took too long: nobody knows what they show.
         NotEvaluated = "not_evaluated",
     }
 }
 
-/// What late samples have shown of a machine's alarms, by its rules as they were then. It raises and
-/// clears nothing.
+/// What late samples have shown of a machine's alarms, by its rules, parameters and stored values as they
+/// were when it was found. It raises and clears nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AlarmRevision {
     /// Its id.
@@ -58,7 +60,7 @@ pub struct AlarmRevision {
     pub rule_name: Option<String>,
 }
 
-/// That late samples have shown an alarm unfounded.
+/// That with late samples an alarm would not have been raised, by its rule as it was when that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FoundUnfounded {
     /// The revision.

@@ -1,5 +1,5 @@
 //! Alarms: their life cycle, shelving, suppression, maintenance mode, rules and their backtests,
-//! learning anew, and what late samples show.
+//! what rules have learned and learning anew, and what late samples show.
 
 mod apply;
 pub mod backtests;
@@ -7,6 +7,7 @@ mod contact;
 pub mod contact_watch;
 pub mod ended;
 mod error;
+pub mod learning;
 pub mod limits;
 pub mod maintenance;
 pub mod manage;

@@ -9,6 +9,8 @@ pub const ACTIVE_ALARMS_MAX: u64 = 1_000;
 pub const SHELVE_FOR_S: RangeInclusive<i64> = 60..=7 * 86_400;
 /// For how long maintenance mode may be switched on, in seconds: a minute to 30 days.
 pub const MAINTENANCE_FOR_S: RangeInclusive<i64> = 60..=30 * 86_400;
+/// Rules that learn a machine that are told at once, the first ones. Of more it is said that there are.
+pub const LEARNING_RULES_MAX: usize = 100;
 /// Longest reason, in characters.
 pub const REASON_MAX: usize = 500;
 /// What one transaction of the worker ends at most: shelvings, suppressions, or the maintenance of

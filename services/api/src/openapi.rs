@@ -90,6 +90,7 @@ pub(crate) fn rest(config: &mut ServiceConfig<'_>) {
         .configure(routes::commands::configure)
         .configure(routes::maintenance::configure)
         .configure(routes::relearn::configure)
+        .configure(routes::learning::configure)
         .configure(routes::alarms::configure)
         .configure(routes::revisions::configure)
         .configure(routes::tickets::configure)

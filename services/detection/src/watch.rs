@@ -441,6 +441,7 @@ fn of_threshold(
                 RuleCondition::Threshold(it) => words::of_threshold(it, threshold, value),
                 _ => Map::new(),
             };
+            let context = words::keyed(rule.rule(), words::OF_CONDITION, context);
             let severity = rule.rule().severity;
             let message = rule.message(0).to_owned();
             Transition::Raised(Finding { at, severity, message, context })
@@ -453,6 +454,7 @@ fn of_tree(rule: &CompiledRule, tree: &Tree, state: &TreeState, moved: Moved) ->
     let Some(severity) = to else { return Transition::Cleared { at } };
     let level = tree.levels.iter().position(|(level, _)| *level == severity).unwrap_or(0);
     let context = words::context(&rule.rule().condition, tree, state, level);
+    let context = words::keyed(rule.rule(), words::OF_CONDITION, context);
     let message = rule.message(level).to_owned();
     let finding = Finding { at, severity, message, context };
     if from.is_some() { Transition::Changed(finding) } else { Transition::Raised(finding) }

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use common::{at, compiled, shown};
+use millwright_detection::anomaly::status::LearningStage;
+use millwright_detection::anomaly::stored;
 use millwright_detection::conditions::value::Reading;
 use millwright_detection::rules::CompiledRule;
 use millwright_detection::state::RuleState;
@@ -159,6 +161,7 @@ fn signals_together_alarm_once_an_incident_say_why_and_clear_when_it_is_over() {
     let Transition::Raised(found) = incident(700..761) else { unreachable!() };
     assert!(found.message.contains("vibration is") && found.message.contains('σ'), "{found:?}");
     assert_eq!(found.context["kind"], "anomaly");
+    assert_eq!(found.context["message_key"], "anomaly");
     assert_eq!(found.context["together"], true);
     assert_eq!(found.context["signal"], "vibration");
     assert!(found.context["score"].as_f64().unwrap() >= 0.5, "{found:?}");
@@ -186,6 +189,7 @@ fn a_rules_own_message_stays_and_the_explanation_is_told_beside_it() {
         unreachable!("{:?}", learning.heard())
     };
     assert_eq!(found.message, "look at the pump");
+    assert_eq!(found.context.get("message_key"), None);
     let explanation = found.context["explanation"].as_str().unwrap();
     assert!(
         explanation.starts_with("t: ") && explanation.contains("beyond the highest"),
@@ -399,6 +403,56 @@ fn what_is_damaged_or_of_something_else_is_learned_anew() {
         learning.restart();
         assert!(!learning.resume(Some(&kept)));
     }
+}
+
+#[test]
+fn a_checkpoint_says_how_far_its_own_rule_has_come() {
+    let stage = |rule: &CompiledRule, kept: &Checkpoint, since| {
+        stored::status(rule, &kept.state, since).map(|status| status.stage)
+    };
+    let mut learning = alone("t");
+    feed(&mut learning, 0, (0..100).map(|n| Some(noise(n, 0))));
+    let early = learning.checkpoint().unwrap();
+    let Some(LearningStage::Learning { seen, needed, .. }) = stage(&learning.rule, &early, None)
+    else {
+        unreachable!("{:?}", stage(&learning.rule, &early, None))
+    };
+    assert!(seen > 50 && seen <= 100 && seen < needed, "{seen} of {needed}");
+    assert_eq!(early.watching_since, None);
+    feed(&mut learning, 100, (100..600).map(|n| Some(noise(n, 0))));
+    let late = learning.checkpoint().unwrap();
+    assert_eq!(stage(&learning.rule, &late, None), Some(LearningStage::Watching));
+    assert_eq!(stage(&learning.rule, &late, Some(at(9.0))), None, "to be learned anew");
+    assert_eq!(stage(&alone("u").rule, &late, None), None, "of another signal");
+    let limit = compiled(json!({"kind": "threshold", "signal": "t", "above": 1, "hold_s": 0}));
+    assert_eq!(stage(&limit, &late, None), None, "it doesn't learn");
+    let broken = Checkpoint { state: vec![9; 40], ..late };
+    assert_eq!(stage(&learning.rule, &broken, None), None);
+}
+
+#[test]
+fn since_when_a_rule_watches_is_kept_over_restarts_and_not_guessed() {
+    let mut learning = alone("t");
+    feed(&mut learning, 0, (0..600).map(|n| Some(noise(n, 0))));
+    let id = learning.id();
+    let when = |now: f64| Checkpoints { now: at(now), every_us: 0, most: 10 };
+    let first = learning.watch.take_checkpoints(when(5.0)).pop().unwrap();
+    assert_eq!(first.watching_since, Some(at(5.0)));
+    feed(&mut learning, 600, [Some(0.1)]);
+    let next = learning.watch.take_checkpoints(when(6.0)).pop().unwrap();
+    assert_eq!(next.watching_since, Some(at(5.0)));
+    for known in [Some(at(5.0)), None] {
+        learning.restart();
+        assert!(learning.resume(Some(&next)));
+        known.into_iter().for_each(|since| learning.watch.watched_since(id, since));
+        feed(&mut learning, 601, [Some(0.1)]);
+        let kept = learning.watch.take_checkpoints(when(7.0)).pop().unwrap();
+        assert_eq!(kept.watching_since, known);
+    }
+    learning.watch.learn_since(Some(at(1e6)));
+    feed(&mut learning, 1_000_000, [Some(0.1)]);
+    let anew = learning.watch.take_checkpoints(when(8.0)).pop().unwrap();
+    assert_eq!(anew.watching_since, None);
 }
 
 #[test]

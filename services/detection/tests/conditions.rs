@@ -3,8 +3,12 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{Machine, at, compiled};
+use millwright_detection::rules::CompiledRule;
 use millwright_detection::surroundings::Surroundings;
+use millwright_detection::watch::Transition;
 use millwright_schemas::api::rules::ParameterValue;
 use millwright_schemas::wire::events::Severity;
 use serde_json::{Value, json};
@@ -600,6 +604,28 @@ fn of_an_any_of_whiles_only_the_one_that_has_caused_an_alarm_is_taken_over() {
     assert_eq!(machine.take(), Vec::<String>::new());
     machine.sample(7.0, "p", 10);
     assert_eq!(machine.take(), ["cleared 7"]);
+}
+
+#[test]
+fn how_a_message_was_made_is_told_unless_it_is_the_rules_own() {
+    let told = |message: Option<&str>, condition: Value| {
+        let condition = serde_json::from_value(condition).unwrap();
+        let mut rule = common::rule(1, condition, Severity::Major);
+        rule.message = message.map(str::to_owned);
+        let mut machine = Machine::new(vec![Arc::new(CompiledRule::compile(rule).unwrap())]);
+        machine.sample(1.0, "t", 90);
+        let Transition::Raised(found) = &machine.told[0].1 else {
+            unreachable!("{:?}", machine.heard())
+        };
+        (found.message.clone(), found.context.get("message_key").cloned())
+    };
+    let limit = json!({"kind": "threshold", "signal": "t", "above": 80, "hold_s": 0});
+    let any = json!({"kind": "any", "conditions": [limit]});
+    for condition in [limit, any] {
+        let made = told(None, condition.clone());
+        assert_eq!(made, ("t above 80".to_owned(), Some(json!("condition"))));
+        assert_eq!(told(Some("look"), condition), ("look".to_owned(), None));
+    }
 }
 
 #[test]

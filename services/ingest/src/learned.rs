@@ -161,6 +161,9 @@ async fn begin(
 ) -> Result<usize, StoreError> {
     let stored = row.map(|row| (row.state.as_slice(), Timestamp::from_micros(row.saved_at)));
     let used = state.watch.begin_learning(rule.rule, stored);
+    if let Some(since) = row.and_then(|row| row.watching_since).filter(|_| used) {
+        state.watch.watched_since(rule.rule, Timestamp::from_micros(since));
+    }
     tracing::debug!(machine.id = %machine, rule.id = %rule.rule, used, "a rule catches up");
     if !rule.judged {
         // There was no room for it so far: what was stored meanwhile isn't judged.

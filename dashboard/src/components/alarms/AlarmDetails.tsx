@@ -4,15 +4,18 @@ import type { Alarm } from '../../api/types'
 import { useFormat } from '../../format/use'
 import { Facts } from '../Facts'
 import classes from './alarms.module.css'
+import { MESSAGE_KEY } from './explain'
 
 /** Values when it was raised, its times and its ids. */
 export function AlarmDetails({ alarm }: { alarm: Alarm }) {
   const { t } = useTranslation('alarms')
   const format = useFormat()
-  const values = Object.entries(alarm.context).map(
-    ([name, value]) =>
-      [name, isMoment(value) ? format.dateTime(value) : format.measured(value)] as const,
-  )
+  const values = Object.entries(alarm.context)
+    .filter(([name]) => alarm.origin !== 'rule' || name !== MESSAGE_KEY)
+    .map(
+      ([name, value]) =>
+        [name, isMoment(value) ? format.dateTime(value) : format.measured(value)] as const,
+    )
   const times = [
     [t('details.raised'), format.dateTime(alarm.raised_at)],
     [t('details.received'), format.dateTime(alarm.received_at)],

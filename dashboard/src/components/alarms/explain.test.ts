@@ -30,9 +30,28 @@ describe('why an alarm was raised', () => {
       { aspect: 'level', share: 7, observed: 1, expected: 2, spread: 0 },
       'odd',
     ]
-    expect(findingsOf({ kind: 'anomaly', findings })).toEqual([
-      { name: 'level', share: 1, observed: 1, expected: 2, sigmas: undefined, text: '' },
-      { name: 'a', share: 0.2, observed: 1, expected: 2, sigmas: -2, text: 'low' },
+    expect(findingsOf({ kind: 'anomaly', signal: 't', findings })).toEqual([
+      {
+        ...{ name: 'level', aspect: 'level', signal: 't', share: 1, text: '' },
+        ...{ observed: 1, expected: 2, spread: 0, sigmas: undefined },
+      },
+      {
+        ...{ name: 'a', aspect: undefined, signal: 'a', share: 0.2, text: 'low' },
+        ...{ observed: 1, expected: 2, spread: 0.5, sigmas: -2 },
+      },
+    ])
+  })
+
+  it('knows an aspect from a signal of its name, and a width from a spread', () => {
+    const numbers = { share: 0.5, observed: 9, expected: 5, spread: 2 }
+    const findings = ['level', 'range', 'rhythm'].map((aspect) => ({ aspect, ...numbers }))
+    const named = { signal: 'level', ...numbers }
+    const told = findingsOf({ kind: 'anomaly', findings: [...findings, named] })
+    expect(told.map(({ name, aspect, sigmas }) => [name, aspect, sigmas])).toEqual([
+      ['level', 'level', 2],
+      ['range', 'range', undefined],
+      ['rhythm', undefined, 2],
+      ['level', undefined, 2],
     ])
   })
 

@@ -1,12 +1,22 @@
 /** Why an alarm was raised, from what it tells of its cause. Pure; what isn't understood is left out. */
 
+/** What a rule that learns looks at in a signal by itself. */
+const ASPECTS = ['level', 'range', 'season', 'jump', 'spread', 'shape'] as const
+export type Aspect = (typeof ASPECTS)[number]
+
 /** What a rule that learns has found in one signal, or in one aspect of it. */
 export interface Finding {
+  /** Of the signal, or of the aspect. */
   name: string
+  /** Where it is one that is known here. */
+  aspect: Aspect | undefined
+  /** Whose it is. */
+  signal: string | undefined
   /** Its share of the evidence, 0 to 1. */
   share: number
   observed: number | undefined
   expected: number | undefined
+  spread: number | undefined
   /** How far it is from what is usual, in standard deviations. */
   sigmas: number | undefined
   text: string
@@ -42,27 +52,44 @@ const KINDS: readonly CauseKind[] = [
 ]
 const PERS = ['second', 'minute', 'hour'] as const
 
+/** What a rule's context calls the key of its message. */
+export const MESSAGE_KEY = 'message_key'
+
 type Told = Record<string, unknown>
+
+/** Of what the platform has made a message; undefined where it is a person's or not known here. */
+export function madeOf(context: object): 'condition' | 'anomaly' | undefined {
+  const key = (context as Told)[MESSAGE_KEY]
+  return key === 'condition' || key === 'anomaly' ? key : undefined
+}
 
 /** The most telling first. */
 export function findingsOf(context: object): Finding[] {
   const told = context as Told
   if (told.kind !== 'anomaly') return []
   return records(told.findings)
-    .map(findingOf)
+    .map((each) => findingOf(each, wordOf(told.signal)))
     .sort((a, b) => b.share - a.share)
 }
 
-function findingOf(told: Told): Finding {
+function findingOf(told: Told, signalOfAll: string | undefined): Finding {
   const [observed, expected, spread] = [told.observed, told.expected, told.spread].map(numberOf)
   const hasBoth = observed !== undefined && expected !== undefined
+  const signal = wordOf(told.signal)
+  const aspect = signal === undefined ? ASPECTS.find((each) => each === told.aspect) : undefined
+  // What a range varies by is its width.
   const sigmas =
-    hasBoth && spread !== undefined && spread > 0 ? (observed - expected) / spread : NaN
+    aspect !== 'range' && hasBoth && spread !== undefined && spread > 0
+      ? (observed - expected) / spread
+      : NaN
   return {
-    name: wordOf(told.signal) ?? wordOf(told.aspect) ?? '',
+    name: signal ?? wordOf(told.aspect) ?? '',
+    aspect,
+    signal: signal ?? signalOfAll,
     share: Math.min(1, Math.max(0, numberOf(told.share) ?? 0)),
     observed,
     expected,
+    spread,
     sigmas: Number.isFinite(sigmas) ? sigmas : undefined,
     text: wordOf(told.text) ?? '',
   }

@@ -1,13 +1,20 @@
 /** Alarms in words. */
 import { useTranslation } from 'react-i18next'
 import type { Alarm } from '../../api/types'
+import { useMadeWords } from './madeWords'
+
+type Worded = Pick<Alarm, 'origin' | 'message' | 'code'> & Partial<Pick<Alarm, 'context'>>
 
 /** What is wrong: the machine's own words, the rule's, or that the machine isn't heard. */
-export function useAlarmWords(): (alarm: Pick<Alarm, 'origin' | 'message' | 'code'>) => string {
+export function useAlarmWords(): (alarm: Worded) => string {
   const { t } = useTranslation('alarms')
+  const made = useMadeWords()
   return (alarm) => {
     if (alarm.origin === 'contact') return t('contactLost')
-    if (alarm.message) return alarm.message
+    // A fault's context is its machine's, and says nothing of the message.
+    const own = alarm.origin === 'rule' ? made(alarm.context ?? {}) : undefined
+    const words = own || alarm.message
+    if (words) return words
     return alarm.origin === 'rule' ? t('unnamedRule') : alarm.code
   }
 }

@@ -60,7 +60,7 @@ function Inside({ alarm }: { alarm: Alarm }) {
   )
 }
 
-/** Late samples have shown that it should not have been raised. */
+/** With late samples it would not have been raised, by the rule of when that was found. */
 function FoundUnfounded({ alarm: { revision } }: { alarm: Alarm }) {
   const { t } = useTranslation('alarms')
   const format = useFormat()

@@ -2,30 +2,37 @@ import { List, Progress, Stack, Text } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import { useSignals } from '../../api/machines'
 import type { Alarm } from '../../api/types'
+import { useCauseWords } from '../../components/alarms/causeWords'
 import { causesOf, type Finding, findingsOf } from '../../components/alarms/explain'
+import { useFindingWords } from '../../components/alarms/findingWords'
+import { useMadeWords } from '../../components/alarms/madeWords'
 import { useAlarmWords } from '../../components/alarms/words'
 import { Said } from '../../components/Said'
 import { Section } from '../../components/Section'
 import { TimeAgo } from '../../components/TimeAgo'
 import { useFormat } from '../../format/use'
 import classes from './alarm.module.css'
-import { useCauseWords } from './useCauseWords'
 
 /** Why it was raised: in words, with the values and limits, and which signals spoke how loud. */
 export function Explanation({ alarm }: { alarm: Alarm }) {
   const { t } = useTranslation('alarms')
   const words = useAlarmWords()
   const causeWords = useCauseWords()
+  const made = useMadeWords()
   const { data } = useSignals(alarm.machine_id)
   const unitOf = (name: string) => data?.items.find(({ signal }) => signal === name)?.unit ?? ''
   const findings = findingsOf(alarm.context)
   const causes = causesOf(alarm.context)
+  // The message would say the same as the list.
+  const isListed = causes.length > 0 && !!made(alarm.context)
   return (
     <Section title={t('why.title')}>
       <Stack gap="xs">
-        <Text>
-          <Said>{words(alarm)}</Said>
-        </Text>
+        {!isListed && (
+          <Text>
+            <Said>{words(alarm)}</Said>
+          </Text>
+        )}
         {causes.length > 0 && (
           <List size="sm" data-testid="causes">
             {causes.map((cause, place) => (
@@ -58,7 +65,7 @@ function Findings({ findings, unitOf }: FindingsProps) {
       </Text>
       <ul className={classes.findings}>
         {findings.map((finding, place) => (
-          <FindingRow key={place} finding={finding} unit={unitOf(finding.name)} />
+          <FindingRow key={place} finding={finding} unit={unitOf(finding.signal ?? '')} />
         ))}
       </ul>
     </div>
@@ -68,11 +75,15 @@ function Findings({ findings, unitOf }: FindingsProps) {
 function FindingRow({ finding, unit }: { finding: Finding; unit: string }) {
   const { t } = useTranslation('alarms')
   const format = useFormat()
-  const { name, share, observed, expected, sigmas, text } = finding
+  const words = useFindingWords()
+  const { aspect, share, observed, expected, sigmas } = finding
+  const name = aspect ? t(`why.aspect.${aspect}`) : finding.name
+  // A distance between courses, not a value of the signal.
+  const ofShape = aspect === 'shape'
   const percent = Math.round(share * 100)
   const hasNumbers = observed !== undefined && expected !== undefined
   return (
-    <li className={classes.finding} title={text}>
+    <li className={classes.finding} title={words(finding, unit)}>
       <Text size="sm" fw={550} className={classes.name}>
         <Said>{name}</Said>
       </Text>
@@ -85,8 +96,8 @@ function FindingRow({ finding, unit }: { finding: Finding; unit: string }) {
           })}`}
         {hasNumbers &&
           ` · ${t('why.observed', {
-            observed: format.measured(observed, unit),
-            expected: format.measured(expected, unit),
+            observed: format.measured(observed, ofShape ? '' : unit),
+            expected: format.measured(expected, ofShape ? '' : unit),
           })}`}
       </Text>
     </li>

@@ -70,16 +70,22 @@ it('lists what was missed, what was unfounded, and what nobody knows', async () 
   const list = await screen.findByRole('list', { name: 'Found later' })
   const rows = [...list.querySelectorAll('li')].map((row) => row.textContent)
   expect(rows).toHaveLength(3)
-  expect(rows[0]).toMatch(/Missed.*t above 80.*Too hot.*would have been raised/)
-  expect(rows[1]).toMatch(/Unfounded.*Since.*would not have been raised/)
+  expect(rows[0]).toMatch(
+    /Possibly missed.*t above 80.*Too hot.*in version 1.*would have been raised/,
+  )
+  expect(rows[1]).toMatch(
+    /Possibly unfounded.*Since.*as it was when this was found.*would not have been raised/,
+  )
   expect(rows[2]).toMatch(/Not looked at.*too many values/)
   const alarm = screen.getByRole('link', { name: 'To the alarm' })
   expect(alarm.getAttribute('href')).toBe(`/alarms/${ID}`)
 })
 
 it('speaks German', async () => {
-  items = [revision('1', {})]
+  const told = { message_key: 'condition', signal: 't', side: 'above', value: 81, limit: 80 }
+  items = [revision('1', { context: told as object as AlarmRevision['context'] })]
   await show(page(), 'de')
   expect(await screen.findByRole('list', { name: 'Später gefunden' })).toBeTruthy()
-  expect(screen.getByText('Verpasst')).toBeTruthy()
+  expect(screen.getByText('Vielleicht verpasst')).toBeTruthy()
+  expect(screen.getByText('t war 81, über der Grenze von 80')).toBeTruthy()
 })

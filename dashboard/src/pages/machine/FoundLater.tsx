@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import { useRevisions } from '../../api/alarms'
 import type { AlarmRevision } from '../../api/types'
+import { useMadeWords } from '../../components/alarms/madeWords'
 import { SeverityBadge, ToneBadge } from '../../components/badges'
 import { ListFrame } from '../../components/ListFrame'
 import { Said } from '../../components/Said'
@@ -10,7 +11,7 @@ import { Section } from '../../components/Section'
 import { useFormat } from '../../format/use'
 import classes from './machine.module.css'
 
-/** What samples have shown that came too late for rules. */
+/** What samples have shown that came too late for rules, by the rules of when it was found. */
 export function FoundLater({ machineId }: { machineId: string }) {
   const { t } = useTranslation('alarms')
   const list = useRevisions(machineId)
@@ -35,7 +36,9 @@ export function FoundLater({ machineId }: { machineId: string }) {
 function Revision({ revision }: { revision: AlarmRevision }) {
   const { t } = useTranslation('alarms')
   const format = useFormat()
-  const { kind, severity, message, alarm_id: alarmId } = revision
+  const made = useMadeWords()
+  const { kind, severity, alarm_id: alarmId } = revision
+  const message = made(revision.context) || revision.message
   const from = format.dateTime(revision.from)
   const span = revision.to
     ? t('revisions.span', { from, to: format.dateTime(revision.to) })
@@ -68,9 +71,13 @@ function Revision({ revision }: { revision: AlarmRevision }) {
 function RuleName({ revision }: { revision: AlarmRevision }) {
   const { t } = useTranslation('alarms')
   if (!revision.rule_id || !revision.rule_name) return null
+  const version = revision.rule_version
   return (
-    <Anchor component={Link} to={`/rules/${revision.rule_id}`} size="sm">
-      {t('rule', { name: revision.rule_name })}
-    </Anchor>
+    <Text span size="sm">
+      <Anchor component={Link} to={`/rules/${revision.rule_id}`} inherit>
+        {t('rule', { name: revision.rule_name })}
+      </Anchor>
+      {typeof version === 'number' && ` ${t('ruleVersion', { version })}`}
+    </Text>
   )
 }

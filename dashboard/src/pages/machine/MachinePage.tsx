@@ -15,6 +15,7 @@ import { LiveTab } from './live/LiveTab'
 import { MachineHead } from './MachineHead'
 import { MachineTabs } from './MachineTabs'
 import { MaintenanceBanner } from './MaintenanceBanner'
+import { RulesTab } from './rules/RulesTab'
 import { StorageTab } from './StorageTab'
 import { isTab, type Tab } from './tabs'
 import { TimelineTab } from './TimelineTab'
@@ -56,6 +57,8 @@ function TabContent({ machine, tab }: { machine: Machine; tab: Tab }) {
       return <CommandList filter={{ machine_id: machine.id }} />
     case 'timeline':
       return <TimelineTab machineId={machine.id} />
+    case 'rules':
+      return <RulesTab machine={machine} />
     case 'identity':
       return <IdentityTab machine={machine} />
     case 'data':

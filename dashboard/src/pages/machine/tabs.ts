@@ -5,6 +5,7 @@ export const TABS = [
   'tickets',
   'commands',
   'timeline',
+  'rules',
   'identity',
   'data',
   'storage',
@@ -22,6 +23,7 @@ export const TAB_NEEDS: Partial<Record<Tab, string>> = {
   tickets: 'tickets.read',
   commands: 'commands.read',
   timeline: 'telemetry.read',
+  rules: 'rules.read',
   data: 'telemetry.read',
   storage: 'telemetry.read',
 }

@@ -85,7 +85,7 @@ beforeEach(async () => {
   say('POST /rules/backtest', backtest({ result }), 202)
   say(`GET /rules/${ID}/precision`, {
     ...{ rule_id: ID, from: AT, to: AT, alarms: 5, real: 3, nuisance: 1, expected: 1 },
-    precision: 0.75,
+    ...{ precision: 0.75, versions: [] },
   })
   vi.stubGlobal('fetch', platform)
   await signIn('a@b.example', 'secret')

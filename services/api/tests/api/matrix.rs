@@ -80,6 +80,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("PUT", "/api/v1/machines/{id}/maintenance", P(Permission::MaintainMachines)),
     ("DELETE", "/api/v1/machines/{id}/maintenance", P(Permission::MaintainMachines)),
     ("POST", "/api/v1/machines/{id}/relearn", P(Permission::WriteRules)),
+    ("GET", "/api/v1/machines/{id}/learning", P(Permission::ReadRules)),
     ("GET", "/api/v1/machines/{id}/revisions", P(Permission::ReadAlarms)),
     ("GET", "/api/v1/alarms", P(Permission::ReadAlarms)),
     ("GET", "/api/v1/alarms/{id}", P(Permission::ReadAlarms)),

@@ -4,8 +4,10 @@ use millwright_schemas::Timestamp;
 
 use super::gate::{Gate, GateState, Turn};
 use super::rows::Rows;
+use super::status::LearningStatus;
 use crate::conditions::{OverBudget, Update};
 use crate::hold::Verdict;
+use crate::learned::LearningStage;
 use crate::learned::explanation::Explanation;
 use crate::learned::multivariate::{self, Multivariate, Refused};
 use crate::learned::packed::Packed;
@@ -190,6 +192,39 @@ impl Memory {
             Detectors::Alone(detectors) => detectors.iter().filter(|it| it.is_watching()).count(),
             Detectors::Together(together) => usize::from(together.machine.is_watching()),
         }
+    }
+
+    /// How far it has come.
+    pub(crate) fn status(&self) -> LearningStatus {
+        let missing = match &self.detectors {
+            Detectors::Alone(detectors) => self.named(|of| detectors[of].learned() == 0.0),
+            Detectors::Together(together) => self.named(|of| !together.rows.has_told(of)),
+        };
+        let stages: Vec<LearningStage> = match &self.detectors {
+            Detectors::Alone(detectors) => {
+                let heard = detectors.iter().filter(|it| it.learned() > 0.0);
+                heard.map(Univariate::stage).collect()
+            }
+            Detectors::Together(together) => together.machine.stage().into_iter().collect(),
+        };
+        let share = |stage: &LearningStage| match stage {
+            LearningStage::Waiting { .. } => 0,
+            LearningStage::Learning { seen, needed, .. } => 1 + seen * 1000 / (*needed).max(1),
+            LearningStage::Watching => u64::MAX,
+        };
+        let least = stages.into_iter().min_by_key(share);
+        let stage = least.unwrap_or_else(|| LearningStage::Waiting { signals: missing.clone() });
+        LearningStatus { stage, watching: self.watching(), detectors: self.verdicts(), missing }
+    }
+
+    /// Whether all that it hears of is watched.
+    pub(crate) fn watches(&self) -> bool {
+        self.status().stage == LearningStage::Watching
+    }
+
+    fn named(&self, of: impl Fn(usize) -> bool) -> Vec<String> {
+        let names = self.signals.iter().enumerate().filter(|(place, _)| of(*place));
+        names.map(|(_, name)| name.clone()).collect()
     }
 
     /// Bytes in memory.

@@ -6,6 +6,8 @@
 //! | `gate` | the condition while which it is watched |
 //! | `memory` | what was learned of a machine: large, stored now and then as bytes |
 //! | `rows` | rows of signals that come at different times |
+//! | `status` | how far learning has come, for people
+//! | `stored` | the same, of what is stored of a rule |
 //! | `state` | where the alarm stands: small, stored with every change |
 //! | `words` | what an alarm tells of its cause |
 
@@ -14,6 +16,8 @@ mod gate;
 pub(crate) mod memory;
 mod rows;
 mod state;
+pub mod status;
+pub mod stored;
 pub(crate) mod words;
 
 pub(crate) use compile::Anomaly;

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use millwright_schemas::api::rules::{
-    CountEach, DeviationMeasure, Limit, MissingOf, RuleCondition, ScheduleCondition, StateValue,
-    ThresholdCondition,
+    CountEach, DeviationMeasure, Limit, MissingOf, Rule, RuleCondition, ScheduleCondition,
+    StateValue, ThresholdCondition,
 };
 use serde_json::{Map, Value};
 
@@ -16,6 +16,26 @@ use crate::threshold::Threshold;
 const MESSAGE_MAX: usize = 500;
 /// Causes that an alarm tells.
 const CAUSES_MAX: usize = 8;
+
+/// What an alarm's context calls the key of its message.
+const MESSAGE_KEY: &str = "message_key";
+/// The key of a message that was made from the conditions that were true.
+pub(crate) const OF_CONDITION: &str = "condition";
+/// The key of a message that was made from what a rule that learns has found.
+pub(crate) const OF_ANOMALY: &str = "anomaly";
+
+/// A context that also tells the key of its message, whose parameters are the rest of it, so that others
+/// can say it in other languages. A rule's own message has none, nor has one of which nothing is known.
+pub(crate) fn keyed(
+    rule: &Rule,
+    key: &'static str,
+    mut context: Map<String, Value>,
+) -> Map<String, Value> {
+    if rule.message.is_none() && !context.is_empty() {
+        context.insert(MESSAGE_KEY.to_owned(), key.into());
+    }
+    context
+}
 
 /// A condition in words, such as `spindle.temperature above 80 for 10 s`.
 pub(crate) fn describe(condition: &RuleCondition) -> String {

@@ -25,6 +25,7 @@ mod shape;
 mod tail;
 mod window;
 
+use millwright_schemas::Timestamp;
 use packed::packed_fields;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,29 @@ pub struct Verdict {
 }
 
 packed_fields!(Verdict { score, alarm });
+
+/// Where learning stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LearningStage {
+    /// Nothing is learned yet: these signals haven't told anything usable.
+    Waiting {
+        /// Their names.
+        signals: Vec<String>,
+    },
+    /// It learns what is normal, and says nothing.
+    Learning {
+        /// Rows, or samples of the signal, that it has learned from.
+        seen: u64,
+        /// How many are needed.
+        needed: u64,
+        /// The time of the first, by the machine's clock.
+        since: Option<Timestamp>,
+        /// It doesn't watch before this time, by the machine's clock; `None`: only the number counts.
+        until: Option<Timestamp>,
+    },
+    /// It watches.
+    Watching,
+}
 
 /// Evidence as a score: at `due` it is [`ALARM_SCORE`].
 fn score(evidence: f64, due: f64) -> f64 {

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::explanation::{Explanation, Finding, deviation, short};
 use super::limits::{SIGNALS_MAX, TRAIN_ROWS_MAX, TRAIN_ROWS_MIN};
 use super::packed::{Packed, packed_fields};
-use super::{Verdict, score};
+use super::{LearningStage, Verdict, score};
 use commissioning::Commissioning;
 use model::Model;
 
@@ -157,6 +157,19 @@ impl Multivariate {
     #[must_use]
     pub const fn is_watching(&self) -> bool {
         matches!(self.phase, Phase::Watching(_))
+    }
+
+    /// How far it has come; `None`: it waits for a row with a value of each signal.
+    #[must_use]
+    pub fn stage(&self) -> Option<LearningStage> {
+        match &self.phase {
+            Phase::Watching(_) => Some(LearningStage::Watching),
+            Phase::Commissioning(commissioning) if commissioning.has_begun() => {
+                let (seen, needed) = (self.rows as u64, self.settings.train_rows as u64);
+                Some(LearningStage::Learning { seen, needed, since: None, until: None })
+            }
+            Phase::Commissioning(_) => None,
+        }
     }
 
     /// Bytes of what it remembers, in memory.

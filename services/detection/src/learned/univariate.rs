@@ -23,7 +23,7 @@ use super::counter::{Counter, Looked};
 use super::explanation::{Explanation, Finding, compared, short};
 use super::packed::{self, Packed, packed_fields};
 use super::tail::USUAL;
-use super::{ALARM_SCORE, Verdict, score};
+use super::{ALARM_SCORE, LearningStage, Verdict, score};
 use baseline::Baseline;
 
 mod baseline;
@@ -216,6 +216,17 @@ impl Univariate {
     #[must_use]
     pub fn is_watching(&self) -> bool {
         self.baseline.learned() > self.settings.warm_up
+    }
+
+    /// How far it has come.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts")]
+    pub fn stage(&self) -> LearningStage {
+        if self.is_watching() {
+            return LearningStage::Watching;
+        }
+        let (seen, needed) = (self.learned() as u64, self.settings.warm_up as u64);
+        LearningStage::Learning { seen, needed, since: self.baseline.first(), until: None }
     }
 
     /// Whether the newest sample is so unusual that an alarm would be due, also when it belongs to an

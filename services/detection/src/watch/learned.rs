@@ -6,6 +6,7 @@ use millwright_schemas::{RuleId, Timestamp};
 use super::learner::{Learner, Moment};
 use super::{Change, Failed, Watch, Watching, in_order};
 use crate::anomaly::memory::Memory;
+use crate::anomaly::status::LearningStatus;
 use crate::conditions::value::Reading;
 use crate::conditions::{Update, WORK_MAX};
 
@@ -63,6 +64,8 @@ pub struct Checkpoint {
     pub through: Timestamp,
     /// What was learned.
     pub state: Vec<u8>,
+    /// Since when all of it watches, by the keeper's time; `None`: it learns, or it isn't known.
+    pub watching_since: Option<Timestamp>,
 }
 
 /// When what was learned is stored.
@@ -134,6 +137,7 @@ impl Watch {
             if let Some(memory) = learner.memory.as_mut().filter(|it| it.since() != since) {
                 memory.begin_anew(&anomaly.untaught, since);
                 (learner.has_news, learner.saved_at, learner.saved_watching) = (true, None, 0);
+                (learner.saved_watches, learner.watching_since) = (false, None);
             }
         }
     }
@@ -145,6 +149,18 @@ impl Watch {
                 learner.paused = paused;
             }
         }
+    }
+
+    /// How far rules have come in learning the machine; `None`: not begun, such as before what is
+    /// stored was handed to it.
+    #[must_use]
+    pub fn learning_status(&self) -> Vec<(RuleId, Option<LearningStatus>)> {
+        let watching = self.learners.iter().map(|place| &self.rules[*place]);
+        let status = watching.map(|it| {
+            let memory = it.learner.as_ref().and_then(|learner| learner.memory.as_ref());
+            (it.rule.rule().id, memory.map(Memory::status))
+        });
+        status.collect()
     }
 
     /// The rules that are behind.
@@ -190,6 +206,8 @@ impl Watch {
             fits.then_some((memory, at))
         });
         let used = known.is_some();
+        learner.saved_watches = known.as_ref().is_some_and(|(memory, _)| memory.watches());
+        learner.watching_since = None;
         let memory = match known {
             Some((memory, at)) => {
                 (learner.saved_at, learner.saved_watching) = (Some(at), memory.watching());
@@ -203,6 +221,15 @@ impl Watch {
         };
         (learner.memory, learner.left_out) = (Some(memory), false);
         used
+    }
+
+    /// A rule that has begun with what was stored watches since then, if it does.
+    pub fn watched_since(&mut self, rule: RuleId, at: Timestamp) {
+        if let Some(learner) = self.learning(rule).and_then(|it| it.learner.as_mut())
+            && learner.saved_watches
+        {
+            learner.watching_since = Some(at);
+        }
     }
 
     /// A signal's samples up to then are passed over, by a rule that has begun.
@@ -318,7 +345,14 @@ fn checkpoint(watching: &mut Watching, when: Checkpoints) -> Option<Checkpoint> 
     }
     let through = memory.newest()?;
     let state = memory.encode();
+    let all_watch = memory.watches();
+    let watching_since = match (all_watch, learner.saved_watches) {
+        (true, true) => learner.watching_since,
+        (true, false) => Some(now),
+        (false, _) => None,
+    };
+    (learner.saved_watches, learner.watching_since) = (all_watch, watching_since);
     (learner.saved_at, learner.saved_watching, learner.has_news) = (Some(now), watches, false);
     let rule = watching.rule.rule();
-    Some(Checkpoint { rule: rule.id, version: rule.version, through, state })
+    Some(Checkpoint { rule: rule.id, version: rule.version, through, state, watching_since })
 }

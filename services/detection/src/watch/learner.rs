@@ -9,6 +9,7 @@ use super::{Change, Failed, Finding, Transition, Watching};
 use crate::anomaly::memory::Memory;
 use crate::anomaly::{Anomaly, Told, words};
 use crate::conditions::Update;
+use crate::conditions::words::{OF_ANOMALY, keyed};
 use crate::rules::{CompiledRule, Evaluator};
 use crate::state::RuleState;
 
@@ -29,6 +30,10 @@ pub(super) struct Learner {
     pub(super) saved_at: Option<Timestamp>,
     /// How many of its detectors were watching then.
     pub(super) saved_watching: usize,
+    /// Whether all of it was watching then.
+    pub(super) saved_watches: bool,
+    /// Since when it does, as far as that is known.
+    pub(super) watching_since: Option<Timestamp>,
     /// Whether it has taken something since.
     pub(super) has_news: bool,
     /// How unusual the last moment was, 0 to 1.
@@ -197,7 +202,10 @@ fn of_anomaly(rule: &CompiledRule, anomaly: &Anomaly, told: Told) -> Transition 
             let own = rule.rule().message.clone();
             let made = || words::message(anomaly, &cause);
             let message = own.or_else(made).unwrap_or_else(|| rule.message(0).to_owned());
-            let context = words::context(anomaly, &cause);
+            let mut context = words::context(anomaly, &cause);
+            if !cause.explanation.findings.is_empty() {
+                context = keyed(rule.rule(), OF_ANOMALY, context);
+            }
             Transition::Raised(Finding { at, severity: rule.rule().severity, message, context })
         }
     }

@@ -131,13 +131,16 @@ impl Machine {
         heard
     }
 
-    /// The context of the last finding.
+    /// The context of the last finding, without the key of its message.
     pub(crate) fn context(&self) -> Value {
         let found = self.told.iter().rev().find_map(|(_, transition)| match transition {
             Transition::Raised(found) | Transition::Changed(found) => Some(found.context.clone()),
             Transition::Cleared { .. } => None,
         });
-        found.map_or(json!(null), Value::Object)
+        found.map_or(json!(null), |mut context| {
+            context.remove("message_key");
+            Value::Object(context)
+        })
     }
 }
 

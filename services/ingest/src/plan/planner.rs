@@ -132,6 +132,7 @@ fn keep_learned(state: &mut MachineState, machine: MachineId, now: Timestamp, pl
         through_ts: taken.through.micros(),
         state: taken.state,
         saved_at: now.micros(),
+        watching_since: taken.watching_since.map(Timestamp::micros),
     }));
 }
 

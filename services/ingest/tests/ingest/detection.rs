@@ -67,7 +67,7 @@ async fn an_alarm_tells_rule_value_and_event_time() {
     site.telemetry(&[&message(2, Some(20), &[value(5, "82.5"), value(20, "79")])]).await;
     assert_eq!(site.rows(ALARMS).await, ["rule|t|0|13|20|normal"]);
     let told = site.rows("SELECT code, rule_version, severity, message, context FROM alarms").await;
-    let context = r#"{"hold_s":10.0,"limit":80.0,"side":"above","signal":"t","value":82.5}"#;
+    let context = r#"{"hold_s":10.0,"limit":80.0,"message_key":"condition","side":"above","signal":"t","value":82.5}"#;
     let expected = format!("{}|1|major|t above 80 for 10 s|{context}", rule.id);
     assert_eq!(told, [expected]);
     let events = site.rows("SELECT type FROM events ORDER BY seq").await;

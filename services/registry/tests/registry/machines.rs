@@ -242,6 +242,7 @@ async fn of_a_decommissioned_machine_nothing_is_known_to_rules_any_more() {
             through_ts: 0,
             state: vec![1],
             saved_at: 0,
+            watching_since: None,
         };
         detector_states::save(&mut tx, &row).await.unwrap();
     }

@@ -15,6 +15,7 @@ pub struct Model {
     pub through_ts: i64,
     pub state: Vec<u8>,
     pub saved_at: i64,
+    pub watching_since: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -1,13 +1,83 @@
-//! From when on a machine's samples are learned.
+//! From when on a machine's samples are learned, and what rules have learned of it.
+
+use std::collections::BTreeSet;
 
 use millwright_schemas::limits::AHEAD_TOLERANCE_US;
-use millwright_schemas::{MachineId, Timestamp};
+use millwright_schemas::{MachineId, RuleId, SignalKind, Timestamp};
 use sea_orm::sea_query::{Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
 use crate::entities::machine::{ActiveModel, Column, Entity};
 use crate::entities::{detector_state, latest, machine_status, series};
-use crate::{Conn, StoreError};
+use crate::{Conn, Store, StoreError};
+
+/// What a rule has learned of a machine, as it was stored last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learned {
+    /// The rule.
+    pub rule: RuleId,
+    /// What was learned.
+    pub state: Vec<u8>,
+    /// When it was stored.
+    pub saved_at: Timestamp,
+    /// Since when all of it watches; `None`: it learns, or it isn't known.
+    pub watching_since: Option<Timestamp>,
+}
+
+/// What these rules have learned of a machine, which the caller sees. Those of which nothing is stored are
+/// left out.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn learned(
+    store: &Store,
+    machine: MachineId,
+    rules: &[RuleId],
+) -> Result<Vec<Learned>, StoreError> {
+    use detector_state::Column;
+    let rows = detector_state::Entity::find()
+        .filter(Column::MachineId.eq(machine.uuid()))
+        .filter(Column::RuleId.is_in(rules.iter().map(|rule| rule.uuid())))
+        .all(store.readers())
+        .await?;
+    let learned = rows.into_iter().map(|row| Learned {
+        rule: RuleId(row.rule_id),
+        state: row.state,
+        saved_at: Timestamp::from_micros(row.saved_at),
+        watching_since: row.watching_since.map(Timestamp::from_micros),
+    });
+    Ok(learned.collect())
+}
+
+/// From when on a machine's samples are learned, by its own clock; `None`: all of them.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn since(store: &Store, machine: MachineId) -> Result<Option<Timestamp>, StoreError> {
+    let since = Entity::find_by_id(machine.uuid())
+        .select_only()
+        .column(Column::LearnedSince)
+        .into_tuple::<Option<i64>>()
+        .one(store.readers())
+        .await?;
+    Ok(since.flatten().map(Timestamp::from_micros))
+}
+
+/// The signals of a machine that are numbers, by name: only such are learned.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn numbers(store: &Store, machine: MachineId) -> Result<BTreeSet<String>, StoreError> {
+    let names: Vec<String> = series::Entity::find()
+        .select_only()
+        .column(series::Column::Signal)
+        .filter(series::Column::MachineId.eq(machine.uuid()))
+        .filter(series::Column::Kind.eq(SignalKind::Number.as_str()))
+        .into_tuple()
+        .all(store.readers())
+        .await?;
+    Ok(names.into_iter().collect())
+}
 
 /// What rules have learned of a machine is forgotten; they learn anew from its samples since now, by its
 /// own clock.

@@ -122,6 +122,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0021_verdicts.sqlite.sql"),
                 postgres: include_str!("0021_verdicts.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0022_watching_since",
+                sqlite: include_str!("0022_watching_since.sqlite.sql"),
+                postgres: include_str!("0022_watching_since.postgres.sql"),
+            }),
         ]
     }
 }

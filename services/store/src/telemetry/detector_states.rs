@@ -27,6 +27,8 @@ pub struct DetectorStateRow {
     pub state: Vec<u8>,
     /// When it was stored: receive time, in microseconds.
     pub saved_at: i64,
+    /// Since when all of it watches: receive time, in microseconds. `None`: it learns, or it isn't known.
+    pub watching_since: Option<i64>,
 }
 
 /// A number, a boolean (0, 1) or null as it is stored.
@@ -42,7 +44,7 @@ pub struct StoredSample {
 
 static LOAD: LazyLock<Bulk<1>> = LazyLock::new(|| {
     Bulk::new(
-        "SELECT machine_id, rule_id, rule_version, through_ts, state, saved_at \
+        "SELECT machine_id, rule_id, rule_version, through_ts, state, saved_at, watching_since \
          FROM detector_states WHERE machine_id IN ({rows})",
         [Type::Id],
     )
@@ -66,6 +68,7 @@ pub async fn load(
                 through_ts: row.get(3)?,
                 state: row.get(4)?,
                 saved_at: row.get(5)?,
+                watching_since: row.get(6)?,
             })
         })
         .collect()
@@ -77,17 +80,19 @@ pub async fn load(
 /// When the database refuses it.
 pub async fn save(tx: &mut BatchTx, row: &DetectorStateRow) -> Result<(), StoreError> {
     let sql = "INSERT INTO detector_states \
-               (machine_id, rule_id, rule_version, through_ts, state, saved_at) \
-               VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (machine_id, rule_id) DO UPDATE SET \
+               (machine_id, rule_id, rule_version, through_ts, state, saved_at, watching_since) \
+               VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (machine_id, rule_id) DO UPDATE SET \
                rule_version = excluded.rule_version, through_ts = excluded.through_ts, \
-               state = excluded.state, saved_at = excluded.saved_at";
-    let cells: [Cell<'_>; 6] = [
+               state = excluded.state, saved_at = excluded.saved_at, \
+               watching_since = excluded.watching_since";
+    let cells: [Cell<'_>; 7] = [
         row.machine.uuid().into(),
         row.rule.uuid().into(),
         row.version.into(),
         row.through_ts.into(),
         row.state.as_slice().into(),
         row.saved_at.into(),
+        row.watching_since.into(),
     ];
     tx.conn().execute(sql, &cells).await?;
     Ok(())

@@ -1,4 +1,6 @@
+import { Stack, Text } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
+import { useLearning } from '../../../api/learning'
 import { useRelearn } from '../../../api/machines'
 import { ConfirmDialog } from '../../../components/ConfirmDialog'
 import { useNotify } from '../../../components/trouble'
@@ -26,7 +28,24 @@ export function RelearnDialog({ machine, opened, onClose }: MachineDialogProps) 
         })
       }
     >
-      {t('relearn.effect')}
+      <Stack gap="xs">
+        <Text>{t('relearn.effect')}</Text>
+        <Whose machineId={machine.id} />
+      </Stack>
     </ConfirmDialog>
+  )
+}
+
+/** Which rules it is about, where that is known. */
+function Whose({ machineId }: { machineId: string }) {
+  const { t } = useTranslation('machine')
+  const { data } = useLearning(machineId)
+  if (!data) return null
+  const rules = data.items.filter(({ state }) => state !== 'disabled')
+  const names = rules.map((rule) => rule.rule_name).join(', ')
+  return (
+    <Text size="sm">
+      {rules.length === 0 ? t('relearn.nothing') : t('relearn.rules', { names })}
+    </Text>
   )
 }

@@ -60,6 +60,11 @@ impl Commissioning {
             && self.sums.iter().all(|sums| sums.is_sound(signals))
     }
 
+    /// Whether rows are gathered.
+    pub(super) const fn has_begun(&self) -> bool {
+        !self.origin.is_empty()
+    }
+
     /// Numbers on the heap.
     pub(super) fn numbers(&self) -> usize {
         self.origin.len() + self.sums.iter().map(Sums::numbers).sum::<usize>()

@@ -71,6 +71,11 @@ impl Baseline {
         self.value.n
     }
 
+    /// The time of the first sample.
+    pub(super) const fn first(&self) -> Option<Timestamp> {
+        self.first
+    }
+
     /// Whether it was read as it can have been written.
     pub(super) fn is_sound(&self) -> bool {
         self.window.is_sound()

@@ -1,6 +1,6 @@
 import { useTranslation } from 'react-i18next'
-import type { Cause } from '../../components/alarms/explain'
 import { useFormat } from '../../format/use'
+import type { Cause } from './explain'
 
 /** A condition that was true, in a sentence. */
 export function useCauseWords(): (cause: Cause, unitOf: (signal: string) => string) => string {
