@@ -153,9 +153,10 @@ pub struct StorageTask {
     pub failed_at: Option<Timestamp>,
     /// Why that run failed.
     pub failure: Option<String>,
-    /// When it should have gone well again at the latest; null as long as it never did.
+    /// When it should have gone well again at the latest. Before it ever did: when its first round, if one is
+    /// under way, should be at its end; null otherwise.
     pub due_at: Option<Timestamp>,
-    /// How many series, rows, packed days of signals or chunks it saw to the last time.
+    /// How many series, rows, packed days of signals or chunks it saw to the last time, or so far.
     pub done: i64,
 }
 

@@ -107,6 +107,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0018_grace_and_previews.sqlite.sql"),
                 postgres: include_str!("0018_grace_and_previews.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0024_upkeep_slices",
+                sqlite: include_str!("0024_upkeep_slices.sqlite.sql"),
+                postgres: include_str!("0024_upkeep_slices.postgres.sql"),
+            }),
         ]
     }
 }

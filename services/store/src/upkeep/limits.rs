@@ -1,0 +1,16 @@
+//! Bounds of the work on stored telemetry. What is beyond one of them waits for the next step.
+
+/// Series that are rolled up in one transaction.
+pub(super) const ROLLED_SERIES: i64 = 200;
+/// Minutes of one series that are rolled up in one transaction.
+pub(super) const ROLLED_MINUTES: i64 = 500;
+/// Points that are rolled up in one transaction, a minute of a series at least: SQLite's only writer is
+/// held for less than 50 milliseconds.
+pub(super) const ROLLED_POINTS: i64 = 20_000;
+/// Hours made anew in one transaction.
+pub(super) const REPAIRED_HOURS: i64 = 20;
+/// How long, in microseconds, an hour in which something came late isn't made anew: 5 minutes. What else
+/// comes late for it meanwhile is done with it, so that a series that is always late costs no more.
+pub(super) const REPAIR_WAIT_US: i64 = 5 * 60_000_000;
+/// Spans whose points are counted in one go.
+pub(super) const COUNTED_SPANS: usize = 25;
