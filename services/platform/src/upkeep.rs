@@ -59,6 +59,7 @@ pub(crate) async fn run(store: Store, succeeded: IntGaugeVec, stop: Cancellation
 #[derive(Debug, Default)]
 struct Places {
     rollups: rollups::Round,
+    retention: retention::Round,
     packing: packing::Round,
     /// Chunks that TimescaleDB has compressed in this round.
     chunks: BTreeSet<String>,
@@ -112,11 +113,8 @@ impl Upkeep {
             "rollups" => self.rollups(&steps.resting(UPKEEP_REST)).await,
             "retention" => {
                 let wanted = retention::Wanted::read(&self.store, now()).await?;
-                let stop = self.stop.clone();
-                let go_on = move || !stop.is_cancelled();
-                let steps = Steps::new(turn, &go_on);
-                let count = retention::apply(&self.store, &wanted, &steps).await?;
-                Ok(Done { count, finished: true })
+                let steps = steps.resting(UPKEEP_REST);
+                retention::run(&self.store, &wanted, &mut self.places.retention, &steps).await
             }
             "refresh" => {
                 turn.check().await?;

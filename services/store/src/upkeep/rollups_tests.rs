@@ -299,7 +299,7 @@ async fn a_late_value_doesnt_replace_rollups_whose_values_are_gone() {
 }
 
 /// The answer to so many questions whether to go on.
-fn so_often(steps: u32) -> impl Fn() -> bool + Send + Sync {
+pub(crate) fn so_often(steps: u32) -> impl Fn() -> bool + Send + Sync {
     let asked = AtomicU32::new(0);
     move || asked.fetch_add(1, Relaxed) < steps
 }
