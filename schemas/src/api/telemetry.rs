@@ -176,15 +176,19 @@ pub struct TelemetrySeries {
     pub unit: Option<String>,
     /// Its kind; null when the machine has no such signal, or no value of it yet.
     pub kind: Option<SignalKind>,
-    /// Seconds that a point stands for; 0 for points as received.
+    /// Seconds that a point stands for; 0 for points as received. Of booleans and texts: how exactly it is
+    /// known when they change; 0 for each change as received.
     pub resolution: f64,
-    /// Whether there are more changes than points were asked for; the first ones are given.
+    /// Whether there are more changes than are given; the first ones are. Beyond the last one given nothing
+    /// is known.
     pub truncated: bool,
     /// The points, oldest first.
     pub points: SeriesPoints,
 }
 
-/// Numbers as `[ts_ms, avg, min, max]`; booleans and texts as `[ts_ms, value]`, where they change.
+/// Numbers as `[ts_ms, avg, min, max]`; booleans and texts as `[ts_ms, value]`, where they change. With a
+/// resolution above 0, a stretch of that length that begins with one value and ends with another has the first
+/// at its beginning and the other at its middle; what came between isn't there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 #[allow(clippy::type_complexity, reason = "utoipa describes tuples, not aliases of them")]
