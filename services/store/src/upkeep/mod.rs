@@ -4,6 +4,7 @@
 //! that is right whatever else happens, and safe to repeat.
 
 mod health;
+mod kept;
 mod limits;
 pub(crate) mod marks;
 mod packed_minutes;
@@ -23,6 +24,7 @@ use sqlx::pool::PoolConnection;
 use tokio::sync::Mutex;
 
 pub use health::{TaskHealth, all as health, note, note_progress};
+pub use kept::Kept;
 
 use crate::engine::Pool;
 use crate::engine::postgres::UPKEEP_LOCK;

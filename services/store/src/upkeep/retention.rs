@@ -25,7 +25,7 @@ struct Cuts {
     hours: Option<i64>,
 }
 
-fn before(days: Option<u32>, now: Timestamp) -> Option<i64> {
+pub(super) fn before(days: Option<u32>, now: Timestamp) -> Option<i64> {
     // By whole hours, so that every bucket is made of all of its points or of none.
     days.map(|days| floor(now.micros() - i64::from(days) * DAY_US, HOUR_US))
 }
@@ -37,6 +37,11 @@ fn cuts(policy: &RetentionPolicy, signal: &str, now: Timestamp) -> Cuts {
             (own.raw_days, own.minute_days, own.hour_days)
         });
     Cuts { raw: before(raw, now), minutes: before(minutes, now), hours: before(hours, now) }
+}
+
+/// Before this time a signal's values as received are removed.
+pub(super) fn raw_cut(policy: &RetentionPolicy, signal: &str, now: Timestamp) -> Option<i64> {
+    cuts(policy, signal, now).raw
 }
 
 /// What is packed of a series, in microseconds.
@@ -241,6 +246,9 @@ async fn prepare(
         }
         marks::raise(store, marks::RAW_REMOVED, before).await?;
     }
+    if let Some(before) = wanted.oldest_raw() {
+        marks::raise(store, marks::RAW_DROPPED, before).await?;
+    }
     let minutes = if hypertables {
         wanted.oldest(|cuts| cuts.minutes)
     } else {
@@ -324,6 +332,9 @@ impl Removal<'_> {
 
     async fn of_series(&mut self, series: i64, cuts: Cuts) -> Result<bool, StoreError> {
         if let Some(before) = cuts.raw {
+            if !self.note(series, before).await? {
+                return Ok(false);
+            }
             let through = rollups::through(self.store, series).await?;
             let rolled_up = through.map_or(before, |through| through.min(before));
             for (table, before) in [(POINTS, rolled_up), (TEXTS, before)] {
@@ -344,6 +355,28 @@ impl Removal<'_> {
                 return Ok(false);
             }
         }
+        Ok(true)
+    }
+
+    /// Notes that values of before a time are removed, if there are any: who looks for them then knows that
+    /// they were there.
+    async fn note(&self, series: i64, before: i64) -> Result<bool, StoreError> {
+        let any = "SELECT 1 FROM points WHERE series_id = ? AND ts < ? \
+                   UNION ALL SELECT 1 FROM points_text WHERE series_id = ? AND ts < ? \
+                   UNION ALL SELECT 1 FROM packed_points WHERE series_id = ? AND day < ? LIMIT 1";
+        let day = before.div_euclid(DAY_US);
+        let cells: [Cell<'_>; 6] =
+            [series.into(), before.into(), series.into(), before.into(), series.into(), day.into()];
+        if self.store.reader_pool().first(any, &cells).await?.is_none() {
+            return Ok(true);
+        }
+        if !self.steps.go_on().await? {
+            return Ok(false);
+        }
+        let sql = "UPDATE series SET raw_removed_before = ? WHERE id = ? \
+                   AND (raw_removed_before IS NULL OR raw_removed_before < ?)";
+        let cells = [before.into(), series.into(), before.into()];
+        self.store.writer_pool().execute(sql, &cells).await?;
         Ok(true)
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use millwright_schemas::{MachineId, SignalKind, Timestamp};
 
-use super::limits::{LOOKED_AT_TEXTS, LOOKED_AT_VALUES};
+use super::limits::{LOOKED_AT_TEXTS, LOOKED_AT_VALUES, TEXT_BYTES};
 use super::scoped::require_machine;
 use super::{raw, rolled, texts};
 use crate::telemetry::packed::Span;
@@ -25,7 +25,7 @@ pub struct Range {
 }
 
 impl Range {
-    const fn span(self) -> Span {
+    pub(super) const fn span(self) -> Span {
         Span { from: self.from.micros(), to: self.to.micros() }
     }
 
@@ -47,7 +47,8 @@ pub struct Chart {
     /// Width of a bucket in microseconds; 0 for points as received. Of booleans and texts: how exactly it is
     /// known where they change.
     pub resolution_us: i64,
-    /// Whether there are more changes than are given; the first ones are.
+    /// Whether there are more changes than were asked for, or than there is room for; the first ones are
+    /// given.
     pub truncated: bool,
     /// The points, oldest first.
     pub points: ChartPoints,
@@ -99,8 +100,9 @@ pub async fn read(
 ) -> Result<Vec<Chart>, StoreError> {
     require_machine(store, scope, machine).await?;
     let mut charts = Vec::with_capacity(signals.len());
+    let mut text_bytes = TEXT_BYTES;
     for signal in signals {
-        charts.push(read_one(store, machine, signal, range).await?);
+        charts.push(read_one(store, machine, signal, range, &mut text_bytes).await?);
     }
     Ok(charts)
 }
@@ -110,6 +112,7 @@ async fn read_one(
     machine: MachineId,
     signal: &str,
     range: Range,
+    text_bytes: &mut usize,
 ) -> Result<Chart, StoreError> {
     let sql = "SELECT id, kind, unit FROM series WHERE machine_id = ? AND signal = ?";
     let row = store.reader_pool().first(sql, &[machine.uuid().into(), signal.into()]).await?;
@@ -124,9 +127,11 @@ async fn read_one(
             booleans(store, series, range, LOOKED_AT_VALUES, &mut chart).await?;
         }
         Some(SignalKind::Text) => {
-            let changes = texts::changes(store, series, range, LOOKED_AT_TEXTS).await?;
+            let most = LOOKED_AT_TEXTS;
+            let changes = texts::changes(store, series, range, most, text_bytes).await?;
             chart.resolution_us = changes.width;
-            chart.points = ChartPoints::Texts(cut(changes.found, range, &mut chart.truncated));
+            chart.truncated = changes.truncated;
+            chart.points = ChartPoints::Texts(changes.found);
         }
     }
     Ok(chart)

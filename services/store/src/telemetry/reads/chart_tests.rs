@@ -106,26 +106,27 @@ async fn of_many_texts_the_ends_of_stretches_are_shown_over_all_of_the_time() {
     let mut tx = store.begin_batch().await.unwrap();
     points::insert_texts(&mut tx, &rows).await.unwrap();
     tx.commit().await.unwrap();
-    let read = async |from: i64, points: u32, most: i64| {
+    let read = async |from: i64, points: u32, most: i64, mut bytes: usize| {
         let [from, to] = [from, 100].map(|at| Timestamp::from_micros(start + at * SECOND));
         let range = Range { from, to, points };
-        let changes = texts::changes(&store, series, range, most).await.unwrap();
+        let changes = texts::changes(&store, series, range, most, &mut bytes).await.unwrap();
         let found = changes.found.into_iter();
         let found: Vec<_> = found.map(|(ts, text)| ((ts - start) / SECOND, text)).collect();
-        (found, changes.width / SECOND)
+        (found, changes.width / SECOND, changes.truncated, bytes)
     };
     let at = |second: i64, text: Option<&str>| (second, text.map(str::to_owned));
     let (p0, p1, p2) = (Some("P0"), Some("P1"), Some("P2"));
     let exact = vec![at(0, p0), at(40, p1), at(90, p2), at(95, None)];
-    assert_eq!(read(0, 10, 70).await, (exact, 0), "as many as are looked at");
+    assert_eq!(read(0, 10, 70, 100).await, (exact, 0, false, 94), "as many as are looked at");
     // In four stretches of half a minute: one of them ends with another text, one is empty.
     let stretches = vec![at(0, p0), at(45, p1), at(90, p2), at(95, None)];
-    assert_eq!(read(0, 10, 69).await, (stretches, 30));
+    assert_eq!(read(0, 10, 69, 100).await, (stretches.clone(), 30, false, 94));
     let part = vec![at(35, p0), at(40, p1), at(90, p2), at(95, None)];
-    assert_eq!(read(35, 10, 20).await, (part, 15), "they begin where the time begins");
-    // However few points there are room for, the end is there.
-    let one = vec![at(0, p0), at(50, None)];
-    assert_eq!(read(0, 1, 20).await, (one, 120));
+    let found = read(35, 10, 20, 100).await;
+    assert_eq!(found, (part, 15, false, 94), "they begin where the time begins");
+    assert_eq!(read(0, 10, 69, 5).await, (stretches[..2].to_vec(), 30, true, 1));
+    // With room for one point the stretch is the time as a whole, and its end is too much.
+    assert_eq!(read(0, 1, 20, 100).await, (vec![at(0, p0)], 120, true, 98));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ pub mod events;
 pub mod fleet;
 pub mod growth;
 pub mod history;
+pub(crate) mod kept;
 mod limits;
 pub mod loss;
 pub mod quarantine;
