@@ -160,9 +160,10 @@ pub struct StorageTask {
     pub failed_at: Option<Timestamp>,
     /// Why that run failed.
     pub failure: Option<String>,
-    /// When it should have gone well again at the latest; null as long as it never did.
+    /// When it should have gone well again at the latest. Before it ever did: when its first round, if one is
+    /// under way, should be at its end; null otherwise.
     pub due_at: Option<Timestamp>,
-    /// How many series, rows, packed days of signals or chunks it saw to the last time.
+    /// How many series, rows, packed days of signals or chunks it saw to the last time, or so far.
     pub done: i64,
 }
 
@@ -182,16 +183,19 @@ pub struct TelemetrySeries {
     pub unit: Option<String>,
     /// Its kind; null when the machine has no such signal, or no value of it yet.
     pub kind: Option<SignalKind>,
-    /// Seconds that a point stands for; 0 for points as received.
+    /// Seconds that a point stands for; 0 for points as received. Of booleans and texts: how exactly it is
+    /// known when they change; 0 for each change as received.
     pub resolution: f64,
-    /// Whether there are more changes than points were asked for, or more texts than 8 MiB of all
-    /// signals together; the first ones are given.
+    /// Whether there are more changes than are given: more than points were asked for, or than 8 MiB of
+    /// texts of all signals together. The first ones are given; beyond the last of them nothing is known.
     pub truncated: bool,
     /// The points, oldest first.
     pub points: SeriesPoints,
 }
 
-/// Numbers as `[ts_ms, avg, min, max]`; booleans and texts as `[ts_ms, value]`, where they change.
+/// Numbers as `[ts_ms, avg, min, max]`; booleans and texts as `[ts_ms, value]`, where they change. With a
+/// resolution above 0, a stretch of that length that begins with one value and ends with another has the first
+/// at its beginning and the other at its middle; what came between isn't there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 #[allow(clippy::type_complexity, reason = "utoipa describes tuples, not aliases of them")]

@@ -9,6 +9,7 @@ mod demo;
 mod detect;
 mod ended;
 mod jobs;
+mod limits;
 mod logging;
 mod revisions;
 mod serve;

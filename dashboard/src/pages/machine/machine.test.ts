@@ -4,7 +4,7 @@ import { daysLeft, worthOf } from './clock'
 import { ageOf, isOld } from './live/age'
 import { CHOSEN_MAX, chosenOf } from './live/chosen'
 import { LiveStore, POINTS_MAX } from './live/liveStore'
-import { mergeSeries } from './live/merge'
+import { isCoarse, mergeSeries } from './live/merge'
 import { endOf, pointsFor, refreshMs } from './live/span'
 import { eventKey, subjectOf } from './timeline'
 
@@ -131,6 +131,16 @@ describe('mergeSeries', () => {
     const live = new Map([['a', [{ at: 20, value: 2 }]]])
     mergeSeries([signal('a', 'number')], [past('a', points)], live)
     expect(points).toHaveLength(1)
+  })
+})
+
+describe('isCoarse', () => {
+  it('is a text that is known by stretches of time only', () => {
+    const of = (kind: string, resolution: number) =>
+      isCoarse({ kind, resolution } as unknown as TelemetrySeries)
+    expect(of('text', 3_600)).toBe(true)
+    expect(of('text', 0)).toBe(false)
+    expect(of('number', 3_600)).toBe(false)
   })
 })
 

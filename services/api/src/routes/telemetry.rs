@@ -18,7 +18,8 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 }
 
 /// Signals over time, in no more points than asked for: numbers with mean, smallest and largest
-/// of each stretch of time; booleans and texts where they change.
+/// of each stretch of time; booleans and texts where they change, or, where there are very many values, the
+/// ones with which stretches of time begin and end: `resolution` says which.
 #[utoipa::path(
     tag = "telemetry",
     params(

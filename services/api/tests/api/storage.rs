@@ -37,8 +37,12 @@ async fn roll_up(plant: &Plant) {
         timescale::refresh(store, None, (T0 + DAY_MS) * 1_000).await.unwrap();
         return;
     }
-    while rollups::advance(store).await.unwrap() > 0 {}
-    while rollups::repair(store).await.unwrap() > 0 {}
+    let turn = upkeep::take_turn(store).await.unwrap().unwrap();
+    let go_on = || true;
+    let steps = Steps::new(&turn, &go_on);
+    let mut round = rollups::Round::default();
+    assert!(rollups::run(store, &mut round, &steps).await.unwrap().finished);
+    turn.end().await.unwrap();
 }
 
 fn chart_path(signal: &str, from: i64, to: i64, points: u32) -> String {

@@ -41,6 +41,14 @@ impl Engine {
         }
     }
 
+    /// The time by the database's own clock, on which all processes agree: microseconds, to a second.
+    pub(crate) const fn clock(self) -> &'static str {
+        self.choose(
+            "(unixepoch() * 1000000)",
+            "(CAST(floor(extract(epoch FROM clock_timestamp())) AS BIGINT) * 1000000)",
+        )
+    }
+
     /// Names the index that a query must use, where the planner would rather walk the table.
     /// PostgreSQL has no such word; it keeps statistics.
     pub(crate) const fn indexed_by(self, clause: &'static str) -> &'static str {

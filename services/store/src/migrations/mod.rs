@@ -127,6 +127,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0022_watching_since.sqlite.sql"),
                 postgres: include_str!("0022_watching_since.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0024_upkeep_slices",
+                sqlite: include_str!("0024_upkeep_slices.sqlite.sql"),
+                postgres: include_str!("0024_upkeep_slices.postgres.sql"),
+            }),
         ]
     }
 }

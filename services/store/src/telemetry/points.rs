@@ -8,7 +8,7 @@ use sqlx::{Decode, Postgres, Sqlite};
 use super::BatchTx;
 use crate::StoreError;
 use crate::engine::copy::copy;
-use crate::engine::{Bulk, Cell, Connection, Row, Type};
+use crate::engine::{Bulk, Cell, Connection, Engine, Row, Type};
 use crate::upkeep::rollups::{HOUR_US, floor};
 
 /// A number, a boolean (0, 1) or null at a time.
@@ -143,9 +143,26 @@ pub async fn insert_any(tx: &mut BatchTx, rows: &[PointRow]) -> Result<Repeated,
     Ok(repeated)
 }
 
+/// Of a series that has had nulls only nothing is rolled up, so that nothing is to be made anew: once it
+/// has a kind, all of it is rolled up from its first point on.
+///
+/// A mark keeps the time at which it was made first. On PostgreSQL one that is there is held to the end
+/// of the transaction: whoever makes the hour anew waits for the points of this batch.
 static MARK: LazyLock<Bulk<2>> = LazyLock::new(|| {
-    Bulk::new(
-        "INSERT INTO rollup_dirty (series_id, hour) {rows} ON CONFLICT DO NOTHING",
+    let text = |engine: Engine, again: &str| {
+        format!(
+            "WITH new (series_id, hour) AS ({{rows}}) \
+             INSERT INTO rollup_dirty (series_id, hour, marked_at) \
+             SELECT n.series_id, n.hour, {} FROM new n CROSS JOIN series s \
+             WHERE s.id = n.series_id AND s.kind IS NOT NULL ORDER BY n.series_id, n.hour \
+             ON CONFLICT (series_id, hour) {again}",
+            engine.clock()
+        )
+    };
+    let held = "DO UPDATE SET marked_at = rollup_dirty.marked_at";
+    Bulk::of(
+        &text(Engine::Sqlite, "DO NOTHING"),
+        &text(Engine::Postgres, held),
         [Type::Int, Type::Int],
     )
 });

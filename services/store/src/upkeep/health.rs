@@ -28,13 +28,14 @@ pub struct TaskHealth {
     pub failed_at: Option<Timestamp>,
     /// Why that run failed.
     pub failure: Option<String>,
-    /// When it should have gone well again at the latest.
+    /// When it should have gone well again at the latest; before it ever did, when its first round should
+    /// have been at its end.
     pub due_at: Option<Timestamp>,
     /// How much it did the last time; of what, the task says.
     pub done: i64,
 }
 
-/// Records how a task went.
+/// Records how a task went, at the end of its round.
 ///
 /// # Errors
 /// When the database can't be used.
@@ -62,9 +63,29 @@ pub async fn note(
                VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task) DO UPDATE SET \
                ran_at = excluded.ran_at, error = excluded.error, done = excluded.done, \
                succeeded_at = coalesce(excluded.succeeded_at, upkeep.succeeded_at), \
+               begun_at = CASE WHEN excluded.succeeded_at IS NULL THEN upkeep.begun_at END, \
                failed_at = coalesce(excluded.failed_at, upkeep.failed_at), \
                failure = coalesce(excluded.failure, upkeep.failure)";
     store.writer_pool().execute(sql, &cells).await?;
+    Ok(())
+}
+
+/// Records how much of its round a task has done so far, without a failure. It has gone well only when it
+/// is at the end.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn note_progress(
+    store: &Store,
+    task: &str,
+    now: Timestamp,
+    done: i64,
+) -> Result<(), StoreError> {
+    let (task, at): (Cell<'_>, Cell<'_>) = (task.into(), now.micros().into());
+    let sql = "INSERT INTO upkeep (task, ran_at, done, begun_at) VALUES (?, ?, ?, ?) \
+               ON CONFLICT (task) DO UPDATE SET ran_at = excluded.ran_at, done = excluded.done, \
+               error = NULL, begun_at = coalesce(upkeep.begun_at, excluded.begun_at)";
+    store.writer_pool().execute(sql, &[task, at, done.into(), at]).await?;
     Ok(())
 }
 
@@ -73,14 +94,15 @@ pub async fn note(
 /// # Errors
 /// When the database can't be used.
 pub async fn all(store: &Store) -> Result<Vec<TaskHealth>, StoreError> {
-    let sql = "SELECT task, ran_at, succeeded_at, error, done, failed_at, failure FROM upkeep \
-               ORDER BY task";
+    let sql = "SELECT task, ran_at, succeeded_at, error, done, failed_at, failure, begun_at \
+               FROM upkeep ORDER BY task";
     let rows = store.reader_pool().fetch(sql, &[]).await?;
     rows.iter()
         .map(|row| {
             let task: String = row.get(0)?;
             let succeeded: Option<i64> = row.get(2)?;
-            let due = succeeded.map(|at| at.saturating_add(patience(&task)));
+            let since = succeeded.or(row.get(7)?);
+            let due = since.map(|at: i64| at.saturating_add(patience(&task)));
             Ok(TaskHealth {
                 ran_at: Timestamp::from_micros(row.get(1)?),
                 succeeded_at: succeeded.map(Timestamp::from_micros),
@@ -135,6 +157,30 @@ mod tests {
         let task = &tasks[0];
         assert_eq!((task.succeeded_at, task.error.as_deref()), (Some(at(40)), None));
         assert_eq!((task.failed_at, task.failure.as_deref()), (Some(at(20)), Some("disk full")));
+    }
+
+    #[tokio::test]
+    async fn a_round_that_takes_too_long_is_overdue_however_much_it_has_done() {
+        let (store, _folder) = store().await;
+        let task = async || all(&store).await.unwrap().remove(0);
+        // The first one there is.
+        note_progress(&store, "retention", at(0), 5).await.unwrap();
+        note_progress(&store, "retention", at(60), 9).await.unwrap();
+        let found = task().await;
+        assert_eq!((found.ran_at, found.done, found.succeeded_at), (at(60), 9, None));
+        assert_eq!(found.due_at, Some(at(3 * 3_600)));
+        // A failure doesn't begin it anew.
+        note(&store, "retention", at(90), Err("disk full")).await.unwrap();
+        note_progress(&store, "retention", at(120), 11).await.unwrap();
+        let found = task().await;
+        assert_eq!((found.error, found.failure.as_deref()), (None, Some("disk full")));
+        assert_eq!(found.due_at, Some(at(3 * 3_600)));
+        // From then on it goes by its last success.
+        note(&store, "retention", at(200), Ok(20)).await.unwrap();
+        note_progress(&store, "retention", at(4_000), 1).await.unwrap();
+        let found = task().await;
+        assert_eq!((found.ran_at, found.succeeded_at), (at(4_000), Some(at(200))));
+        assert_eq!(found.due_at, Some(at(200 + 3 * 3_600)));
     }
 
     #[tokio::test]

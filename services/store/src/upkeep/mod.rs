@@ -5,9 +5,11 @@
 
 mod health;
 mod kept;
+mod limits;
 pub(crate) mod marks;
 mod packed_minutes;
 pub mod packing;
+mod repair;
 pub mod retention;
 pub mod rollups;
 mod shrink;
@@ -21,7 +23,7 @@ use millwright_schemas::Timestamp;
 use sqlx::pool::PoolConnection;
 use tokio::sync::Mutex;
 
-pub use health::{TaskHealth, all as health, note};
+pub use health::{TaskHealth, all as health, note, note_progress};
 pub use kept::Kept;
 
 use crate::engine::Pool;
@@ -105,13 +107,20 @@ async fn answer<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Resul
 pub struct Steps<'t> {
     turn: &'t Turn,
     wanted: &'t (dyn Fn() -> bool + Send + Sync),
+    rest: Duration,
 }
 
 impl<'t> Steps<'t> {
     /// For as long as the turn is held and this says so.
     #[must_use]
     pub const fn new(turn: &'t Turn, wanted: &'t (dyn Fn() -> bool + Send + Sync)) -> Self {
-        Self { turn, wanted }
+        Self { turn, wanted, rest: Duration::ZERO }
+    }
+
+    /// With so long a rest before each step, for others to come first.
+    #[must_use]
+    pub const fn resting(self, rest: Duration) -> Self {
+        Self { rest, ..self }
     }
 
     /// Whether another step is to be done.
@@ -119,9 +128,21 @@ impl<'t> Steps<'t> {
     /// # Errors
     /// When it may not: the turn is lost.
     pub async fn go_on(&self) -> Result<bool, StoreError> {
+        if !self.rest.is_zero() {
+            tokio::time::sleep(self.rest).await;
+        }
         self.turn.check().await?;
         Ok((self.wanted)())
     }
+}
+
+/// What a slice of longer work has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// How much was done; of what, the work says.
+    pub count: u64,
+    /// Whether its round is at its end. If not, the next slice goes on where this one was broken off.
+    pub finished: bool,
 }
 
 /// Sees to it that the values of today and tomorrow have where to go, so that no batch has to at

@@ -1,27 +1,21 @@
-//! Retention: what is older than an organization wants is removed, in short transactions.
+//! Retention: what is older than an organization wants is removed, in short transactions, organization by
+//! organization and series by series.
 
 use millwright_schemas::api::policies::{COMPRESS_AFTER_DAYS, RetentionPolicy};
 use millwright_schemas::{OrganizationId, Timestamp};
 use sea_orm::{EntityTrait, QuerySelect};
 use uuid::Uuid;
 
+use super::limits::{
+    LOOKED_AT_SERIES, REMOVED_BLOCK_POINTS, REMOVED_BLOCKS, REMOVED_EVENTS, REMOVED_ROWS,
+    REMOVED_TEXTS,
+};
 use super::rollups::{self, HOUR_US, floor};
-use super::{Steps, marks, timescale};
+use super::{Done, Steps, marks, timescale};
 use crate::engine::{Cell, Pool, Row};
 use crate::entities::organization;
 use crate::telemetry::layout::{self, DAY_US, Layout};
 use crate::{Store, StoreError, policies};
-
-/// Microseconds of a series' points removed in one transaction: with a value each second 21,600.
-const STEP_US: i64 = 6 * HOUR_US;
-/// Rows of other tables removed in one transaction.
-const ROWS_MAX: i64 = 2_000;
-/// Series looked at in one go.
-const SERIES_MAX: i64 = 500;
-/// Packed days of a series removed in one transaction.
-const BLOCKS_MAX: i64 = 30;
-/// Points of these, unless one day has more: SQLite looks at each page that becomes free.
-const BLOCK_POINTS_MAX: i64 = 1_000_000;
 
 /// What holds for an organization, in times: older than these is removed. `None`: for ever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -156,41 +150,99 @@ impl Wanted {
     }
 }
 
-/// Removes what is too old; how many points, rollups and events. May take a while: `steps` is asked
-/// between its transactions. Nothing goes that isn't in the rollups yet.
-///
-/// # Errors
-/// When the database can't be used.
-pub async fn apply(store: &Store, wanted: &Wanted, steps: &Steps<'_>) -> Result<u64, StoreError> {
-    if !steps.go_on().await? {
-        return Ok(0);
-    }
-    prepare(store, wanted).await?;
-    if !steps.go_on().await? {
-        return Ok(0);
-    }
-    let dropped = drop_whole(store, wanted).await;
-    let mut removed = 0;
-    for (id, policy) in &wanted.policies {
-        if policy != &RetentionPolicy::default() {
-            removed += of_organization(store, *id, policy, wanted.now, steps).await?;
-        }
-    }
-    // Told at the end: a partition that can't be had now keeps nothing else from being removed.
-    dropped?;
-    Ok(removed)
+/// A round over all organizations and their series. One that was broken off goes on where it was.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// Before this time the last minutes of series are rolled up.
+    prepared: Option<i64>,
+    /// Before which time that is being done, and up to which series it is.
+    preparing: Option<(i64, i64)>,
+    /// What nobody wants any more was removed.
+    dropped: bool,
+    /// Organizations before this one are done, and its series up to this one.
+    place: Option<(OrganizationId, i64)>,
+    /// Why something couldn't be removed at once.
+    failed: Option<StoreError>,
 }
 
-/// Rolls up what would never be after the removal, then marks how far that goes.
-async fn prepare(store: &Store, wanted: &Wanted) -> Result<(), StoreError> {
+/// Removes what is too old, until the round is at its end or `steps`, which are asked between transactions,
+/// say no; how many points, rollups and events. Nothing goes that isn't in the rollups yet. What is wanted
+/// may have changed since the last slice: it holds from here on.
+///
+/// # Errors
+/// When the database can't be used. At the end of the round, when a partition couldn't be had: all else was
+/// removed then.
+pub async fn run(
+    store: &Store,
+    wanted: &Wanted,
+    round: &mut Round,
+    steps: &Steps<'_>,
+) -> Result<Done, StoreError> {
+    let broken_off = |count| Ok(Done { count, finished: false });
+    if !steps.go_on().await? || !prepare(store, wanted, round, steps).await? {
+        return broken_off(0);
+    }
+    if !round.dropped {
+        if !steps.go_on().await? {
+            return broken_off(0);
+        }
+        // Told at the end: a partition that can't be had now keeps nothing else from being removed.
+        round.failed = drop_whole(store, wanted).await.err();
+        round.dropped = true;
+    }
+    let mut removal = Removal { store, steps, now: wanted.now, count: 0 };
+    for (id, policy) in &wanted.policies {
+        let mut after = match round.place {
+            Some((under_way, _)) if *id < under_way => continue,
+            Some((under_way, after)) if *id == under_way => after,
+            _ => 0,
+        };
+        if policy == &RetentionPolicy::default() {
+            continue;
+        }
+        let ended = removal.of_organization(*id, policy, &mut after).await;
+        round.place = Some((*id, after));
+        if !ended? {
+            return broken_off(removal.count);
+        }
+    }
+    let done = Done { count: removal.count, finished: true };
+    std::mem::take(round).failed.map_or(Ok(done), Err)
+}
+
+/// A whole round, unless `steps` say no; how many points, rollups and events were removed.
+///
+/// # Errors
+/// As [`run`].
+pub async fn apply(store: &Store, wanted: &Wanted, steps: &Steps<'_>) -> Result<u64, StoreError> {
+    Ok(run(store, wanted, &mut Round::default(), steps).await?.count)
+}
+
+/// Rolls up what would never be after the removal, then marks how far that goes; whether it got to the
+/// end.
+async fn prepare(
+    store: &Store,
+    wanted: &Wanted,
+    round: &mut Round,
+    steps: &Steps<'_>,
+) -> Result<bool, StoreError> {
     let hypertables = timescale::is_there(store);
     if let Some(before) = wanted.newest_raw() {
-        if !hypertables {
-            rollups::finish(store, before).await?;
-        } else if marks::get(store, marks::RAW_REMOVED).await?.is_some() {
-            // From the mark on. Without one it isn't known of what something was removed before there
-            // were marks: nothing is made anew then.
-            timescale::refresh(store, None, before).await?;
+        if round.prepared != Some(before) {
+            if !hypertables {
+                let begun = round.preparing.filter(|(of, _)| *of == before);
+                let (_, after) = round.preparing.insert(begun.unwrap_or((before, 0)));
+                while rollups::finish_some(store, before, after).await? {
+                    if !steps.go_on().await? {
+                        return Ok(false);
+                    }
+                }
+            } else if marks::get(store, marks::RAW_REMOVED).await?.is_some() {
+                // From the mark on. Without one it isn't known of what something was removed before
+                // there were marks: nothing is made anew then.
+                timescale::refresh(store, None, before).await?;
+            }
+            round.prepared = Some(before);
         }
         marks::raise(store, marks::RAW_REMOVED, before).await?;
     }
@@ -205,7 +257,7 @@ async fn prepare(store: &Store, wanted: &Wanted) -> Result<(), StoreError> {
     if let Some(before) = minutes {
         marks::raise(store, marks::MINUTES_REMOVED, before).await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Removes at once what nobody wants any more: days on PostgreSQL, chunks with TimescaleDB.
@@ -225,117 +277,192 @@ async fn drop_whole(store: &Store, wanted: &Wanted) -> Result<(), StoreError> {
     }
 }
 
-async fn of_organization(
-    store: &Store,
-    organization: OrganizationId,
-    policy: &RetentionPolicy,
+/// A table of which the rows of a series go by time.
+struct Table {
+    name: &'static str,
+    time: &'static str,
+    /// So many of them in one transaction.
+    rows: i64,
+}
+
+const POINTS: Table = Table { name: "points", time: "ts", rows: REMOVED_ROWS };
+const TEXTS: Table = Table { name: "points_text", time: "ts", rows: REMOVED_TEXTS };
+const MINUTES: Table = Table { name: "rollups_1m", time: "bucket", rows: REMOVED_ROWS };
+const HOURS: Table = Table { name: "rollups_1h", time: "bucket", rows: REMOVED_ROWS };
+
+/// Removing, step by step: each part says whether it got to its end.
+struct Removal<'a> {
+    store: &'a Store,
+    steps: &'a Steps<'a>,
     now: Timestamp,
-    steps: &Steps<'_>,
-) -> Result<u64, StoreError> {
-    let mut removed = 0;
-    let mut after = 0_i64;
-    loop {
-        let sql = "SELECT s.id, s.signal FROM series s JOIN machines m ON m.id = s.machine_id \
-                   WHERE m.organization_id = ? AND s.id > ? ORDER BY s.id LIMIT ?";
-        let cells = [organization.uuid().into(), after.into(), SERIES_MAX.into()];
-        let series = store.reader_pool().fetch(sql, &cells).await?;
-        let Some(last) = series.last() else { break };
-        after = last.get(0)?;
-        for row in &series {
-            let (id, signal): (i64, String) = (row.get(0)?, row.get(1)?);
-            removed += of_series(store, id, cuts(policy, &signal, now), steps).await?;
-            if !(steps.wanted)() {
-                return Ok(removed);
+    /// How much was removed.
+    count: u64,
+}
+
+impl Removal<'_> {
+    /// What is too old of an organization's series after one, and of its events.
+    async fn of_organization(
+        &mut self,
+        organization: OrganizationId,
+        policy: &RetentionPolicy,
+        after: &mut i64,
+    ) -> Result<bool, StoreError> {
+        loop {
+            let sql = "SELECT s.id, s.signal FROM series s JOIN machines m ON m.id = s.machine_id \
+                 WHERE m.organization_id = ? AND s.id > ? ORDER BY s.id LIMIT ?";
+            let cells = [organization.uuid().into(), (*after).into(), LOOKED_AT_SERIES.into()];
+            let series = self.store.reader_pool().fetch(sql, &cells).await?;
+            if series.is_empty() {
+                break;
+            }
+            for row in &series {
+                let (id, signal): (i64, String) = (row.get(0)?, row.get(1)?);
+                let cuts = cuts(policy, &signal, self.now);
+                if !(self.steps.wanted)() || !self.of_series(id, cuts).await? {
+                    return Ok(false);
+                }
+                *after = id;
+            }
+        }
+        match before(policy.event_days, self.now) {
+            Some(before) => self.events(organization, before).await,
+            None => Ok(true),
+        }
+    }
+
+    async fn of_series(&mut self, series: i64, cuts: Cuts) -> Result<bool, StoreError> {
+        if let Some(before) = cuts.raw {
+            if !self.note(series, before).await? {
+                return Ok(false);
+            }
+            let through = rollups::through(self.store, series).await?;
+            let rolled_up = through.map_or(before, |through| through.min(before));
+            for (table, before) in [(POINTS, rolled_up), (TEXTS, before)] {
+                if !self.rows(&table, series, before).await? {
+                    return Ok(false);
+                }
+            }
+            if !self.blocks(series, rolled_up).await? {
+                return Ok(false);
+            }
+        }
+        if timescale::is_there(self.store) {
+            return Ok(true);
+        }
+        for (table, before) in [(MINUTES, cuts.minutes), (HOURS, cuts.hours)] {
+            let Some(before) = before else { continue };
+            if !self.rows(&table, series, before).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Notes that values of before a time are removed, if there are any: who looks for them then knows that
+    /// they were there.
+    async fn note(&self, series: i64, before: i64) -> Result<bool, StoreError> {
+        let any = "SELECT 1 FROM points WHERE series_id = ? AND ts < ? \
+                   UNION ALL SELECT 1 FROM points_text WHERE series_id = ? AND ts < ? \
+                   UNION ALL SELECT 1 FROM packed_points WHERE series_id = ? AND day < ? LIMIT 1";
+        let day = before.div_euclid(DAY_US);
+        let cells: [Cell<'_>; 6] =
+            [series.into(), before.into(), series.into(), before.into(), series.into(), day.into()];
+        if self.store.reader_pool().first(any, &cells).await?.is_none() {
+            return Ok(true);
+        }
+        if !self.steps.go_on().await? {
+            return Ok(false);
+        }
+        let sql = "UPDATE series SET raw_removed_before = ? WHERE id = ? \
+                   AND (raw_removed_before IS NULL OR raw_removed_before < ?)";
+        let cells = [before.into(), series.into(), before.into()];
+        self.store.writer_pool().execute(sql, &cells).await?;
+        Ok(true)
+    }
+
+    /// A series' rows of before a time, the oldest first: so many in each transaction, however close they
+    /// lie.
+    async fn rows(&mut self, table: &Table, series: i64, before: i64) -> Result<bool, StoreError> {
+        let Table { name, time, rows } = table;
+        let oldest = format!(
+            "SELECT count(*), min(s.at), max(s.at) FROM (SELECT {time} AS at FROM {name} \
+             WHERE series_id = ? AND {time} < ? ORDER BY {time} LIMIT {rows}) AS s"
+        );
+        let delete =
+            format!("DELETE FROM {name} WHERE series_id = ? AND {time} >= ? AND {time} <= ?");
+        loop {
+            let cells = [series.into(), before.into()];
+            let found = self.store.reader_pool().first(&oldest, &cells).await?;
+            let Some(found) = found else { return Ok(true) };
+            let (Some(first), Some(last)) =
+                (found.get::<Option<i64>>(1)?, found.get::<Option<i64>>(2)?)
+            else {
+                return Ok(true);
+            };
+            if !self.steps.go_on().await? {
+                return Ok(false);
+            }
+            let cells = [series.into(), first.into(), last.into()];
+            self.count += self.store.writer_pool().execute(&delete, &cells).await?;
+            if found.get::<i64>(0)? < *rows {
+                return Ok(true);
             }
         }
     }
-    if let Some(before) = before(policy.event_days, now) {
-        removed += events(store, organization, before, steps).await?;
-    }
-    Ok(removed)
-}
 
-async fn of_series(
-    store: &Store,
-    series: i64,
-    cuts: Cuts,
-    steps: &Steps<'_>,
-) -> Result<u64, StoreError> {
-    let mut removed = 0;
-    if let Some(before) = cuts.raw {
-        if !note_removal(store, series, before, steps).await? {
-            return Ok(removed);
-        }
-        let through = rollups::through(store, series).await?;
-        let rolled_up = through.map_or(before, |through| through.min(before));
-        for (table, before) in [("points", rolled_up), ("points_text", before)] {
-            removed += stepwise(store, table, "ts", series, before, STEP_US, steps).await?;
-        }
-        removed += blocks(store, series, rolled_up, steps).await?;
-    }
-    if timescale::is_there(store) {
-        return Ok(removed);
-    }
-    for (table, before, step) in
-        [("rollups_1m", cuts.minutes, 30 * DAY_US), ("rollups_1h", cuts.hours, 365 * DAY_US)]
-    {
-        if let Some(before) = before {
-            removed += stepwise(store, table, "bucket", series, before, step, steps).await?;
+    /// Packed days that lie before a time wholly, so up to a day later than what isn't packed: a block is
+    /// only taken apart to be read.
+    async fn blocks(&mut self, series: i64, before: i64) -> Result<bool, StoreError> {
+        let day = before.div_euclid(DAY_US);
+        loop {
+            let sql = "SELECT day, count FROM packed_points WHERE series_id = ? AND day < ? \
+                       ORDER BY day LIMIT ?";
+            let cells = [series.into(), day.into(), REMOVED_BLOCKS.into()];
+            let rows = self.store.reader_pool().fetch(sql, &cells).await?;
+            let Some((last, points)) = some_blocks(&rows, REMOVED_BLOCK_POINTS)? else {
+                return Ok(true);
+            };
+            if !self.steps.go_on().await? {
+                return Ok(false);
+            }
+            let sql = "DELETE FROM packed_points WHERE series_id = ? AND day <= ?";
+            self.store.writer_pool().execute(sql, &[series.into(), last.into()]).await?;
+            self.count += points.unsigned_abs();
         }
     }
-    Ok(removed)
-}
 
-/// Notes that values of before a time are removed, if there are any: who looks for them then knows that
-/// they were there. `false`: no step is to be done any more.
-async fn note_removal(
-    store: &Store,
-    series: i64,
-    before: i64,
-    steps: &Steps<'_>,
-) -> Result<bool, StoreError> {
-    let any = "SELECT 1 FROM points WHERE series_id = ? AND ts < ? \
-               UNION ALL SELECT 1 FROM points_text WHERE series_id = ? AND ts < ? \
-               UNION ALL SELECT 1 FROM packed_points WHERE series_id = ? AND day < ? LIMIT 1";
-    let day = before.div_euclid(DAY_US);
-    let cells: [Cell<'_>; 6] =
-        [series.into(), before.into(), series.into(), before.into(), series.into(), day.into()];
-    if store.reader_pool().first(any, &cells).await?.is_none() {
-        return Ok(true);
-    }
-    if !steps.go_on().await? {
-        return Ok(false);
-    }
-    let sql = "UPDATE series SET raw_removed_before = ? WHERE id = ? \
-               AND (raw_removed_before IS NULL OR raw_removed_before < ?)";
-    store.writer_pool().execute(sql, &[before.into(), series.into(), before.into()]).await?;
-    Ok(true)
-}
-
-/// Removes packed days that lie before a time wholly, so up to a day later than what isn't packed: a
-/// block is only taken apart to be read. How many points.
-async fn blocks(
-    store: &Store,
-    series: i64,
-    before: i64,
-    steps: &Steps<'_>,
-) -> Result<u64, StoreError> {
-    let mut removed = 0;
-    let day = before.div_euclid(DAY_US);
-    loop {
-        let sql = "SELECT day, count FROM packed_points WHERE series_id = ? AND day < ? \
-                   ORDER BY day LIMIT ?";
-        let cells: [Cell<'_>; 3] = [series.into(), day.into(), BLOCKS_MAX.into()];
-        let rows = store.reader_pool().fetch(sql, &cells).await?;
-        let Some((last, points)) = some_blocks(&rows, BLOCK_POINTS_MAX)? else { break };
-        if !steps.go_on().await? {
-            break;
+    /// Reported events, domain events and revisions of an organization.
+    async fn events(
+        &mut self,
+        organization: OrganizationId,
+        before: i64,
+    ) -> Result<bool, StoreError> {
+        let reported = "DELETE FROM machine_events WHERE (machine_id, id) IN (\
+                        SELECT e.machine_id, e.id FROM machine_events e \
+                        JOIN machines m ON m.id = e.machine_id \
+                        WHERE m.organization_id = ? AND e.ts < ? AND e.received_at < ? LIMIT ?)";
+        // The newest position stays, so that positions go on counting from it.
+        let domain = "DELETE FROM events WHERE seq IN (SELECT seq FROM events \
+             WHERE organization_id = ? AND occurred_at < ? AND position IS NOT NULL \
+             AND position < (SELECT max(position) FROM events) AND occurred_at < ? LIMIT ?)";
+        let revisions = "DELETE FROM alarm_revisions WHERE id IN (SELECT id FROM alarm_revisions \
+                         WHERE organization_id = ? AND found_at < ? AND from_ts < ? LIMIT ?)";
+        for sql in [reported, domain, revisions] {
+            loop {
+                if !self.steps.go_on().await? {
+                    return Ok(false);
+                }
+                let (of, before) = (organization.uuid().into(), Cell::from(before));
+                let cells: [Cell<'_>; 4] = [of, before, before, REMOVED_EVENTS.into()];
+                let gone = self.store.writer_pool().execute(sql, &cells).await?;
+                self.count += gone;
+                if gone < REMOVED_EVENTS.unsigned_abs() {
+                    break;
+                }
+            }
         }
-        let sql = "DELETE FROM packed_points WHERE series_id = ? AND day <= ?";
-        store.writer_pool().execute(sql, &[series.into(), last.into()]).await?;
-        removed += points.unsigned_abs();
+        Ok(true)
     }
-    Ok(removed)
 }
 
 /// The last of as many days as have so many points, one at least, and how many they have. From rows of
@@ -351,65 +478,6 @@ fn some_blocks(rows: &[Row], most: i64) -> Result<Option<(i64, i64)>, StoreError
         some = Some((day, points));
     }
     Ok(some)
-}
-
-/// Removes a series' rows of before a time, a step in each transaction, the oldest first.
-async fn stepwise(
-    store: &Store,
-    table: &'static str,
-    time: &'static str,
-    series: i64,
-    before: i64,
-    step: i64,
-    steps: &Steps<'_>,
-) -> Result<u64, StoreError> {
-    let mut removed = 0;
-    let first = format!("SELECT min({time}) FROM {table} WHERE series_id = ? AND {time} < ?");
-    let delete = format!("DELETE FROM {table} WHERE series_id = ? AND {time} >= ? AND {time} < ?");
-    loop {
-        let row = store.reader_pool().first(&first, &[series.into(), before.into()]).await?;
-        let oldest: Option<i64> = row.map_or(Ok(None), |row: Row| row.get(0))?;
-        let Some(oldest) = oldest else { break };
-        if !steps.go_on().await? {
-            break;
-        }
-        let to = oldest.saturating_add(step).min(before);
-        let cells: [Cell<'_>; 3] = [series.into(), oldest.into(), to.into()];
-        removed += store.writer_pool().execute(&delete, &cells).await?;
-    }
-    Ok(removed)
-}
-
-/// Removes reported events, domain events and revisions of an organization.
-async fn events(
-    store: &Store,
-    organization: OrganizationId,
-    before: i64,
-    steps: &Steps<'_>,
-) -> Result<u64, StoreError> {
-    let reported = "DELETE FROM machine_events WHERE (machine_id, id) IN (\
-                    SELECT e.machine_id, e.id FROM machine_events e \
-                    JOIN machines m ON m.id = e.machine_id \
-                    WHERE m.organization_id = ? AND e.ts < ? AND e.received_at < ? LIMIT ?)";
-    // The newest position stays, so that positions go on counting from it.
-    let domain = "DELETE FROM events WHERE seq IN (SELECT seq FROM events \
-                  WHERE organization_id = ? AND occurred_at < ? AND position IS NOT NULL \
-                  AND position < (SELECT max(position) FROM events) AND occurred_at < ? LIMIT ?)";
-    let revisions = "DELETE FROM alarm_revisions WHERE id IN (SELECT id FROM alarm_revisions \
-                     WHERE organization_id = ? AND found_at < ? AND from_ts < ? LIMIT ?)";
-    let mut removed = 0;
-    for sql in [reported, domain, revisions] {
-        while steps.go_on().await? {
-            let cells: [Cell<'_>; 4] =
-                [organization.uuid().into(), before.into(), before.into(), ROWS_MAX.into()];
-            let gone = store.writer_pool().execute(sql, &cells).await?;
-            removed += gone;
-            if gone < ROWS_MAX.unsigned_abs() {
-                break;
-            }
-        }
-    }
-    Ok(removed)
 }
 
 #[cfg(test)]

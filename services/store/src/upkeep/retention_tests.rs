@@ -5,7 +5,9 @@ use millwright_schemas::api::policies::{PolicyInput, SignalRetention};
 use super::*;
 use crate::testing::{NOW, machine, now, organization, store};
 use crate::upkeep::rollups::MINUTE_US;
-use crate::upkeep::rollups::tests::{SECOND, expected, new_series, settle, stored, write};
+use crate::upkeep::rollups::tests::{
+    SECOND, expected, new_series, settle, so_often, stored, write,
+};
 use crate::upkeep::{Kept, take_turn};
 
 async fn keep(store: &Store, organization: OrganizationId, retention: RetentionPolicy) {
@@ -155,12 +157,78 @@ async fn large_blocks_go_in_more_transactions() {
         folder.peer().await.execute(&sql).await;
     }
     let turn = take_turn(&store).await.unwrap().unwrap();
-    let asked = std::sync::atomic::AtomicU32::new(0);
-    let once = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 1;
-    let before = 10 * DAY_US;
-    assert_eq!(blocks(&store, 1, before, &Steps::new(&turn, &once)).await.unwrap(), 600_000);
-    let all = || true;
-    assert_eq!(blocks(&store, 1, before, &Steps::new(&turn, &all)).await.unwrap(), 1_200_000);
+    let removed = async |yes: u32| {
+        let wanted = so_often(yes);
+        let steps = Steps::new(&turn, &wanted);
+        let mut removal = Removal { store: &store, steps: &steps, now: now(), count: 0 };
+        let ended = removal.blocks(1, 10 * DAY_US).await.unwrap();
+        (removal.count, ended)
+    };
+    assert_eq!(removed(1).await, (600_000, false));
+    assert_eq!(removed(9).await, (1_200_000, true));
+    turn.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn values_that_lie_close_go_in_more_transactions() {
+    let (store, _folder) = store().await;
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    // A value each millisecond: some 20 seconds.
+    let all: Vec<_> =
+        (0..REMOVED_ROWS + 5).map(|n| (NOW + n * SECOND / 1_000, Some(1.0))).collect();
+    write(&store, series, &all, true).await;
+    let turn = take_turn(&store).await.unwrap().unwrap();
+    let removed = async |yes: u32, before: i64| {
+        let wanted = so_often(yes);
+        let steps = Steps::new(&turn, &wanted);
+        let mut removal = Removal { store: &store, steps: &steps, now: now(), count: 0 };
+        let ended = removal.rows(&POINTS, series, before).await.unwrap();
+        (i64::try_from(removal.count).unwrap(), ended)
+    };
+    assert_eq!(removed(9, NOW).await, (0, true));
+    assert_eq!(removed(0, i64::MAX).await, (0, false));
+    assert_eq!(removed(1, i64::MAX).await, (REMOVED_ROWS, false));
+    assert_eq!(points(&store).await, 5);
+    let last = all[all.len() - 1].0;
+    assert_eq!(removed(1, last).await, (4, true), "the last one isn't before itself");
+    turn.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_round_that_is_broken_off_goes_on_where_it_was() {
+    let (store, _folder) = store().await;
+    let (first, second) = (organization(&store, None).await, organization(&store, None).await);
+    let start = floor(NOW - 10 * DAY_US, HOUR_US);
+    for top in [first, second] {
+        let policy =
+            RetentionPolicy { raw_days: Some(2), event_days: Some(2), ..Default::default() };
+        keep(&store, top, policy).await;
+        for _ in 0..3 {
+            let machine = machine(&store, top).await;
+            let series = new_series(&store, machine).await;
+            write(&store, series, &[(start, Some(1.0)), (start + SECOND, Some(2.0))], true).await;
+        }
+    }
+    settle(&store).await;
+    let wanted = Wanted::read(&store, now()).await.unwrap();
+    let turn = take_turn(&store).await.unwrap().unwrap();
+    let mut round = Round::default();
+    let mut slices = 0;
+    loop {
+        // A few steps, of more than there are; the events of an organization take three.
+        let few = so_often(5);
+        let done = run(&store, &wanted, &mut round, &Steps::new(&turn, &few)).await.unwrap();
+        slices += 1;
+        if done.finished {
+            break;
+        }
+        assert!(slices < 50, "it doesn't get on: {round:?}");
+    }
+    assert!(slices > 2, "{slices}");
+    assert_eq!(points(&store).await, 0);
+    assert_eq!(round.place, None, "the next round begins at the first");
     turn.end().await.unwrap();
 }
 

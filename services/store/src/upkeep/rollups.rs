@@ -1,17 +1,17 @@
 //! Rollups: numbers and booleans by minute and by hour, for charts over long times.
 //!
 //! What came in order is rolled up behind a cursor of each series; hours in which something came
-//! late are marked by ingest and made anew. A bucket is always computed from all that it is made
-//! of, so late and repeated points leave it right, and every step can be repeated. One that counts
-//! more than what is left of its points stays: points come late, they are never taken back, but
-//! retention removes them. Of packed days minutes are computed in `packed_minutes`.
+//! late are marked by ingest and made anew (`repair`). A bucket is always computed from all that it
+//! is made of, so late and repeated points leave it right, and every step can be repeated. One that
+//! counts more than what is left of its points stays: points come late, they are never taken back,
+//! but retention removes them. Of packed days minutes are computed in `packed_minutes`.
 //!
 //! With TimescaleDB these are continuous aggregates: see [`super::timescale`].
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::packed_minutes;
+use super::limits::{COUNTED_SPANS, ROLLED_MINUTES, ROLLED_POINTS, ROLLED_SERIES};
+use super::{Done, Steps, packed_minutes, repair};
 use crate::engine::{Engine, Row};
 use crate::telemetry::Layout;
 use crate::telemetry::layout::DAY_US;
@@ -22,17 +22,6 @@ use crate::{Store, StoreError, Tx};
 pub(crate) const MINUTE_US: i64 = 60_000_000;
 /// Microseconds of an hour.
 pub(crate) const HOUR_US: i64 = 3_600_000_000;
-/// Series in one transaction.
-const SERIES_MAX: i64 = 200;
-/// Most minutes of one series in one transaction.
-const MINUTES_MAX: i64 = 500;
-/// Hours made anew in one transaction. Nobody writes beside it, so it is a short one.
-const DIRTY_MAX: i64 = 20;
-/// Points in one transaction, a minute of a series at least: SQLite's only writer is held for less than 50
-/// milliseconds.
-const POINTS_MAX: i64 = 20_000;
-/// Spans whose points are counted in one go.
-const COUNTED_MAX: usize = 25;
 /// So many points of a block, which is unpacked as a whole, take as long as one that isn't packed.
 const UNPACKED_POINTS: i64 = 16;
 
@@ -46,43 +35,115 @@ pub(super) struct Span {
     pub(super) to: i64,
 }
 
-/// Rolls up what has come in order since the last time, one step of it; how many series. None: nothing
-/// is left.
+/// A round over all series, and over all hours in which something came late. One that was broken off goes
+/// on where it was, so that every series has its turn, however long that takes.
+#[derive(Debug, Default)]
+pub struct Round {
+    series: Pass,
+    hours: repair::Pass,
+}
+
+/// Rolls up what is there, until the round is at its end or `steps`, which are asked between transactions,
+/// say no; how many series and hours. A round ends, whatever comes meanwhile: that is for the next one.
 ///
 /// # Errors
 /// When the database can't be used.
-pub async fn advance(store: &Store) -> Result<u64, StoreError> {
-    advance_within(store, POINTS_MAX).await
+pub async fn run(store: &Store, round: &mut Round, steps: &Steps<'_>) -> Result<Done, StoreError> {
+    let mut count = 0;
+    if matches!(store.layout(), Layout::Hypertables) {
+        return Ok(Done { count, finished: true });
+    }
+    // One of the two may have been at its end when the other was broken off: there may be more by now.
+    round.series.again();
+    round.hours.again();
+    while !(round.series.over && round.hours.over) {
+        if !steps.go_on().await? {
+            return Ok(Done { count, finished: false });
+        }
+        // In turn, so that neither waits for the other, however much there is of it.
+        if !round.series.over {
+            count += advance(store, &mut round.series, ROLLED_POINTS).await?;
+        }
+        if !round.hours.over {
+            count += repair::step(store, &mut round.hours, repair::Step::default()).await?;
+        }
+    }
+    Ok(Done { count, finished: true })
 }
 
-/// A step over about so many points at most.
-async fn advance_within(store: &Store, points: i64) -> Result<u64, StoreError> {
-    if matches!(store.layout(), Layout::Hypertables) {
-        return Ok(0);
+/// Once over all series, in their order.
+#[derive(Debug, Default)]
+struct Pass {
+    /// Series up to this one had their turn.
+    after: i64,
+    /// One of them has more than a step took: the pass begins anew at its end.
+    more: bool,
+    /// It is at its end.
+    over: bool,
+}
+
+impl Pass {
+    fn again(&mut self) {
+        if self.over {
+            *self = Self::default();
+        }
     }
-    let spans = within(store, &behind(store).await?, points).await?;
-    if spans.is_empty() {
-        return Ok(0);
+
+    /// A step has done these spans, the first ones of those that were wanted.
+    fn stepped(&mut self, wanted: &[Behind], spans: &[Span]) {
+        let ends = wanted.iter().zip(spans);
+        let cut = ends.clone().any(|(wanted, span)| span.to < wanted.span.to);
+        // One that was cut for those before it is the first one of the next step.
+        let alone = spans.len() == 1;
+        let taken = if cut && !alone { spans.len() - 1 } else { spans.len() };
+        for (wanted, span) in ends.take(taken) {
+            self.after = span.series;
+            self.more |= span.to < wanted.whole;
+        }
+        let all = taken == wanted.len();
+        if all && i64::try_from(wanted.len()).is_ok_and(|found| found < ROLLED_SERIES) {
+            *self = Self { over: !self.more, ..Self::default() };
+        }
     }
-    let snapshot = store.snapshot().await?;
-    let tx = store.begin_beside().await?;
-    roll(snapshot, &tx, &spans).await?;
-    let mut values = String::new();
-    for span in &spans {
-        let comma = if values.is_empty() { "" } else { "," };
-        let _ = write!(values, "{comma}({},{})", span.series, span.to);
+}
+
+/// Rolls up what has come in order since the last time, one step of a pass of about so many points at most;
+/// how many series.
+async fn advance(store: &Store, pass: &mut Pass, points: i64) -> Result<u64, StoreError> {
+    let wanted = behind(store, pass.after).await?;
+    let spans: Vec<Span> = wanted.iter().map(|wanted| wanted.span).collect();
+    let spans = within(store, &spans, points).await?;
+    if !spans.is_empty() {
+        let snapshot = store.snapshot().await?;
+        let tx = store.begin_beside().await?;
+        roll(snapshot, &tx, &spans).await?;
+        let mut values = String::new();
+        for span in &spans {
+            let comma = if values.is_empty() { "" } else { "," };
+            let _ = write!(values, "{comma}({},{})", span.series, span.to);
+        }
+        tx.run(&format!(
+            "INSERT INTO rollup_cursors (series_id, through) VALUES {values} \
+             ON CONFLICT (series_id) DO UPDATE SET through = excluded.through"
+        ))
+        .await?;
+        tx.commit().await?;
     }
-    tx.run(&format!(
-        "INSERT INTO rollup_cursors (series_id, through) VALUES {values} \
-         ON CONFLICT (series_id) DO UPDATE SET through = excluded.through"
-    ))
-    .await?;
-    tx.commit().await?;
+    pass.stepped(&wanted, &spans);
     Ok(spans.len() as u64)
 }
 
-/// Series whose whole minutes aren't all rolled up.
-async fn behind(store: &Store) -> Result<Vec<Span>, StoreError> {
+/// A series whose whole minutes aren't all rolled up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Behind {
+    /// What of it is to be rolled up now.
+    span: Span,
+    /// Up to here there are whole minutes.
+    whole: i64,
+}
+
+/// The first series after one whose whole minutes aren't all rolled up.
+async fn behind(store: &Store, after: i64) -> Result<Vec<Behind>, StoreError> {
     // Of a series without a cursor the first point is looked for.
     let sql = format!(
         "SELECT l.series_id, c.through, l.ts, \
@@ -90,32 +151,30 @@ async fn behind(store: &Store) -> Result<Vec<Span>, StoreError> {
              (SELECT min(p.ts) FROM points p WHERE p.series_id = l.series_id) END \
          FROM latest l JOIN series s ON s.id = l.series_id \
          LEFT JOIN rollup_cursors c ON c.series_id = l.series_id \
-         WHERE s.kind IN ('number', 'boolean') \
+         WHERE l.series_id > ? AND s.kind IN ('number', 'boolean') \
          AND (c.through IS NULL OR l.ts >= c.through + {MINUTE_US}) \
-         ORDER BY l.series_id LIMIT {SERIES_MAX}"
+         ORDER BY l.series_id LIMIT {ROLLED_SERIES}"
     );
-    let rows = store.reader_pool().fetch(&sql, &[]).await?;
-    let span = |row: &Row| -> Result<Option<Span>, StoreError> {
+    let rows = store.reader_pool().fetch(&sql, &[after.into()]).await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
         let latest: i64 = row.get(2)?;
         let first: Option<i64> = row.get::<Option<i64>>(1)?.or(row.get(3)?);
         // No point is left: retention took it.
-        let first = first.unwrap_or(latest);
-        let from = floor(first, MINUTE_US);
-        let to = floor(latest, MINUTE_US).min(from + MINUTES_MAX * MINUTE_US);
-        Ok(Some(Span { series: row.get(0)?, from, to }))
-    };
-    let mut spans = Vec::with_capacity(rows.len());
-    for row in &rows {
-        spans.extend(span(row)?);
+        let from = floor(first.unwrap_or(latest), MINUTE_US);
+        let whole = floor(latest, MINUTE_US);
+        let to = whole.min(from + ROLLED_MINUTES * MINUTE_US);
+        found.push(Behind { span: Span { series: row.get(0)?, from, to }, whole });
     }
-    skip_silence(store, &mut spans).await?;
-    Ok(spans)
+    skip_silence(store, &mut found).await?;
+    Ok(found)
 }
 
 /// A span in which nothing is goes on to where something is, so that a machine that was off for a
 /// year doesn't take a year of steps.
-async fn skip_silence(store: &Store, spans: &mut [Span]) -> Result<(), StoreError> {
-    for span in spans.iter_mut().filter(|span| span.to - span.from >= MINUTES_MAX * MINUTE_US) {
+async fn skip_silence(store: &Store, found: &mut [Behind]) -> Result<(), StoreError> {
+    let long = |span: &Span| span.to - span.from >= ROLLED_MINUTES * MINUTE_US;
+    for Behind { span, .. } in found.iter_mut().filter(|behind| long(&behind.span)) {
         let sql = "SELECT min(ts) FROM points WHERE series_id = ? AND ts >= ?";
         let cells = [span.series.into(), span.from.into()];
         let row = store.reader_pool().first(sql, &cells).await?;
@@ -127,67 +186,14 @@ async fn skip_silence(store: &Store, spans: &mut [Span]) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Makes hours anew in which something came late, one step of it; how many. One with very many points
-/// takes several steps, each of which counts.
-///
-/// # Errors
-/// When the database can't be used.
-pub async fn repair(store: &Store) -> Result<u64, StoreError> {
-    repair_within(store, POINTS_MAX).await
-}
-
-/// A step over about so many points at most.
-pub(super) async fn repair_within(store: &Store, points: i64) -> Result<u64, StoreError> {
-    // Looking costs no turn at the writer.
-    let spans = late(store, points).await?;
-    if spans.is_empty() {
-        return Ok(0);
-    }
-    // No batch may write beside it: one that marks an hour that is just being made anew would be
-    // overlooked.
-    let snapshot = store.snapshot().await?;
-    let tx = store.begin().await?;
-    // Only what lies behind the cursors: the rest is still to come in order.
-    roll(snapshot, &tx, &spans).await?;
-    for Span { series, from, to } in &spans {
-        tx.run(&format!(
-            "DELETE FROM rollup_dirty WHERE series_id = {series} AND hour >= {from} AND hour < {to}"
-        ))
-        .await?;
-        if *to < floor(*from, HOUR_US) + HOUR_US {
-            // The rest of the hour, from there on. What comes late meanwhile marks the whole hour.
-            tx.run(&format!(
-                "INSERT INTO rollup_dirty (series_id, hour) VALUES ({series}, {to}) \
-                 ON CONFLICT DO NOTHING"
-            ))
-            .await?;
-        }
-    }
-    tx.commit().await?;
-    Ok(spans.len() as u64)
-}
-
-/// Hours in which something came late, or the rests of such: as many as have so many points, one at
-/// least, the last of them cut.
-async fn late(store: &Store, points: i64) -> Result<Vec<Span>, StoreError> {
-    let sql = format!("SELECT series_id, hour FROM rollup_dirty LIMIT {DIRTY_MAX}");
-    let mut marks: BTreeMap<(i64, i64), i64> = BTreeMap::new();
-    for row in store.reader_pool().fetch(&sql, &[]).await? {
-        let (series, from): (i64, i64) = (row.get(0)?, row.get(1)?);
-        // An hour and its rest may both be marked: what lay in two spans would count twice.
-        let first = marks.entry((series, floor(from, HOUR_US))).or_insert(from);
-        *first = from.min(*first);
-    }
-    let whole =
-        |((series, hour), from): ((i64, i64), i64)| Span { series, from, to: hour + HOUR_US };
-    let spans: Vec<Span> = marks.into_iter().map(whole).collect();
-    within(store, &spans, points).await
-}
-
 /// As many of these spans as have so many points, one at least, the last of them cut. A minute never is.
-async fn within(store: &Store, wanted: &[Span], points: i64) -> Result<Vec<Span>, StoreError> {
+pub(super) async fn within(
+    store: &Store,
+    wanted: &[Span],
+    points: i64,
+) -> Result<Vec<Span>, StoreError> {
     let (mut spans, mut left) = (Vec::with_capacity(wanted.len()), points);
-    for some in wanted.chunks(COUNTED_MAX) {
+    for some in wanted.chunks(COUNTED_SPANS) {
         for (span, found) in some.iter().zip(counts(store, some, left).await?) {
             if found <= left {
                 spans.push(*span);
@@ -261,29 +267,41 @@ async fn cut(store: &Store, span: Span, points: i64) -> Result<i64, StoreError> 
 /// # Errors
 /// When the database can't be used.
 pub(crate) async fn finish(store: &Store, before: i64) -> Result<(), StoreError> {
+    let mut after = 0;
+    while finish_some(store, before, &mut after).await? {}
+    Ok(())
+}
+
+/// The same for the first of the series after one, in one transaction; whether there are more.
+///
+/// # Errors
+/// When the database can't be used.
+pub(super) async fn finish_some(
+    store: &Store,
+    before: i64,
+    after: &mut i64,
+) -> Result<bool, StoreError> {
     let sql = format!(
         "SELECT l.series_id, c.through FROM latest l JOIN series s ON s.id = l.series_id \
          JOIN rollup_cursors c ON c.series_id = l.series_id \
          WHERE s.kind IN ('number', 'boolean') AND l.series_id > ? AND l.ts < ? \
          AND l.ts >= c.through AND l.ts < c.through + {MINUTE_US} \
-         ORDER BY l.series_id LIMIT {SERIES_MAX}"
+         ORDER BY l.series_id LIMIT {ROLLED_SERIES}"
     );
-    let mut after = i64::MIN;
-    loop {
-        let rows = store.reader_pool().fetch(&sql, &[after.into(), before.into()]).await?;
-        let span = |row: &Row| -> Result<Span, StoreError> {
-            let from: i64 = row.get(1)?;
-            Ok(Span { series: row.get(0)?, from, to: from + MINUTE_US })
-        };
-        let spans: Vec<Span> = rows.iter().map(span).collect::<Result<_, _>>()?;
-        let spans = within(store, &spans, POINTS_MAX).await?;
-        let Some(last) = spans.last() else { return Ok(()) };
-        after = last.series;
-        let snapshot = store.snapshot().await?;
-        let tx = store.begin_beside().await?;
-        roll(snapshot, &tx, &spans).await?;
-        tx.commit().await?;
-    }
+    let rows = store.reader_pool().fetch(&sql, &[(*after).into(), before.into()]).await?;
+    let span = |row: &Row| -> Result<Span, StoreError> {
+        let from: i64 = row.get(1)?;
+        Ok(Span { series: row.get(0)?, from, to: from + MINUTE_US })
+    };
+    let spans: Vec<Span> = rows.iter().map(span).collect::<Result<_, _>>()?;
+    let spans = within(store, &spans, ROLLED_POINTS).await?;
+    let Some(last) = spans.last() else { return Ok(false) };
+    let snapshot = store.snapshot().await?;
+    let tx = store.begin_beside().await?;
+    roll(snapshot, &tx, &spans).await?;
+    tx.commit().await?;
+    *after = last.series;
+    Ok(true)
 }
 
 /// Before this time, in microseconds, all of a series is rolled up, once it is finished; `None`: all of
@@ -349,7 +367,11 @@ async fn counted(store: &Store, sql: &str) -> Result<(i64, Option<i64>), StoreEr
 /// Computes the minutes of these spans from their points, then the hours that they lie in. The snapshot
 /// is one that nothing was asked of yet, so that it sees what the transaction does. It is there before
 /// the transaction begins: whoever holds the writer doesn't wait for a reader.
-async fn roll(mut snapshot: Snapshot, tx: &Tx, spans: &[Span]) -> Result<(), StoreError> {
+pub(super) async fn roll(
+    mut snapshot: Snapshot,
+    tx: &Tx,
+    spans: &[Span],
+) -> Result<(), StoreError> {
     let spans: Vec<Span> = spans.iter().filter(|span| span.from < span.to).copied().collect();
     if spans.is_empty() {
         return Ok(());
@@ -448,6 +470,9 @@ impl Level {
 pub(crate) const fn floor(ts: i64, width: i64) -> i64 {
     ts.div_euclid(width) * width
 }
+
+#[cfg(test)]
+pub(super) use tests::repair_within;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::print_stderr)]

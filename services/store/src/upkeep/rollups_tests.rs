@@ -1,4 +1,6 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 
 use millwright_schemas::{MachineId, SignalKind};
 
@@ -7,6 +9,7 @@ use crate::telemetry::latest::{self, LatestRow};
 use crate::telemetry::points::{self, PointRow};
 use crate::telemetry::series::{self, NewSeries};
 use crate::testing::{NOW, machine, organization, store};
+use crate::upkeep::take_turn;
 
 pub(crate) const SECOND: i64 = 1_000_000;
 
@@ -61,6 +64,25 @@ pub(crate) async fn settle(store: &Store) {
     while repair(store).await.unwrap() > 0 {}
 }
 
+/// A step of a pass that begins anew; how many series.
+async fn advance_within(store: &Store, points: i64) -> Result<u64, StoreError> {
+    super::advance(store, &mut Pass::default(), points).await
+}
+
+async fn advance(store: &Store) -> Result<u64, StoreError> {
+    advance_within(store, ROLLED_POINTS).await
+}
+
+/// A step of a pass that begins anew, over all marks, however young they are; how many hours.
+pub(crate) async fn repair_within(store: &Store, points: i64) -> Result<u64, StoreError> {
+    let step = repair::Step { wait: 0, points };
+    repair::step(store, &mut repair::Pass::default(), step).await
+}
+
+pub(crate) async fn repair(store: &Store) -> Result<u64, StoreError> {
+    repair_within(store, ROLLED_POINTS).await
+}
+
 /// Count, smallest, largest, sum, last.
 pub(crate) type Bucket = (i64, Option<f64>, Option<f64>, Option<f64>, Option<f64>);
 
@@ -102,7 +124,7 @@ pub(crate) fn expected(
 
 /// Up to where the minutes go: to the last whole one at least. What goes on may be among them, as far
 /// as it has come.
-fn through(minutes: &BTreeMap<i64, Bucket>, whole: i64) -> i64 {
+pub(crate) fn through(minutes: &BTreeMap<i64, Bucket>, whole: i64) -> i64 {
     let until = minutes.keys().next_back().map_or(0, |last| last + MINUTE_US);
     assert!(until >= whole, "rolled up to {until}, not to {whole}");
     until
@@ -276,62 +298,81 @@ async fn a_late_value_doesnt_replace_rollups_whose_values_are_gone() {
     assert_eq!(stored(&store, "rollups_1h").await, hours);
 }
 
-async fn marks(store: &Store) -> Vec<i64> {
-    let sql = "SELECT hour FROM rollup_dirty ORDER BY hour";
-    let rows = store.reader_pool().fetch(sql, &[]).await.unwrap();
-    rows.iter().map(|row| row.get(0).unwrap()).collect()
+/// The answer to so many questions whether to go on.
+pub(crate) fn so_often(steps: u32) -> impl Fn() -> bool + Send + Sync {
+    let asked = AtomicU32::new(0);
+    move || asked.fetch_add(1, Relaxed) < steps
 }
 
 #[tokio::test]
-async fn an_hour_with_many_points_is_made_anew_in_several_steps() {
+async fn a_round_that_is_broken_off_goes_on_where_it_was_and_ends() {
     let (store, _folder) = store().await;
     if crate::upkeep::timescale::is_there(&store) {
         eprintln!("SKIPPED: TimescaleDB does this by itself");
         return;
     }
     let top = organization(&store, None).await;
-    let machine = machine(&store, top).await;
-    let series = new_series(&store, machine).await;
     let start = floor(NOW, HOUR_US);
-    let mut all: BTreeMap<i64, Option<f64>> = (0..720_i32)
-        .map(|step| (start + i64::from(step) * 10 * SECOND, Some(f64::from(step * 31 % 97))))
-        .collect();
-    let first: Vec<_> = all.iter().map(|(ts, value)| (*ts, *value)).collect();
-    write(&store, series, &first, true).await;
-    settle(&store).await;
-    let mut late = async |values: &[(i64, f64)]| {
-        let values: Vec<_> = values.iter().map(|(at, value)| (start + at, Some(*value))).collect();
-        all.extend(values.iter().copied());
-        write(&store, series, &values, false).await;
-    };
-    late(&[(5 * SECOND, -5.0), (HOUR_US + 5 * SECOND, 1_000.0)]).await;
-    assert_eq!(marks(&store).await, [start, start + HOUR_US]);
-
-    // A hundred points end within the 17th minute.
-    let rest = start + 16 * MINUTE_US;
-    assert_eq!(repair_within(&store, 100).await.unwrap(), 1);
-    assert_eq!(marks(&store).await, [rest, start + HOUR_US]);
-    // Something comes for what was just done, and for what is still to come.
-    late(&[(15 * SECOND, -9.0), (20 * MINUTE_US + SECOND, 7.0)]).await;
-    assert_eq!(marks(&store).await, [start, rest, start + HOUR_US]);
-    assert_eq!(repair_within(&store, 100).await.unwrap(), 1);
-    assert_eq!(marks(&store).await, [rest, start + HOUR_US]);
-    while repair_within(&store, 100).await.unwrap() > 0 {}
-    assert_eq!(marks(&store).await, [0_i64; 0]);
-
-    // A minute with more points than a step takes is done at once, and small hours together.
-    late(&[(30 * MINUTE_US + SECOND, 8.0)]).await;
-    let mut steps = 0;
-    while repair_within(&store, 3).await.unwrap() > 0 {
-        steps += 1;
+    // More minutes than a step takes of one.
+    let minutes = 2 * ROLLED_MINUTES + 10;
+    let values: Vec<_> =
+        (0..=minutes).map(|minute| (start + minute * MINUTE_US, Some(1.0))).collect();
+    let mut series = Vec::new();
+    for _ in 0..3 {
+        let machine = machine(&store, top).await;
+        series.push(new_series(&store, machine).await);
+        write(&store, series[series.len() - 1], &values, true).await;
     }
-    assert_eq!(steps, 60);
-    late(&[(40 * MINUTE_US + SECOND, 9.0), (HOUR_US + 40 * MINUTE_US + SECOND, 10.0)]).await;
-    assert_eq!(repair(&store).await.unwrap(), 2);
-    assert_eq!(repair(&store).await.unwrap(), 0);
+    let turn = take_turn(&store).await.unwrap().unwrap();
+    let mut round = Round::default();
+    let through = async |series: i64| -> Option<i64> {
+        let sql = "SELECT (through - ?) / ? FROM rollup_cursors WHERE series_id = ?";
+        let cells = [start.into(), MINUTE_US.into(), series.into()];
+        let row = store.reader_pool().first(sql, &cells).await.unwrap();
+        row.map(|row| row.get(0).unwrap())
+    };
+    let once = so_often(1);
+    let done = run(&store, &mut round, &Steps::new(&turn, &once)).await.unwrap();
+    assert_eq!((done.count, done.finished), (3, false));
+    assert_eq!(through(series[2]).await, Some(ROLLED_MINUTES), "each has had its turn");
+    assert_eq!(through(series[0]).await, Some(ROLLED_MINUTES));
 
-    let minutes = stored(&store, "rollups_1m").await;
-    let until = through(&minutes, floor(*all.keys().next_back().unwrap(), MINUTE_US));
-    assert_eq!(minutes, expected(&all, MINUTE_US, until));
-    assert_eq!(stored(&store, "rollups_1h").await, expected(&all, HOUR_US, until));
+    // The first one gets more all the time: the others don't wait for it, and the round ends.
+    let mut last = start + minutes * MINUTE_US;
+    for _ in 0..2 {
+        let more: Vec<_> =
+            (1..=ROLLED_MINUTES).map(|minute| (last + minute * MINUTE_US, Some(2.0))).collect();
+        last += ROLLED_MINUTES * MINUTE_US;
+        write(&store, series[0], &more, true).await;
+        let once = so_often(1);
+        run(&store, &mut round, &Steps::new(&turn, &once)).await.unwrap();
+    }
+    assert_eq!(through(series[2]).await, Some(minutes));
+    let always = || true;
+    let steps = Steps::new(&turn, &always);
+    assert!(run(&store, &mut round, &steps).await.unwrap().finished);
+    assert_eq!(through(series[0]).await, Some((last - start) / MINUTE_US));
+    let again = run(&store, &mut round, &steps).await.unwrap();
+    assert_eq!(again, Done { count: 0, finished: true });
+    turn.end().await.unwrap();
+}
+
+#[test]
+fn a_pass_comes_back_to_what_was_cut_for_others_and_to_what_is_longer_than_a_step() {
+    let wanted = |series, to, whole| Behind { span: Span { series, from: 0, to }, whole };
+    let span = |series, to| Span { series, from: 0, to };
+    let step = |wanted: &[Behind], spans: &[Span]| {
+        let mut pass = Pass { after: 3, ..Pass::default() };
+        pass.stepped(wanted, spans);
+        (pass.after, pass.more, pass.over)
+    };
+    assert_eq!(step(&[], &[]), (0, false, true));
+    let two = [wanted(5, 60, 60), wanted(9, 60, 60)];
+    assert_eq!(step(&two, &[span(5, 60), span(9, 60)]), (0, false, true));
+    assert_eq!(step(&two, &[span(5, 60)]), (5, false, false), "the other one is still to come");
+    assert_eq!(step(&two, &[span(5, 60), span(9, 30)]), (5, false, false), "it is first now");
+    assert_eq!(step(&two, &[span(5, 30)]), (5, true, false), "it has had a step of its own");
+    // Longer than a step: the pass begins anew.
+    let long = [wanted(5, 60, 90)];
+    assert_eq!(step(&long, &[span(5, 60)]), (0, false, false));
 }

@@ -5,7 +5,7 @@ import type { Signal } from '../../../api/types'
 import { TimeChart } from '../../../components/chart/TimeChart'
 import { useNow } from '../../../format/use'
 import type { LiveStore, Snapshot } from './liveStore'
-import { mergeSeries } from './merge'
+import { isCoarse, mergeSeries } from './merge'
 import { endOf, type Shown, spanMs } from './span'
 import type { useHistory } from './useHistory'
 import { useMarks } from './useMarks'
@@ -38,12 +38,18 @@ export function LiveChart(props: LiveChartProps) {
     onShow(part ? { kind: 'fixed', ...part } : before.current)
   }
   const cut = history.series.filter(({ truncated }) => truncated).map(({ signal }) => signal)
+  const coarse = history.series.filter(isCoarse).map(({ signal }) => signal)
   return (
     <div aria-busy={history.isLoading}>
       <TimeChart series={series} marks={marks} {...range} onZoom={zoom} />
       {cut.length > 0 && (
         <Text size="sm" c="dimmed">
           {t('live.cut', { signals: cut.join(', ') })}
+        </Text>
+      )}
+      {coarse.length > 0 && (
+        <Text size="sm" c="dimmed">
+          {t('live.coarse', { signals: coarse.join(', ') })}
         </Text>
       )}
     </div>

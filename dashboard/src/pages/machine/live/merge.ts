@@ -5,6 +5,11 @@ import type { LivePoint } from './liveStore'
 
 type Live = ReadonlyMap<string, readonly LivePoint[]>
 
+/** Whether it is a text of which not each value was looked at. */
+export function isCoarse({ kind, resolution }: TelemetrySeries): boolean {
+  return kind === 'text' && resolution > 0
+}
+
 /** The chosen signals, in their order; a signal that has no values yet is an empty line. */
 export function mergeSeries(
   signals: readonly Signal[],

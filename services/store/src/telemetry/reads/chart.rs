@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use millwright_schemas::{MachineId, SignalKind, Timestamp};
 
+use super::limits::{LOOKED_AT_TEXTS, LOOKED_AT_VALUES, TEXT_BYTES};
 use super::scoped::require_machine;
 use super::{raw, rolled, texts};
 use crate::telemetry::packed::Span;
@@ -24,7 +25,7 @@ pub struct Range {
 }
 
 impl Range {
-    const fn span(self) -> Span {
+    pub(super) const fn span(self) -> Span {
         Span { from: self.from.micros(), to: self.to.micros() }
     }
 
@@ -43,7 +44,8 @@ pub struct Chart {
     pub unit: Option<String>,
     /// Its kind; `None` when it has none yet, or the machine has no such signal.
     pub kind: Option<SignalKind>,
-    /// Width of a bucket in microseconds; 0 for points as received.
+    /// Width of a bucket in microseconds; 0 for points as received. Of booleans and texts: how exactly it is
+    /// known where they change.
     pub resolution_us: i64,
     /// Whether there are more changes than were asked for, or than there is room for; the first ones are
     /// given.
@@ -98,7 +100,7 @@ pub async fn read(
 ) -> Result<Vec<Chart>, StoreError> {
     require_machine(store, scope, machine).await?;
     let mut charts = Vec::with_capacity(signals.len());
-    let mut text_bytes = texts::BYTES_MAX;
+    let mut text_bytes = TEXT_BYTES;
     for signal in signals {
         charts.push(read_one(store, machine, signal, range, &mut text_bytes).await?);
     }
@@ -114,29 +116,36 @@ async fn read_one(
 ) -> Result<Chart, StoreError> {
     let sql = "SELECT id, kind, unit FROM series WHERE machine_id = ? AND signal = ?";
     let row = store.reader_pool().first(sql, &[machine.uuid().into(), signal.into()]).await?;
-    let mut chart = Chart {
-        signal: signal.to_owned(),
-        unit: None,
-        kind: None,
-        resolution_us: 0,
-        truncated: false,
-        points: ChartPoints::Numbers(Vec::new()),
-    };
+    let mut chart = empty(signal);
     let Some(row) = row else { return Ok(chart) };
     let series: i64 = row.get(0)?;
     chart.kind = kind_from(row.get::<Option<String>>(1)?.as_deref())?;
     chart.unit = row.get(2)?;
     match chart.kind {
         Some(SignalKind::Number) | None => numbers(store, series, range, &mut chart).await?,
-        Some(SignalKind::Boolean) => booleans(store, series, range, &mut chart).await?,
+        Some(SignalKind::Boolean) => {
+            booleans(store, series, range, LOOKED_AT_VALUES, &mut chart).await?;
+        }
         Some(SignalKind::Text) => {
-            let most = range.points as usize;
-            let changes = texts::changes(store, series, range.span(), most, text_bytes).await?;
+            let most = LOOKED_AT_TEXTS;
+            let changes = texts::changes(store, series, range, most, text_bytes).await?;
+            chart.resolution_us = changes.width;
             chart.truncated = changes.truncated;
             chart.points = ChartPoints::Texts(changes.found);
         }
     }
     Ok(chart)
+}
+
+fn empty(signal: &str) -> Chart {
+    Chart {
+        signal: signal.to_owned(),
+        unit: None,
+        kind: None,
+        resolution_us: 0,
+        truncated: false,
+        points: ChartPoints::Numbers(Vec::new()),
+    }
 }
 
 async fn numbers(
@@ -219,21 +228,34 @@ fn drawn(buckets: BTreeMap<i64, rolled::Sums>, width: i64) -> Vec<Bucket> {
     buckets.into_iter().map(bucket).collect()
 }
 
+/// `looked_at`: so many values are looked at one by one.
 async fn booleans(
     store: &Store,
     series: i64,
     range: Range,
+    looked_at: usize,
     chart: &mut Chart,
 ) -> Result<(), StoreError> {
     let width = bucket_width(range);
-    let level = if width < MINUTE_US { MINUTE_US } else { rolled::level(width) };
-    let (mut changes, rest) = if width < MINUTE_US && whole(store, series, range).await? {
-        (Vec::new(), range)
-    } else {
-        chart.resolution_us = level;
-        rolled::changes(store, series, range, level).await?
+    let most = raw::Most { changes: range.one_more(), looked_at };
+    let mut changes: Vec<(i64, Option<bool>)> = Vec::new();
+    let mut exact = None;
+    if width < MINUTE_US && whole(store, series, range).await? {
+        let found = raw::changes(store, series, range.span(), most).await?;
+        exact = Some(found).filter(|found| found.whole);
+    }
+    let rest = match exact {
+        Some(all) => all,
+        None => {
+            let level = if width < MINUTE_US { MINUTE_US } else { rolled::level(width) };
+            chart.resolution_us = level;
+            let (rolled_up, rest) = rolled::changes(store, series, range, level).await?;
+            changes = rolled_up;
+            raw::changes(store, series, rest.span(), most).await?
+        }
     };
-    for (ts, value) in raw::changes(store, series, rest.span(), rest.one_more()).await? {
+    chart.truncated = !rest.whole;
+    for (ts, value) in rest.found {
         let value = value.map(|value| value != 0.0);
         if changes.last().is_none_or(|(_, last)| *last != value) {
             changes.push((ts, value));
@@ -246,7 +268,7 @@ async fn booleans(
 /// The narrowest width, in microseconds, with which the range has no more buckets than points.
 /// Buckets start at whole multiples of their width since 1970, so that charts that move with
 /// time keep their buckets.
-fn bucket_width(range: Range) -> i64 {
+pub(super) fn bucket_width(range: Range) -> i64 {
     let (first, last) = (range.from.micros(), range.to.micros() - 1);
     let fits =
         |width: &i64| last.div_euclid(*width) - first.div_euclid(*width) < i64::from(range.points);
@@ -255,7 +277,7 @@ fn bucket_width(range: Range) -> i64 {
 }
 
 fn cut<T>(mut points: Vec<T>, range: Range, truncated: &mut bool) -> Vec<T> {
-    *truncated = points.len() > range.points as usize;
+    *truncated |= points.len() > range.points as usize;
     points.truncate(range.points as usize);
     points
 }

@@ -7,6 +7,7 @@ pub mod fleet;
 pub mod growth;
 pub mod history;
 pub(crate) mod kept;
+mod limits;
 pub mod loss;
 pub mod quarantine;
 mod raw;

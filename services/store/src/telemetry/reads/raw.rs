@@ -7,9 +7,6 @@ use crate::engine::Cell;
 use crate::telemetry::packed::{self, Piece, Span};
 use crate::{Store, StoreError};
 
-/// Most points that are looked at for changes.
-const LOOKED_AT_MAX: usize = 500_000;
-
 /// Where the value differs from the one before.
 const CHANGES: &str = "SELECT ts, value FROM (SELECT ts, value, row_number() OVER w AS place, \
     lag(value) OVER w AS before FROM (SELECT ts, value FROM points \
@@ -23,7 +20,7 @@ const LOOKED_AT: &str = "SELECT count(*) FROM (SELECT ts FROM points \
     WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts LIMIT ?) AS looked_at";
 
 /// A time and what was then.
-type At = (i64, Option<f64>);
+pub(super) type At = (i64, Option<f64>);
 
 /// The first points of a span, at most so many, the oldest first.
 pub(super) async fn first(
@@ -133,38 +130,61 @@ pub(super) async fn count(store: &Store, series: i64, span: Span) -> Result<i64,
     Ok(count)
 }
 
-/// Where the value differs from the one before, at most so often.
+/// How much is taken of what is looked through for changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Most {
+    /// So many changes.
+    pub(super) changes: usize,
+    /// So many values.
+    pub(super) looked_at: usize,
+}
+
+/// Where values differ from those before.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Changes {
+    /// The first ones.
+    pub(super) found: Vec<At>,
+    /// Whether all values were looked at, or as many changes were found as are taken.
+    pub(super) whole: bool,
+}
+
+/// Where the value differs from the one before.
 pub(super) async fn changes(
     store: &Store,
     series: i64,
     span: Span,
-    limit: usize,
-) -> Result<Vec<At>, StoreError> {
+    most: Most,
+) -> Result<Changes, StoreError> {
     let mut snapshot = store.snapshot().await?;
     let mut changes: Vec<At> = Vec::new();
-    let mut looked_at = 0;
-    let mut pieces = packed::pieces(&mut snapshot, series, span).await?.into_iter().peekable();
-    while let Some(piece) = pieces.next() {
+    let (mut looked_at, mut whole) = (0, true);
+    for piece in packed::pieces(&mut snapshot, series, span).await? {
         match piece {
             Piece::Loose(span) => {
-                let most = bound(LOOKED_AT_MAX.saturating_sub(looked_at));
+                let left = most.looked_at.saturating_sub(looked_at);
                 let [of, from, to] = [series, span.from, span.to].map(Cell::from);
-                let cells = [of, from, to, most.into(), bound(limit).into()];
+                let cells = [of, from, to, bound(left).into(), bound(most.changes).into()];
                 for row in snapshot.fetch(CHANGES, &cells).await? {
                     put(&mut changes, (row.get(0)?, row.get(1)?));
                 }
-                if pieces.peek().is_some() {
-                    let row = snapshot.first(LOOKED_AT, &[of, from, to, most.into()]).await?;
+                if changes.len() < most.changes {
+                    let one_more = bound(left.saturating_add(1));
+                    let row = snapshot.first(LOOKED_AT, &[of, from, to, one_more.into()]).await?;
                     let seen = row.map_or(Ok(0), |row| row.get::<i64>(0))?;
-                    looked_at += usize::try_from(seen).unwrap_or(LOOKED_AT_MAX);
+                    let seen = usize::try_from(seen).unwrap_or(usize::MAX);
+                    whole = seen <= left;
+                    looked_at = looked_at.saturating_add(seen);
                 }
             }
             Piece::Packed(packed) => {
                 let mut walk = packed::each(series, &packed);
-                while looked_at < LOOKED_AT_MAX
-                    && changes.len() < limit
+                while changes.len() < most.changes
                     && let Some(points) = walk.next(&mut snapshot).await?
                 {
+                    if looked_at >= most.looked_at {
+                        whole = false;
+                        break;
+                    }
                     looked_at += points.len();
                     for point in points {
                         put(&mut changes, (point.ts, point.value));
@@ -172,13 +192,13 @@ pub(super) async fn changes(
                 }
             }
         }
-        if changes.len() >= limit || looked_at >= LOOKED_AT_MAX {
+        if changes.len() >= most.changes || !whole {
             break;
         }
     }
     snapshot.end().await?;
-    changes.truncate(limit);
-    Ok(changes)
+    changes.truncate(most.changes);
+    Ok(Changes { found: changes, whole })
 }
 
 fn put(changes: &mut Vec<At>, (ts, value): At) {
