@@ -9,12 +9,13 @@ use sea_orm::{
     ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
     TransactionOptions, TransactionTrait,
 };
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 
 use crate::engine::postgres::{PostgresPools, WRITE_LOCK};
 use crate::engine::sqlite::SqlitePools;
 use crate::engine::{Engine, Pool, Pools, statement};
 use crate::telemetry::Layout;
+use crate::telemetry::spans::Covered;
 use crate::{StoreError, migrations};
 
 /// File name of the database within the data folder.
@@ -68,6 +69,7 @@ pub struct Store {
     writers: DatabaseConnection,
     readers: DatabaseConnection,
     layout: Arc<Layout>,
+    chunks: Arc<Mutex<Covered>>,
     wakes: Arc<Wakes>,
 }
 
@@ -101,7 +103,9 @@ impl Store {
         migrations::run(&pools, &writers).await?;
         let layout = Layout::of(&pools).await?;
         let readers = pools.orm_readers();
-        Ok(Self { writers, readers, pools, layout: Arc::new(layout), wakes: Arc::default() })
+        let layout = Arc::new(layout);
+        let (chunks, wakes) = (Arc::default(), Arc::default());
+        Ok(Self { writers, readers, pools, layout, chunks, wakes })
     }
 
     /// Opens the embedded database in this folder. See [`Store::open`].
@@ -193,6 +197,11 @@ impl Store {
     /// How points are kept.
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// Days that have a chunk, as far as it is known; only with TimescaleDB.
+    pub(crate) fn chunks(&self) -> &Mutex<Covered> {
+        &self.chunks
     }
 
     pub(crate) fn wakes(&self) -> &Wakes {

@@ -18,8 +18,9 @@ pub mod reported;
 pub mod rule_states;
 pub mod series;
 pub(crate) mod snapshot;
+pub(crate) mod spans;
 pub mod streams;
 pub mod units;
 
-pub use batch::BatchTx;
+pub use batch::{BatchTx, days_of};
 pub(crate) use layout::Layout;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Steps;
 use super::timescale::{alone, alone_within};
 use crate::engine::Pool;
-use crate::telemetry::layout::{DAY_US, Layout, day_of};
+use crate::telemetry::layout::{DAY_US, Layout, span_of};
 use crate::{Store, StoreError};
 
 /// A partition that takes no more than this is left as it is, in bytes.
@@ -34,9 +34,9 @@ pub(super) async fn partitions(
                AND pg_total_relation_size(c.oid) > ? ORDER BY c.relname";
     for row in store.reader_pool().fetch(sql, &[SMALL.into()]).await? {
         let name: String = row.get(0)?;
-        let Some((_, day)) = day_of(&name) else { continue };
+        let Some((_, days)) = span_of(&name) else { continue };
         // Names are in the order of their bytes.
-        if name <= *done || (day + 1).saturating_mul(DAY_US) > before {
+        if name <= *done || days.to.saturating_mul(DAY_US) > before {
             continue;
         }
         if !steps.go_on().await? {
@@ -80,7 +80,7 @@ pub(super) async fn oldest_loose(store: &Store) -> Result<Option<i64>, StoreErro
                WHERE i.inhparent = 'points'::regclass AND pg_relation_size(c.oid) > 0";
     let rows = store.reader_pool().fetch(sql, &[]).await?;
     let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
-    let first = names.iter().filter_map(|name| Some(day_of(name)?.1)).min();
+    let first = names.iter().filter_map(|name| Some(span_of(name)?.1.from)).min();
     Ok(first.map(|day| day.saturating_mul(DAY_US)))
 }
 
