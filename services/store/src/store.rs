@@ -14,8 +14,8 @@ use tokio::sync::{Mutex, Notify, watch};
 use crate::engine::postgres::{PostgresPools, WRITE_LOCK};
 use crate::engine::sqlite::SqlitePools;
 use crate::engine::{Engine, Pool, Pools, statement};
-use crate::telemetry::Layout;
 use crate::telemetry::spans::Covered;
+use crate::telemetry::{Layout, locks};
 use crate::{StoreError, migrations};
 
 /// File name of the database within the data folder.
@@ -102,6 +102,7 @@ impl Store {
         let writers = pools.orm_writers();
         migrations::run(&pools, &writers).await?;
         let layout = Layout::of(&pools).await?;
+        locks::check(&pools, &layout).await?;
         let readers = pools.orm_readers();
         let layout = Arc::new(layout);
         let (chunks, wakes) = (Arc::default(), Arc::default());

@@ -122,6 +122,11 @@ impl BatchTx {
         self.store.engine()
     }
 
+    /// Whether points have nowhere to go unless room was made for their day.
+    pub(super) fn needs_room(&self) -> bool {
+        matches!(self.store.layout(), Layout::Days { .. })
+    }
+
     /// Sees to it that points of these times, in microseconds, have where to go.
     pub(super) async fn make_room(
         &self,

@@ -42,6 +42,12 @@ pub(crate) const fn recent(newest: i64) -> i64 {
     floor(newest, MONTH) - MONTH
 }
 
+/// The days of about a month that this one is among, as a step on the way to more.
+pub(crate) const fn month(day: i64) -> DaySpan {
+    let from = floor(day, MONTH);
+    DaySpan { from, to: from + MONTH }
+}
+
 /// The days that share a partition with this one, when the newest of all is `newest`. Those of another
 /// `newest` are the same, part of these, or made of these.
 pub(crate) const fn cell(day: i64, newest: i64) -> DaySpan {

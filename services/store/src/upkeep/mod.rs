@@ -3,6 +3,7 @@
 //! Called by the platform's worker. One process at a time does it; each step is a short transaction
 //! that is right whatever else happens, and safe to repeat.
 
+mod coarse;
 mod health;
 pub(crate) mod marks;
 mod packed_minutes;

@@ -11,7 +11,7 @@ use millwright_schemas::OrganizationId;
 use sea_orm::{ConnectionTrait as _, Value};
 
 use super::retention::{Packing, Wanted};
-use super::{Steps, rollups, shrink, sparse};
+use super::{Steps, coarse, rollups, shrink, sparse};
 use crate::engine::statement;
 use crate::telemetry::Layout;
 use crate::telemetry::layout::DAY_US;
@@ -70,7 +70,9 @@ pub async fn run(
     if matches!(store.layout(), Layout::Hypertables) {
         return Ok(nothing);
     }
-    let Some(before) = wanted.newest_packing() else { return Ok(nothing) };
+    let Some(before) = wanted.newest_packing() else {
+        return Ok(Done { finished: coarse::partitions(store, steps).await?, ..nothing });
+    };
     if round.after == 0 {
         // Of series that have ended the last minute too.
         rollups::finish(store, before).await?;
@@ -82,14 +84,18 @@ pub async fn run(
     if !finished {
         return Ok(done);
     }
-    let shrunk = shrink::partitions(store, before, &mut round.partition, steps).await;
-    if matches!(shrunk, Ok(false)) {
+    let mut tidied = shrink::partitions(store, before, &mut round.partition, steps).await;
+    if !matches!(tidied, Ok(false)) {
+        let merged = coarse::partitions(store, steps).await;
+        tidied = tidied.and(merged);
+    }
+    if matches!(tidied, Ok(false)) {
         // Nothing else is left.
         round.after = i64::MAX;
         return Ok(Done { finished: false, ..done });
     }
     let round = std::mem::take(round);
-    round.failed.map_or(Ok(()), Err).and(shrunk)?;
+    round.failed.map_or(Ok(()), Err).and(tidied)?;
     Ok(done)
 }
 
