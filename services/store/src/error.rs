@@ -1,5 +1,7 @@
 //! What can go wrong between the platform and its database.
 
+use std::borrow::Cow;
+
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use sqlx::postgres::PgDatabaseError;
 
@@ -48,15 +50,19 @@ impl StoreError {
     /// less of it may go through.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
-        let Self::Unavailable(
-            DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)),
-        ) = self
+        self.sqlstate().is_some_and(|code| EXHAUSTED.contains(&&*code))
+    }
+
+    /// PostgreSQL's code, if it is an error of its.
+    pub(crate) fn sqlstate(&self) -> Option<Cow<'_, str>> {
+        let (Self::Unavailable(error) | Self::Database(error)) = self else { return None };
+        let (DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error))) = error
         else {
-            return false;
+            return None;
         };
-        let Some(error) = error.as_database_error() else { return false };
-        error.as_error().is::<PgDatabaseError>()
-            && error.code().is_some_and(|code| EXHAUSTED.contains(&&*code))
+        let error = error.as_database_error()?;
+        if error.as_error().is::<PgDatabaseError>() { error.code() } else { None }
     }
 
     /// Whether what was to be written is at fault. If not, the database is: away, full, damaged, without
