@@ -110,6 +110,23 @@ pub(super) async fn make_old(
     Ok(())
 }
 
+/// The same within a transaction, in which nobody else makes chunks.
+pub(crate) async fn make_within(
+    tx: &mut PgConnection,
+    wanted: &BTreeSet<i64>,
+) -> Result<(), sqlx::Error> {
+    let mut there = chunks(tx).await?;
+    let newest = layout::newest(tx, layout::last(&there, wanted)).await?;
+    let old = wanted.iter().copied().filter(|day| *day < spans::recent(newest));
+    let mut missing: BTreeSet<i64> = old.collect();
+    while !missing.is_empty() {
+        there = make_some(tx, there, &missing, newest).await?;
+        let [points, texts] = &there;
+        missing.retain(|day| !(points.has(*day) && texts.has(*day)));
+    }
+    Ok(())
+}
+
 /// What the chunks of each table cover.
 async fn chunks(tx: &mut PgConnection) -> Result<[Covered; 2], sqlx::Error> {
     let rows: Vec<(String, i64, i64)> = sqlx::query_as(

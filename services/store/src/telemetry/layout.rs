@@ -118,12 +118,13 @@ pub(super) fn covered(partitions: &[Partition]) -> [Covered; 2] {
     })
 }
 
-/// Name of a day's own partition: days since 1970, those before with an `m`.
+/// Name of a day's own partition.
+#[cfg(test)]
 pub(crate) fn partition(table: &str, day: i64) -> String {
     name_of(table, DaySpan::of(day))
 }
 
-/// Name of a partition: of a day, or from one up to another.
+/// Name of a partition: of a day, or from one up to another; days since 1970, those before with an `m`.
 pub(super) fn name_of(table: &str, days: DaySpan) -> String {
     let name = if days == DaySpan::of(days.from) {
         format!("{table}_{}", days.from)

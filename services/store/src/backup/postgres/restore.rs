@@ -1,5 +1,6 @@
 //! Puts a backup into a PostgreSQL database.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use millwright_schemas::Timestamp;
@@ -257,18 +258,22 @@ async fn copy_in(
     }
 }
 
-/// Makes the partitions that points of these days need, where they are kept in such. As many as intake
-/// would, however many there were: old days share theirs.
+/// Makes the partitions that points of these days need, or the chunks of old ones. As many as intake would,
+/// however many there were: old days share theirs.
 async fn make_room(tx: &mut PgConnection, days: &[i64]) -> Result<(), sqlx::Error> {
+    let days: BTreeSet<i64> = days.iter().copied().collect();
     let partitioned: bool = sqlx::query_scalar(
         "SELECT COALESCE((SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass('points')), FALSE)",
     )
     .fetch_one(&mut *tx)
     .await?;
     if partitioned {
-        layout::make_within(tx, &days.iter().copied().collect()).await?;
+        layout::make_within(tx, &days).await
+    } else if makes_rollups(tx).await? {
+        hypertables::make_within(tx, &days).await
+    } else {
+        Ok(())
     }
-    Ok(())
 }
 
 /// Numbers that are given out go on after the largest that is there.
