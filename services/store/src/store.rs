@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use crate::engine::postgres::{PostgresPools, WRITE_LOCK};
 use crate::engine::sqlite::SqlitePools;
 use crate::engine::{Engine, Pool, Pools, statement};
+use crate::telemetry::reads::kept::Counts;
 use crate::telemetry::spans::Covered;
 use crate::telemetry::{Layout, locks};
 use crate::{StoreError, migrations};
@@ -71,6 +72,7 @@ pub struct Store {
     layout: Arc<Layout>,
     chunks: Arc<Mutex<Covered>>,
     wakes: Arc<Wakes>,
+    counts: Arc<Counts>,
 }
 
 /// What commits tell waiting workers of this process. Other processes learn it from the bus;
@@ -104,9 +106,9 @@ impl Store {
         let layout = Layout::of(&pools).await?;
         locks::check(&pools, &layout).await?;
         let readers = pools.orm_readers();
-        let layout = Arc::new(layout);
-        let (chunks, wakes) = (Arc::default(), Arc::default());
-        Ok(Self { writers, readers, pools, layout, chunks, wakes })
+        let (layout, chunks) = (Arc::new(layout), Arc::default());
+        let (wakes, counts) = (Arc::default(), Arc::default());
+        Ok(Self { writers, readers, pools, layout, chunks, wakes, counts })
     }
 
     /// Opens the embedded database in this folder. See [`Store::open`].
@@ -180,6 +182,11 @@ impl Store {
     /// Closes all connections, after what runs has ended.
     pub async fn close(&self) {
         self.pools.close().await;
+    }
+
+    /// Counts that are kept for a while.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     pub(crate) const fn readers(&self) -> &DatabaseConnection {

@@ -5,6 +5,7 @@
 
 mod coarse;
 mod health;
+mod kept;
 pub(crate) mod marks;
 mod packed_minutes;
 pub mod packing;
@@ -23,6 +24,7 @@ use sqlx::pool::PoolConnection;
 use tokio::sync::Mutex;
 
 pub use health::{TaskHealth, all as health, note};
+pub use kept::Kept;
 
 use crate::engine::Pool;
 use crate::engine::postgres::UPKEEP_LOCK;
