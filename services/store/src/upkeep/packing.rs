@@ -129,8 +129,8 @@ async fn series(
     steps: &Steps<'_>,
 ) -> Result<bool, StoreError> {
     let Some(oldest) = shrink::oldest_loose(store).await? else { return Ok(true) };
-    let days = matches!(store.layout(), Layout::Days { .. });
-    let from = if days && !round.rounds.is_multiple_of(ALL_EVERY) {
+    let partitioned = matches!(store.layout(), Layout::Days { .. });
+    let from = if partitioned && !round.rounds.is_multiple_of(ALL_EVERY) {
         oldest.max(before.saturating_sub(LOOK_BACK))
     } else {
         oldest
