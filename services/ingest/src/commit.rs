@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::collect::Batch;
 use crate::decode::Message;
 use crate::health::Health;
-use crate::limits::{RETRY_MAX, RETRY_MIN};
+use crate::limits::{EXHAUSTED_TRIES, RETRY_MAX, RETRY_MIN};
 use crate::live::{Live, LiveCopy};
 use crate::metrics::IngestMetrics;
 use crate::write::{Writer, Written};
@@ -34,7 +34,8 @@ impl Committer {
         }
     }
 
-    /// A lasting error halves the batch until the message at fault is alone.
+    /// A lasting error halves the batch until the message at fault is alone; so does too little room for
+    /// all of it at once.
     async fn settle(&mut self, messages: Vec<Message>) {
         let mut waiting = vec![messages];
         while let Some(mut part) = waiting.pop() {
@@ -46,14 +47,17 @@ impl Committer {
                     waiting.push(rest);
                     waiting.push(part);
                 }
+                Err(error) if error.is_exhausted() => leave(&part, &error),
                 Err(error) => self.refuse(part, &error).await,
             }
         }
     }
 
-    /// Writes until it is committed or lastingly refused.
+    /// Writes until it is committed or lastingly refused, or the server has had no room for all of it a few
+    /// times running.
     async fn write(&mut self, messages: &[Message]) -> Result<Written, StoreError> {
         let mut pause = RETRY_MIN;
+        let mut exhausted = 0;
         let mut again = false;
         loop {
             let started = Instant::now();
@@ -69,6 +73,10 @@ impl Committer {
                         error = chain(&error),
                         "commit failed; machines wait"
                     );
+                    exhausted = if error.is_exhausted() { exhausted + 1 } else { 0 };
+                    if exhausted >= EXHAUSTED_TRIES {
+                        return Err(error);
+                    }
                     sleep(pause).await;
                     pause = (pause * 2).min(RETRY_MAX);
                     again = true;
@@ -94,19 +102,7 @@ impl Committer {
         }
         match self.write(&messages).await {
             Ok(written) => self.publish(written, messages.len()),
-            Err(error) => {
-                for message in &messages {
-                    let uplink = message.uplink();
-                    tracing::error!(
-                        machine.id = %uplink.machine,
-                        error = chain(&error),
-                        "a message can't be stored nor quarantined; its connection is closed"
-                    );
-                    if let Some(line) = &uplink.acks {
-                        line.fail();
-                    }
-                }
-            }
+            Err(error) => leave(&messages, &error),
         }
     }
 
@@ -146,6 +142,22 @@ impl Committer {
         metrics.checkpoints.inc_by(plan.learned.len() as u64);
         metrics.batches.inc();
         metrics.batch_messages.observe(messages as f64);
+    }
+}
+
+/// Messages that can't be stored, nor quarantined: what they are of is acknowledged no further, so that
+/// their machines send it again.
+fn leave(messages: &[Message], error: &StoreError) {
+    for message in messages {
+        let uplink = message.uplink();
+        tracing::error!(
+            machine.id = %uplink.machine,
+            error = chain(error),
+            "a message can't be stored nor quarantined; its connection is closed"
+        );
+        if let Some(line) = &uplink.acks {
+            line.fail();
+        }
     }
 }
 

@@ -83,6 +83,15 @@ impl Message {
         }
     }
 
+    /// Times of its values, in microseconds.
+    pub(crate) fn times(&self) -> impl Iterator<Item = i64> {
+        let points = match &self.body {
+            Body::Samples { points, .. } => points.as_slice(),
+            Body::Event(_) | Body::Unusable { .. } => &[],
+        };
+        points.iter().filter_map(|point| point.ts).map(Timestamp::micros)
+    }
+
     /// Gives up on what it says: it goes to quarantine as a whole. Its place in its stream stays.
     pub(crate) fn refuse(&mut self, code: &'static str, reason: String) {
         self.body = Body::Unusable { code, reason };

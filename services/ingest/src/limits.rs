@@ -23,6 +23,11 @@ pub const RETRY_MIN: Duration = Duration::from_millis(50);
 /// Longest pause before a batch is written again.
 pub const RETRY_MAX: Duration = Duration::from_secs(2);
 
+/// So many times the same messages are written when the server has no room for all that they need at once;
+/// then half of them at a time. One that is alone is left to its machine, unacknowledged, so that it
+/// doesn't hold up the others: its connection is closed, and it comes again.
+pub const EXHAUSTED_TRIES: u32 = 5;
+
 /// Machines whose signals and cursors are kept in memory; the longest unused are dropped.
 pub const CACHED_MACHINES: usize = 10_000;
 /// Signals and gaps of all these machines together, some 100 bytes each; likewise. A batch may

@@ -7,7 +7,7 @@ use millwright_schemas::MachineId;
 use millwright_store::telemetry::points::Repeated;
 use millwright_store::telemetry::reported::Outcome;
 use millwright_store::telemetry::{
-    BatchTx, late, latest, machines, points, quarantine, reported, series, streams,
+    BatchTx, days_of, late, latest, machines, points, quarantine, reported, series, streams,
 };
 use millwright_store::{Store, StoreError};
 use uuid::Uuid;
@@ -68,6 +68,9 @@ impl Writer {
         again: bool,
     ) -> Result<Written, StoreError> {
         self.batch += 1;
+        // Before anything is held: years of days are no moment's work.
+        let days = days_of(messages.iter().flat_map(Message::times));
+        self.store.make_room(&days).await?;
         let ids: BTreeSet<MachineId> = messages
             .iter()
             .flat_map(|message| [message.uplink().sender, message.uplink().machine])

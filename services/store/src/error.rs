@@ -1,5 +1,7 @@
 //! What can go wrong between the platform and its database.
 
+use std::borrow::Cow;
+
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use sqlx::postgres::PgDatabaseError;
 
@@ -42,6 +44,25 @@ impl StoreError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))
+    }
+
+    /// Whether the server had no room in memory or in its table of locks for all that was wanted at once:
+    /// less of it may go through.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.sqlstate().is_some_and(|code| EXHAUSTED.contains(&&*code))
+    }
+
+    /// PostgreSQL's code, if it is an error of its.
+    pub(crate) fn sqlstate(&self) -> Option<Cow<'_, str>> {
+        let (Self::Unavailable(error) | Self::Database(error)) = self else { return None };
+        let (DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+        else {
+            return None;
+        };
+        let error = error.as_database_error()?;
+        if error.as_error().is::<PgDatabaseError>() { error.code() } else { None }
     }
 
     /// Whether what was to be written is at fault. If not, the database is: away, full, damaged, without
@@ -110,6 +131,9 @@ impl From<sqlx::Error> for StoreError {
 /// PostgreSQL's SQLSTATEs for what is written, by class: a row twice, data, a constraint, too large, and
 /// what an installed rule says.
 const DATA_CLASSES: [&str; 5] = ["21", "22", "23", "54", "P0"];
+/// PostgreSQL's SQLSTATEs for what was too much at once: resources, memory (also that of locks), a
+/// configured limit. Not a full disk, nor too many connections: those are the same for any amount.
+const EXHAUSTED: [&str; 3] = ["53000", "53200", "53400"];
 /// SQLite's primary result codes for what is written: too large, a constraint, a type, a range.
 const SQLITE_DATA: [i32; 4] = [18, 19, 20, 25];
 

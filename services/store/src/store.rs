@@ -9,13 +9,14 @@ use sea_orm::{
     ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
     TransactionOptions, TransactionTrait,
 };
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 
 use crate::engine::postgres::{PostgresPools, WRITE_LOCK};
 use crate::engine::sqlite::SqlitePools;
 use crate::engine::{Engine, Pool, Pools, statement};
-use crate::telemetry::Layout;
 use crate::telemetry::reads::kept::Counts;
+use crate::telemetry::spans::Covered;
+use crate::telemetry::{Layout, locks};
 use crate::{StoreError, migrations};
 
 /// File name of the database within the data folder.
@@ -69,6 +70,7 @@ pub struct Store {
     writers: DatabaseConnection,
     readers: DatabaseConnection,
     layout: Arc<Layout>,
+    chunks: Arc<Mutex<Covered>>,
     wakes: Arc<Wakes>,
     counts: Arc<Counts>,
 }
@@ -102,9 +104,11 @@ impl Store {
         let writers = pools.orm_writers();
         migrations::run(&pools, &writers).await?;
         let layout = Layout::of(&pools).await?;
+        locks::check(&pools, &layout).await?;
         let readers = pools.orm_readers();
-        let (layout, wakes, counts) = (Arc::new(layout), Arc::default(), Arc::default());
-        Ok(Self { writers, readers, pools, layout, wakes, counts })
+        let (layout, chunks) = (Arc::new(layout), Arc::default());
+        let (wakes, counts) = (Arc::default(), Arc::default());
+        Ok(Self { writers, readers, pools, layout, chunks, wakes, counts })
     }
 
     /// Opens the embedded database in this folder. See [`Store::open`].
@@ -201,6 +205,11 @@ impl Store {
     /// How points are kept.
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// Days that have a chunk, as far as it is known; only with TimescaleDB.
+    pub(crate) fn chunks(&self) -> &Mutex<Covered> {
+        &self.chunks
     }
 
     pub(crate) fn wakes(&self) -> &Wakes {

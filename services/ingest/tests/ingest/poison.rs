@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use millwright_ingest::intake::AckLine;
+use millwright_store::Engine;
 
 use crate::harness::{Site, T0, committed, failed, telemetry};
 
@@ -51,4 +52,42 @@ async fn what_can_not_even_be_quarantined_is_left_to_its_machine() {
     message.acks = Some(Arc::clone(&line));
     site.send(message).await;
     committed(&line, 1).await;
+}
+
+#[tokio::test]
+async fn what_the_server_has_no_room_for_holds_up_nobody_else() {
+    let mut site = Site::new().await;
+    if site.store.engine() != Engine::Postgres {
+        eprintln!("SKIPPED: only a server has a table of locks that can be full");
+        return;
+    }
+    site.execute(
+        "CREATE FUNCTION full_up() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE EXCEPTION 'out of shared memory' USING ERRCODE = '53200'; END $$; \
+         CREATE TRIGGER full_up BEFORE INSERT ON points FOR EACH ROW WHEN (NEW.value = 666) \
+         EXECUTE FUNCTION full_up()",
+    )
+    .await;
+    let (large, others) = (AckLine::new(), AckLine::new());
+    for n in 1..=40 {
+        let (value, line) = if n == 17 { (666, &large) } else { (n, &others) };
+        let mut message = telemetry(if n == 17 { 2 } else { 1 }, &sample(n, value));
+        message.acks = Some(Arc::clone(line));
+        site.send(message).await;
+    }
+    committed(&others, 39).await;
+    failed(&large).await;
+    assert_eq!(large.committed(), 0, "nothing of it is acknowledged");
+    assert_eq!(site.rows("SELECT count(*) FROM points").await, ["39"]);
+    assert_eq!(site.rows("SELECT count(*) FROM quarantine").await, ["0"]);
+
+    // It comes again when there is room.
+    site.execute("DROP FUNCTION full_up CASCADE").await;
+    let line = AckLine::new();
+    let mut message = telemetry(2, &sample(17, 666));
+    message.acks = Some(Arc::clone(&line));
+    site.send(message).await;
+    committed(&line, 1).await;
+    assert_eq!(site.rows("SELECT count(*) FROM points").await, ["40"]);
+    assert!(site.ingest.health().stall().is_none());
 }

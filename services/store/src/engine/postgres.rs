@@ -12,9 +12,9 @@ use crate::StoreError;
 /// Oldest server that is known to work, as `server_version_num` counts.
 const VERSION_MIN: i32 = 150_000;
 /// Connections that write, of one process.
-const WRITERS: u32 = 6;
+pub(crate) const WRITERS: u32 = 6;
 /// Connections that only read, of one process.
-const READERS: u32 = 6;
+pub(crate) const READERS: u32 = 6;
 /// Connections of a process that migrates, until it has.
 const MIGRATORS: u32 = 3;
 /// How long somebody waits for a connection.

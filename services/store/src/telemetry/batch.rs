@@ -1,9 +1,13 @@
 //! The transaction of a batch of telemetry.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
 
+use super::hypertables;
 use super::layout::{self, DAY_US, Layout};
+use super::spans::Covered;
 use crate::engine::postgres::WRITE_LOCK;
 use crate::engine::sql::Connection;
 use crate::engine::{Bulk, Cell, Engine, Pool, Row};
@@ -42,6 +46,21 @@ impl Store {
             }
         };
         Ok(BatchTx { inner, store: self.clone(), events: false, jobs: false })
+    }
+
+    /// Sees to it that points of these days ([`days_of`]) have where to go: in short transactions of its
+    /// own. To be called before a batch that may be of many days; one that finds no room makes it while its
+    /// transaction waits, which mustn't be for long.
+    ///
+    /// # Errors
+    /// When the database can't be used now.
+    pub async fn make_room(&self, days: &BTreeSet<i64>) -> Result<(), StoreError> {
+        let Pool::Postgres(pool) = self.writer_pool() else { return Ok(()) };
+        match self.layout() {
+            Layout::Whole => Ok(()),
+            Layout::Days { made } => layout::make(pool, made, days).await,
+            Layout::Hypertables => hypertables::make_old(pool, self.chunks(), days).await,
+        }
     }
 
     /// Bounds the size of the embedded database, in pages of 4 KiB. Beyond it every write fails
@@ -103,6 +122,11 @@ impl BatchTx {
         self.store.engine()
     }
 
+    /// Whether points have nowhere to go unless room was made for their day.
+    pub(super) fn needs_room(&self) -> bool {
+        matches!(self.store.layout(), Layout::Days { .. })
+    }
+
     /// Sees to it that points of these times, in microseconds, have where to go.
     pub(super) async fn make_room(
         &self,
@@ -110,19 +134,24 @@ impl BatchTx {
     ) -> Result<(), StoreError> {
         match (self.store.layout(), self.store.writer_pool()) {
             (Layout::Days { made }, Pool::Postgres(pool)) => {
-                layout::make(pool, made, times.map(|ts| ts.div_euclid(DAY_US))).await
+                layout::make(pool, made, &days_of(times)).await
             }
             _ => Ok(()),
         }
     }
 
     /// Where points went. A day whose partition another process has removed is an error that may be
-    /// gone by trying again: days are looked for anew then.
+    /// gone by trying again: days are looked for anew then. So are chunks, when there were too many to be
+    /// made in one transaction.
     pub(super) async fn placed<T>(&self, done: Result<T, StoreError>) -> Result<T, StoreError> {
         match (done, self.store.layout()) {
             (Err(StoreError::Database(error)), Layout::Days { made }) if no_partition(&error) => {
-                made.lock().await.clear();
+                *made.lock().await = Covered::default();
                 Err(StoreError::Unavailable(error))
+            }
+            (Err(error), Layout::Hypertables) if error.is_exhausted() => {
+                *self.store.chunks().lock().await = Covered::default();
+                Err(error)
             }
             (done, _) => done,
         }
@@ -160,6 +189,19 @@ impl BatchTx {
         }
         Ok(found)
     }
+}
+
+/// The days, counted from 1970, of these times, in microseconds.
+pub fn days_of(times: impl Iterator<Item = i64>) -> BTreeSet<i64> {
+    let (mut days, mut last) = (BTreeSet::new(), None);
+    for day in times.map(|ts| ts.div_euclid(DAY_US)) {
+        // Neighbours are mostly of one day.
+        if last != Some(day) {
+            days.insert(day);
+            last = Some(day);
+        }
+    }
+    days
 }
 
 /// Whether a row had no partition to go to. By PostgreSQL's code that is a check that fails, as one of

@@ -4,10 +4,17 @@
 //! Its own background jobs aren't used: refresh and compression are started by our upkeep, which
 //! shows how they went.
 
-use sqlx::{AssertSqlSafe, PgPool};
+use std::collections::BTreeSet;
 
-use super::layout::DAY_US;
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use tokio::sync::Mutex;
+
+use super::layout::{self, DAY_US, TABLES};
+use super::spans::{self, Covered, DaySpan};
 use crate::StoreError;
+
+/// Chunks made in one transaction: each takes some places in the server's table of locks until its end.
+const CHUNKS_AT_ONCE: usize = 20;
 
 /// What the tables become. Everything at once.
 const ADOPT: &str = "
@@ -73,6 +80,115 @@ pub(crate) async fn adopt(pool: &PgPool) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Makes chunks of many days for old ones of these days that have none, in short transactions.
+/// TimescaleDB makes one of a day for any other, in the transaction that needs it: of a message of years
+/// more than the server has room for.
+pub(super) async fn make_old(
+    pool: &PgPool,
+    made: &Mutex<Covered>,
+    wanted: &BTreeSet<i64>,
+) -> Result<(), StoreError> {
+    let mut made = made.lock().await;
+    let recent = made.newest().map_or(i64::MAX, spans::recent);
+    let missing = wanted.iter().copied().filter(|day| *day < recent && !made.has(*day));
+    let mut missing: BTreeSet<i64> = missing.collect();
+    while !missing.is_empty() {
+        let mut tx = pool.begin().await?;
+        layout::hold(&mut tx).await?;
+        let there = chunks(&mut tx).await?;
+        let newest = layout::newest(&mut tx, layout::last(&there, wanted)).await?;
+        missing.retain(|day| *day < spans::recent(newest));
+        let [points, texts] = make_some(&mut tx, there, &missing, newest).await?;
+        tx.commit().await?;
+        *made = points.and(&texts);
+        // New days are left to the server.
+        let new = DaySpan { from: spans::recent(newest), to: newest + 1 };
+        made.forget(new);
+        made.add(new);
+        missing.retain(|day| !made.has(*day));
+    }
+    Ok(())
+}
+
+/// The same within a transaction, in which nobody else makes chunks.
+pub(crate) async fn make_within(
+    tx: &mut PgConnection,
+    wanted: &BTreeSet<i64>,
+) -> Result<(), sqlx::Error> {
+    let mut there = chunks(tx).await?;
+    let newest = layout::newest(tx, layout::last(&there, wanted)).await?;
+    let old = wanted.iter().copied().filter(|day| *day < spans::recent(newest));
+    let mut missing: BTreeSet<i64> = old.collect();
+    while !missing.is_empty() {
+        there = make_some(tx, there, &missing, newest).await?;
+        let [points, texts] = &there;
+        missing.retain(|day| !(points.has(*day) && texts.has(*day)));
+    }
+    Ok(())
+}
+
+/// What the chunks of each table cover.
+async fn chunks(tx: &mut PgConnection) -> Result<[Covered; 2], sqlx::Error> {
+    let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+        "SELECT hypertable_name::text, range_start_integer, range_end_integer \
+         FROM timescaledb_information.chunks WHERE hypertable_name IN ('points', 'points_text') \
+         AND range_start_integer IS NOT NULL AND range_end_integer IS NOT NULL",
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(TABLES.map(|table| {
+        let of = |(name, from, to): &(String, i64, i64)| {
+            let days = DaySpan { from: from.div_euclid(DAY_US), to: to.div_euclid(DAY_US) };
+            (name == table).then_some(days)
+        };
+        Covered::new(rows.iter().filter_map(of).collect())
+    }))
+}
+
+/// Makes some of what these days miss, the first of them at least; what is there then.
+async fn make_some(
+    tx: &mut PgConnection,
+    mut there: [Covered; 2],
+    missing: &BTreeSet<i64>,
+    newest: i64,
+) -> Result<[Covered; 2], sqlx::Error> {
+    let mut left = CHUNKS_AT_ONCE;
+    for day in missing {
+        for (table, there) in TABLES.into_iter().zip(&mut there) {
+            if there.has(*day) {
+                continue;
+            }
+            let cell = spans::cell(*day, newest);
+            make_chunk(tx, table, *day, cell).await?;
+            // The server cuts it where another one is.
+            there.add(there.free_around(*day, cell));
+            left = left.saturating_sub(1);
+        }
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(there)
+}
+
+/// Makes a chunk of this size around a day. The server makes one when a row comes, so one comes, and goes;
+/// nobody else sees it, nor the size that chunks have meanwhile.
+async fn make_chunk(
+    tx: &mut PgConnection,
+    table: &str,
+    day: i64,
+    cell: DaySpan,
+) -> Result<(), sqlx::Error> {
+    let (width, ts) = ((cell.to - cell.from) * DAY_US, day * DAY_US);
+    let sql = format!(
+        "SELECT set_chunk_time_interval('{table}', {width}::bigint); \
+         INSERT INTO {table} (series_id, ts, value, quality) VALUES (-1, {ts}, NULL, 0); \
+         DELETE FROM {table} WHERE series_id = -1 AND ts = {ts}; \
+         SELECT set_chunk_time_interval('{table}', {DAY_US}::bigint)"
+    );
+    layout::run(tx, sql).await
+}
+
 /// Whether the extension is in this database; made if the server offers it and lets us.
 async fn present(pool: &PgPool) -> Result<bool, StoreError> {
     let (there, offered): (bool, bool) = sqlx::query_as(
@@ -95,4 +211,48 @@ async fn present(pool: &PgPool) -> Result<bool, StoreError> {
         );
     }
     Ok(made.is_ok())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::print_stderr)]
+mod tests {
+    use crate::engine::Pool;
+    use crate::telemetry::Layout;
+    use crate::telemetry::layout::DAY_US;
+    use crate::telemetry::points::{self, PointRow};
+    use crate::testing::{NOW, store};
+
+    #[tokio::test]
+    async fn years_of_days_have_few_chunks() {
+        let (store, _folder) = store().await;
+        let (Layout::Hypertables, Pool::Postgres(pool)) = (store.layout(), store.writer_pool())
+        else {
+            eprintln!("SKIPPED: only TimescaleDB has chunks");
+            return;
+        };
+        let today = NOW / DAY_US;
+        let row =
+            |day: i64| PointRow { series: 1, ts: day * DAY_US + 5, value: Some(1.0), quality: 0 };
+        // Of today, and of an old day, as they were made before.
+        let mut tx = store.begin_batch().await.unwrap();
+        points::insert_any(&mut tx, &[row(today), row(15_000)]).await.unwrap();
+        tx.commit().await.unwrap();
+        let rows: Vec<PointRow> = (10_957..=today).map(row).collect();
+        store.make_room(&(10_957..=today).collect()).await.unwrap();
+        let mut tx = store.begin_batch().await.unwrap();
+        points::insert_any(&mut tx, &rows).await.unwrap();
+        tx.commit().await.unwrap();
+        let one = async |sql: &'static str| -> i64 {
+            sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
+        };
+        assert_eq!(one("SELECT count(*) FROM points").await, rows.len() as i64);
+        let chunks = "SELECT count(*) FROM timescaledb_information.chunks \
+                      WHERE hypertable_name = 'points'";
+        let many = one(chunks).await;
+        assert!(many < 150, "{many}");
+        // New days are as long as they always were.
+        let width = "SELECT min(range_end_integer - range_start_integer)::bigint FROM \
+                     timescaledb_information.chunks WHERE range_end_integer > 1763000000000000";
+        assert_eq!(one(width).await, DAY_US);
+    }
 }

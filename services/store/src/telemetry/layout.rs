@@ -1,5 +1,5 @@
-//! How points are kept: in one table on SQLite, in partitions by day on PostgreSQL, in hypertables
-//! with TimescaleDB.
+//! How points are kept: in one table on SQLite, in partitions by day on PostgreSQL, old ones by more days
+//! ([`spans`]), in hypertables with TimescaleDB.
 
 use std::collections::BTreeSet;
 
@@ -7,24 +7,30 @@ use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, Connection as _};
 use tokio::sync::Mutex;
 
+use super::spans::{self, Covered, DaySpan};
 use crate::StoreError;
 use crate::engine::Pools;
 use crate::engine::postgres::{PARTITION_LOCK, patient};
 
-/// Microseconds of a partition.
+/// Microseconds of a day.
 pub(crate) const DAY_US: i64 = 86_400_000_000;
 /// The two tables of points.
-const TABLES: [&str; 2] = ["points", "points_text"];
+pub(super) const TABLES: [&str; 2] = ["points", "points_text"];
+/// Names of partitions, of those that a removal has left, and of those that are being made of others.
+pub(crate) const NAMES: &str = "^points(_text|)_(new_|)m?[0-9]+(_m?[0-9]+|)$";
+/// Partitions made in one transaction: each takes up to four places in the server's table of locks until
+/// its end.
+const MADE_AT_ONCE: usize = 50;
 
 /// How points are kept.
 #[derive(Debug)]
 pub(crate) enum Layout {
     /// One table each.
     Whole,
-    /// Partitions by day: upkeep makes those of today and tomorrow, the first value of a day any other.
+    /// Partitions: upkeep makes those of today and tomorrow, the first value of a day any other.
     Days {
-        /// Days that have theirs, counted from 1970.
-        made: Mutex<BTreeSet<i64>>,
+        /// Days that have theirs.
+        made: Mutex<Covered>,
     },
     /// TimescaleDB's hypertables.
     Hypertables,
@@ -42,14 +48,14 @@ impl Layout {
             return Ok(Self::Hypertables);
         }
         let mut connection = pools.writers.acquire().await?;
-        let tables = day_tables(&mut connection).await?;
-        Ok(Self::Days { made: Mutex::new(whole_days(&tables)) })
+        let [points, texts] = covered(&partitions(&mut connection).await?);
+        Ok(Self::Days { made: Mutex::new(points.and(&texts)) })
     }
 }
 
-/// How the table of a day lies.
+/// How a partition lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lies {
+pub(super) enum Lies {
     /// Part of its table.
     Attached,
     /// Half taken out: a removal was broken off. Nobody sees its rows, and no other partition can be
@@ -59,132 +65,207 @@ enum Lies {
     Apart,
 }
 
-/// The table of a day.
+/// A partition.
 #[derive(Debug, Clone, Copy)]
-struct DayTable {
-    table: &'static str,
-    day: i64,
-    lies: Lies,
+pub(super) struct Partition {
+    pub(super) table: &'static str,
+    pub(super) days: DaySpan,
+    pub(super) lies: Lies,
 }
 
-/// All tables of days, also those that a removal that was broken off has left.
-async fn day_tables(connection: &mut PgConnection) -> Result<Vec<DayTable>, sqlx::Error> {
+impl Partition {
+    pub(super) fn name(&self) -> String {
+        name_of(self.table, self.days)
+    }
+
+    /// Whether a removal that was broken off has left it among these days.
+    pub(super) fn left_in(&self, days: DaySpan) -> bool {
+        self.lies != Lies::Attached && self.days.overlaps(days)
+    }
+}
+
+/// All partitions, also those that a removal that was broken off has left.
+pub(super) async fn partitions(
+    connection: &mut PgConnection,
+) -> Result<Vec<Partition>, sqlx::Error> {
     let rows: Vec<(String, Option<bool>)> = sqlx::query_as(
         "SELECT c.relname::text, i.inhdetachpending FROM pg_class c \
          LEFT JOIN pg_inherits i ON i.inhrelid = c.oid \
              AND i.inhparent IN ('points'::regclass, 'points_text'::regclass) \
-         WHERE c.relkind = 'r' AND c.relname ~ '^points(_text|)_(m|)[0-9]+$' \
+         WHERE c.relkind = 'r' AND c.relname ~ $1 \
          AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'points'::regclass)",
     )
+    .bind(NAMES)
     .fetch_all(connection)
     .await?;
-    let table = |(name, pending): &(String, Option<bool>)| {
-        let (table, day) = day_of(name)?;
+    let partition = |(name, pending): &(String, Option<bool>)| {
+        let (table, days) = span_of(name)?;
         let lies = match pending {
             None => Lies::Apart,
             Some(true) => Lies::Pending,
             Some(false) => Lies::Attached,
         };
-        Some(DayTable { table, day, lies })
+        Some(Partition { table, days, lies })
     };
-    Ok(rows.iter().filter_map(table).collect())
+    Ok(rows.iter().filter_map(partition).collect())
 }
 
-async fn lies(
-    connection: &mut PgConnection,
-    table: &str,
-    day: i64,
-) -> Result<Option<Lies>, sqlx::Error> {
-    let tables = day_tables(connection).await?;
-    Ok(tables.iter().find(|found| found.table == table && found.day == day).map(|found| found.lies))
+/// What the partitions of each table cover.
+pub(super) fn covered(partitions: &[Partition]) -> [Covered; 2] {
+    TABLES.map(|table| {
+        let of = |found: &&Partition| found.table == table && found.lies == Lies::Attached;
+        Covered::new(partitions.iter().filter(of).map(|found| found.days).collect())
+    })
 }
 
-/// Days that have both of their partitions.
-fn whole_days(tables: &[DayTable]) -> BTreeSet<i64> {
-    let attached = |table: &str| -> BTreeSet<i64> {
-        let of = |found: &&DayTable| found.table == table && found.lies == Lies::Attached;
-        tables.iter().filter(of).map(|found| found.day).collect()
-    };
-    attached(TABLES[0]).intersection(&attached(TABLES[1])).copied().collect()
-}
-
-/// Name of a partition: days since 1970, those before with an `m`.
+/// Name of a day's own partition.
+#[cfg(test)]
 pub(crate) fn partition(table: &str, day: i64) -> String {
-    format!("{table}_{}", day.to_string().replace('-', "m"))
+    name_of(table, DaySpan::of(day))
 }
 
-/// The table and the day that a partition's name says.
-pub(crate) fn day_of(name: &str) -> Option<(&'static str, i64)> {
-    let (table, day) = match name.strip_prefix("points_text_") {
-        Some(day) => (TABLES[1], day),
+/// Name of a partition: of a day, or from one up to another; days since 1970, those before with an `m`.
+pub(super) fn name_of(table: &str, days: DaySpan) -> String {
+    let name = if days == DaySpan::of(days.from) {
+        format!("{table}_{}", days.from)
+    } else {
+        format!("{table}_{}_{}", days.from, days.to)
+    };
+    name.replace('-', "m")
+}
+
+/// The table and the days that a partition's name says.
+pub(crate) fn span_of(name: &str) -> Option<(&'static str, DaySpan)> {
+    let (table, days) = match name.strip_prefix("points_text_") {
+        Some(days) => (TABLES[1], days),
         None => (TABLES[0], name.strip_prefix("points_")?),
     };
-    Some((table, day.replace('m', "-").parse().ok()?))
+    let day = |text: &str| text.replace('m', "-").parse::<i64>().ok();
+    let days = match days.split_once('_') {
+        Some((from, to)) => DaySpan { from: day(from)?, to: day(to)? },
+        None => DaySpan::of(day(days)?),
+    };
+    Some((table, days))
 }
 
-async fn run(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Error> {
+pub(super) async fn run(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
 }
 
 /// Nobody else makes or drops partitions until the transaction ends.
-async fn hold(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
+pub(super) async fn hold(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(PARTITION_LOCK).execute(tx).await?;
     Ok(())
 }
 
-/// Makes the partitions of these days where they are missing, in a transaction of its own. They are
+/// The newest day of those that are there and those that are wanted. At most tomorrow by the server's
+/// clock: one that a wrong clock has left in the far future doesn't make all others old.
+pub(super) async fn newest(tx: &mut PgConnection, known: Option<i64>) -> Result<i64, sqlx::Error> {
+    let today: i64 = sqlx::query_scalar("SELECT floor(extract(epoch FROM now()) / 86400)::bigint")
+        .fetch_one(tx)
+        .await?;
+    Ok(known.map_or(today, |newest| newest.min(today + 1)))
+}
+
+/// The last day of those that are covered and those that are wanted.
+pub(super) fn last(covered: &[Covered; 2], wanted: &BTreeSet<i64>) -> Option<i64> {
+    covered.iter().filter_map(Covered::newest).chain(wanted.last().copied()).max()
+}
+
+/// Makes the partitions of these days where they are missing, in short transactions of its own. They are
 /// attached, which holds up nobody who writes to others.
 pub(crate) async fn make(
     pool: &PgPool,
-    made: &Mutex<BTreeSet<i64>>,
-    wanted: impl Iterator<Item = i64>,
+    made: &Mutex<Covered>,
+    wanted: &BTreeSet<i64>,
 ) -> Result<(), StoreError> {
     let mut made = made.lock().await;
-    let missing: BTreeSet<i64> = wanted.filter(|day| !made.contains(day)).collect();
-    if missing.is_empty() {
-        return Ok(());
+    let mut missing: BTreeSet<i64> = wanted.iter().copied().filter(|day| !made.has(*day)).collect();
+    while !missing.is_empty() {
+        let mut tx = pool.begin().await?;
+        hold(&mut tx).await?;
+        let there = make_some(&mut tx, &missing).await?;
+        tx.commit().await?;
+        missing.retain(|day| !there.has(*day));
+        *made = there;
     }
-    let mut tx = pool.begin().await?;
-    hold(&mut tx).await?;
-    for day in &missing {
-        for table in TABLES {
-            attach(&mut tx, table, *day).await?;
-        }
-    }
-    tx.commit().await?;
-    made.extend(missing);
     Ok(())
 }
 
-/// Makes the partition of a day, unless it is there. What a removal that was broken off has left of it
-/// is part of its table again, if it has rows.
-pub(crate) async fn attach(
+/// The same within a transaction, in which nobody else makes or drops partitions.
+pub(crate) async fn make_within(
     tx: &mut PgConnection,
-    table: &'static str,
-    day: i64,
+    wanted: &BTreeSet<i64>,
 ) -> Result<(), sqlx::Error> {
-    let name = partition(table, day);
-    let lies = lies(tx, table, day).await?;
-    match lies {
-        Some(Lies::Attached) => return Ok(()),
-        Some(Lies::Pending) => finalize(tx, table, &name).await?,
-        Some(Lies::Apart) | None => {}
+    let mut missing = wanted.clone();
+    while !missing.is_empty() {
+        let there = make_some(tx, &missing).await?;
+        missing.retain(|day| !there.has(*day));
     }
-    let mut there = lies.is_some();
-    if there {
-        let filled = AssertSqlSafe(format!("SELECT EXISTS (SELECT 1 FROM {name})"));
-        there = sqlx::query_scalar(filled).fetch_one(&mut *tx).await?;
-        if !there {
-            run(tx, format!("DROP TABLE {name}")).await?;
+    Ok(())
+}
+
+/// Makes some of what these days miss, the first of them at least; what is there then. What removals that
+/// were broken off have left around them is part of its table again, if it has rows.
+async fn make_some(tx: &mut PgConnection, missing: &BTreeSet<i64>) -> Result<Covered, sqlx::Error> {
+    let mut there = partitions(tx).await?;
+    let newest = newest(tx, last(&covered(&there), missing)).await?;
+    let wanted: BTreeSet<DaySpan> = missing.iter().map(|day| spans::cell(*day, newest)).collect();
+    for found in &mut there {
+        if wanted.iter().any(|days| found.left_in(*days)) && bring_back(tx, *found).await? {
+            found.lies = Lies::Attached;
         }
     }
-    if !there {
-        run(tx, format!("CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS)")).await?;
+    let mut covered = covered(&there);
+    let mut left = MADE_AT_ONCE;
+    for day in missing {
+        for (table, covered) in TABLES.into_iter().zip(&mut covered) {
+            if covered.has(*day) {
+                continue;
+            }
+            let days = covered.free_around(*day, spans::cell(*day, newest));
+            run(
+                tx,
+                format!("CREATE TABLE {} (LIKE {table} INCLUDING DEFAULTS)", name_of(table, days)),
+            )
+            .await?;
+            attach(tx, table, days).await?;
+            covered.add(days);
+            left = left.saturating_sub(1);
+        }
+        if left == 0 {
+            break;
+        }
     }
-    let (from, to) = (day * DAY_US, (day + 1) * DAY_US);
-    let sql =
-        format!("ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({from}) TO ({to})");
-    run(tx, sql).await
+    let [points, texts] = covered;
+    Ok(points.and(&texts))
+}
+
+async fn attach(tx: &mut PgConnection, table: &str, days: DaySpan) -> Result<(), sqlx::Error> {
+    let name = name_of(table, days);
+    run(tx, attaching(table, &name, days)).await
+}
+
+pub(super) fn attaching(table: &str, name: &str, days: DaySpan) -> String {
+    let (from, to) = (days.from * DAY_US, days.to * DAY_US);
+    format!("ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({from}) TO ({to})")
+}
+
+/// What a removal that was broken off has left is part of its table again, if it has rows; else it goes.
+/// Whether it has.
+async fn bring_back(tx: &mut PgConnection, found: Partition) -> Result<bool, sqlx::Error> {
+    let name = found.name();
+    if found.lies == Lies::Pending {
+        finalize(tx, found.table, &name).await?;
+    }
+    let filled = AssertSqlSafe(format!("SELECT EXISTS (SELECT 1 FROM {name})"));
+    let filled: bool = sqlx::query_scalar(filled).fetch_one(&mut *tx).await?;
+    if filled {
+        attach(tx, found.table, found.days).await?;
+    } else {
+        run(tx, format!("DROP TABLE {name}")).await?;
+    }
+    Ok(filled)
 }
 
 async fn finalize(
@@ -195,11 +276,11 @@ async fn finalize(
     run(connection, format!("ALTER TABLE {table} DETACH PARTITION {name} FINALIZE")).await
 }
 
-/// Removes whole days before this one, counted from 1970, and puts right what an earlier removal that
-/// was broken off has left. It may be broken off anywhere itself.
+/// Removes partitions of which all days are before this one, counted from 1970, and puts right what an
+/// earlier removal that was broken off has left. It may be broken off anywhere itself.
 pub(crate) async fn drop_before(
     pool: &PgPool,
-    made: &Mutex<BTreeSet<i64>>,
+    made: &Mutex<Covered>,
     day: i64,
 ) -> Result<(), StoreError> {
     let mut connection = patient(pool).await?;
@@ -211,35 +292,45 @@ pub(crate) async fn drop_before(
 
 async fn drop_days(
     connection: &mut PgConnection,
-    made: &Mutex<BTreeSet<i64>>,
+    made: &Mutex<Covered>,
     day: i64,
 ) -> Result<(), sqlx::Error> {
-    let mut tables = day_tables(connection).await?;
-    tables.retain(|found| found.day < day || found.lies != Lies::Attached);
+    let mut found = partitions(connection).await?;
+    found.retain(|found| found.days.to <= day || found.lies != Lies::Attached);
     // As long as one is half taken out, no other can be.
-    tables.sort_by_key(|found| (found.lies != Lies::Pending, found.day));
-    for found in tables {
-        if found.day >= day {
+    found.sort_by_key(|found| (found.lies != Lies::Pending, found.days));
+    for found in found {
+        if found.days.to > day {
             // Somebody wants it again.
             let mut tx = connection.begin().await?;
             hold(&mut tx).await?;
-            attach(&mut tx, found.table, found.day).await?;
+            if let Some(now) = again(&mut tx, found).await?.filter(|now| now.left_in(found.days)) {
+                bring_back(&mut tx, now).await?;
+            }
             tx.commit().await?;
             continue;
         }
         // Before it goes: from now on a batch that needs it asks for it.
-        made.lock().await.remove(&found.day);
+        made.lock().await.forget(found.days);
         take_out(connection, found).await?;
-        drop_apart(connection, found.table, found.day).await?;
+        drop_apart(connection, found).await?;
     }
     Ok(())
 }
 
+/// How a partition lies now; `None`: it is gone.
+async fn again(
+    connection: &mut PgConnection,
+    found: Partition,
+) -> Result<Option<Partition>, sqlx::Error> {
+    let same = |now: &Partition| now.table == found.table && now.days == found.days;
+    Ok(partitions(connection).await?.into_iter().find(same))
+}
+
 /// Beside writers and readers of other days; not possible within a transaction.
-async fn take_out(connection: &mut PgConnection, found: DayTable) -> Result<(), sqlx::Error> {
-    let DayTable { table, day, lies } = found;
-    let name = partition(table, day);
-    match lies {
+async fn take_out(connection: &mut PgConnection, found: Partition) -> Result<(), sqlx::Error> {
+    let (table, name) = (found.table, found.name());
+    match found.lies {
         Lies::Attached => {
             let sql = format!("ALTER TABLE {table} DETACH PARTITION {name} CONCURRENTLY");
             run(connection, sql).await
@@ -249,24 +340,20 @@ async fn take_out(connection: &mut PgConnection, found: DayTable) -> Result<(), 
     }
 }
 
-/// Drops the table of a day, unless it has become part of its table again.
-async fn drop_apart(
-    connection: &mut PgConnection,
-    table: &str,
-    day: i64,
-) -> Result<(), sqlx::Error> {
+/// Drops a partition, unless it has become part of its table again.
+async fn drop_apart(connection: &mut PgConnection, found: Partition) -> Result<(), sqlx::Error> {
     let mut tx = connection.begin().await?;
     hold(&mut tx).await?;
-    if lies(&mut tx, table, day).await? == Some(Lies::Apart) {
-        run(&mut tx, format!("DROP TABLE IF EXISTS {}", partition(table, day))).await?;
+    if again(&mut tx, found).await?.is_some_and(|now| now.lies == Lies::Apart) {
+        run(&mut tx, format!("DROP TABLE IF EXISTS {}", found.name())).await?;
     }
     tx.commit().await
 }
 
 /// Drops what removals that were broken off have left: it belongs to nothing.
 pub(crate) async fn drop_leftovers(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
-    for found in day_tables(tx).await? {
-        let name = partition(found.table, found.day);
+    for found in partitions(tx).await? {
+        let name = found.name();
         match found.lies {
             Lies::Attached => continue,
             Lies::Pending => finalize(tx, found.table, &name).await?,

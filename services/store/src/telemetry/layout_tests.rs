@@ -1,5 +1,6 @@
 use super::*;
 use crate::engine::Pool;
+use crate::telemetry::days_of;
 use crate::telemetry::points::{self, PointRow};
 use crate::testing::{NOW, store};
 use crate::{Location, Store};
@@ -7,7 +8,7 @@ use crate::{Location, Store};
 const DAY: i64 = NOW / DAY_US;
 
 /// Partitions by day; `None`: this run has none.
-fn parts(store: &Store) -> Option<(&PgPool, &Mutex<BTreeSet<i64>>)> {
+fn parts(store: &Store) -> Option<(&PgPool, &Mutex<Covered>)> {
     let (Layout::Days { made }, Pool::Postgres(pool)) = (store.layout(), store.writer_pool())
     else {
         eprintln!("SKIPPED: only PostgreSQL without TimescaleDB has partitions");
@@ -24,8 +25,12 @@ async fn write(store: &Store, day: i64, series: i64) -> Result<(), StoreError> {
 }
 
 async fn tables(pool: &PgPool) -> Vec<(&'static str, i64, Lies)> {
-    let found = day_tables(&mut pool.acquire().await.unwrap()).await.unwrap();
-    let mut found: Vec<_> = found.iter().map(|one| (one.table, one.day, one.lies)).collect();
+    let found = partitions(&mut pool.acquire().await.unwrap()).await.unwrap();
+    let day = |one: &Partition| {
+        assert_eq!(one.days, DaySpan::of(one.days.from));
+        (one.table, one.days.from, one.lies)
+    };
+    let mut found: Vec<_> = found.iter().map(day).collect();
     found.sort_by_key(|(table, day, _)| (*day, *table));
     found
 }
@@ -49,11 +54,91 @@ async fn half_detach(pool: &PgPool, day: i64) {
 }
 
 #[test]
-fn a_partitions_name_says_its_table_and_day() {
-    for (table, day) in [("points", 0), ("points", -3), ("points_text", 20_000)] {
-        assert_eq!(day_of(&partition(table, day)), Some((table, day)));
+fn a_partitions_name_says_its_table_and_days() {
+    let spans = [(0, 1), (-3, -2), (20_000, 20_001), (-32, 0), (19_968, 20_480)];
+    for (table, (from, to)) in TABLES.iter().flat_map(|table| spans.map(|span| (*table, span))) {
+        let days = DaySpan { from, to };
+        assert_eq!(span_of(&name_of(table, days)), Some((table, days)));
     }
-    assert_eq!(day_of("points_text"), None);
+    assert_eq!(partition("points", -3), "points_m3");
+    for other in ["points_text", "points_new_20000_20032", "points_text_new_20000", "points_"] {
+        assert_eq!(span_of(other), None, "{other}");
+    }
+}
+
+/// All days from the year 2000 on.
+const FIRST: i64 = 10_957;
+
+async fn write_all(store: &Store, days: impl Iterator<Item = i64>) -> usize {
+    let row = |day| PointRow { series: 1, ts: day * DAY_US + 7, value: Some(1.0), quality: 0 };
+    let rows: Vec<PointRow> = days.map(row).collect();
+    store.make_room(&days_of(rows.iter().map(|row| row.ts))).await.unwrap();
+    let mut tx = store.begin_batch().await.unwrap();
+    points::insert_any(&mut tx, &rows).await.unwrap();
+    tx.commit().await.unwrap();
+    rows.len()
+}
+
+async fn spans_of(pool: &PgPool) -> [Covered; 2] {
+    covered(&partitions(&mut pool.acquire().await.unwrap()).await.unwrap())
+}
+
+#[tokio::test]
+async fn years_of_days_have_few_partitions() {
+    let (store, folder) = store().await;
+    let Some((pool, _)) = parts(&store) else { return };
+    let all = write_all(&store, FIRST..=DAY + 1).await;
+    assert_eq!(points_of(&store).await, i64::try_from(all).unwrap());
+    let [points, texts] = spans_of(pool).await;
+    assert!(points.spans().len() <= spans::SPANS_MAX, "{points:?}");
+    assert_eq!(points, texts);
+    assert!(points.has(FIRST) && points.has(DAY + 1));
+    // Of the newest days each has its own.
+    assert!((DAY - 31..=DAY + 1).all(|day| points.spans().contains(&DaySpan::of(day))));
+
+    // Nothing is missing for another process, nor when time goes on.
+    let other = Store::open(&Location::new(folder.path(), folder.url())).await.unwrap();
+    write_all(&other, [FIRST + 3, DAY + 100].into_iter()).await;
+    assert_eq!(spans_of(pool).await[0].spans().len(), points.spans().len() + 1);
+}
+
+#[tokio::test]
+async fn old_days_find_room_between_those_that_have_their_own() {
+    let (store, _folder) = store().await;
+    let Some((pool, _)) = parts(&store) else { return };
+    write(&store, DAY, 1).await.unwrap();
+    // As they were made before, in the middle of what is one partition now.
+    let cell = spans::cell(15_000, DAY);
+    let (one, next) = (DaySpan::of(15_000), DaySpan::of(15_100));
+    for days in [one, next] {
+        for table in TABLES {
+            let name = name_of(table, days);
+            let create = format!("CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS)");
+            let sql = format!("{create}; {}", attaching(table, &name, days));
+            run(&mut pool.acquire().await.unwrap(), sql).await.unwrap();
+        }
+    }
+    let all = write_all(&store, cell.from..cell.to).await;
+    assert_eq!(points_of(&store).await, i64::try_from(all).unwrap() + 1);
+    let between = DaySpan { from: one.to, to: next.from };
+    let [before, after] = [DaySpan { to: one.from, ..cell }, DaySpan { from: next.to, ..cell }];
+    let there = spans_of(pool).await[0].clone();
+    assert_eq!(there.spans(), [before, one, between, next, after, DaySpan::of(DAY)]);
+}
+
+#[tokio::test]
+async fn partitions_of_many_days_go_when_all_of_them_are_too_old() {
+    let (store, _folder) = store().await;
+    let Some((pool, made)) = parts(&store) else { return };
+    write(&store, DAY, 1).await.unwrap();
+    let cell = spans::cell(15_000, DAY);
+    let all = write_all(&store, cell.from..cell.to).await;
+    drop_before(pool, made, cell.to - 1).await.unwrap();
+    assert_eq!(points_of(&store).await, i64::try_from(all).unwrap() + 1);
+    drop_before(pool, made, cell.to).await.unwrap();
+    assert_eq!(spans_of(pool).await[0].spans(), [DaySpan::of(DAY)]);
+    write(&store, 15_000, 1).await.unwrap();
+    assert_eq!(points_of(&store).await, 2);
 }
 
 #[tokio::test]

@@ -129,7 +129,14 @@ pub async fn fix_kind(tx: &mut BatchTx, series: i64, kind: SignalKind) -> Result
     let sql = "UPDATE series SET kind = ? WHERE id = ?";
     tx.conn().execute(sql, &[kind.as_str().into(), series.into()]).await?;
     if kind == SignalKind::Text {
-        // Until now its nulls were kept among the numbers.
+        // Until now its nulls were kept among the numbers, whose days may share partitions otherwise.
+        if tx.needs_room() {
+            let sql =
+                "SELECT DISTINCT ts / 86400000000 * 86400000000 FROM points WHERE series_id = ?";
+            let rows = tx.conn().fetch(sql, &[series.into()]).await?;
+            let days: Vec<i64> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
+            tx.make_room(days.into_iter()).await?;
+        }
         let sql = "INSERT INTO points_text (series_id, ts, value, quality) \
                    SELECT series_id, ts, NULL, quality FROM points WHERE series_id = ? \
                    ON CONFLICT DO NOTHING";

@@ -3,6 +3,7 @@
 //! Called by the platform's worker. One process at a time does it; each step is a short transaction
 //! that is right whatever else happens, and safe to repeat.
 
+mod coarse;
 mod health;
 mod kept;
 mod limits;
@@ -16,6 +17,7 @@ mod shrink;
 mod sparse;
 pub mod timescale;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
@@ -156,7 +158,7 @@ pub async fn make_room(store: &Store, now: Timestamp) -> Result<(), StoreError> 
         return Ok(());
     };
     let today = now.micros().div_euclid(DAY_US);
-    layout::make(pool, made, [today, today + 1].into_iter()).await
+    layout::make(pool, made, &BTreeSet::from([today, today + 1])).await
 }
 
 #[cfg(test)]
@@ -164,6 +166,7 @@ pub async fn make_room(store: &Store, now: Timestamp) -> Result<(), StoreError> 
 mod tests {
     use super::*;
     use crate::Location;
+    use crate::telemetry::spans::DaySpan;
     use crate::testing::{now, store};
 
     /// The turn, as soon as the server has noticed that nobody has it any more.
@@ -236,8 +239,8 @@ mod tests {
             return;
         };
         let today = now().micros() / DAY_US;
-        let made: Vec<i64> = made.lock().await.iter().copied().collect();
-        assert_eq!(made, [today, today + 1]);
+        let made = made.lock().await.clone();
+        assert_eq!(made.spans(), [DaySpan::of(today), DaySpan::of(today + 1)]);
         let sql = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'points'::regclass";
         let rows = store.reader_pool().fetch(sql, &[]).await.unwrap();
         assert_eq!(rows[0].get::<i64>(0).unwrap(), 2);

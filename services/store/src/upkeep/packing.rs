@@ -11,7 +11,7 @@ use millwright_schemas::OrganizationId;
 use sea_orm::{ConnectionTrait as _, Value};
 
 use super::retention::{Packing, Wanted};
-use super::{Steps, rollups, shrink, sparse};
+use super::{Steps, coarse, rollups, shrink, sparse};
 use crate::engine::statement;
 use crate::telemetry::Layout;
 use crate::telemetry::layout::DAY_US;
@@ -22,6 +22,12 @@ use crate::{Store, StoreError, Tx};
 
 /// Series looked at in one go.
 const SERIES_MAX: i64 = 500;
+/// With partitions only every so many rounds, and in the first one, are all days looked at: of each series
+/// it is asked in each partition where something lies, and there may always be something that is never
+/// packed. In the others those that have just become old enough for somebody.
+const ALL_EVERY: u32 = 6;
+/// How far they look back then, in microseconds: three days.
+const LOOK_BACK: i64 = 3 * DAY_US;
 /// Days of series in one transaction.
 const DAYS_MAX: usize = 20;
 /// Rows that go in one transaction: SQLite's only writer is held for less than 50 milliseconds.
@@ -39,6 +45,10 @@ pub struct Round {
     within: Option<(i64, i64)>,
     /// The last partition that was made small, once all series are done.
     partition: String,
+    /// Partitions that had nothing to give.
+    looked: shrink::Looked,
+    /// Rounds that were done before this one.
+    rounds: u32,
     /// The first block that couldn't be made or read.
     failed: Option<StoreError>,
 }
@@ -70,7 +80,9 @@ pub async fn run(
     if matches!(store.layout(), Layout::Hypertables) {
         return Ok(nothing);
     }
-    let Some(before) = wanted.newest_packing() else { return Ok(nothing) };
+    let Some(before) = wanted.newest_packing() else {
+        return Ok(Done { finished: coarse::partitions(store, steps).await?, ..nothing });
+    };
     if round.after == 0 {
         // Of series that have ended the last minute too.
         rollups::finish(store, before).await?;
@@ -82,14 +94,20 @@ pub async fn run(
     if !finished {
         return Ok(done);
     }
-    let shrunk = shrink::partitions(store, before, &mut round.partition, steps).await;
-    if matches!(shrunk, Ok(false)) {
+    let at = (&mut round.partition, &mut round.looked);
+    let mut tidied = shrink::partitions(store, before, at, steps).await;
+    if !matches!(tidied, Ok(false)) {
+        let merged = coarse::partitions(store, steps).await;
+        tidied = tidied.and(merged);
+    }
+    if matches!(tidied, Ok(false)) {
         // Nothing else is left.
         round.after = i64::MAX;
         return Ok(Done { finished: false, ..done });
     }
-    let round = std::mem::take(round);
-    round.failed.map_or(Ok(()), Err).and(shrunk)?;
+    let Round { failed, looked, rounds, .. } = std::mem::take(round);
+    (round.looked, round.rounds) = (looked, rounds.wrapping_add(1));
+    failed.map_or(Ok(()), Err).and(tidied)?;
     Ok(done)
 }
 
@@ -110,7 +128,13 @@ async fn series(
     group: &mut Group,
     steps: &Steps<'_>,
 ) -> Result<bool, StoreError> {
-    let Some(from) = shrink::oldest_loose(store).await? else { return Ok(true) };
+    let Some(oldest) = shrink::oldest_loose(store).await? else { return Ok(true) };
+    let partitioned = matches!(store.layout(), Layout::Days { .. });
+    let from = if partitioned && !round.rounds.is_multiple_of(ALL_EVERY) {
+        oldest.max(before.saturating_sub(LOOK_BACK))
+    } else {
+        oldest
+    };
     loop {
         let candidates = candidates(store, round.after, Span { from, to: before }).await?;
         if candidates.is_empty() {

@@ -623,9 +623,10 @@ async fn partitions_of_packed_days_give_their_room_back() {
     let before = site.number(&size).await;
     assert!(before > 500_000, "{before}");
     let turn = take_turn(&site.store).await.unwrap().unwrap();
-    let (mut partition, never) = (String::new(), || false);
+    let (mut partition, mut looked, never) = (String::new(), shrink::Looked::new(), || false);
     let steps = Steps::new(&turn, &never);
-    let ended = shrink::partitions(&site.store, NOW, &mut partition, &steps).await.unwrap();
+    let at = (&mut partition, &mut looked);
+    let ended = shrink::partitions(&site.store, NOW, at, &steps).await.unwrap();
     assert!(!ended && partition.is_empty(), "there is one, and no time for it");
     turn.end().await.unwrap();
     site.pack().await;
@@ -640,6 +641,72 @@ async fn partitions_of_packed_days_give_their_room_back() {
         after = site.number(&size).await;
     }
     assert!(after < 100_000, "{before} to {after}");
+}
+
+#[tokio::test]
+async fn a_signal_that_isnt_packed_keeps_no_others_room() {
+    let site = site().await;
+    if !matches!(site.store.layout(), Layout::Days { .. }) {
+        eprintln!("SKIPPED: only PostgreSQL without TimescaleDB has partitions");
+        return;
+    }
+    site.fill(1).await;
+    // Always null, and behind all else, so that the file can't be cut.
+    let mut tx = site.store.begin_batch().await.unwrap();
+    let row = NewSeries {
+        machine: site.machine,
+        signal: "program".to_owned(),
+        kind: None,
+        created_at: NOW,
+    };
+    let program = series::create(&mut tx, &[row]).await.unwrap()[0];
+    tx.commit().await.unwrap();
+    let nulls: Vec<_> = (0..1_500).map(|n| (OLD + n * 10 * SECOND, None)).collect();
+    write(&site.store, program, &nulls, true).await;
+    settle(&site.store).await;
+    let name = crate::telemetry::layout::partition("points", OLD / DAY_US);
+    let size = format!("SELECT pg_total_relation_size('{name}')");
+    let before = site.number(&size).await;
+    site.pack().await;
+    let mut after = site.number(&size).await;
+    // Somebody may still have looked at it just then.
+    for _ in 0..100 {
+        if after < before / 4 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        site.pack().await;
+        after = site.number(&size).await;
+    }
+    assert!(after < before / 4, "{before} to {after}");
+    assert_eq!(site.number(&format!("SELECT count(*) FROM {name}")).await, 1_500);
+}
+
+#[tokio::test]
+async fn what_comes_late_for_a_day_of_long_ago_is_packed_some_rounds_later() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    site.fill(1).await;
+    let mut round = Round::default();
+    let packed = async |round: &mut Round| {
+        let done = site.run(round, &|| true).await.unwrap();
+        assert!(done.finished);
+        done.points
+    };
+    assert_eq!(packed(&mut round).await, 2 * 8_640);
+    write(&site.store, site.series[0], &[(OLD + SECOND, Some(1.5))], false).await;
+    settle(&site.store).await;
+    let mut rounds = 1;
+    while packed(&mut round).await == 0 {
+        rounds += 1;
+        assert!(rounds <= ALL_EVERY, "never");
+    }
+    // With partitions it isn't looked at all of them each time.
+    let days = matches!(site.store.layout(), Layout::Days { .. });
+    assert_eq!(rounds, if days { ALL_EVERY } else { 1 });
 }
 
 #[tokio::test]

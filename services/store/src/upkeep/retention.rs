@@ -15,6 +15,7 @@ use super::{Done, Steps, marks, timescale};
 use crate::engine::{Cell, Pool, Row};
 use crate::entities::organization;
 use crate::telemetry::layout::{self, DAY_US, Layout};
+use crate::telemetry::spans::Covered;
 use crate::{Store, StoreError, policies};
 
 /// What holds for an organization, in times: older than these is removed. `None`: for ever.
@@ -271,6 +272,8 @@ async fn drop_whole(store: &Store, wanted: &Wanted) -> Result<(), StoreError> {
         }
         (Layout::Hypertables, _) => {
             let (minutes, hours) = (wanted.oldest(|c| c.minutes), wanted.oldest(|c| c.hours));
+            // Before they go: from now on a batch that needs one asks for it.
+            *store.chunks().lock().await = Covered::default();
             timescale::drop_whole(store, before, minutes, hours).await
         }
         _ => Ok(()),

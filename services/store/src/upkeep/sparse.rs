@@ -14,7 +14,7 @@ const LOOK: i64 = 512;
 
 /// From how many values on a day is packed that has no block yet. With PostgreSQL, where a row takes four
 /// times the room, from the first on, also because a partition gives back the room of rows that are gone
-/// only when hardly any is left (`shrink`).
+/// only when less than half of it is in use (`shrink`).
 const fn least(layout: &Layout) -> usize {
     match layout {
         Layout::Whole => SPARSE,

@@ -115,13 +115,17 @@ pub(super) async fn alone(store: &Store, sql: &str) -> Result<(), StoreError> {
     run_alone(store, sql, "").await
 }
 
-/// The same; it waits no longer than this for what others have locked.
+/// The same; it waits no longer than `patience` for what others have locked, and takes no longer than
+/// `longest`.
 pub(super) async fn alone_within(
     store: &Store,
     sql: &str,
     patience: Duration,
+    longest: Duration,
 ) -> Result<(), StoreError> {
-    run_alone(store, sql, &format!("; SET lock_timeout = {}", patience.as_millis())).await
+    let (patience, longest) = (patience.as_millis(), longest.as_millis());
+    let settings = format!("; SET lock_timeout = {patience}; SET statement_timeout = {longest}");
+    run_alone(store, sql, &settings).await
 }
 
 async fn run_alone(store: &Store, sql: &str, settings: &str) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
 //! Puts a backup into a PostgreSQL database.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use millwright_schemas::Timestamp;
@@ -180,7 +181,7 @@ async fn fill(
     }
     run(tx, format!("TRUNCATE {} RESTART IDENTITY", names.join(", "))).await.map_err(failed())?;
     layout::drop_leftovers(tx).await.map_err(failed())?;
-    make_days(tx, &manifest.days).await.map_err(failed())?;
+    make_room(tx, &manifest.days).await.map_err(failed())?;
     let (mut done, all) = (0, manifest.bytes());
     for table in &tables {
         let Some(part) = manifest.part(&format!("{PREFIX}{}", table.name)) else { continue };
@@ -257,23 +258,22 @@ async fn copy_in(
     }
 }
 
-/// Makes the partitions that the points need, where they are kept by day.
-async fn make_days(tx: &mut PgConnection, days: &[i64]) -> Result<(), sqlx::Error> {
-    for table in ["points", "points_text"] {
-        let partitioned: bool = sqlx::query_scalar(
-            "SELECT COALESCE((SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass($1)), FALSE)",
-        )
-        .bind(table)
-        .fetch_one(&mut *tx)
-        .await?;
-        if !partitioned {
-            continue;
-        }
-        for day in days {
-            layout::attach(tx, table, *day).await?;
-        }
+/// Makes the partitions that points of these days need, or the chunks of old ones. As many as intake would,
+/// however many there were: old days share theirs.
+async fn make_room(tx: &mut PgConnection, days: &[i64]) -> Result<(), sqlx::Error> {
+    let days: BTreeSet<i64> = days.iter().copied().collect();
+    let partitioned: bool = sqlx::query_scalar(
+        "SELECT COALESCE((SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass('points')), FALSE)",
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    if partitioned {
+        layout::make_within(tx, &days).await
+    } else if makes_rollups(tx).await? {
+        hypertables::make_within(tx, &days).await
+    } else {
+        Ok(())
     }
-    Ok(())
 }
 
 /// Numbers that are given out go on after the largest that is there.

@@ -13,6 +13,7 @@ use super::super::error::database;
 use super::super::{BackupError, DatabaseKind, Manifest, Watch, keys};
 use super::schema::{self, Table, quoted};
 use super::{PREFIX, connect, run};
+use crate::telemetry::layout;
 
 /// A backup to be made.
 #[derive(Debug, Clone)]
@@ -176,8 +177,8 @@ async fn days(connection: &mut PgConnection) -> Result<Vec<i64>, sqlx::Error> {
         )
         .fetch_all(connection)
         .await?;
-        let day = |name: &String| name.strip_prefix("points_")?.replace('m', "-").parse().ok();
-        let mut days: Vec<i64> = names.iter().filter_map(day).collect();
+        let spans = names.iter().filter_map(|name| layout::span_of(name));
+        let mut days: Vec<i64> = spans.flat_map(|(_, days)| days.from..days.to).collect();
         days.sort_unstable();
         return Ok(days);
     }

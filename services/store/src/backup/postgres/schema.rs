@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::postgres::PgConnection;
 
+use crate::telemetry::layout;
+
 /// What migrations there were stands in the manifest; the table is filled by running them.
 const MIGRATIONS: &str = "seaql_migrations";
 
@@ -41,9 +43,9 @@ pub(super) async fn tables(connection: &mut PgConnection) -> Result<Vec<Table>, 
                 WHERE i.inhparent = c.oid), 0)::float8 \
          FROM pg_class c \
          WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') \
-         AND NOT c.relispartition AND c.relname !~ '^points(_text|)_(m|)[0-9]+$' \
-         ORDER BY c.relname",
+         AND NOT c.relispartition AND c.relname !~ $1 ORDER BY c.relname",
     )
+    .bind(layout::NAMES)
     .fetch_all(&mut *connection)
     .await?;
     let references: Vec<(String, String)> = sqlx::query_as(

@@ -1,5 +1,6 @@
 //! Back-up and restore of a real PostgreSQL database; where the test run has a server.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicUsize;
@@ -17,6 +18,7 @@ use crate::backup::{BackupError, Manifest, Restored, Watch};
 use crate::changes::{self, Change};
 use crate::telemetry::layout::DAY_US;
 use crate::telemetry::points::{PointRow, insert_any};
+use crate::telemetry::spans::SPANS_MAX;
 use crate::testing::{machine, now, organization};
 use crate::upkeep::timescale;
 use crate::{Location, Scope, Store, events};
@@ -226,4 +228,32 @@ async fn one_that_fails_leaves_all_as_it_was() {
     fs::write(&file, &bytes).unwrap();
     assert!(put(&file, &url, true).await.unwrap_err().is_damage());
     assert_eq!(dump(&url, "audit").await.len(), 21);
+}
+
+#[tokio::test]
+async fn years_of_days_are_restored_into_few_partitions() {
+    let Some((database, url)) = server().await else { return };
+    let (store, _) = filled(&url).await;
+    if timescale::is_there(&store) {
+        eprintln!("SKIPPED: only PostgreSQL without TimescaleDB has partitions");
+        return;
+    }
+    let days: BTreeSet<i64> = (10_957..20_000).collect();
+    let row = |day| PointRow { series: 1, ts: day * DAY_US, value: Some(1.0), quality: 0 };
+    let rows: Vec<PointRow> = days.iter().map(|day| row(*day)).collect();
+    store.make_room(&days).await.unwrap();
+    let mut tx = store.begin_batch().await.unwrap();
+    insert_any(&mut tx, &rows).await.unwrap();
+    tx.commit().await.unwrap();
+    store.close().await;
+    let manifest = made(&url, database.path()).await;
+    assert!(days.iter().all(|day| manifest.days.binary_search(day).is_ok()));
+    assert_eq!(manifest.tables["points"], 6 + days.len() as u64);
+
+    let Some((_other, fresh)) = server().await else { return };
+    put(&database.path().join("b.mwb"), &fresh, false).await.unwrap();
+    assert_eq!(dump(&fresh, "points").await, dump(&url, "points").await);
+    let count = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'points'::regclass";
+    let partitions: usize = Peer::postgres(&fresh).await.value(count).await.parse().unwrap();
+    assert!(partitions <= SPANS_MAX, "{partitions}");
 }
