@@ -53,6 +53,12 @@ impl Platform {
     #[must_use]
     pub fn with(mut self, database: &str, arguments: &[&str]) -> Self {
         self.database = Some(database.to_owned());
+        self.with_arguments(arguments)
+    }
+
+    /// More arguments, for the next start.
+    #[must_use]
+    pub fn with_arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         self
     }

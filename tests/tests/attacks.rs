@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use millwright_tests::https::{ELSEWHERE, Https, has_elsewhere};
 use millwright_tests::raw_mqtt::Connect;
 use millwright_tests::websocket::{self, BINARY, frame};
 use millwright_tests::{Api, Device, Platform, RawMqtt, Version, eventually};
@@ -127,6 +128,56 @@ async fn silent_sockets_and_floods_of_handshakes_hold_up_nobody() {
             while let Ok(1..) = stream.read(&mut sink).await {}
         };
         tokio::time::timeout(SOON, end).await.expect("who says nothing is closed");
+    }
+}
+
+/// Opens so many sockets that say this and no more.
+async fn idle_sockets(address: SocketAddr, count: usize, said: &[u8]) -> Vec<TcpStream> {
+    let mut idle = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(said).await.unwrap();
+        idle.push(stream);
+    }
+    idle
+}
+
+/// Whether the other side neither said nor closed anything; what a handshake has said is passed over.
+fn is_open(stream: &TcpStream) -> bool {
+    let mut sink = [0; 16 * 1_024];
+    loop {
+        match stream.try_read(&mut sink) {
+            Ok(0) => return false,
+            Ok(_) => {}
+            Err(error) => return error.kind() == ErrorKind::WouldBlock,
+        }
+    }
+}
+
+#[tokio::test]
+async fn sockets_on_https_that_say_nothing_or_half_of_it_keep_nobody_out() {
+    if !has_elsewhere("floods of the HTTPS port") {
+        return;
+    }
+    let https = Https::start().await;
+    let hello = https.hello();
+    let (half, _) = hello.split_at(hello.len() / 2);
+    let mut idle = Vec::new();
+    for (what, said) in [("nothing", &[][..]), ("a hello", &hello[..]), ("half a hello", half)] {
+        idle = idle_sockets(https.platform.http(), 300, said).await;
+        // At once: before the platform's time limit has closed what it waits for.
+        https.healthy_from(ELSEWHERE).await.expect(what);
+        assert!(idle.last().is_some_and(is_open), "{what}: only after the others were closed");
+    }
+    // Whoever has not got as far as to take a turn keeps not even its own network out.
+    https.healthy_from([127, 0, 0, 1].into()).await.unwrap();
+    assert!(idle.last().is_some_and(is_open), "only after the others were closed");
+    for mut stream in idle {
+        let end = async {
+            let mut sink = [0; 1_024];
+            while let Ok(1..) = stream.read(&mut sink).await {}
+        };
+        tokio::time::timeout(SOON, end).await.expect("who says no more is closed");
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use millwright_identity::networks::Share;
 use millwright_ingest::intake::{AckLine, IntakeSlot, Uplink};
 use millwright_schemas::Timestamp;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -17,7 +18,6 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::gateway::{Admitted, Gateway, Seated};
 use crate::limits::{LINGER_MAX_BYTES, LINGER_TIMEOUT, READ_CHUNK_BYTES, ROUNDS_PER_TURN};
-use crate::newcomers::Newcomer;
 use crate::presence::Presence;
 use crate::session::{Admission, Delivery, End, Message, Peer, Question, Refused, Session};
 
@@ -31,7 +31,7 @@ pub struct Transport<S> {
     /// Its address.
     pub remote: SocketAddr,
     /// Its place among those that haven't said who they are.
-    pub newcomer: Newcomer,
+    pub newcomer: Share,
     /// Tells the kernel to acknowledge TCP at once what was just read.
     pub quick_ack: fn(&S),
 }
@@ -63,7 +63,7 @@ struct Connection<S> {
     gateway: Arc<Gateway>,
     stream: S,
     remote: SocketAddr,
-    newcomer: Option<Newcomer>,
+    newcomer: Option<Share>,
     quick_ack: fn(&S),
     session: Session,
     acks: Arc<AckLine>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use millwright_identity::machines::attempts::{ConnectAttempts, Source};
+use millwright_identity::networks::{Share, Shares};
 use millwright_ingest::intake::{Generation, Intake};
 use millwright_schemas::MachineId;
 use millwright_schemas::topics::DownChannel;
@@ -20,7 +21,6 @@ use crate::directory::{Directory, SessionKey, Unavailable};
 use crate::limits::{DIRECTORY_TIMEOUT, STOP_TIMEOUT, WEBSOCKET_PIPE_BYTES};
 use crate::listener;
 use crate::metrics::Metrics;
-use crate::newcomers::{Newcomer, Newcomers};
 use crate::presence::{Notice, Notices, Presence};
 use crate::registry::{NotTaken, Registry, Seat};
 use crate::review;
@@ -57,7 +57,7 @@ pub struct Gateway {
     registry: Registry,
     wills: Wills,
     room: Arc<Semaphore>,
-    newcomers: Newcomers,
+    newcomers: Shares,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -93,7 +93,7 @@ impl Gateway {
             attempts: ConnectAttempts::new(parts.settings.connects, parts.settings.refusals),
             registry,
             room: Arc::new(Semaphore::new(parts.settings.connections_max)),
-            newcomers: Newcomers::new(parts.settings.newcomers_max),
+            newcomers: Shares::new(parts.settings.newcomers_max),
             tasks,
             stop,
         });
@@ -168,11 +168,8 @@ impl Gateway {
 
     /// A place among the connections, and one among the newcomers of its network, each until it is
     /// dropped.
-    pub(crate) fn take_place(
-        &self,
-        remote: SocketAddr,
-    ) -> Option<(OwnedSemaphorePermit, Newcomer)> {
-        let newcomer = self.newcomers.add(remote)?;
+    pub(crate) fn take_place(&self, remote: SocketAddr) -> Option<(OwnedSemaphorePermit, Share)> {
+        let newcomer = self.newcomers.take(remote.ip())?;
         Some((Arc::clone(&self.room).try_acquire_owned().ok()?, newcomer))
     }
 

@@ -13,7 +13,6 @@ pub mod limits;
 pub mod listener;
 pub mod mailbox;
 pub mod metrics;
-pub mod newcomers;
 pub mod presence;
 pub mod registry;
 pub mod review;

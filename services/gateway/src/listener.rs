@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use millwright_identity::networks::Share;
 use rustls::server::Acceptor;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,7 +15,6 @@ use tokio_rustls::server::TlsStream;
 use crate::connection::{self, Transport};
 use crate::gateway::Gateway;
 use crate::limits::{ACCEPT_PAUSE, TCP_KEEPALIVE, UNREAD_TIMEOUT};
-use crate::newcomers::Newcomer;
 use crate::tls::{self, TlsSetting};
 
 /// Accepts until the gateway stops. A failed accept doesn't end it.
@@ -48,7 +48,7 @@ struct Accepted {
     stream: TcpStream,
     remote: SocketAddr,
     place: OwnedSemaphorePermit,
-    newcomer: Newcomer,
+    newcomer: Share,
     handshakes: Arc<Semaphore>,
 }
 
