@@ -1,8 +1,9 @@
-//! The platform with HTTPS of its own, and who comes to it from several addresses.
+//! Who comes to the platform from several addresses, and the platform with HTTPS of its own.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
-use rustls::ClientConnection;
+use rustls::{ClientConfig, ClientConnection};
 use rustls_pki_types::ServerName;
 
 use crate::{Platform, device};
@@ -59,13 +60,19 @@ impl Https {
         client.get(url).send().await?.error_for_status().map(drop)
     }
 
-    /// What a client says first in TLS: a whole ClientHello.
+    /// What a client says first.
     #[must_use]
     pub fn hello(&self) -> Vec<u8> {
-        let name = ServerName::try_from("localhost").expect("a name");
-        let mut client = ClientConnection::new(device::tls(&self.pem, None), name).expect("TLS");
-        let mut hello = Vec::new();
-        client.write_tls(&mut hello).expect("into memory");
-        hello
+        hello(device::tls(&self.pem, None))
     }
+}
+
+/// What a client with these settings says first in TLS: a whole ClientHello.
+#[must_use]
+pub fn hello(tls: Arc<ClientConfig>) -> Vec<u8> {
+    let name = ServerName::try_from("localhost").expect("a name");
+    let mut client = ClientConnection::new(tls, name).expect("TLS");
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).expect("into memory");
+    hello
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use millwright_tests::https::{ELSEWHERE, Https, has_elsewhere};
+use millwright_tests::https::{self, ELSEWHERE, Https, has_elsewhere};
 use millwright_tests::raw_mqtt::Connect;
 use millwright_tests::websocket::{self, BINARY, frame};
 use millwright_tests::{Api, Device, Platform, RawMqtt, Version, eventually};
@@ -17,6 +17,7 @@ use rustls_pki_types::ServerName;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -113,9 +114,15 @@ async fn silent_sockets_and_floods_of_handshakes_hold_up_nobody() {
             }
         }
     }
-    // Whole handshakes one after the other, of people who then leave.
-    for _ in 0..200 {
-        drop(device.open_without_certificate(Version::V5).await.expect("a handshake"));
+    // Whole handshakes, all at once, of people who then leave.
+    let mut flood = JoinSet::new();
+    for _ in 0..300 {
+        let device = device.clone();
+        flood.spawn(async move { device.open_without_certificate(Version::V5).await.map(drop) });
+    }
+    publish(&mut good).await;
+    while let Some(shaken) = flood.join_next().await {
+        shaken.unwrap().expect("a handshake");
     }
     publish(&mut good).await;
     let newcomer = Device::enroll(&platform, &api, "newcomer").await;
@@ -152,6 +159,24 @@ fn is_open(stream: &TcpStream) -> bool {
             Err(error) => return error.kind() == ErrorKind::WouldBlock,
         }
     }
+}
+
+#[tokio::test]
+async fn a_flood_of_half_open_handshakes_keeps_machines_of_other_addresses_in() {
+    if !has_elsewhere("floods of handshakes on the MQTT port") {
+        return;
+    }
+    let platform = Platform::start().await;
+    let api = platform.api().await;
+    let device = Device::enroll(&platform, &api, "good").await;
+    let mut connected = device.connect(Version::V5).await;
+    // More than there are turns for handshakes; each is waited for until the time limit.
+    let hello = https::hello(device.tls_without_certificate());
+    let idle = idle_sockets(platform.mqtt(), 600, &hello).await;
+    publish(&mut connected).await;
+    let newcomer = Device::enroll(&platform, &api, "newcomer").await;
+    publish(&mut newcomer.connect_from(ELSEWHERE, Version::V5).await).await;
+    assert!(idle.last().is_some_and(is_open), "only after the others were closed");
 }
 
 #[tokio::test]

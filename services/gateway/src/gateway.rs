@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use millwright_identity::machines::attempts::{ConnectAttempts, Source};
-use millwright_identity::networks::{Share, Shares};
+use millwright_identity::networks::{Arrivals, Share, Shares};
 use millwright_ingest::intake::{Generation, Intake};
 use millwright_schemas::MachineId;
 use millwright_schemas::topics::DownChannel;
@@ -58,6 +58,7 @@ pub struct Gateway {
     wills: Wills,
     room: Arc<Semaphore>,
     newcomers: Shares,
+    arrivals: Arrivals,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -94,6 +95,7 @@ impl Gateway {
             registry,
             room: Arc::new(Semaphore::new(parts.settings.connections_max)),
             newcomers: Shares::new(parts.settings.newcomers_max),
+            arrivals: Arrivals::new(parts.settings.arrivals),
             tasks,
             stop,
         });
@@ -143,13 +145,18 @@ impl Gateway {
 
     /// Serves a connection that came by another door, such as a WebSocket: what is written to the
     /// stream is from the machine, what is read is for it. Dropping it ends the connection. `None`:
-    /// there are as many connections as may be, or the gateway stops.
+    /// there are as many connections as may be, its network opens them too fast, or the gateway stops.
     #[must_use]
     pub fn enter(self: &Arc<Self>, remote: SocketAddr) -> Option<DuplexStream> {
-        let place = self.take_place(remote).filter(|_| !self.stop.is_cancelled());
-        let Some((place, newcomer)) = place else {
-            self.metrics.websockets.with_label_values(&["over_limit"]).inc();
+        if self.stop.is_cancelled() {
             return None;
+        }
+        let (place, newcomer) = match self.take_place(remote) {
+            Ok(taken) => taken,
+            Err(reason) => {
+                self.metrics.websockets.with_label_values(&[reason]).inc();
+                return None;
+            }
         };
         self.metrics.websockets.with_label_values(&["ok"]).inc();
         let (theirs, stream) = tokio::io::duplex(WEBSOCKET_PIPE_BYTES);
@@ -167,10 +174,18 @@ impl Gateway {
     }
 
     /// A place among the connections, and one among the newcomers of its network, each until it is
-    /// dropped.
-    pub(crate) fn take_place(&self, remote: SocketAddr) -> Option<(OwnedSemaphorePermit, Share)> {
-        let newcomer = self.newcomers.take(remote.ip())?;
-        Some((Arc::clone(&self.room).try_acquire_owned().ok()?, newcomer))
+    /// dropped. Otherwise what metrics call the reason.
+    pub(crate) fn take_place(
+        &self,
+        remote: SocketAddr,
+    ) -> Result<(OwnedSemaphorePermit, Share), &'static str> {
+        const FULL: &str = "over_limit";
+        if !self.arrivals.may_come(remote.ip(), now()) {
+            return Err("too_fast");
+        }
+        let newcomer = self.newcomers.take(remote.ip()).ok_or(FULL)?;
+        let place = Arc::clone(&self.room).try_acquire_owned().map_err(|_| FULL)?;
+        Ok((place, newcomer))
     }
 
     pub(crate) fn settings(&self) -> &Settings {

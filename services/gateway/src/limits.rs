@@ -82,8 +82,17 @@ pub const NEWCOMERS_MAX: usize = 7_000;
 /// Bytes each way between a connection and the WebSocket that carries it. At the limit the
 /// WebSocket isn't read, or the session not served, as with a full socket.
 pub const WEBSOCKET_PIPE_BYTES: usize = 16 * 1024;
+/// Connections of one network that may come at once; beyond it they are closed. As many as there can be:
+/// a load balancer shows all machines at one address, and after a power cut they come back together.
+pub const ARRIVALS_BURST: u32 = 20_000;
+/// Time after which one more may come: 100 a second. It bounds what the handshakes and CONNECTs of one
+/// network cost: some 20 % of a CPU.
+pub const ARRIVAL_EVERY: Duration = Duration::from_millis(10);
 /// TLS handshakes at once, after their first message; further ones wait within the time limit.
 pub const HANDSHAKES_MAX: usize = 512;
+/// Of them, of one network: enough for some hundred a second, and a site's 5,000 machines to be back within
+/// a minute.
+pub const HANDSHAKES_PER_NETWORK: usize = 128;
 /// Time for a TLS handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time from the end of the handshake to a complete CONNECT.

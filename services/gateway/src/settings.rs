@@ -15,6 +15,10 @@ pub struct Settings {
     pub newcomers_max: usize,
     /// See [`limits::HANDSHAKES_MAX`].
     pub handshakes_max: usize,
+    /// See [`limits::HANDSHAKES_PER_NETWORK`].
+    pub handshakes_per_network: usize,
+    /// See [`limits::ARRIVALS_BURST`].
+    pub arrivals: Rate,
     /// See [`limits::HANDSHAKE_TIMEOUT`].
     pub handshake_timeout: Duration,
     /// See [`limits::REVIEW_INTERVAL`].
@@ -61,6 +65,8 @@ impl Default for Settings {
             connections_max: limits::CONNECTIONS_MAX,
             newcomers_max: limits::NEWCOMERS_MAX,
             handshakes_max: limits::HANDSHAKES_MAX,
+            handshakes_per_network: limits::HANDSHAKES_PER_NETWORK,
+            arrivals: Rate { burst: limits::ARRIVALS_BURST, every: limits::ARRIVAL_EVERY },
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
             review_interval: limits::REVIEW_INTERVAL,
             left_interval: limits::LEFT_INTERVAL,

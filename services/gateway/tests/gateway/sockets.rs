@@ -7,6 +7,7 @@ use millwright_gateway::presence::Presence;
 use millwright_gateway::registry::NotTaken;
 use millwright_gateway::session::End;
 use millwright_gateway::settings::{Pace, SessionTimes, Settings};
+use millwright_identity::machines::attempts::Rate;
 use millwright_schemas::topics::DownChannel;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -203,6 +204,21 @@ async fn more_connections_than_allowed_are_closed() {
     let mut client = site.connect(&papers, &v3()).await;
     assert!(site.try_dial(site.client_tls(Some(&papers))).await.is_err());
     assert!(site.gateway.enter(([127, 0, 0, 1], 1).into()).is_none(), "nor by another door");
+    client.ping().await;
+}
+
+#[tokio::test]
+async fn a_network_that_connects_too_fast_is_closed_by_every_door_and_others_are_not() {
+    let arrivals = Rate { burst: 2, every: Duration::from_secs(3_600) };
+    let site = Site::with(Settings { arrivals, ..Settings::default() }).await;
+    let (_, papers) = site.machine().await;
+    let mut client = site.connect(&papers, &v3()).await;
+    let _second = site.gateway.enter(([127, 0, 0, 1], 1).into()).unwrap();
+    assert!(site.try_dial(site.client_tls(Some(&papers))).await.is_err());
+    assert!(site.gateway.enter(([127, 0, 0, 1], 2).into()).is_none(), "nor by another door");
+    assert!(site.gateway.enter(([192, 0, 2, 7], 1).into()).is_some(), "another network");
+    assert_eq!(site.metrics.handshakes.with_label_values(&["too_fast"]).get(), 1);
+    assert_eq!(site.metrics.websockets.with_label_values(&["too_fast"]).get(), 1);
     client.ping().await;
 }
 
