@@ -107,6 +107,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0018_grace_and_previews.sqlite.sql"),
                 postgres: include_str!("0018_grace_and_previews.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0025_jobs_by_kind",
+                sqlite: include_str!("0025_jobs_by_kind.sqlite.sql"),
+                postgres: include_str!("0025_jobs_by_kind.postgres.sql"),
+            }),
         ]
     }
 }
