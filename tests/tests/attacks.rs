@@ -307,3 +307,36 @@ async fn a_machine_that_connects_without_end_is_told_to_wait_and_others_are_not(
     publish(&mut good).await;
     publish(&mut device.connect(Version::V5).await).await;
 }
+
+#[tokio::test]
+async fn faults_raised_and_cleared_without_end_are_held_back_and_others_are_heard() {
+    let platform = Platform::start().await;
+    let api = platform.api().await;
+    let mut restless = Device::enroll(&platform, &api, "restless").await.connect(Version::V5).await;
+    let good = Device::enroll(&platform, &api, "good").await;
+    let mut other = good.connect(Version::V5).await;
+    let flood = tokio::spawn(async move {
+        let raised = br#"{"type":"fault.raised","data":{"code":"E-1"}}"#;
+        let cleared = br#"{"type":"fault.cleared","data":{"code":"E-1"}}"#;
+        // Until nothing more is taken of it.
+        while restless.send_publish("mw/v1/me/up/events", raised).await.is_ok()
+            && restless.send_publish("mw/v1/me/up/events", cleared).await.is_ok()
+        {}
+    });
+    eventually("it is held back", SOON, async || {
+        let text = reqwest::get(format!("{}/metrics", platform.url())).await?.text().await?;
+        let line =
+            text.lines().find(|line| line.starts_with("millwright_gateway_throttles_total "));
+        let pauses: f64 = line.context("the metric")?.rsplit(' ').next().unwrap_or("").parse()?;
+        ensure!(pauses > 0.0, "not yet");
+        Ok(())
+    })
+    .await;
+    // While it is: at most its burst and ten a second come through.
+    publish(&mut other).await;
+    let fault = br#"{"type":"fault.raised","data":{"code":"E-2"}}"#;
+    assert_eq!(other.publish("mw/v1/me/up/events", fault).await.unwrap(), 0);
+    assert_eq!(api.open_alarms(&good.machine).await.unwrap().len(), 1);
+    assert!(!flood.is_finished(), "held back, not cut off");
+    flood.abort();
+}

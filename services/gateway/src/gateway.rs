@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use millwright_identity::machines::attempts::{ConnectAttempts, Source};
@@ -18,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::connection::{self, Transport, now};
 use crate::directory::{Directory, SessionKey, Unavailable};
+use crate::event_pace::EventPace;
 use crate::limits::{DIRECTORY_TIMEOUT, STOP_TIMEOUT, WEBSOCKET_PIPE_BYTES};
 use crate::listener;
 use crate::metrics::Metrics;
@@ -59,6 +61,7 @@ pub struct Gateway {
     room: Arc<Semaphore>,
     newcomers: Shares,
     arrivals: Arrivals,
+    events: EventPace,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -96,6 +99,7 @@ impl Gateway {
             room: Arc::new(Semaphore::new(parts.settings.connections_max)),
             newcomers: Shares::new(parts.settings.newcomers_max),
             arrivals: Arrivals::new(parts.settings.arrivals),
+            events: EventPace::new(parts.settings.events, Instant::now()),
             tasks,
             stop,
         });
@@ -198,6 +202,11 @@ impl Gateway {
 
     pub(crate) fn intake(&self) -> &Intake {
         &self.intake
+    }
+
+    /// How fast machines report events.
+    pub(crate) fn events(&self) -> &EventPace {
+        &self.events
     }
 
     pub(crate) fn wills(&self) -> &Wills {

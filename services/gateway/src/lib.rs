@@ -8,6 +8,7 @@
 pub mod connection;
 pub mod directory;
 pub mod directory_store;
+mod event_pace;
 pub mod gateway;
 pub mod limits;
 pub mod listener;

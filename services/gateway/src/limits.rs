@@ -31,6 +31,21 @@ pub const PACE_MESSAGES_BURST: u32 = 10_000;
 pub const PACE_BYTES_PER_S: u32 = 16 * 1024 * 1024;
 /// Bytes that one connection may send at once after a pause.
 pub const PACE_BYTES_BURST: u32 = 32 * 1024 * 1024;
+/// Events that one machine may report at once after a pause, over all its connections: what it has kept
+/// while it was away, or a fault of each of its parts. A `fault.snapshot` counts as its faults. Each may
+/// write several rows and be work for others.
+pub const EVENTS_BURST: u32 = 1_000;
+/// Time after which it may report one more: 10 a second. Beyond it no more of its messages are decoded
+/// until then, so it is slowed down and loses nothing. A machine with hundreds of faults a day is far
+/// below.
+pub const EVENT_EVERY: Duration = Duration::from_millis(100);
+/// What one event counts at most, and what a machine owes at most: a pause of 100 seconds.
+pub const EVENT_WEIGHT_MAX: u32 = 1_000;
+/// Machines whose events are counted, some 100 bytes each. Beyond it further ones aren't held back; so many
+/// can't be connected, with all their children.
+pub const EVENT_MACHINES_MAX: usize = 2 * CONNECTIONS_MAX;
+/// How often those that have rested are looked for, when there are too many.
+pub const EVENT_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Shortest pause of a connection that sends too fast, so that it isn't woken for each packet.
 pub const THROTTLE_PAUSE_MIN: Duration = Duration::from_millis(10);
 /// Connections that one machine may open at once. Each is written to the database; beyond it

@@ -31,6 +31,8 @@ pub struct Settings {
     pub session: SessionTimes,
     /// How fast each connection may send.
     pub pace: Pace,
+    /// How fast each machine may report events, see [`limits::EVENTS_BURST`].
+    pub events: Rate,
     /// See [`limits::CONNECTS_BURST`].
     pub connects: Rate,
     /// See [`limits::REFUSALS_BURST`].
@@ -73,6 +75,7 @@ impl Default for Settings {
             left_after: limits::LEFT_AFTER,
             session: SessionTimes::default(),
             pace: Pace::default(),
+            events: Rate { burst: limits::EVENTS_BURST, every: limits::EVENT_EVERY },
             connects: Rate { burst: limits::CONNECTS_BURST, every: limits::CONNECT_EVERY },
             refusals: Rate { burst: limits::REFUSALS_BURST, every: limits::REFUSAL_EVERY },
         }

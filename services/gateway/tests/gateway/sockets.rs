@@ -336,3 +336,33 @@ async fn who_sends_too_fast_is_held_back_without_loss() {
     client.ping().await;
     assert!(site.metrics.throttles.get() > 0);
 }
+
+#[tokio::test]
+async fn a_machine_that_reports_events_too_fast_is_held_back_without_loss() {
+    let events = Rate { burst: 5, every: Duration::from_millis(20) };
+    let mut site = Site::with(Settings { events, ..Settings::default() }).await;
+    let (_, papers) = site.machine().await;
+    let (_, neighbour) = site.machine().await;
+    let mut other = site.connect(&neighbour, &v5()).await;
+    let mut client = site.connect(&papers, &v5()).await;
+    let sent: Vec<u8> = (1..=40_u16)
+        .flat_map(|id| publish(5, "mw/v1/me/up/events", id, &id.to_be_bytes()))
+        .collect();
+    client.send(&sent).await;
+    for id in 1..=40_u16 {
+        let held = site.message().await;
+        assert_eq!(&held.uplink.payload[..], id.to_be_bytes());
+        held.uplink.acks.as_ref().unwrap().advance(1);
+        client.expect(&puback_v5(id, 0)).await;
+    }
+    let pauses = site.metrics.throttles.get();
+    assert!(pauses > 0, "it was never held back");
+    // Samples don't count, and another machine has a pace of its own.
+    for id in 1..=40_u16 {
+        other.send(&publish(5, "mw/v1/me/up/telemetry", id, b"{}")).await;
+        site.message().await.uplink.acks.as_ref().unwrap().advance(1);
+        other.expect(&puback_v5(id, 0)).await;
+    }
+    assert_eq!(site.metrics.throttles.get(), pauses);
+    client.ping().await;
+}
