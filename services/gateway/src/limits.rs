@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use millwright_ingest::limits::CACHED_MACHINES;
 use millwright_schemas::limits::PAYLOAD_MAX_BYTES;
 use millwright_schemas::wire::connect::PROOF_MAX_BYTES;
 
@@ -90,6 +91,10 @@ pub const ROUNDS_PER_TURN: usize = 32;
 pub const WRITE_PROGRESS_MIN_BYTES: usize = 1024;
 /// Connections at once, TLS handshakes included; beyond it new ones are closed.
 pub const CONNECTIONS_MAX: usize = 20_000;
+const _: () = assert!(
+    CONNECTIONS_MAX <= CACHED_MACHINES,
+    "ingest would read machines that are connected again and again"
+);
 /// Connections at once of one network (an IPv4 address, an IPv6 /64) that haven't said who they are;
 /// further ones are closed. A third: a load balancer shows all machines at one address, and after a
 /// power cut thousands come back together.
