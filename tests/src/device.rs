@@ -128,6 +128,14 @@ impl Device {
     pub async fn connect_from(&self, from: IpAddr, version: Version) -> RawMqtt {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind(SocketAddr::new(from, 0)).expect("an address of ours");
+        self.connect_by(socket, version).await
+    }
+
+    /// A whole MQTT connection by this socket.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn connect_by(&self, socket: TcpSocket, version: Version) -> RawMqtt {
         let stream = socket.connect(self.address).await.expect("TCP connects");
         stream.set_nodelay(true).expect("an option");
         let name = ServerName::try_from(self.host.clone()).expect("a name");

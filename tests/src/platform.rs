@@ -120,6 +120,14 @@ impl Platform {
         self.process.as_ref().expect("the platform runs").id()
     }
 
+    /// What its process holds in memory, in KiB; `None` where there is no `/proc`.
+    #[must_use]
+    pub fn resident_kib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix(" kB")?.trim().parse().ok()
+    }
+
     /// `http://127.0.0.1:…`
     #[must_use]
     pub fn url(&self) -> String {

@@ -90,6 +90,38 @@ async fn a_bomb_of_signals_is_defused_and_known_signals_go_on() {
 }
 
 #[tokio::test]
+async fn a_bomb_of_fault_codes_is_defused_and_others_alarm() {
+    let platform = Platform::start().await;
+    let api = platform.api().await;
+    let bomber = Device::enroll(&platform, &api, "bomber").await;
+    let good = Device::enroll(&platform, &api, "good").await;
+    let mut bomb = bomber.connect(Version::V5).await;
+    let mut other = good.connect(Version::V5).await;
+    let event = |kind: &str, code: &str| {
+        json!({ "type": kind, "data": { "code": code } }).to_string().into_bytes()
+    };
+    let topic = "mw/v1/me/up/events";
+    for code in 0..1_020 {
+        let raised = event("fault.raised", &format!("E-{code}"));
+        assert_eq!(bomb.publish(topic, &raised).await.unwrap(), 0, "acknowledged all the same");
+    }
+    assert_eq!(api.open_alarms(&bomber.machine).await.unwrap().len(), 1_000);
+    assert!(platform.log().contains("too many active alarms"));
+    // What it said is kept, and it can go on once something is good again.
+    let events = api.machine_events(&bomber.machine, "fault.raised").await.unwrap();
+    assert_eq!(events.len(), 1_020);
+    for (kind, code) in [("fault.cleared", "E-0"), ("fault.raised", "E-late")] {
+        assert_eq!(bomb.publish(topic, &event(kind, code)).await.unwrap(), 0);
+    }
+    let open = api.open_alarms(&bomber.machine).await.unwrap();
+    assert_eq!(open.len(), 1_000);
+    assert!(open.iter().any(|alarm| alarm["code"] == "E-late"));
+
+    assert_eq!(other.publish(topic, &event("fault.raised", "E-1")).await.unwrap(), 0);
+    assert_eq!(api.open_alarms(&good.machine).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn silent_sockets_and_floods_of_handshakes_hold_up_nobody() {
     let platform = Platform::start().await;
     let api = platform.api().await;
