@@ -23,3 +23,4 @@ pub mod units;
 
 pub use batch::BatchTx;
 pub(crate) use layout::Layout;
+pub use packed::outside as packed_blocks;
