@@ -53,7 +53,11 @@ impl Running {
             .spawn()
             .unwrap();
         let running = Self(child);
-        until("it answers", || UnixStream::connect(data_dir.join("agent.sock")).is_ok());
+        // It gets its rights just after it is there.
+        let socket = data_dir.join("agent.sock");
+        let is_private =
+            || fs::metadata(&socket).is_ok_and(|of| of.permissions().mode() & 0o77 == 0);
+        until("it answers", || UnixStream::connect(&socket).is_ok() && is_private());
         running
     }
 

@@ -59,8 +59,12 @@ pub struct LossCounters {
     /// Of these, how many the quarantine's bound has pushed out.
     pub quarantine_dropped: i64,
     /// Values that came after later ones of their signal, or after the machine had said that
-    /// nothing older would come: stored, but too late for rules.
+    /// nothing older would come, and such as were ahead of their time: stored, but no rule has seen
+    /// them when they came.
     pub late: i64,
+    /// Values whose time was more than ten minutes ahead of their receipt, those that came again among
+    /// them: the machine's clock is, or was, ahead.
+    pub ahead: i64,
 }
 
 /// One page of a machine's quarantine, newest first.

@@ -52,6 +52,10 @@ pub struct MachineLatest {
 pub struct MachineStorage {
     /// Bytes of all of its signals, estimated from the size of all points.
     pub bytes: i64,
+    /// When it was counted, if that isn't now: of a machine with more than 200 signals it is kept for
+    /// five minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted_at: Option<Timestamp>,
     /// Its signals, the largest first.
     pub signals: Vec<SignalStorage>,
 }
@@ -61,9 +65,11 @@ pub struct MachineStorage {
 pub struct SignalStorage {
     /// Its name.
     pub signal: String,
-    /// Values as received that are stored; nulls of numbers and booleans aren't counted.
+    /// Values as received that are stored; nulls of numbers and booleans aren't counted, and more than
+    /// 100,000 texts are estimated.
     pub points: i64,
-    /// Values by minute and by hour that are stored.
+    /// Values by minute and by hour that are stored; those by minute estimated, if they are more than
+    /// 1,500.
     pub rollups: i64,
     /// Bytes of both, estimated.
     pub bytes: i64,
@@ -88,7 +94,8 @@ pub struct StorageGrowthQuery {
 pub struct StorageGrowth {
     /// From this device time on values are counted: 24 hours ago, and the begun hour.
     pub from: Timestamp,
-    /// Before this device time: now.
+    /// Before this device time: when they were counted, which is now, or with more than 5,000 signals up
+    /// to five minutes ago.
     pub to: Timestamp,
     /// The machines with the most values first. Without those of which nothing is rolled up in this
     /// time, such as machines whose clock is wrong by a day.
@@ -177,7 +184,8 @@ pub struct TelemetrySeries {
     pub kind: Option<SignalKind>,
     /// Seconds that a point stands for; 0 for points as received.
     pub resolution: f64,
-    /// Whether there are more changes than points were asked for; the first ones are given.
+    /// Whether there are more changes than points were asked for, or more texts than 8 MiB of all
+    /// signals together; the first ones are given.
     pub truncated: bool,
     /// The points, oldest first.
     pub points: SeriesPoints,

@@ -4,9 +4,15 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use millwright_store::StoreError;
+
 use crate::limits::CHECK_TIMEOUT;
+
+/// What is told of a database that can't be used.
+const DATABASE_AWAY: &str = "the database doesn't answer; the platform's log says why";
 
 type Outcome = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 type Check = Arc<dyn Fn() -> Outcome + Send + Sync>;
@@ -33,10 +39,13 @@ pub struct Finding {
 #[derive(Clone, Default)]
 pub struct Health {
     checks: Arc<RwLock<Vec<Registered>>>,
+    /// Whether the database didn't answer when it was asked last.
+    is_database_away: Arc<AtomicBool>,
 }
 
 impl Health {
-    /// Adds a check, or replaces the one of that name. Its text says why it isn't ready.
+    /// Adds a check, or replaces the one of that name. Its text says why it isn't ready, to anybody who
+    /// asks: what a database or the system says goes to the log instead.
     pub fn register<F>(&self, name: &'static str, check: impl Fn() -> F + Send + Sync + 'static)
     where
         F: Future<Output = Result<(), String>> + Send + 'static,
@@ -60,6 +69,19 @@ impl Health {
         let mut checks = self.checks.write().unwrap_or_else(PoisonError::into_inner);
         checks.retain(|known| known.name != name);
         checks.push(Registered { name, required, check });
+    }
+
+    /// What anybody may know of how the database has answered. What it says itself can hold names, addresses
+    /// and statements: that is logged, once until it answers again.
+    pub(crate) fn database(&self, answer: Result<(), StoreError>) -> Result<(), String> {
+        let was_away = self.is_database_away.swap(answer.is_err(), Ordering::Relaxed);
+        answer.map_err(|error| {
+            if !was_away {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "the database doesn't answer");
+            }
+            DATABASE_AWAY.to_owned()
+        })
     }
 
     /// Runs all checks beside each other.

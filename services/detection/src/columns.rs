@@ -8,7 +8,8 @@ use millwright_schemas::api::problem::FieldProblem;
 use millwright_schemas::api::rules::RuleCondition;
 use millwright_schemas::{SignalKind, Timestamp};
 
-use crate::conditions::needs::{needs, subject};
+use crate::conditions::compile::ROOT;
+use crate::conditions::needs::{events, needs};
 use crate::conditions::value::Reading;
 use crate::learned::Verdict;
 use crate::learned::limits::{TRAIN_ROWS_MAX, TRAIN_ROWS_MIN};
@@ -36,15 +37,15 @@ pub enum Detector {
     Univariate,
     /// All columns together.
     Multivariate,
-    /// A rule's condition. Its signals must be columns; an only column may have another name than its
-    /// only signal.
+    /// A rule's condition. Its signals must be columns.
     Rule(RuleCondition),
 }
 
 /// What is said of a table's rows.
 ///
-/// `train_rows`: the commissioning phase; without it the detector's own. Univariate detectors learn
-/// without one: with it, they say nothing in these rows. Rules don't use it.
+/// `train_rows`: the commissioning phase, in which nothing is said; without it the detector's own.
+/// Univariate detectors and rules that don't learn need none. Those rules hear these rows all the same,
+/// so that an alarm which is active at the end is told from then on.
 ///
 /// # Errors
 /// What is wrong, by field.
@@ -64,7 +65,7 @@ pub fn detect(
     match detector {
         Detector::Univariate => Ok(each_alone(columns, train_rows)),
         Detector::Multivariate => together(columns, train_rows),
-        Detector::Rule(condition) => by_rule(columns, condition),
+        Detector::Rule(condition) => by_rule(columns, condition, train_rows),
     }
 }
 
@@ -106,45 +107,54 @@ fn together(
     }
 }
 
-/// Score and alarm are 1 in rows at which the rule's alarm is active. Limits of machines have their
-/// defaults, and the time zone is UTC.
+/// Alarm is 1 in rows at which the rule's alarm is active, and so is the score; a rule that learns has
+/// the score of its detectors. Limits of machines have their defaults, and the time zone is UTC.
 fn by_rule(
     columns: &Columns,
     condition: &RuleCondition,
+    train_rows: Option<usize>,
 ) -> Result<Vec<Verdict>, Vec<FieldProblem>> {
+    let condition = trained(condition, train_rows);
     let rule = CompiledRule::of_condition(condition.clone())?;
-    let signals = signals(columns, condition)?;
+    check(columns, &condition)?;
+    let signals: Vec<&str> = columns.names.iter().map(String::as_str).collect();
     let mut watch = Watch::new(vec![Arc::new(rule)], &Surroundings::default(), |_, _| None);
-    let (mut raised, mut latest) = (false, None);
-    let verdicts = rows(columns).map(|(at, row)| {
+    let (mut verdict, mut latest) = (Verdict::default(), None);
+    let verdicts = rows(columns).enumerate().map(|(place, (at, row))| {
         // What isn't later than the row before changes nothing, as live.
         if latest.is_none_or(|latest| at > latest) {
             latest = Some(at);
             let values = row.iter().map(|value| Reading::from(*value));
             for change in watch.instant(at, signals.iter().copied().zip(values)) {
-                raised = !matches!(change.transition, Transition::Cleared { .. });
+                verdict.alarm = !matches!(change.transition, Transition::Cleared { .. });
             }
+            verdict.score = watch.score().unwrap_or_else(|| f64::from(u8::from(verdict.alarm)));
         }
-        Verdict { score: f64::from(u8::from(raised)), alarm: raised }
+        if train_rows.is_some_and(|rows| place < rows) { Verdict::default() } else { verdict }
     });
     Ok(verdicts.collect())
 }
 
-/// The columns' names as the rule knows them: an only column is the only signal, whatever its name.
-fn signals<'a>(
-    columns: &'a Columns,
-    condition: &'a RuleCondition,
-) -> Result<Vec<&'a str>, Vec<FieldProblem>> {
-    let mut signals: Vec<&str> = columns.names.iter().map(String::as_str).collect();
-    let needs = needs(condition);
-    if let [name] = signals.as_mut_slice() {
-        let subject = subject(condition);
-        if needs.iter().all(|need| need.signal == subject) {
-            *name = subject;
-        }
+/// The same condition; one that learns, for so many rows.
+fn trained(condition: &RuleCondition, train_rows: Option<usize>) -> RuleCondition {
+    let mut condition = condition.clone();
+    let rows = train_rows.map(|rows| u32::try_from(rows).unwrap_or(u32::MAX));
+    let learned = match &mut condition {
+        RuleCondition::While(of) => &mut *of.condition,
+        outermost => outermost,
+    };
+    if let (RuleCondition::Anomaly(it), Some(rows)) = (learned, rows) {
+        it.train_rows = Some(rows);
     }
+    condition
+}
+
+/// Refuses what a table can't hold: other signals than its columns, values that are no numbers, and
+/// events.
+fn check(columns: &Columns, condition: &RuleCondition) -> Result<(), Vec<FieldProblem>> {
+    let needs = needs(condition);
     let problems = needs.iter().filter_map(|need| {
-        let message = if !signals.contains(&need.signal.as_str()) {
+        let message = if !columns.names.contains(&need.signal) {
             let names = columns.names.join(", ");
             format!("{} is no column; there are: {names}", need.signal)
         } else if need.kind.is_some_and(|kind| kind != SignalKind::Number) {
@@ -154,14 +164,18 @@ fn signals<'a>(
         };
         Some(FieldProblem { field: need.field.clone(), message })
     });
-    let problems: Vec<_> = problems.collect();
-    if problems.is_empty() { Ok(signals) } else { Err(problems) }
+    let events = events(condition).into_iter().map(|event| FieldProblem {
+        field: ROOT.to_owned(),
+        message: format!("waits for the event {event}; a table has no events"),
+    });
+    let problems: Vec<_> = problems.chain(events).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -208,6 +222,57 @@ mod tests {
     }
 
     #[test]
+    fn the_score_of_a_rule_that_learns_is_that_of_its_detector() {
+        let noise = |i: u32| f64::from(i * 7919 % 101) / 101.0;
+        let value = |i: u32| if (700..720).contains(&i) { 40.0 } else { noise(i) };
+        let rows = (0..1000_u32).map(|i| vec![Some(value(i)), Some(noise(i + 50))]);
+        let columns = table(&["a", "b"], rows.collect());
+        for (together, detector) in [(true, Detector::Multivariate), (false, Detector::Univariate)]
+        {
+            let rule = json!({"kind": "anomaly", "signals": ["a", "b"], "together": together});
+            let rule = Detector::Rule(serde_json::from_value(rule).unwrap());
+            let of_rule = detect(&columns, &rule, Some(300)).unwrap();
+            let scores = |verdicts: &[Verdict]| -> Vec<f64> {
+                verdicts.iter().map(|verdict| verdict.score).collect()
+            };
+            let own = detect(&columns, &detector, Some(300)).unwrap();
+            assert_eq!(scores(&of_rule), scores(&own), "{together}");
+            assert!(of_rule[..300].iter().all(|verdict| *verdict == Verdict::default()));
+            assert!(of_rule[300..].iter().any(|verdict| verdict.score > 0.0), "{together}");
+            // The alarm goes on for its hold time.
+            let alarms = |verdicts: &[Verdict]| verdicts.iter().filter(|it| it.alarm).count();
+            assert!(alarms(&of_rule) > alarms(&own), "{together}");
+        }
+    }
+
+    #[test]
+    fn the_commissioning_of_a_while_is_that_of_what_it_watches() {
+        let value = |i: u32| if i == 170 { 1e6 } else { f64::from(i * 7919 % 101) };
+        let rows = (0..300_u32).map(|i| vec![Some(value(i)), Some(1.0)]);
+        let columns = table(&["a", "on"], rows.collect());
+        let gated = |rows: Value| {
+            let rule = json!({"kind": "while",
+                "while": {"kind": "threshold", "signal": "on", "above": 0},
+                "condition": {"kind": "anomaly", "signals": ["a"], "train_rows": rows}});
+            Detector::Rule(serde_json::from_value(rule).unwrap())
+        };
+        let given = detect(&columns, &gated(json!(200)), None).unwrap();
+        assert_eq!(detect(&columns, &gated(Value::Null), Some(200)).unwrap(), given);
+        assert_ne!(detect(&columns, &gated(Value::Null), None).unwrap(), given);
+    }
+
+    #[test]
+    fn a_rule_that_does_not_learn_is_quiet_in_commissioning_and_hears_it() {
+        let columns = table(&["a"], (0..100).map(|_| vec![Some(9.0)]).collect());
+        let verdicts = detect(&columns, &rule(5.0, "a"), Some(60)).unwrap();
+        let on = Verdict { score: 1.0, alarm: true };
+        assert!(verdicts[..60].iter().all(|verdict| *verdict == Verdict::default()));
+        assert!(verdicts[60..].iter().all(|verdict| *verdict == on));
+        let problems = detect(&columns, &rule(5.0, "a"), Some(49)).unwrap_err();
+        assert_eq!(problems[0].message, "49 is not between 50 and 10000000");
+    }
+
+    #[test]
     fn a_rule_of_several_columns_sees_a_row_at_once() {
         let rows = [(1.0, 1.0), (9.0, 9.0), (9.0, 1.0), (1.0, 1.0)];
         let columns = table(&["a", "b"], rows.map(|(a, b)| vec![Some(a), Some(b)]).to_vec());
@@ -233,6 +298,11 @@ mod tests {
         let state = Detector::Rule(serde_json::from_value(state).unwrap());
         let problems = detect(&columns, &state, None).unwrap_err();
         assert!(problems[0].message.contains("other values than numbers"), "{problems:?}");
+        let call = json!({"kind": "missing", "event": "lift.call", "for_s": 60});
+        let call = Detector::Rule(serde_json::from_value(call).unwrap());
+        let problems = detect(&columns, &call, None).unwrap_err();
+        assert_eq!(problems[0].field, "condition");
+        assert!(problems[0].message.contains("the event lift.call"), "{problems:?}");
         let problems = detect(&columns, &Detector::Univariate, Some(3)).unwrap_err();
         assert!(problems[0].field == "train_rows" && problems[0].message.starts_with("3 is not"));
         let one = table(&["a"], vec![vec![Some(1.0)]]);

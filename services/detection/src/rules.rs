@@ -111,6 +111,12 @@ impl CompiledRule {
         &self.rule
     }
 
+    /// Whether what it judges depends on the machine: on its parameters, or on its time zone.
+    #[must_use]
+    pub const fn depends_on_machine(&self) -> bool {
+        self.refers
+    }
+
     /// What its alarms are about, their source: the first signal or event that it watches.
     #[must_use]
     pub fn source(&self) -> &str {

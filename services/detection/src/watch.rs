@@ -26,7 +26,7 @@ mod learner;
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;
 
-pub use learned::{Behind, Checkpoint, Checkpoints};
+pub use learned::{Behind, Checkpoint, Checkpoints, Mark, Marks};
 
 /// A machine's rules and where they stand. Empty for most machines: then it costs nothing.
 #[derive(Debug, Default, Clone)]

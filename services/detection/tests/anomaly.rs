@@ -12,7 +12,7 @@ use millwright_detection::conditions::value::Reading;
 use millwright_detection::rules::CompiledRule;
 use millwright_detection::state::RuleState;
 use millwright_detection::surroundings::Surroundings;
-use millwright_detection::watch::{Change, Checkpoint, Checkpoints, Transition, Watch};
+use millwright_detection::watch::{Change, Checkpoint, Checkpoints, Marks, Transition, Watch};
 use millwright_schemas::RuleId;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -337,15 +337,24 @@ fn what_came_while_it_was_behind_is_judged_when_it_is_relived() {
     let id = learning.id();
     assert!(learning.watch.begin_learning(id, Some((kept.state.as_slice(), at(0.0)))));
     let newest = at((299 * STEP) as f64);
-    learning.watch.judged_to(id, vec![Some(newest)]);
+    assert!(!learning.watch.behind()[0].judged);
+    learning.watch.judged_to(id, vec![Some(newest)], false);
+    assert_eq!(learning.watch.take_marks().kept.len(), 1);
     feed(&mut learning, 300, (300..350).map(|n| Some(course(n))));
     assert_eq!(learning.heard(), [""; 0], "it is behind");
     for n in 250..350 {
         let moment = at((n * STEP) as f64);
         let changes = learning.watch.relive(id, moment, &[(0, Reading::Number(course(n)))]);
         learning.keep(changes);
+        // Told again only when it has judged more.
+        let judged = (n > 299).then_some(Some(moment));
+        let marks = learning.watch.take_marks();
+        let kept: Vec<_> = marks.kept.into_iter().map(|mark| mark.judged[0]).collect();
+        assert_eq!((kept, marks.over), (judged.into_iter().collect(), Vec::new()));
     }
     learning.watch.caught_up(id);
+    assert_eq!(learning.watch.take_marks().over, [id]);
+    assert_eq!(learning.watch.take_marks(), Marks::default());
     feed(&mut learning, 350, (350..400).map(|n| Some(course(n))));
     assert_eq!(learning.told, plain.told);
     assert_eq!(learning.checkpoint().unwrap().state, plain.checkpoint().unwrap().state);

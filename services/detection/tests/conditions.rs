@@ -459,6 +459,21 @@ fn one_alarm_goes_up_and_down_with_its_levels() {
     assert_eq!(machine.take(), ["changed critical 14", "cleared 15"]);
 }
 
+/// Nobody can see it when they are set: they are a machine's, and rules are many.
+#[test]
+fn where_a_machines_own_limits_are_out_of_order_the_most_severe_level_counts() {
+    let level = |severity: &str, above: Value| json!({"severity": severity, "condition": {"kind": "threshold", "signal": "t", "above": above}});
+    let own = json!({"parameter": "warm", "default": 70});
+    let condition =
+        json!({"kind": "levels", "levels": [level("warning", own), level("critical", json!(90))]});
+    let warm = ("warm".parse().unwrap(), ParameterValue::try_from(95.0).unwrap());
+    let around = Surroundings { parameters: [warm].into_iter().collect(), time_zone: None };
+    let mut machine = Machine::around(vec![compiled(condition)], around);
+    let samples = [(0.0, 80), (1.0, 92), (2.0, 97), (3.0, 92), (4.0, 80)];
+    values(&mut machine, "t", &samples.map(|(at, value)| (at, json!(value))));
+    assert_eq!(machine.take(), ["raised critical 1", "cleared 4"]);
+}
+
 #[test]
 fn a_machine_has_limits_of_its_own() {
     let condition = json!({"kind": "threshold", "signal": "t",

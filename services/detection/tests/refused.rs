@@ -190,6 +190,95 @@ fn levels_rise() {
     assert_eq!(told, [("severity", "must be \"critical\", that of the last level")]);
 }
 
+/// What is wrong with the second of two levels.
+fn second_of(first: &Value, second: &Value) -> Vec<String> {
+    let level = |severity: &str, it: &Value| json!({"severity": severity, "condition": it});
+    let levels = [level("warning", first), level("major", second)];
+    let refused = refused(json!({"kind": "levels", "levels": levels}));
+    let short = |it: &String| it.strip_prefix("levels[1].").unwrap_or(it).to_owned();
+    refused.iter().map(short).collect()
+}
+
+#[test]
+fn levels_that_are_reached_too_early() {
+    let of = |kind: &str, more: Value| with(&json!({"kind": kind, "signal": "t"}), more);
+    let limit =
+        |above: i32, hold_s: i32| of("threshold", json!({"above": above, "hold_s": hold_s}));
+    let count =
+        |more: Value| with(&of("count", json!({"is": ["x"], "at_least": 5, "window_s": 60})), more);
+    let missing = |for_s: i32| json!({"kind": "missing", "event": "lift.call", "for_s": for_s});
+    let group =
+        |kind: &str, conditions: Vec<Value>| json!({"kind": kind, "conditions": conditions});
+    let gated = |running: &str, condition: Value| {
+        json!({"kind": "while", "while": {"kind": "state", "signal": "s", "is": [running]},
+            "condition": condition})
+    };
+    let sequence =
+        |within_s: i32| of("sequence", json!({"states": ["a", "b"], "within_s": within_s}));
+    let wrong = "of the level before";
+    for (first, second, expected) in [
+        (count(json!({})), count(json!({"at_least": 4})), "at_least: 4 is not more than 5"),
+        (count(json!({})), count(json!({})), "at_least: 5 is not more than 5"),
+        (count(json!({})), count(json!({"window_s": 90})), "window_s: 90 is not shorter than 60"),
+        (missing(60), missing(30), "for_s: 30 is not longer than 60"),
+        (limit(50, 600), limit(50, 10), "hold_s: 10 is not longer than 600"),
+        (sequence(10), sequence(20), "within_s: 20 is not shorter than 10"),
+        (
+            of("state", json!({"is": ["x"], "hold_s": 60})),
+            of("state", json!({"is": ["x"], "hold_s": 30})),
+            "hold_s: 30 is not longer than 60",
+        ),
+        (
+            group("any", vec![missing(60), limit(80, 0)]),
+            group("any", vec![missing(60), limit(70, 0)]),
+            "conditions[1].above: 70 is not above 80",
+        ),
+        (
+            gated("on", group("all", vec![limit(80, 0), limit(90, 0)])),
+            gated("on", group("all", vec![limit(80, 0), limit(85, 0)])),
+            "condition.conditions[1].above: 85 is not above 90",
+        ),
+    ] {
+        let expected = format!("condition.{expected} {wrong}");
+        assert_eq!(second_of(&first, &second), [expected], "{first} {second}");
+    }
+    let order = of("order", json!({"allowed": [{"from": "a", "to": ["b"]}]}));
+    let same = "condition: is the same as that of the level before";
+    assert_eq!(second_of(&order, &order), [same]);
+    for (first, second) in [
+        // Longer, more often, for a longer time away.
+        (limit(50, 10), limit(50, 600)),
+        (count(json!({})), count(json!({"at_least": 6}))),
+        (count(json!({})), count(json!({"window_s": 30}))),
+        (missing(60), missing(90)),
+        (sequence(20), sequence(10)),
+        (
+            gated("on", group("any", vec![limit(80, 0), missing(60)])),
+            gated("on", group("any", vec![limit(90, 0), missing(60)])),
+        ),
+        // Neither follows from the other.
+        (limit(80, 600), limit(90, 0)),
+        (limit(80, 0), limit(70, 600)),
+        (of("threshold", json!({"above": 80})), of("threshold", json!({"below": 10}))),
+        (count(json!({})), count(json!({"is": ["y"], "at_least": 2}))),
+        (gated("on", limit(80, 0)), gated("off", limit(70, 0))),
+        (group("any", vec![limit(80, 0)]), group("all", vec![limit(70, 0)])),
+        (limit(80, 0), group("all", vec![limit(70, 0), missing(60)])),
+    ] {
+        assert_eq!(second_of(&first, &second), Vec::<String>::new(), "{first} {second}");
+    }
+}
+
+#[test]
+fn a_level_is_compared_with_all_before_it() {
+    let level = |severity: &str, it: Value| json!({"severity": severity, "condition": it});
+    let limit = |above: i32| json!({"kind": "threshold", "signal": "t", "above": above});
+    let other = json!({"kind": "missing", "signal": "t", "for_s": 60});
+    let levels = [level("minor", limit(80)), level("major", other), level("critical", limit(70))];
+    let expected = ["levels[2].condition.above: 70 is not above 80 of levels[0]"];
+    assert_eq!(refused(json!({"kind": "levels", "levels": levels})), expected);
+}
+
 #[test]
 fn what_is_to_be_learned() {
     let anomaly = json!({"kind": "anomaly", "signals": ["a", "b"]});

@@ -139,6 +139,7 @@ impl Committer {
         count(&metrics.conflicts, totals.conflicts);
         count(&metrics.quarantined, totals.quarantined);
         count(&metrics.late, totals.late);
+        count(&metrics.ahead, totals.ahead);
         metrics.relived.inc_by(caught_up.samples);
         metrics.learning_begun.inc_by(caught_up.begun);
         metrics.learning_left_out.inc_by(caught_up.left_out);

@@ -6,9 +6,9 @@ use millwright_alarms::AlarmEvent;
 use millwright_detection::state::RuleState;
 use millwright_schemas::{MachineId, RuleId};
 use millwright_store::telemetry::BatchTx;
-use millwright_store::telemetry::detector_states;
 use millwright_store::telemetry::reported::Outcome;
 use millwright_store::telemetry::rule_states::{self, StateRow};
+use millwright_store::telemetry::{detector_marks, detector_states};
 use millwright_store::{StoreError, events, work};
 
 use crate::plan::{Asked, Consequence, Meaning, Plan};
@@ -80,6 +80,7 @@ pub(crate) async fn let_lapse(tx: &mut BatchTx, lapsed: Vec<Lapsed>) -> Result<(
         }
         rule_states::forget(tx, machine, rule).await?;
         detector_states::forget(tx, machine, rule).await?;
+        detector_marks::forget(tx, machine, rule).await?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use millwright_store::telemetry::streams::StreamTopic;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::clock::ReceiveClock;
+use crate::clock::{ReceiveClock, is_ahead};
 use crate::intake::{Held, Uplink};
 use crate::text::without_nul;
 
@@ -145,7 +145,8 @@ fn decode_samples(
         if !believed {
             rejected.push(out_of_range("through_ts", *ts, uplink.received_at));
         }
-        believed
+        // One that hasn't come can't have passed.
+        believed && !is_ahead(*ts, uplink.received_at)
     });
     fill_times(&mut points, uplink, clock);
     Decoded {

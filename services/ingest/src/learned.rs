@@ -21,6 +21,8 @@ use crate::machine::{MachineState, Series};
 use crate::memory::Memory;
 use crate::plan::{Source, of_rule};
 
+mod marks;
+
 /// What a batch has done for rules that learn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct CaughtUp {
@@ -35,6 +37,18 @@ pub(crate) struct CaughtUp {
 /// Lets the rules of a batch's machines catch up, within its bounds. What came while a rule was behind
 /// is judged now. `now`: when the batch's first message came.
 pub(crate) async fn catch_up(
+    tx: &mut BatchTx,
+    memory: &mut Memory,
+    machines: &HashMap<MachineId, MachineRow>,
+    now: Timestamp,
+) -> Result<CaughtUp, StoreError> {
+    marks::note(tx, memory, machines).await?;
+    let done = go_on(tx, memory, machines, now).await?;
+    marks::keep(tx, memory, machines).await?;
+    Ok(done)
+}
+
+async fn go_on(
     tx: &mut BatchTx,
     memory: &mut Memory,
     machines: &HashMap<MachineId, MachineRow>,
@@ -148,13 +162,10 @@ async fn begin(
     let stored = row.map(|row| (row.state.as_slice(), Timestamp::from_micros(row.saved_at)));
     let used = state.watch.begin_learning(rule.rule, stored);
     tracing::debug!(machine.id = %machine, rule.id = %rule.rule, used, "a rule catches up");
-    // What is stored now was judged when it came, or is older than the rule.
-    let newest = rule.signals.iter().map(|(name, _)| {
-        let latest = state.series.get(name).map(|series| series.latest_ts);
-        latest.filter(|ts| *ts > i64::MIN).map(Timestamp::from_micros)
-    });
-    let newest = newest.collect();
-    state.watch.judged_to(rule.rule, newest);
+    if !rule.judged {
+        // There was no room for it so far: what was stored meanwhile isn't judged.
+        state.watch.judged_to(rule.rule, marks::newest(state, rule), false);
+    }
     let begun = state.watch.behind().into_iter().find(|behind| behind.rule == rule.rule);
     let seen = |place: usize| {
         let (_, seen) = begun.as_ref()?.signals.get(place)?;
@@ -171,7 +182,9 @@ async fn begin(
         } else {
             detector_states::start_of_newest(tx, series, oldest, RELIVED_SAMPLES).await?
         };
-        let begins = Timestamp::from_micros(begins.unwrap_or(oldest));
+        // What is later than the newest in time is ahead of its time.
+        let begins = begins.unwrap_or(oldest).min(latest.max(oldest));
+        let begins = Timestamp::from_micros(begins);
         state.watch.skip_learning_to(rule.rule, place, begins);
         // Since a checkpoint there is little.
         counted += if used { 0 } else { RELIVED_SAMPLES };
@@ -221,21 +234,21 @@ impl Said {
     }
 }
 
-/// The next stored samples of a signal, as rules would have seen them.
+/// The next stored samples of a signal, as rules would have seen them: none that is ahead of its time.
 async fn samples(
     tx: &mut BatchTx,
     signal: Stored,
     after: i64,
     most: usize,
 ) -> Result<Vec<Sample>, StoreError> {
-    let Stored { place, series, kind, .. } = signal;
+    let Stored { place, series, kind, latest } = signal;
     let usable = |quality: i64| Quality::from_code(quality) != Quality::Bad;
     if kind == Some(SignalKind::Text) {
         let rows = detector_states::texts_after(tx, series, after, most).await?;
         let sample = |(ts, text, quality): (i64, Option<String>, i64)| {
             (ts, place, text.filter(|_| usable(quality)).map_or(Said::Nothing, Said::Text))
         };
-        return Ok(rows.into_iter().map(sample).collect());
+        return Ok(rows.into_iter().map(sample).take_while(|(ts, _, _)| *ts <= latest).collect());
     }
     let rows = detector_states::samples_after(tx, series, after, most).await?;
     let says = |value: f64| match kind {
@@ -246,7 +259,7 @@ async fn samples(
         let value = row.value.filter(|_| usable(row.quality));
         (row.ts, place, value.map_or(Said::Nothing, says))
     };
-    Ok(rows.into_iter().map(sample).collect())
+    Ok(rows.into_iter().map(sample).take_while(|(ts, _, _)| *ts <= latest).collect())
 }
 
 /// Lets a rule that has begun take stored samples, about so many; how many it were, and how its alarm

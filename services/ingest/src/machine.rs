@@ -37,6 +37,10 @@ pub(crate) struct Series {
     /// Negative until it is stored: −1 for the first new one of the batch.
     pub(crate) id: i64,
     pub(crate) kind: Option<SignalKind>,
+    /// The newest time of all that is stored.
+    pub(crate) stored_ts: i64,
+    /// The newest one that had come when it was received: rules see what is later. The same unless a
+    /// clock is ahead.
     pub(crate) latest_ts: i64,
     /// Batch, and place among the batch's newest values.
     pub(crate) slot: (u64, usize),
@@ -87,6 +91,7 @@ impl MachineState {
         let series = Series {
             id: row.id,
             kind: row.kind,
+            stored_ts: row.stored_ts.unwrap_or(i64::MIN),
             latest_ts: row.latest_ts.unwrap_or(i64::MIN),
             slot: (0, 0),
         };
@@ -239,7 +244,7 @@ mod tests {
         let admit = |state: &mut MachineState, at: i64| {
             let admitted = state.admit_signal(at, &LIMITS);
             if admitted.is_ok() {
-                let series = Series { id: 1, kind: None, latest_ts: 0, slot: (0, 0) };
+                let series = Series { id: 1, kind: None, stored_ts: 0, latest_ts: 0, slot: (0, 0) };
                 state.series.insert(format!("s{}", state.series.len()), series);
             }
             admitted

@@ -135,7 +135,7 @@ mod tests {
         let state = memory.states.entry(machine(n)).or_default();
         state.used_in = number;
         for signal in 0..signals {
-            let series = Series { id: 1, kind: None, latest_ts: 0, slot: (0, 0) };
+            let series = Series { id: 1, kind: None, stored_ts: 0, latest_ts: 0, slot: (0, 0) };
             state.series.insert(signal.to_string(), series);
         }
         memory.settle(&ids, before);

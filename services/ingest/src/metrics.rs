@@ -12,6 +12,7 @@ pub struct IngestMetrics {
     pub(crate) conflicts: IntCounter,
     pub(crate) quarantined: IntCounter,
     pub(crate) late: IntCounter,
+    pub(crate) ahead: IntCounter,
     pub(crate) refused: IntCounter,
     pub(crate) batches: IntCounter,
     pub(crate) retries: IntCounter,
@@ -54,7 +55,11 @@ impl IngestMetrics {
                 "Values and events that were there with another content",
             )?,
             quarantined: counter("quarantined_total", "Messages put into quarantine")?,
-            late: counter("late_total", "Values that came too late for rules")?,
+            late: counter(
+                "late_total",
+                "Values that came too late for rules, or ahead of their time",
+            )?,
+            ahead: counter("ahead_total", "Values whose time hadn't come")?,
             refused: counter(
                 "refused_total",
                 "Messages left to their machine: of a superseded connection, of a machine that is unknown or no longer the sender's",

@@ -182,7 +182,11 @@ impl Writer {
             plan.other_points.append(&mut plan.new_points);
         }
         self.insert_points(tx, plan, &mut counts).await?;
+        latest::part(tx, &plan.parted).await?;
         latest::save(tx, &plan.latest).await?;
+        let mut in_time: Vec<_> = std::mem::take(&mut plan.in_time).into_values().collect();
+        in_time.sort_unstable_by_key(|row| row.series);
+        latest::save_in_time(tx, &in_time).await?;
         for (machine, outbox) in &plan.forgotten {
             streams::forget_outbox(tx, *machine, *outbox).await?;
         }
@@ -221,6 +225,7 @@ impl Writer {
         plan.other_points.iter_mut().for_each(|row| stored(&mut row.series));
         plan.texts.iter_mut().for_each(|row| stored(&mut row.series));
         plan.latest.iter_mut().for_each(|row| stored(&mut row.series));
+        plan.in_time.values_mut().for_each(|row| stored(&mut row.series));
         Ok(())
     }
 
@@ -242,6 +247,9 @@ impl Writer {
             // So far these count values only; one that was there already isn't late.
             let row = counts.of(*machine);
             row.late = (late - row.duplicates - row.conflicts).max(0);
+        }
+        for (machine, ahead) in &plan.ahead {
+            counts.of(*machine).ahead = *ahead;
         }
         Ok(())
     }
@@ -268,7 +276,7 @@ impl Writer {
     }
 }
 
-/// Tells that rules haven't seen what is new among the late values.
+/// Tells that rules haven't seen what is new among the late values and those ahead of their time.
 async fn mark_late(tx: &mut BatchTx, plan: &Plan, counts: &mut Counts) -> Result<(), StoreError> {
     if plan.late_spans.is_empty() {
         return Ok(());

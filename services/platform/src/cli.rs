@@ -32,7 +32,9 @@ pub(crate) enum Command {
     /// Run a detector or a rule over a CSV file, as it would run live.
     ///
     /// Writes one row for each of the input's, in its order: the time, the columns that were looked
-    /// at, `anomaly_score` (0 to 1) and `alarm` (1 when an alarm is due at the shipped threshold).
+    /// at, `anomaly_score` (0 to 1) and `alarm` (1 when an alarm is due at the shipped threshold). With a
+    /// rule `alarm` is 1 while the rule's alarm is active; the score is that of what it has learned, or 1
+    /// and 0 with `alarm` for a rule that doesn't learn.
     Detect(DetectArgs),
     /// Help a platform that doesn't run.
     #[command(subcommand)]
@@ -129,7 +131,8 @@ pub(crate) struct DetectArgs {
     /// The column with the time: RFC 3339, `2026-11-22 08:30:00` (UTC), or Unix time.
     #[arg(long, value_name = "NAME", default_value = "timestamp")]
     pub(crate) timestamp_column: String,
-    /// The one column to look at. [default: value, or else all but the time]
+    /// The one column to look at; a rule's only signal if no column has its name. [default: with a rule
+    /// the columns of its signals, else value, else all but the time]
     #[arg(long, value_name = "NAME", conflicts_with = "columns")]
     pub(crate) value_column: Option<String>,
     /// The columns to look at, separated by commas.
@@ -138,12 +141,14 @@ pub(crate) struct DetectArgs {
     /// What separates the file's columns: one character, or tab.
     #[arg(long, value_name = "CHAR", default_value = ",")]
     pub(crate) delimiter: String,
-    /// Rows in which the machine is known to be healthy; nothing is said in them. [default: 400 for
-    /// multivariate; univariate learns as it goes and begins after 150]
+    /// Rows in which the machine is known to be healthy, 50 to 10,000,000; nothing is said in them. For a
+    /// rule that learns it is the length of its commissioning, in place of its own; any other rule hears
+    /// them and is quiet. [default: 400 for multivariate; univariate learns as it goes and begins after
+    /// 150]
     #[arg(long, value_name = "N")]
     pub(crate) train_rows: Option<usize>,
-    /// A rule as JSON, as the API takes it, or its condition only.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["detector", "train_rows"])]
+    /// A rule as JSON, as the API takes it, or its condition only; in place of a detector.
+    #[arg(long, value_name = "FILE", conflicts_with = "detector")]
     pub(crate) rule: Option<PathBuf>,
     /// Each column by itself, or all of them together.
     #[arg(long, value_enum, default_value = "univariate")]

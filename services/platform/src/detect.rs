@@ -14,15 +14,19 @@ use millwright_schemas::api::rules::RuleCondition;
 use serde_json::Value;
 
 use crate::cli::{DetectArgs, DetectorName};
+use choice::{Choice, Header};
+
+mod choice;
 
 /// Reads the input, runs the detector and writes the output: one row for each of the input's.
 pub(crate) fn run(args: &DetectArgs) -> anyhow::Result<()> {
-    let detector = match (&args.rule, args.detector) {
-        (Some(rule), _) => Detector::Rule(read_rule(rule)?),
+    let rule = args.rule.as_deref().map(read_rule).transpose()?;
+    let table = Table::read(args, rule.as_ref())?;
+    let detector = match (rule, args.detector) {
+        (Some(rule), _) => Detector::Rule(rule),
         (None, DetectorName::Univariate) => Detector::Univariate,
         (None, DetectorName::Multivariate) => Detector::Multivariate,
     };
-    let table = Table::read(args)?;
     let verdicts = detect(&table.columns, &detector, args.train_rows).map_err(|problems| {
         let all: Vec<_> = problems.iter().map(|p| format!("{}: {}", p.field, p.message)).collect();
         anyhow::anyhow!("{}", all.join("; "))
@@ -30,43 +34,45 @@ pub(crate) fn run(args: &DetectArgs) -> anyhow::Result<()> {
     table.write(&args.output, &verdicts)
 }
 
-/// A rule as the API takes it, or its condition only.
+/// A rule as the API takes it, or its condition only. Only a condition has a kind; one of kind `while`
+/// has a field `condition` as well.
 fn read_rule(path: &Path) -> anyhow::Result<RuleCondition> {
     let file = || path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(file)?;
     let mut rule: Value = serde_json::from_str(&text).with_context(file)?;
-    let condition = rule.get_mut("condition").map(Value::take).unwrap_or(rule);
-    serde_json::from_value(condition).with_context(|| format!("{} condition", path.display()))
+    let condition = if rule.get("kind").is_some() {
+        rule
+    } else {
+        let condition = rule.get_mut("condition").map(Value::take);
+        condition.with_context(|| {
+            format!("{}: has neither kind, as a condition, nor condition, as a rule", file())
+        })?
+    };
+    serde_json::from_value(condition).with_context(|| format!("{} condition", file()))
 }
 
 /// The input: its columns as numbers, and as they were written.
 struct Table {
     columns: Columns,
+    /// The columns' names in the file.
+    names: Vec<String>,
     /// The time and the columns of each row.
     texts: Vec<csv::StringRecord>,
 }
 
 impl Table {
-    fn read(args: &DetectArgs) -> anyhow::Result<Self> {
+    fn read(args: &DetectArgs, rule: Option<&RuleCondition>) -> anyhow::Result<Self> {
         let path = args.input.display();
         let file = File::open(&args.input).with_context(|| path.to_string())?;
         let mut reader =
             csv::ReaderBuilder::new().delimiter(delimiter(&args.delimiter)?).from_reader(file);
-        let headers = reader.headers().with_context(|| format!("{path} line 1"))?.clone();
-        let headers: Vec<_> = headers.iter().map(|name| name.trim().to_owned()).collect();
-        let position = |name: &str| {
-            let found = headers.iter().position(|header| header == name);
-            found.with_context(|| {
-                format!("{path} line 1: there is no column {name:?}, but {}", headers.join(", "))
-            })
-        };
-        let time = position(&args.timestamp_column)?;
-        let chosen = chosen(args, &headers, time);
-        let chosen: Vec<_> = chosen.iter().map(|name| position(name)).collect::<Result<_, _>>()?;
-        ensure!(!chosen.is_empty(), "{path} line 1: there is no column beside the time");
-        let names = chosen.iter().map(|column| headers[*column].clone()).collect();
-        let mut table =
-            Self { columns: Columns { names, ..Columns::default() }, texts: Vec::new() };
+        let first = format!("{path} line 1");
+        let headers = reader.headers().with_context(|| first.clone())?;
+        let headers = headers.iter().map(|name| name.trim().to_owned()).collect();
+        let header = Header::read(first, headers, &args.timestamp_column)?;
+        let Choice { places, columns: names, names: known } = header.choose(args, rule)?;
+        let columns = Columns { names: known, ..Columns::default() };
+        let mut table = Self { columns, names, texts: Vec::new() };
         for record in reader.records() {
             let record = record.with_context(|| path.to_string())?;
             let line = record.position().map_or(0, csv::Position::line);
@@ -76,14 +82,13 @@ impl Table {
                 "{}: more than {TABLE_ROWS_MAX} rows",
                 place()
             );
-            let mut row = Vec::with_capacity(chosen.len());
+            let mut row = Vec::with_capacity(places.len());
             let mut texts = csv::StringRecord::new();
-            let at = record.get(time).unwrap_or_default();
+            let at = record.get(header.time()).unwrap_or_default();
             table.columns.times.push(parse_time(at).with_context(place)?);
             texts.push_field(at);
-            for column in &chosen {
+            for (column, name) in places.iter().zip(&table.names) {
                 let text = record.get(*column).unwrap_or_default();
-                let name = &headers[*column];
                 row.push(parse_value(text).with_context(|| format!("{} column {name}", place()))?);
                 texts.push_field(text);
             }
@@ -97,7 +102,7 @@ impl Table {
         let file = || path.display().to_string();
         let output = BufWriter::new(File::create(path).with_context(file)?);
         let mut writer = csv::Writer::from_writer(output);
-        let names = self.columns.names.iter().map(String::as_str);
+        let names = self.names.iter().map(String::as_str);
         let head = ["timestamp"].into_iter().chain(names).chain(["anomaly_score", "alarm"]);
         writer.write_record(head).with_context(file)?;
         for (texts, verdict) in self.texts.iter().zip(verdicts) {
@@ -108,22 +113,6 @@ impl Table {
         }
         writer.flush().with_context(file)
     }
-}
-
-/// The columns that are looked at: those that were named; else `value`; else all but the time.
-fn chosen(args: &DetectArgs, headers: &[String], time: usize) -> Vec<String> {
-    if let Some(columns) = &args.columns {
-        return columns.clone();
-    }
-    if let Some(column) = &args.value_column {
-        return vec![column.clone()];
-    }
-    let value = "value".to_owned();
-    if headers.contains(&value) {
-        return vec![value];
-    }
-    let others = headers.iter().enumerate().filter(|(index, _)| *index != time);
-    others.map(|(_, name)| name.clone()).collect()
 }
 
 fn delimiter(text: &str) -> anyhow::Result<u8> {
@@ -235,10 +224,29 @@ mod tests {
         args.timestamp_column = "at".to_owned();
         run(&args).unwrap();
         let output = std::fs::read_to_string(&args.output).unwrap();
-        assert_eq!(
-            output,
-            "timestamp,t,u,anomaly_score,alarm\n1,9,0,0.000000,0\n2,11,0,1.000000,1\n"
-        );
+        assert_eq!(output, "timestamp,t,anomaly_score,alarm\n1,9,0.000000,0\n2,11,1.000000,1\n");
+    }
+
+    #[test]
+    fn a_condition_that_has_one_of_its_own_is_taken_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let bare = r#"{"kind": "while", "while": {"kind": "threshold", "signal": "load", "above": 1},
+            "condition": {"kind": "threshold", "signal": "t", "above": 10}}"#;
+        let whole = format!(r#"{{"name": "hot", "severity": "major", "condition": {bare}}}"#);
+        for text in [bare, whole.as_str()] {
+            let mut args = args(folder.path(), "timestamp,t,load\n1,11,0\n2,11,5\n3,11,0\n");
+            let rule = folder.path().join("rule.json");
+            std::fs::write(&rule, text).unwrap();
+            args.rule = Some(rule);
+            run(&args).unwrap();
+            let output = std::fs::read_to_string(&args.output).unwrap();
+            let alarms: Vec<_> = output.lines().map(|line| &line[line.len() - 1..]).collect();
+            assert_eq!(alarms, ["m", "0", "1", "0"], "{text}: {output}");
+        }
+        let neither = folder.path().join("rule.json");
+        std::fs::write(&neither, r#"{"name": "hot"}"#).unwrap();
+        let error = format!("{:#}", read_rule(&neither).unwrap_err());
+        assert!(error.contains("rule.json: has neither kind"), "{error}");
     }
 
     #[test]

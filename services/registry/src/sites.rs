@@ -9,7 +9,7 @@ use millwright_schemas::api::page::{Page, PageQuery};
 use millwright_schemas::api::sites::{CreateSite, Site, UpdateSite};
 use millwright_schemas::{SiteId, Timestamp};
 use millwright_store::changes::{self, Change};
-use millwright_store::machines::{organizations, sites as rows};
+use millwright_store::machines::{organizations, sites as rows, surroundings};
 use millwright_store::page::PageRequest;
 use millwright_store::{Scope, Store, rules};
 use uuid::Uuid;
@@ -104,6 +104,7 @@ pub async fn update(
     if before.time_zone != changed.time_zone {
         // Rules of its machines go by it.
         rules::touch(&tx).await?;
+        surroundings::changed(&tx, surroundings::Of::Site(id), now).await?;
     }
     let details = changes::differences(&before, &changed, &UNTOLD)?;
     changes::record(&tx, change(caller, &changed, "site.updated", details, now)).await?;

@@ -108,6 +108,11 @@ impl<K: CursorKey> PageRequest<K> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
         items.truncate(limit);
+        self.part(items, more, key)
+    }
+
+    /// Makes a page of these rows, which may be fewer than it may have; `more`: others follow.
+    pub fn part<T>(&self, items: Vec<T>, more: bool, key: impl Fn(&T) -> K) -> Page<T> {
         let cursor = |item| cursor(self.list, &key(item).to_bytes());
         let next_cursor = items.last().filter(|_| more).map(cursor);
         Page { items, next_cursor }

@@ -15,6 +15,7 @@ use crate::engine::postgres::{PostgresPools, WRITE_LOCK};
 use crate::engine::sqlite::SqlitePools;
 use crate::engine::{Engine, Pool, Pools, statement};
 use crate::telemetry::Layout;
+use crate::telemetry::reads::kept::Counts;
 use crate::{StoreError, migrations};
 
 /// File name of the database within the data folder.
@@ -69,6 +70,7 @@ pub struct Store {
     readers: DatabaseConnection,
     layout: Arc<Layout>,
     wakes: Arc<Wakes>,
+    counts: Arc<Counts>,
 }
 
 /// What commits tell waiting workers of this process. Other processes learn it from the bus;
@@ -101,7 +103,8 @@ impl Store {
         migrations::run(&pools, &writers).await?;
         let layout = Layout::of(&pools).await?;
         let readers = pools.orm_readers();
-        Ok(Self { writers, readers, pools, layout: Arc::new(layout), wakes: Arc::default() })
+        let (layout, wakes, counts) = (Arc::new(layout), Arc::default(), Arc::default());
+        Ok(Self { writers, readers, pools, layout, wakes, counts })
     }
 
     /// Opens the embedded database in this folder. See [`Store::open`].
@@ -175,6 +178,11 @@ impl Store {
     /// Closes all connections, after what runs has ended.
     pub async fn close(&self) {
         self.pools.close().await;
+    }
+
+    /// Counts that are kept for a while.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     pub(crate) const fn readers(&self) -> &DatabaseConnection {

@@ -92,7 +92,7 @@ pub(crate) async fn measure(
     for &fleet in fleets {
         let mut connected = connect(&machines[..fleet]).await?;
         for samples in SAMPLES {
-            let shape = Shape { samples, signal: format!("flood.{fleet}.{samples}.temperature") };
+            let shape = Shape::new(samples, format!("flood.{fleet}.{samples}.temperature"));
             let before = tree_cpu_seconds(&roots)?;
             let start = Instant::now();
             let sent = flood(&mut connected, &shape, length.min(LENGTH_MAX)).await?;

@@ -32,7 +32,7 @@ pub(crate) async fn measure(
     let mut costs = Vec::new();
     for &count in fleets.iter().filter(|count| **count <= machines.len()) {
         let mut fleet = connect(&machines[..count]).await?;
-        let shape = Shape { samples: SAMPLES, signal: format!("fleet.{count}.temperature") };
+        let shape = Shape::new(SAMPLES, format!("fleet.{count}.temperature"));
         let round = Duration::from_secs_f64(float(count as u64) / RATE);
         let length = (round * 2).max(LENGTH_MIN);
         // The first round makes the series: what is measured is everyday work.

@@ -6,17 +6,20 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use sqlx::postgres::PgPool;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, Row as _};
+use anyhow::{Result, ensure};
+use millwright_schemas::Timestamp;
+use sqlx::AssertSqlSafe;
 
-use crate::database::{Database, Kind, NAME};
+use crate::database::Database;
+use crate::inside::Inside;
+use crate::machine::now_ms;
 
 /// Rows of one transaction.
 const BATCH: i64 = 10_000;
 /// Rows of one statement in SQLite.
 const STATEMENT: usize = 500;
+/// Hours of one transaction that are told to the platform.
+const BATCH_HOURS: usize = 500;
 /// Longest wait for the platform's rollups.
 const ROLLUPS_PATIENCE: Duration = Duration::from_secs(600);
 const SECOND_US: i64 = 1_000_000;
@@ -28,7 +31,9 @@ const POSTGRES_INSERT: &str = "INSERT INTO points (series_id, ts, value, quality
 
 /// A signal with one value a second, up to now.
 pub(crate) struct History {
-    pool: Pool,
+    inside: Inside,
+    /// Inserts the rows of one statement in SQLite.
+    sql: String,
     series: i64,
     /// Just after its newest value, in seconds since 1970.
     end_s: i64,
@@ -36,18 +41,11 @@ pub(crate) struct History {
     length_s: std::cell::Cell<i64>,
 }
 
-enum Pool {
-    Sqlite { pool: SqlitePool, sql: String },
-    Postgres(PgPool),
-    Timescale(PgPool),
-}
-
-/// What the platform's upkeep does each minute with TimescaleDB.
-const REFRESH: [&str; 2] = [
-    "CALL refresh_continuous_aggregate('rollups_1m', NULL, NULL)",
-    "CALL refresh_continuous_aggregate('rollups_1h', NULL, NULL)",
-];
-/// And each hour, with chunks that have been full for a week.
+/// The continuous aggregates, and the width of their buckets in microseconds.
+const AGGREGATES: [(&str, i64); 2] =
+    [("rollups_1m", 60 * SECOND_US), ("rollups_1h", HOUR_S * SECOND_US)];
+/// What the platform's upkeep does each hour with TimescaleDB, with chunks that have been full for a
+/// week.
 const COMPRESS: &str = "SELECT compress_chunk(format('%I.%I', chunk_schema, chunk_name)::regclass, true) \
     FROM timescaledb_information.chunks WHERE hypertable_name = 'points' AND NOT is_compressed \
     AND range_end_integer < (extract(epoch FROM now()) * 1000000)::bigint - 604800000000";
@@ -59,31 +57,19 @@ const POINTS: &str = "SELECT (SELECT count(*) FROM points) \
 impl History {
     /// Opens the database of a platform that has heard one value of this signal.
     pub(crate) async fn open(database: &Database, folder: &Path, signal: &str) -> Result<Self> {
-        let pool = if let Some(server) = database.server() {
-            let pool = server.pool(NAME).await?;
-            if database.kind() == Kind::Timescale {
-                Pool::Timescale(pool)
-            } else {
-                Pool::Postgres(pool)
-            }
-        } else {
-            let options = SqliteConnectOptions::new()
-                .filename(folder.join("millwright.db"))
-                .busy_timeout(Duration::from_secs(60));
-            let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-            let places = vec!["(?,?,?,0)"; STATEMENT].join(",");
-            let sql = format!(
-                "INSERT INTO points (series_id, ts, value, quality) VALUES {places} \
-                 ON CONFLICT DO NOTHING"
-            );
-            Pool::Sqlite { pool, sql }
-        };
-        let mut history = Self { pool, series: 0, end_s: 0, length_s: std::cell::Cell::new(0) };
+        let inside = Inside::open(database, folder).await?;
+        let places = vec!["(?,?,?,0)"; STATEMENT].join(",");
+        let sql = format!(
+            "INSERT INTO points (series_id, ts, value, quality) VALUES {places} \
+             ON CONFLICT DO NOTHING"
+        );
+        let length_s = std::cell::Cell::new(0);
+        let mut history = Self { inside, sql, series: 0, end_s: 0, length_s };
         let text = format!("SELECT id FROM series WHERE signal = '{signal}'");
-        history.series = history.number(text).await?;
+        history.series = history.inside.number(&text).await?;
         let text = format!("SELECT ts FROM latest WHERE series_id = {}", history.series);
         // A whole hour, well before what the platform sums up as it comes.
-        let newest = history.number(text).await? / SECOND_US;
+        let newest = history.inside.number(&text).await? / SECOND_US;
         history.end_s = (newest / HOUR_S - 1) * HOUR_S;
         Ok(history)
     }
@@ -112,14 +98,14 @@ impl History {
     }
 
     async fn insert(&self, from: i64, to: i64) -> Result<()> {
-        match &self.pool {
-            Pool::Sqlite { pool, sql } => {
+        match &self.inside {
+            Inside::Sqlite(pool) => {
                 let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
                 let mut at = from;
                 while at < to {
                     // The last statement of a history goes a little over its end; what is there
                     // already stays.
-                    let mut query = sqlx::query(AssertSqlSafe(sql.as_str()));
+                    let mut query = sqlx::query(AssertSqlSafe(self.sql.as_str()));
                     for second in at..at + i64::try_from(STATEMENT)? {
                         let ts = second * SECOND_US;
                         query = query.bind(self.series).bind(ts).bind(value(second));
@@ -129,7 +115,7 @@ impl History {
                 }
                 Ok(tx.commit().await?)
             }
-            Pool::Postgres(pool) | Pool::Timescale(pool) => {
+            Inside::Postgres(pool) | Inside::Timescale(pool) => {
                 sqlx::query(POSTGRES_INSERT)
                     .bind(self.series)
                     .bind(from * SECOND_US)
@@ -145,25 +131,18 @@ impl History {
     /// TimescaleDB, which notices by itself, does now what the platform would do within a minute.
     pub(crate) async fn roll_up(&self, (from, to): (i64, i64)) -> Result<()> {
         let series = self.series;
-        if let Pool::Timescale(pool) = &self.pool {
-            for statement in REFRESH {
-                sqlx::raw_sql(statement).execute(pool).await?;
-            }
-            return Ok(());
+        if matches!(self.inside, Inside::Timescale(_)) {
+            return refresh(&self.inside).await;
         }
         let hours: Vec<String> = (from.div_euclid(HOUR_S)..=(to - 1).div_euclid(HOUR_S))
             .map(|hour| format!("({series},{})", hour * HOUR_S * SECOND_US))
             .collect();
-        for piece in hours.chunks(STATEMENT) {
-            let rows = piece.join(",");
-            let text = format!(
-                "INSERT INTO rollup_dirty (series_id, hour) VALUES {rows} ON CONFLICT DO NOTHING"
-            );
-            self.execute(text).await?;
+        for piece in hours.chunks(BATCH_HOURS) {
+            self.inside.insert("rollup_dirty (series_id, hour)", piece).await?;
         }
         let start = Instant::now();
         let text = format!("SELECT count(*) FROM rollup_dirty WHERE series_id = {series}");
-        while self.number(text.clone()).await? > 0 {
+        while self.inside.number(&text).await? > 0 {
             ensure!(start.elapsed() < ROLLUPS_PATIENCE, "the platform makes no rollups");
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
@@ -172,7 +151,7 @@ impl History {
 
     /// Compresses what the platform would compress within an hour; `false`: nothing can be.
     pub(crate) async fn compress(&self) -> Result<bool> {
-        let Pool::Timescale(pool) = &self.pool else { return Ok(false) };
+        let Inside::Timescale(pool) = &self.inside else { return Ok(false) };
         let mut attempts = 0;
         // The platform may be at the same chunk just then.
         while let Err(error) = sqlx::raw_sql(COMPRESS).execute(pool).await {
@@ -185,57 +164,32 @@ impl History {
 
     /// Bytes of the whole database.
     pub(crate) async fn size(&self) -> Result<u64> {
-        let size = match &self.pool {
-            Pool::Sqlite { .. } => {
-                let text = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
-                self.number(text.to_owned()).await?
-            }
-            Pool::Postgres(_) | Pool::Timescale(_) => {
-                self.number(format!("SELECT pg_database_size('{NAME}')")).await?
-            }
-        };
-        Ok(u64::try_from(size)?)
+        self.inside.size().await
     }
 
     /// Points in the whole database, also those that the platform has packed.
     pub(crate) async fn count(&self) -> Result<u64> {
-        Ok(u64::try_from(self.number(POINTS.to_owned()).await?)?)
+        Ok(u64::try_from(self.inside.number(POINTS).await?)?)
     }
 
     pub(crate) async fn close(self) {
-        match self.pool {
-            Pool::Sqlite { pool, .. } => pool.close().await,
-            Pool::Postgres(pool) | Pool::Timescale(pool) => pool.close().await,
-        }
+        self.inside.close().await;
     }
+}
 
-    async fn execute(&self, text: String) -> Result<()> {
-        match &self.pool {
-            Pool::Sqlite { pool, .. } => {
-                sqlx::query(AssertSqlSafe(text)).execute(pool).await?;
-            }
-            Pool::Postgres(pool) | Pool::Timescale(pool) => {
-                sqlx::query(AssertSqlSafe(text)).execute(pool).await?;
-            }
-        }
-        Ok(())
+/// Brings TimescaleDB's continuous aggregates up to now, within the bounds that the platform's upkeep
+/// takes each minute: never without a start, which TimescaleDB 2.28 fails at later ("timestamp out of
+/// range"), and up to the last whole bucket.
+pub(crate) async fn refresh(inside: &Inside) -> Result<()> {
+    let Inside::Timescale(pool) = inside else { return Ok(()) };
+    let floor = |time: i64, width: i64| time.div_euclid(width) * width;
+    let from = floor(Timestamp::from_micros(i64::MIN).micros(), HOUR_S * SECOND_US);
+    for (view, width) in AGGREGATES {
+        let to = floor(now_ms() * 1_000, width);
+        let text = format!("CALL refresh_continuous_aggregate('{view}', {from}, {to})");
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(pool).await?;
     }
-
-    async fn number(&self, text: String) -> Result<i64> {
-        let number = match &self.pool {
-            Pool::Sqlite { pool, .. } => sqlx::query(AssertSqlSafe(text.clone()))
-                .fetch_optional(pool)
-                .await?
-                .map(|row| row.try_get::<i64, _>(0)),
-            Pool::Postgres(pool) | Pool::Timescale(pool) => {
-                sqlx::query(AssertSqlSafe(text.clone()))
-                    .fetch_optional(pool)
-                    .await?
-                    .map(|row| row.try_get::<i64, _>(0))
-            }
-        };
-        Ok(number.with_context(|| format!("no row: {text}"))??)
-    }
+    Ok(())
 }
 
 /// A slow wave with something on top.

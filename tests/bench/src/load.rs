@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
-use crate::machine::{Acks, Connection, Machine, Sender, now_ms, payload};
+use crate::machine::{Acks, Connection, Machine, Sender, now_ms, payload_of};
 use crate::stats::Times;
 
 /// Messages of one machine that wait for their PUBACK at most, when it sends all it can.
@@ -23,9 +23,30 @@ const SETTLE: Duration = Duration::from_millis(1_500);
 /// What each message holds.
 #[derive(Debug, Clone)]
 pub(crate) struct Shape {
-    pub(crate) samples: usize,
-    /// The signal; another one for every scenario, else the samples would be repetitions.
-    pub(crate) signal: String,
+    samples: usize,
+    /// Each sample has a value of all of them.
+    signals: Vec<String>,
+    /// Whether samples are of the time at which they are sent; else a millisecond after those before,
+    /// from an hour ago on.
+    live: bool,
+}
+
+impl Shape {
+    /// Samples of one signal; another one for every scenario, else they would be repetitions.
+    pub(crate) fn new(samples: usize, signal: String) -> Self {
+        Self { samples, signals: vec![signal], live: false }
+    }
+
+    /// Samples of now, each with a value of all of so many signals.
+    pub(crate) fn live(samples: usize, signal: &str, signals: usize) -> Self {
+        let signals = (0..signals).map(|number| format!("{signal}.{number}")).collect();
+        Self { samples, signals, live: true }
+    }
+
+    /// When the next message's samples begin, in milliseconds.
+    fn next_ts(&self, after: i64) -> i64 {
+        if self.live { after.max(now_ms()) } else { after }
+    }
 }
 
 /// A machine that is connected.
@@ -97,7 +118,8 @@ async fn flood_one(one: &mut Connected, shape: &Shape, end: Instant) -> Result<u
         while Instant::now() < end {
             places.acquire().await?.forget();
             sent += 1;
-            let message = payload(outbox, sent, ts, shape.samples, &shape.signal);
+            ts = shape.next_ts(ts);
+            let message = payload_of(outbox, sent, ts, shape.samples, &shape.signals);
             writer.publish(&one.machine.topic, &message).await?;
             ts += i64::try_from(shape.samples)?;
         }
@@ -211,7 +233,8 @@ async fn send_paced(
         }
         lateness.push(due.elapsed());
         sent += 1;
-        let message = payload(outbox, sent, ts, shape.samples, &shape.signal);
+        ts = shape.next_ts(ts);
+        let message = payload_of(outbox, sent, ts, shape.samples, &shape.signals);
         let packet = writer.next_packet();
         lock(outstanding).push_back((packet, due));
         writer.publish(topic, &message).await?;
@@ -246,4 +269,18 @@ async fn timed_acks(
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn live_samples_are_of_now_and_never_twice_of_one_time() {
+        let live = Shape::live(2, "a", 2);
+        let before = now_ms();
+        assert!(live.next_ts(0) >= before);
+        assert_eq!(live.next_ts(before + 60_000), before + 60_000);
+        assert_eq!(Shape::new(1, "a".to_owned()).next_ts(5), 5);
+    }
 }

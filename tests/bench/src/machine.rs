@@ -185,13 +185,30 @@ pub(crate) fn payload(
     samples: usize,
     signal: &str,
 ) -> Vec<u8> {
+    payload_of(outbox, seq, first_ts, samples, &[signal.to_owned()])
+}
+
+/// The same with a value of each of these signals in each sample.
+pub(crate) fn payload_of(
+    outbox: uuid::Uuid,
+    seq: u64,
+    first_ts: i64,
+    samples: usize,
+    signals: &[String],
+) -> Vec<u8> {
     use std::fmt::Write as _;
-    let mut text = String::with_capacity(80 + samples * (40 + signal.len()));
+    let names: usize = signals.iter().map(|signal| signal.len() + 12).sum();
+    let mut text = String::with_capacity(80 + samples * (40 + names));
     let _ = write!(text, r#"{{"outbox":"{outbox}","seq":{seq},"samples":["#);
     for (ts, index) in (first_ts..).zip(0..samples) {
         let comma = if index == 0 { "" } else { "," };
         let value = 60 + ts % 997;
-        let _ = write!(text, r#"{comma}{{"ts":{ts},"values":{{"{signal}":{value}.25}}}}"#);
+        let _ = write!(text, r#"{comma}{{"ts":{ts},"values":{{"#);
+        for (place, signal) in signals.iter().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            let _ = write!(text, r#"{comma}"{signal}":{value}.25"#);
+        }
+        text.push_str("}}");
     }
     text.push_str("]}");
     text.into_bytes()
@@ -201,4 +218,24 @@ pub(crate) fn payload(
 pub(crate) fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_all_signals_in_each_sample() {
+        let outbox = uuid::Uuid::nil();
+        let signals = ["a".to_owned(), "b".to_owned()];
+        let text = payload_of(outbox, 3, 1_000, 2, &signals);
+        let wanted = concat!(
+            r#"{"outbox":"00000000-0000-0000-0000-000000000000","seq":3,"samples":["#,
+            r#"{"ts":1000,"values":{"a":63.25,"b":63.25}},"#,
+            r#"{"ts":1001,"values":{"a":64.25,"b":64.25}}]}"#,
+        );
+        assert_eq!(String::from_utf8_lossy(&text), wanted);
+        let one = payload(outbox, 1, 0, 1, "a");
+        assert!(String::from_utf8_lossy(&one).ends_with(r#"[{"ts":0,"values":{"a":60.25}}]}"#));
+    }
 }

@@ -10,9 +10,12 @@ mod connections;
 mod database;
 mod growth;
 mod history;
+mod inside;
+mod latest;
 mod load;
 mod machine;
 mod operations;
+mod packed;
 mod platform;
 mod plot;
 mod postgres;
@@ -22,6 +25,7 @@ mod report;
 mod stats;
 mod storage;
 mod throughput;
+mod upkeep;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -47,11 +51,13 @@ enum Scenario {
     Broker,
     /// Memory of idle connections, a reconnect storm.
     Connections,
-    /// The same load from ever larger fleets.
+    /// The same load from ever larger fleets; with several signals a machine, what upkeep adds.
     Fleet,
     /// Charts and inserts as history grows; bytes of a point.
     History,
-    /// Latest values of the fleet.
+    /// Bytes of a point and charts of old values, before and after they are compressed.
+    Packed,
+    /// The newest values of the fleet, and its list of machines.
     Latest,
     /// Orders and faults.
     Operations,
@@ -95,6 +101,15 @@ struct Args {
     /// Fleets that send the same together, with commas between.
     #[arg(long, value_delimiter = ',', default_value = "100,1000,10000")]
     fleets: Vec<usize>,
+    /// Days of the history that is compressed; more than 10, for the charts.
+    #[arg(long, default_value_t = 380, value_parser = clap::value_parser!(i64).range(11..=3_600))]
+    packed_days: i64,
+    /// Seconds that each fleet sends while upkeep is looked at.
+    #[arg(long, default_value_t = 120)]
+    upkeep_seconds: u64,
+    /// Machines of the fleet view.
+    #[arg(long, default_value_t = 10_000)]
+    view: usize,
     /// Seconds that a history at 1 Hz reaches back, rising, with commas between.
     #[arg(long, value_delimiter = ',', default_value = "315360,3153600,31536000")]
     history: Vec<i64>,
@@ -117,6 +132,9 @@ impl Args {
         self.machines.retain(|count| *count <= 100);
         self.fleets.retain(|count| *count <= 500);
         self.history = vec![86_400];
+        self.upkeep_seconds = self.upkeep_seconds.min(5);
+        self.packed_days = self.packed_days.min(20);
+        self.view = self.view.min(500);
         self.idle = self.idle.min(500);
         self.storm = self.storm.min(250);
         self.seconds = self.seconds.min(3);
@@ -135,7 +153,10 @@ impl Args {
     fn enrolled(&self) -> usize {
         let idle = if self.wants(Scenario::Connections) { self.idle } else { 0 };
         let fleet = self.fleets.iter().copied().max().filter(|_| self.wants(Scenario::Fleet));
-        self.senders().max(idle).max(fleet.unwrap_or(0))
+        let senders = [Scenario::Throughput, Scenario::Operations];
+        let senders = senders.into_iter().any(|scenario| self.wants(scenario));
+        let senders = if senders { self.senders() } else { 0 };
+        senders.max(idle).max(fleet.unwrap_or(0))
     }
 
     const fn length(&self) -> Duration {
@@ -177,6 +198,10 @@ async fn main() -> Result<()> {
             let result = run.history(kind).await;
             let grown = run.check("history", kind.name(), result);
             run.grown.add(grown);
+        }
+        if args.wants(Scenario::Packed) {
+            let result = run.packed(kind).await;
+            run.check("packed", kind.name(), result);
         }
     }
     if args.wants(Scenario::Broker) {
@@ -254,10 +279,10 @@ impl Run<'_> {
             let result = growth::measure(report, name, &platform, &machines, &args.fleets).await;
             let line = self.check("fleet", name, result.map(Some));
             self.fleets.extend(line);
-        }
-        if args.wants(Scenario::Latest) {
-            let result = storage::latest_values(report, name, &platform).await;
-            self.check("latest", name, result);
+            let length = Duration::from_secs(args.upkeep_seconds);
+            let result =
+                upkeep::measure(report, database, &platform, &machines, &args.fleets, length).await;
+            self.check("upkeep", name, result);
         }
         if args.wants(Scenario::Operations) {
             let fleet = &machines[..args.senders()];
@@ -268,6 +293,11 @@ impl Run<'_> {
         if args.wants(Scenario::Agent) && database.kind() == Kind::Sqlite {
             let result = agent::measure(report, &platform, &args.programs).await;
             self.check("agent", name, result);
+        }
+        // The last one: it adds machines.
+        if args.wants(Scenario::Latest) {
+            let result = latest::measure(report, database, &platform, args.view).await;
+            self.check("latest", name, result);
         }
         platform.stop().await?;
         Ok(outcomes)
@@ -281,6 +311,17 @@ impl Run<'_> {
             database: &database,
             lengths: &self.args.history,
             length: self.args.length(),
+        };
+        scenario.measure(self.report).await
+    }
+
+    async fn packed(&self, kind: Kind) -> Result<()> {
+        let database = Database::start(kind, &self.args.scratch).await?;
+        let scenario = packed::Scenario {
+            programs: &self.args.programs,
+            scratch: &self.args.scratch,
+            database: &database,
+            days: self.args.packed_days,
         };
         scenario.measure(self.report).await
     }

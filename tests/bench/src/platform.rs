@@ -3,21 +3,26 @@
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use millwright_schemas::api::enrollment::EnrollResponse;
 use rcgen::{CertificateParams, KeyPair};
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::database::Database;
 use crate::machine::{Identity, Machine};
 use crate::process::tree_cpu_seconds;
 
 const PASSWORD: &str = "a password for measuring";
+/// Where it says in its data folder where it listens.
+const ADDRESSES: &str = "addresses.json";
+/// An access token that is older is replaced.
+const TOKEN_AGE_MAX: Duration = Duration::from_secs(600);
 /// Machines that are enrolled at once.
 const ENROLLING: usize = 16;
 
@@ -29,6 +34,8 @@ pub(crate) struct Platform {
     pids: Vec<u32>,
     http: reqwest::Client,
     base: String,
+    /// The access token, and since when it is there: it ends after 15 minutes.
+    token: Mutex<(String, Instant)>,
 }
 
 impl Platform {
@@ -41,6 +48,24 @@ impl Platform {
         database: &Database,
     ) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("platform-").tempdir_in(scratch)?;
+        Self::start_in(folder, programs, output, database).await
+    }
+
+    /// Stops it, and keeps its data folder.
+    pub(crate) async fn pause(self) -> Result<Paused> {
+        let Self { mut child, folder, .. } = self;
+        child.kill().await?;
+        // It says where the platform listened.
+        std::fs::remove_file(folder.path().join(ADDRESSES))?;
+        Ok(Paused(folder))
+    }
+
+    async fn start_in(
+        folder: TempDir,
+        programs: &Path,
+        output: &Path,
+        database: &Database,
+    ) -> Result<Self> {
         let log = output.join(format!("platform-{}.log", database.name()));
         let log = std::fs::File::options().create(true).append(true).open(log)?;
         let child = Command::new(programs.join("millwright"))
@@ -57,14 +82,18 @@ impl Platform {
         let pids = database.pids();
         let addresses = wait_for_addresses(folder.path()).await?;
         let base = format!("http://{}/api/v1", addresses["http"].as_str().context("http")?);
-        let body = json!({"email": "admin@localhost", "password": PASSWORD});
-        let login = reqwest::Client::new().post(format!("{base}/auth/login")).json(&body);
-        let login: Value = login.send().await?.error_for_status()?.json().await?;
-        let token = login["access_token"].as_str().context("access_token")?;
-        let mut headers = reqwest::header::HeaderMap::new();
-        headers.insert("authorization", format!("Bearer {token}").parse()?);
-        let http = reqwest::Client::builder().default_headers(headers).build()?;
-        Ok(Self { child, folder, pids, http, base })
+        let http = reqwest::Client::new();
+        let token = Mutex::new((sign_in(&http, &base).await?, Instant::now()));
+        Ok(Self { child, folder, pids, http, base, token })
+    }
+
+    /// A request to the API, signed in.
+    async fn request(&self, method: Method, path: &str) -> Result<RequestBuilder> {
+        let mut token = self.token.lock().await;
+        if token.1.elapsed() > TOKEN_AGE_MAX {
+            *token = (sign_in(&self.http, &self.base).await?, Instant::now());
+        }
+        Ok(self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&token.0))
     }
 
     pub(crate) fn pid(&self) -> Result<u32> {
@@ -108,14 +137,33 @@ impl Platform {
 
     /// The stream of domain events from now on.
     pub(crate) async fn events(&self) -> Result<Events> {
-        let request = self.http.get(format!("{}/events/stream", self.base));
+        let request = self.request(Method::GET, "/events/stream").await?;
         let response = request.header("accept", "text/event-stream").send().await?;
         Ok(Events { response: response.error_for_status()?, buffer: String::new() })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Value> {
-        let response = self.http.get(format!("{}{path}", self.base)).send().await?;
+        let response = self.request(Method::GET, path).await?.send().await?;
         Ok(response.error_for_status()?.json().await?)
+    }
+
+    /// Lets it compress values so many days after their day; 0: never.
+    pub(crate) async fn compress_after(&self, machine: &str, days: u32) -> Result<()> {
+        let machine = self.get(&format!("/machines/{machine}")).await?;
+        let organization = machine["organization_id"].as_str().context("organization_id")?;
+        let path = format!("/organizations/{organization}/policy");
+        let version = self.get(&path).await?["version"].as_i64().context("version")?;
+        let request =
+            self.request(Method::PUT, &path).await?.header("if-match", format!("\"{version}\""));
+        let policy = json!({"retention": {"compress_after_days": days}});
+        request.json(&policy).send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    /// What it tells a monitoring system.
+    pub(crate) async fn metrics(&self) -> Result<String> {
+        let response = self.http.get(format!("{}/metrics", self.url())).send().await?;
+        Ok(response.error_for_status()?.text().await?)
     }
 
     /// Registers and enrols machines over the API.
@@ -147,7 +195,7 @@ impl Platform {
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         loop {
-            let response = self.http.post(format!("{}{path}", self.base)).json(body).send().await?;
+            let response = self.request(Method::POST, path).await?.json(body).send().await?;
             if response.status() == reqwest::StatusCode::TOO_MANY_REQUESTS {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 continue;
@@ -163,6 +211,21 @@ impl Platform {
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.child.kill().await?;
         Ok(())
+    }
+}
+
+/// A platform that doesn't run just now.
+pub(crate) struct Paused(TempDir);
+
+impl Paused {
+    /// Starts it again.
+    pub(crate) async fn go_on(
+        self,
+        programs: &Path,
+        output: &Path,
+        database: &Database,
+    ) -> Result<Platform> {
+        Platform::start_in(self.0, programs, output, database).await
     }
 }
 
@@ -190,9 +253,17 @@ impl Events {
     }
 }
 
+/// Signs in; returns the access token.
+async fn sign_in(http: &reqwest::Client, base: &str) -> Result<String> {
+    let body = json!({"email": "admin@localhost", "password": PASSWORD});
+    let login = http.post(format!("{base}/auth/login")).json(&body);
+    let login: Value = login.send().await?.error_for_status()?.json().await?;
+    Ok(login["access_token"].as_str().context("access_token")?.to_owned())
+}
+
 async fn wait_for_addresses(folder: &Path) -> Result<Value> {
     for _ in 0..300 {
-        if let Ok(text) = std::fs::read(folder.join("addresses.json")) {
+        if let Ok(text) = std::fs::read(folder.join(ADDRESSES)) {
             return Ok(serde_json::from_slice(&text)?);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -28,8 +28,6 @@ const CHARTS: u32 = 40;
 /// What is drawn, in seconds.
 const RANGES: [(&str, i64); 3] =
     [("a day", 86_400), ("a month", 30 * 86_400), ("a year", 365 * 86_400)];
-/// Reads of the fleet's latest values.
-const FLEET_READS: u32 = 10;
 
 /// How cost went with history.
 #[derive(Debug, Default)]
@@ -57,6 +55,8 @@ impl Scenario<'_> {
             Platform::start(self.programs, self.scratch, report.folder(), self.database).await?;
         let machines = platform.enrol(MACHINES + 1).await?;
         let (historian, senders) = machines.split_first().context("a machine")?;
+        // What is compressed is measured apart.
+        platform.compress_after(historian.id(), 0).await?;
         first_value(historian).await?;
         let history = History::open(self.database, platform.folder(), SIGNAL).await?;
         let mut fleet = connect(senders).await?;
@@ -120,7 +120,7 @@ impl Scenario<'_> {
         fleet: &mut Vec<Connected>,
         seconds: i64,
     ) -> Result<f64> {
-        let shape = Shape { samples: SAMPLES, signal: format!("beside.{seconds}.temperature") };
+        let shape = Shape::new(SAMPLES, format!("beside.{seconds}.temperature"));
         let cpu = platform.cpu_seconds()?;
         let done = flood(fleet, &shape, self.length).await?;
         let cpu = platform.cpu_seconds()? - cpu;
@@ -162,14 +162,14 @@ impl Grown {
 /// Makes the series: the platform knows a signal from its first value.
 async fn first_value(machine: &Arc<Machine>) -> Result<()> {
     let mut fleet = connect(std::slice::from_ref(machine)).await?;
-    let shape = Shape { samples: 1, signal: SIGNAL.to_owned() };
+    let shape = Shape::new(1, SIGNAL.to_owned());
     let done = paced(&mut fleet, &shape, 1.0, Duration::from_millis(500)).await?;
     ensure!(done.times.len() == 1, "one value");
     Ok(())
 }
 
 /// Sends a value of each of these days: on PostgreSQL the platform makes the days' partitions.
-async fn make_room(machine: &Machine, days: &[i64]) -> Result<()> {
+pub(crate) async fn make_room(machine: &Machine, days: &[i64]) -> Result<()> {
     let mut connection = machine.connect().await?;
     let outbox = uuid::Uuid::now_v7();
     for (day, seq) in days.iter().zip(1..) {
@@ -209,35 +209,8 @@ async fn chart(
     Ok(percentiles.0)
 }
 
-/// Reads the latest values of all machines as the dashboard does, page by page.
-pub(crate) async fn latest_values(
-    report: &Report,
-    database: &str,
-    platform: &Platform,
-) -> Result<()> {
-    let mut section = report.section("latest", database);
-    let (mut times, mut machines) = (Times::new(), 0);
-    for _ in 0..FLEET_READS {
-        let start = Instant::now();
-        machines = 0;
-        let mut cursor = String::new();
-        loop {
-            let page = platform.get(&format!("/machines?limit=500{cursor}")).await?;
-            machines += page["items"].as_array().map_or(0, Vec::len);
-            let Some(next) = page["next_cursor"].as_str() else { break };
-            cursor = format!("&cursor={next}");
-        }
-        times.push(start.elapsed());
-    }
-    section.percentiles(
-        &format!("fleet view of {machines} machines, in pages of 500"),
-        times.p50_p99_ms(),
-    );
-    section.end()
-}
-
 /// A time as the API reads it.
-fn rfc3339(seconds: i64) -> Result<String> {
+pub(crate) fn rfc3339(seconds: i64) -> Result<String> {
     let time = chrono::DateTime::from_timestamp(seconds, 0).context("a time")?;
     Ok(time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
 }

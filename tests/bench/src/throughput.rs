@@ -52,7 +52,7 @@ impl Scenario<'_> {
             for samples in SAMPLES {
                 let name = name(fleet.len(), samples);
                 let signal = |phase| format!("{phase}.{machines}.{samples}.temperature");
-                let shape = Shape { samples, signal: signal("flood") };
+                let shape = Shape::new(samples, signal("flood"));
                 let (cpu, database_cpu) = self.cpu()?;
                 let own = own_cpu_seconds()?;
                 let result = flood(&mut fleet, &shape, self.length).await?;
@@ -66,7 +66,7 @@ impl Scenario<'_> {
                 }
                 section.figure(format!("{name}: CPU of the load program (not counted)"), own, "s");
                 let rate = float(result.messages) / result.seconds / 2.0;
-                let shape = Shape { samples, signal: signal("half") };
+                let shape = Shape::new(samples, signal("half"));
                 let mut half = paced(&mut fleet, &shape, rate, self.length.min(PACED_MAX)).await?;
                 let what = format!("{name}, half load: due to PUBACK");
                 section.percentiles(&what, half.times.p50_p99_ms());

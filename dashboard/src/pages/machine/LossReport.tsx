@@ -6,7 +6,14 @@ import { Empty, Loaded } from '../../components/Loaded'
 import { useFormat } from '../../format/use'
 import classes from './machine.module.css'
 
-const COUNTERS = ['duplicates', 'conflicts', 'late', 'quarantined', 'quarantine_dropped'] as const
+const COUNTERS = [
+  'duplicates',
+  'conflicts',
+  'late',
+  'ahead',
+  'quarantined',
+  'quarantine_dropped',
+] as const
 
 /** How far the machine's messages have come, and what is missing between them. */
 export function LossReport({ machineId }: { machineId: string }) {

@@ -70,6 +70,11 @@ function Totals({ storage, busy, onAgain }: TotalsProps) {
           {t('storage.again')}
         </Button>
       </Group>
+      {storage.counted_at && (
+        <Text size="sm" c="dimmed">
+          {t('storage.counted', { at: format.dateTime(storage.counted_at) })}
+        </Text>
+      )}
       <Facts
         items={[
           [t('storage.size'), format.bytes(storage.bytes)],

@@ -92,7 +92,7 @@ fn count(number: usize) -> i64 {
 
 fn add(run: &mut BacktestRun, heard: Heard<'_>, outcome: Outcome) {
     let Heard { machine, sources, missing, failures } = heard;
-    let Outcome { came, failed, first_value_at, last_value_at, signals, took } = outcome;
+    let Outcome { came, failed, first_value_at, last_value_at, signals, took, .. } = outcome;
     sum(&mut run.totals, &came.totals);
     run.engine_ms += milliseconds(took);
     let announced = came.announced.iter().copied().chain(std::iter::repeat(None));

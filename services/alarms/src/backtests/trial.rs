@@ -73,6 +73,8 @@ pub(crate) struct Trial {
     failed: Option<String>,
     first_value_at: Option<Timestamp>,
     last_value_at: Option<Timestamp>,
+    /// By source: when it was heard first.
+    first_heard: Vec<Option<Timestamp>>,
     took: Duration,
 }
 
@@ -85,6 +87,8 @@ pub(crate) struct Outcome {
     pub(crate) last_value_at: Option<Timestamp>,
     /// Places of the signals that the rule hears.
     pub(crate) signals: Vec<usize>,
+    /// From when on all these signals were known; `None`: one was never heard.
+    pub(crate) known_since: Option<Timestamp>,
     pub(crate) took: Duration,
 }
 
@@ -99,7 +103,8 @@ impl Trial {
         let own = Sources::of([rule.rule()]);
         let all = sources.signals.iter().map(|name| own.signals.contains(name));
         let hears = all.chain(sources.events.iter().map(|name| own.events.contains(name)));
-        let hears = hears.collect();
+        let hears: Vec<bool> = hears.collect();
+        let first_heard = vec![None; hears.len()];
         let (id, learned) = (rule.rule().id, count_learned(&rule.rule().condition));
         let tally = Tally::new(case, (rule.rule().id, rule.rule().version), rule.source());
         let watch = Watch::new(vec![rule], around, |_, _| None);
@@ -115,6 +120,7 @@ impl Trial {
             failed: None,
             first_value_at: None,
             last_value_at: None,
+            first_heard,
             took: Duration::ZERO,
         }
     }
@@ -150,6 +156,11 @@ impl Trial {
             self.tally.looked_at(own.len());
             self.first_value_at.get_or_insert(at);
             self.last_value_at = Some(at);
+        }
+        for sample in &own {
+            if let Some(first) = self.first_heard.get_mut(sample.source) {
+                first.get_or_insert(at);
+            }
         }
         self.pass(at);
         let sources = Arc::clone(&self.sources);
@@ -209,8 +220,14 @@ impl Trial {
         }
         let heard = self.hears.iter().enumerate().filter(|(_, hears)| **hears);
         let signals = heard.map(|(place, _)| place).filter(|place| !self.sources.is_event(*place));
+        let signals: Vec<usize> = signals.collect();
+        let first_heard = |place: &usize| self.first_heard.get(*place).copied().flatten();
+        let firsts: Option<Vec<Timestamp>> = signals.iter().map(first_heard).collect();
+        // A rule of events only knows all from the beginning.
+        let known_since = firsts.map(|all| all.into_iter().max().unwrap_or(self.begins));
         Outcome {
-            signals: signals.collect(),
+            signals,
+            known_since,
             came: self.tally.finish(),
             failed: self.failed,
             first_value_at: self.first_value_at,

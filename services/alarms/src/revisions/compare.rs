@@ -16,6 +16,9 @@ pub(super) struct Window {
     /// Up to when the machine has shown what happened: an alarm after that may still come by itself.
     /// `None`: it has shown nothing.
     pub(super) shown: Option<Timestamp>,
+    /// From when on all that the rule hears was known: an alarm before that may have been raised by what
+    /// isn't there any more. `None`: something of it never was.
+    pub(super) known: Option<Timestamp>,
 }
 
 impl Window {
@@ -52,7 +55,8 @@ pub(super) fn compare<'a>(
         // What isn't among them may be beyond the bound.
         return Differences { missed, unfounded: Vec::new() };
     }
-    let unfounded = recorded.iter().filter(|alarm| window.has(alarm.raised_at));
+    let is_known = |alarm: &&Alarm| window.known.is_some_and(|known| alarm.raised_at >= known);
+    let unfounded = recorded.iter().filter(|alarm| window.has(alarm.raised_at)).filter(is_known);
     let unfounded = unfounded.filter(|alarm| !meets(&came.spans, alarm)).collect();
     Differences { missed, unfounded }
 }

@@ -64,7 +64,7 @@ fn differ(
     shown: Option<i64>,
 ) -> (Times, Times) {
     let (came, recorded) = (came(found), recorded(raised));
-    let window = Window { from: at(from), to: at(to), shown: shown.map(at) };
+    let window = Window { from: at(from), to: at(to), shown: shown.map(at), known: Some(at(-END)) };
     let differences = compare(&came, &recorded, window);
     let seconds = |time: Timestamp| time.micros_since(at(0)) / 1_000_000;
     let missed = differences.missed.iter().map(|alarm| seconds(alarm.from)).collect();
@@ -117,10 +117,20 @@ fn what_the_machine_has_not_shown_yet_was_not_missed() {
 }
 
 #[test]
+fn what_may_have_been_raised_by_values_that_are_gone_is_not_called_unfounded() {
+    let (came, recorded) = (came(&[]), recorded(&[(10, Some(20)), (30, Some(40))]));
+    for (known, expected) in [(Some(10), 2), (Some(11), 1), (Some(31), 0), (None, 0)] {
+        let known = known.map(at);
+        let window = Window { from: at(0), to: at(END), shown: Some(at(END)), known };
+        assert_eq!(compare(&came, &recorded, window).unfounded.len(), expected, "{known:?}");
+    }
+}
+
+#[test]
 fn beyond_the_bound_nothing_is_called_unfounded() {
     let came = Came { more_spans: true, ..came(&[(10, Some(20))]) };
     let recorded = recorded(&[(30, Some(40))]);
-    let window = Window { from: at(0), to: at(END), shown: Some(at(END)) };
+    let window = Window { from: at(0), to: at(END), shown: Some(at(END)), known: Some(at(0)) };
     let differences = compare(&came, &recorded, window);
     assert_eq!((differences.missed.len(), differences.unfounded.len()), (1, 0));
 }

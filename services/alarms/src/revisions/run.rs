@@ -23,7 +23,7 @@ use super::limits::{
     ATTEMPTS_MAX, COMPARED_MAX, LEASE_S, LISTED_MAX_BYTES, NOTE, QUIET_S, REST_MAX, REST_PART,
     SPAN_S_MAX, VALUES_MAX, WAIT_S,
 };
-use super::rules::{Rules, reach_of};
+use super::rules::{Rules, Tried, reach_of};
 use crate::backtests::tally::Case;
 use crate::backtests::trial::{Outcome, Trial};
 
@@ -64,7 +64,7 @@ impl From<StoreError> for Stop {
 #[derive(Debug, Default)]
 struct Looked {
     /// Each rule with what came of it.
-    outcomes: Vec<(Arc<CompiledRule>, Outcome)>,
+    outcomes: Vec<(Tried, Outcome)>,
 }
 
 /// What came of hearing a part.
@@ -130,7 +130,7 @@ impl Revisions {
         machine: &Machine,
         whole: Timestamp,
     ) -> Result<(Timestamp, Looked), Stop> {
-        let rules = Rules::of(&self.store, run.machine, run.to).await?;
+        let rules = Rules::of(&self.store, machine, run.to, (self.now)()).await?;
         if rules.rules.is_empty() {
             return Ok((run.to, Looked::default()));
         }
@@ -177,7 +177,7 @@ impl Revisions {
         }
         let until = history.told_until().map(|until| until.min(end));
         let outcomes = trials.into_iter().map(|trial| trial.finish(until));
-        let outcomes = rules.rules.iter().map(Arc::clone).zip(outcomes).collect();
+        let outcomes = rules.rules.iter().cloned().zip(outcomes).collect();
         Ok(Heard::Looked(Looked { outcomes }))
     }
 
@@ -208,10 +208,10 @@ impl Revisions {
         let passed = revisions::passed(&self.store, run.machine).await?;
         let tx = self.store.begin().await?;
         let mut found = Vec::new();
-        for (rule, outcome) in &looked.outcomes {
+        for (Tried { rule, since }, outcome) in &looked.outcomes {
             let shown = passed.max(outcome.last_value_at);
-            let from = run.from.max(rule.rule().updated_at);
-            let window = Window { from, to: end.plus_seconds(reach_of(rule)), shown };
+            let (from, to) = (run.from.max(*since), end.plus_seconds(reach_of(rule)));
+            let window = Window { from, to, shown, known: outcome.known_since };
             found.append(&mut differences(&tx, machine, rule, outcome, window).await?);
         }
         self.end(tx, run, end, &found).await
@@ -278,8 +278,8 @@ fn trials(run: &LateRun, machine: &Machine, rules: &Rules, end: Timestamp) -> Ve
     };
     let in_use = machine.commissioned_at.unwrap_or(machine.created_at);
     let begins = rules.begin(run.from).max(in_use);
-    let trial = |rule: &Arc<CompiledRule>| {
-        let (rule, sources) = (Arc::clone(rule), Arc::clone(&rules.sources));
+    let trial = |tried: &Tried| {
+        let (rule, sources) = (Arc::clone(&tried.rule), Arc::clone(&rules.sources));
         Trial::new(rule, &rules.around, sources, case.clone(), begins)
     };
     rules.rules.iter().map(trial).collect()

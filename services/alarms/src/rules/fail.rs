@@ -13,8 +13,9 @@ use serde_json::{Map, json};
 
 use crate::apply::{AlarmEvent, apply};
 
-/// The source of the alarm that a rule has failed; no signal of its own.
-pub const FAILED: &str = "rule";
+/// The source of the alarm that a rule has failed: none. No signal and no event has an empty name, so that
+/// it is never that of what the rule finds.
+pub const FAILED: &str = "";
 
 /// Where a rule has failed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,14 +5,18 @@ use millwright_alarms::revisions::limits::{ATTEMPTS_MAX, QUIET_S, WAIT_S};
 use millwright_alarms::{AlarmError, Raise, manage, revisions};
 use millwright_core::access::{Actor, Caller, Permission};
 use millwright_schemas::api::alarms::AlarmOrigin;
+use millwright_schemas::api::machines::Machine;
 use millwright_schemas::api::page::PageQuery;
+use millwright_schemas::api::policies::{PolicyInput, RetentionPolicy};
 use millwright_schemas::api::revisions::{AlarmRevision, RevisionKind};
 use millwright_schemas::api::rules::Rule;
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{OrganizationId, RuleId, UserId};
+use millwright_store::machines::{fleet, surroundings};
 use millwright_store::revisions::{Due, take};
 use millwright_store::telemetry::late::{LateRow, mark};
-use millwright_store::{StoreError, rules};
+use millwright_store::upkeep::{Steps, retention, take_turn};
+use millwright_store::{Scope, StoreError, policies, rules};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -170,6 +174,85 @@ async fn a_rule_says_nothing_of_the_time_before_it_was_as_it_is_and_one_that_lea
     late(&plant, (20, 20), 1_000).await;
     assert_eq!(look(&plant, NOW).await, 1);
     assert_eq!(found(&plant).await, []);
+}
+
+async fn keep(plant: &Plant, raw_days: Option<u32>) {
+    let retention = RetentionPolicy { raw_days, ..RetentionPolicy::default() };
+    let policy = PolicyInput { retention, ..PolicyInput::default() };
+    let tx = plant.store.begin().await.unwrap();
+    policies::put(&tx, plant.organization, &policy, 1, at(0)).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn of_a_time_of_which_values_are_gone_nothing_is_said() {
+    let plant = Plant::start().await;
+    let condition = json!({"kind": "missing", "signal": "t", "for_s": 300});
+    let rule = rule(&plant, condition, 0).await;
+    let values = [(0, 1.0), (200, 1.0), (400, 1.0), (600, 1.0)];
+    measured(&plant, plant.machine, "t", &values).await;
+    plant.raise(raise(&plant, &rule, 300)).await;
+    // By now values are kept for a day.
+    keep(&plant, Some(1)).await;
+    late(&plant, (200, 200), NOW - QUIET_S).await;
+    assert_eq!(look(&plant, NOW).await, 1);
+    assert_eq!(found(&plant).await, []);
+    // What was removed isn't there again when they are kept for ever.
+    let wanted = retention::Wanted::read(&plant.store, at(NOW)).await.unwrap();
+    let turn = take_turn(&plant.store).await.unwrap().unwrap();
+    retention::apply(&plant.store, &wanted, &Steps::new(&turn, &|| true)).await.unwrap();
+    turn.end().await.unwrap();
+    keep(&plant, None).await;
+    late(&plant, (200, 200), NOW - QUIET_S).await;
+    assert_eq!(look(&plant, NOW).await, 1);
+    assert_eq!(found(&plant).await, []);
+}
+
+#[tokio::test]
+async fn an_alarm_that_hangs_on_what_was_never_heard_is_not_unfounded() {
+    let plant = Plant::start().await;
+    // The machine runs since long ago; it says so when that changes.
+    let condition = json!({"kind": "while",
+        "while": {"kind": "threshold", "signal": "running", "above": 0},
+        "condition": {"kind": "threshold", "signal": "t", "above": 80}});
+    let rule = rule(&plant, condition, 0).await;
+    measured(&plant, plant.machine, "running", &[(-40 * DAY, 1.0)]).await;
+    measured(&plant, plant.machine, "t", &[(10, 20.0), (20, 85.0), (40, 20.0)]).await;
+    plant.raise(raise(&plant, &rule, 20)).await;
+    late(&plant, (20, 20), NOW - QUIET_S).await;
+    assert_eq!(look(&plant, NOW).await, 1);
+    assert_eq!(found(&plant).await, []);
+}
+
+#[tokio::test]
+async fn what_a_rule_says_of_the_time_before_its_machine_was_changed_is_not_told() {
+    let plant = Plant::start().await;
+    let condition = json!({"kind": "threshold", "signal": "t",
+        "above": {"parameter": "hottest", "default": 80}});
+    let rule = rule(&plant, condition, 0).await;
+    measured(&plant, plant.machine, "t", &[(10, 20.0), (20, 85.0), (40, 20.0)]).await;
+    let raised = raise(&plant, &rule, 20);
+    plant.raise(raised.clone()).await;
+    plant.clear(raised, 40).await;
+    let change = async |seconds: i64| {
+        let before = fleet::get(&plant.store, Scope::Platform, plant.machine).await.unwrap();
+        let parameters = serde_json::from_value(json!({"hottest": 90})).unwrap();
+        let changed = Machine { parameters, version: before.version + 1, ..before.clone() };
+        let tx = plant.store.begin().await.unwrap();
+        fleet::save(&tx, Scope::Platform, &changed, before.version).await.unwrap();
+        let of = surroundings::Of::Machine(plant.machine);
+        surroundings::changed(&tx, of, at(seconds)).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    change(25).await;
+    late(&plant, (20, 20), NOW - QUIET_S).await;
+    assert_eq!(look(&plant, NOW).await, 1);
+    assert_eq!(found(&plant).await, [], "it had another limit then");
+    change(15).await;
+    late(&plant, (20, 20), NOW - QUIET_S).await;
+    assert_eq!(look(&plant, NOW).await, 1);
+    let kinds: Vec<_> = found(&plant).await.iter().map(|one| (one.kind, one.from)).collect();
+    assert_eq!(kinds, [(RevisionKind::Unfounded, at(20))]);
 }
 
 #[tokio::test]

@@ -140,6 +140,45 @@ async fn what_a_condition_needs_must_be_there() {
 }
 
 #[tokio::test]
+async fn that_a_rule_has_failed_is_nothing_that_it_has_found_whatever_its_signal_is_called() {
+    let plant = Plant::start().await;
+    appear(&plant, "rule", SignalKind::Number).await;
+    let caller = caller(&plant);
+    let input = RuleInput {
+        name: "r".to_owned(),
+        organization_id: None,
+        machine_id: Some(plant.machine),
+        model: None,
+        condition: ThresholdCondition::above("rule".parse().unwrap(), 1.0).into(),
+        severity: Severity::Minor,
+        message: None,
+        enabled: true,
+    };
+    let rule = rules::create(&plant.store, &caller, input.clone(), at(1)).await.unwrap();
+    let found = Raise {
+        origin: AlarmOrigin::Rule,
+        source: "rule".to_owned(),
+        rule: Some((rule.id, rule.version)),
+        ..plant.fault(&rule.id.to_string(), Severity::Minor, 2)
+    };
+    plant.raise(found.clone()).await;
+    let (machine, organization) = (plant.machine, plant.organization);
+    let failure = rules::Failure { machine, organization, reason: "too much work".to_owned() };
+    let tx = plant.store.begin().await.unwrap();
+    rules::fail(&tx, &rule, failure, at(3)).await.unwrap();
+    tx.commit().await.unwrap();
+    // Changed, its failure is over; switched on again, it finds something.
+    let changed = rules::replace(&plant.store, &caller, rule.id, 2, input.clone(), at(4)).await;
+    let version = changed.unwrap().version;
+    plant.raise(Raise { at: at(5), rule: Some((rule.id, version)), ..found }).await;
+    let renamed = RuleInput { name: "other".to_owned(), ..input };
+    rules::replace(&plant.store, &caller, rule.id, version, renamed, at(6)).await.unwrap();
+    let alarms = plant.alarms(machine).await;
+    let all: Vec<_> = alarms.iter().map(|it| (it.source.as_str(), it.active)).collect();
+    assert_eq!(all, [("rule", false), ("", false), ("rule", true)]);
+}
+
+#[tokio::test]
 async fn that_a_rule_has_failed_says_nothing_of_its_precision() {
     let plant = Plant::start().await;
     appear(&plant, "t", SignalKind::Number).await;

@@ -38,7 +38,7 @@ async fn get_readiness(state: web::Data<AppState>) -> HttpResponse {
     // A server that hangs is as bad as one that refuses.
     let answer = tokio::time::timeout(CHECK_TIMEOUT, state.store.ping()).await;
     let database = match answer {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Ok(answer) => state.health.database(answer),
         Err(_) => Err(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())),
     };
     let database = Finding { name: "database", required: true, result: database };

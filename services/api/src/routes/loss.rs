@@ -58,6 +58,6 @@ fn gap(row: &GapRow) -> Gap {
 }
 
 pub(super) const fn counters(counters: Counters) -> LossCounters {
-    let Counters { duplicates, conflicts, quarantined, quarantine_dropped, late } = counters;
-    LossCounters { duplicates, conflicts, quarantined, quarantine_dropped, late }
+    let Counters { duplicates, conflicts, quarantined, quarantine_dropped, late, ahead } = counters;
+    LossCounters { duplicates, conflicts, quarantined, quarantine_dropped, late, ahead }
 }

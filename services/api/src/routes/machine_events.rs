@@ -21,7 +21,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 #[utoipa::path(
     tag = "telemetry",
     params(("id" = MachineId, Path), MachineEventQuery),
-    responses((status = 200, description = "One page", body = Page<MachineEvent>))
+    responses((status = 200, description = "One page; fewer than asked for where they are large", body = Page<MachineEvent>))
 )]
 #[get("/machines/{id}/events")]
 async fn list_machine_events(

@@ -30,7 +30,7 @@ async fn get_machine_storage(
     Authenticated(caller): Authenticated,
     id: web::Path<MachineId>,
 ) -> Result<web::Json<MachineStorage>, ApiError> {
-    Ok(web::Json(readings::machine_storage(&state.store, &caller, *id).await?))
+    Ok(web::Json(readings::machine_storage(&state.store, &caller, *id, state.now()).await?))
 }
 
 /// The database with its size, and the work on stored data that goes on by itself; for people of the

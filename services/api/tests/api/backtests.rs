@@ -1,7 +1,10 @@
 //! Rules tried on history over HTTP: exactly what would have been raised live.
 
+use std::collections::BTreeSet;
+
 use millwright_alarms::backtests::Backtests;
 use millwright_core::access::Role;
+use millwright_schemas::api::rules::RuleCondition;
 use millwright_schemas::topics::UpChannel;
 use millwright_store::jobs::{self, JobHandler as _};
 use serde_json::{Value, json};
@@ -254,16 +257,15 @@ async fn a_backtest_finds_exactly_the_alarms_that_were_raised_live() {
     }
 }
 
-/// One that learns, of a signal by itself and of two together: learned, said and told the same.
+/// One that learns, of a signal by itself, of two together, and only while the machine runs: learned, said
+/// and told the same.
 #[tokio::test]
 async fn a_rule_that_learns_raises_the_same_in_a_backtest_as_live() {
     let plant = Plant::start().await;
     let mut machine = Machine::default();
     machine.turn(&plant, 0, 1).await;
     let mut rules = Vec::new();
-    for signals in [json!(["vibration"]), json!(["load", "vibration"])] {
-        let condition = json!({"kind": "anomaly", "signals": signals, "train_rows": 200,
-            "clear_hold_s": 20});
+    for condition in learning() {
         let body = json!({"name": "r", "machine_id": plant.machine, "severity": "major",
             "condition": condition});
         rules.push(plant.api.call(&plant.token, "POST", "/rules", Some(body)).await.json(201));
@@ -291,6 +293,14 @@ async fn same_as_live(plant: &Plant, rule: &Value) -> usize {
     live.len()
 }
 
+fn learning() -> Vec<Value> {
+    let of = |signals: Value| json!({"kind": "anomaly", "signals": signals, "train_rows": 200, "clear_hold_s": 20});
+    let both = of(json!(["load", "vibration"]));
+    let gated = json!({"kind": "while",
+        "while": {"kind": "state", "signal": "running", "is": [true]}, "condition": both});
+    vec![of(json!(["vibration"])), both, gated]
+}
+
 fn conditions() -> Vec<Value> {
     let threshold = |above: i32| json!({"kind": "threshold", "signal": "t", "above": above});
     vec![
@@ -307,7 +317,50 @@ fn conditions() -> Vec<Value> {
             "at_least": 3, "window_s": 12}),
         json!({"kind": "missing", "event": "lift.call", "for_s": 20}),
         json!({"kind": "missing", "signal": "slow", "for_s": 5}),
+        json!({"kind": "rate", "signal": "t", "per": "second", "window_s": 1, "above": 60}),
+        json!({"kind": "state", "signal": "door", "is": [true], "hold_s": 2}),
+        json!({"kind": "sequence", "signal": "mode", "states": ["run", "off", "run"],
+            "within_s": 3, "clear_hold_s": 2}),
+        json!({"kind": "order", "signal": "mode", "allowed": [{"from": "run", "to": []}],
+            "clear_hold_s": 3}),
+        json!({"kind": "any", "hold_s": 1, "conditions": [
+            threshold(95), {"kind": "state", "signal": "door", "is": [true], "hold_s": 3}]}),
+        json!({"kind": "while", "while": {"kind": "state", "signal": "mode", "is": ["run"]},
+            "condition": threshold(85)}),
+        // By itself it is no cause.
+        json!({"kind": "all", "conditions": [threshold(80), {"kind": "schedule",
+            "from": clock(1), "to": clock(4), "time_zone": "UTC"}]}),
     ]
+}
+
+/// The time of the day so many minutes after the start.
+fn clock(minutes: i64) -> String {
+    let minute = (T0 / 60_000 + minutes) % 1440;
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}
+
+/// None is forgotten when there is a new one.
+#[test]
+fn every_kind_of_condition_is_tried() {
+    fn kinds(value: &Value, all: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields) => {
+                all.extend(fields.get("kind").and_then(Value::as_str).map(str::to_owned));
+                fields.values().for_each(|value| kinds(value, all));
+            }
+            Value::Array(values) => values.iter().for_each(|value| kinds(value, all)),
+            _ => {}
+        }
+    }
+    let mut tried = BTreeSet::new();
+    conditions().iter().chain(&learning()).for_each(|condition| kinds(condition, &mut tried));
+    let strange = serde_json::from_value::<RuleCondition>(json!({"kind": "none"})).unwrap_err();
+    let told = strange.to_string();
+    // "unknown variant `none`, expected one of `threshold`, …".
+    let known = told.split('`').skip(1).step_by(2).filter(|it| *it != "none").map(str::to_owned);
+    let known: BTreeSet<String> = known.collect();
+    assert!(known.contains("threshold"), "{told}");
+    assert_eq!(tried, known);
 }
 
 /// A machine that says what a small random generator says.
@@ -348,7 +401,7 @@ impl Machine {
     }
 
     /// A sample each second of a spindle whose vibration follows its load, but for a while each five
-    /// minutes from 400 s on.
+    /// minutes from 400 s on. For another while it says that it doesn't run.
     async fn turn(&mut self, plant: &Plant, from: i64, seconds: i64) {
         let samples: Vec<Value> = (from..from + seconds)
             .map(|s| {
@@ -356,7 +409,8 @@ impl Machine {
                 let load = 50.0 + noise() / 100.0;
                 let loose = s >= 400 && (100..120).contains(&(s % 300));
                 let vibration = load / 10.0 + noise() / 2_000.0 + if loose { 3.0 } else { 0.0 };
-                let values = json!({"load": load, "vibration": vibration});
+                let running = !(200..230).contains(&(s % 300));
+                let values = json!({"load": load, "vibration": vibration, "running": running});
                 json!({"ts": T0 + s * 1000, "values": values})
             })
             .collect();
@@ -368,13 +422,14 @@ impl Machine {
         self.seq += 1;
         let message = json!({"outbox": OUTBOX, "seq": self.seq, "samples": samples,
             "through_ts": T0 + until * 1000 - 100});
-        plant.samples(&[&message.to_string()]).await;
+        let at_ms = T0 + until * 1000;
+        plant.send_at(at_ms, UpChannel::Telemetry, &[&message.to_string()]).await;
     }
 
     /// It reports an event a little before that second is over.
     async fn call(&self, plant: &Plant, s: i64) {
         let event = json!({"ts": T0 + s * 1000 + 950, "type": "lift.call", "data": {}});
-        plant.send(UpChannel::Events, &[&event.to_string()]).await;
+        plant.send_at(T0 + s * 1000, UpChannel::Events, &[&event.to_string()]).await;
     }
 }
 

@@ -135,6 +135,12 @@ async fn health_readiness_and_metrics() {
     let expected = r#"route="/api/v1/users/{id}",status="401""#;
     assert!(metrics.text.contains(expected), "{}", metrics.text);
     assert!(metrics.header("content-type").starts_with("text/plain"));
+
+    // What the database says isn't for everybody's eyes.
+    api.state.store.close().await;
+    let ready = get("/readyz").await.json(503);
+    let reason = "the database doesn't answer; the platform's log says why";
+    assert_eq!(ready["checks"]["database"], json!({"ok": false, "reason": reason}));
 }
 
 #[tokio::test]

@@ -50,7 +50,17 @@ impl Plant {
             .await;
     }
 
+    /// The same, received at this time in milliseconds.
+    pub async fn send_at(&self, at_ms: i64, channel: UpChannel, payloads: &[&str]) {
+        let payloads = payloads.iter().map(|text| text.as_bytes().to_vec()).collect();
+        self.hand_in(at_ms, channel, payloads).await;
+    }
+
     async fn send_raw(&self, channel: UpChannel, payloads: Vec<Vec<u8>>) {
+        self.hand_in(T0, channel, payloads).await;
+    }
+
+    async fn hand_in(&self, at_ms: i64, channel: UpChannel, payloads: Vec<Vec<u8>>) {
         let line = AckLine::new();
         let count = payloads.len() as u64;
         for payload in payloads {
@@ -60,7 +70,7 @@ impl Plant {
                 machine: self.machine,
                 channel: channel.clone(),
                 payload: Bytes::from(payload),
-                received_at: Timestamp::from_millis(T0),
+                received_at: Timestamp::from_millis(at_ms),
                 acks: Some(line.clone()),
             };
             self.ingest.intake().send(uplink).await.unwrap();
@@ -244,7 +254,8 @@ async fn loss_and_quarantine_are_shown() {
     assert_eq!(loss["gaps"][0]["topic"], "telemetry");
     assert_eq!(loss["streams"][0]["last_seq"], 5);
     assert_eq!(loss["streams"][0]["through_ts"], "2026-01-01T00:00:00Z");
-    let counters = json!({"duplicates": 1, "conflicts": 0, "quarantined": 2, "quarantine_dropped": 0, "late": 0});
+    let counters = json!({"duplicates": 1, "conflicts": 0, "quarantined": 2, "quarantine_dropped": 0,
+        "late": 0, "ahead": 0});
     assert_eq!(loss["counters"], counters);
 
     let list = plant.get("quarantine").await;

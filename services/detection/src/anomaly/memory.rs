@@ -50,6 +50,8 @@ pub(crate) struct Said {
     pub(crate) of: usize,
     pub(crate) at: Timestamp,
     pub(crate) verdict: Verdict,
+    /// How unusual, 0 to 1.
+    pub(crate) score: f64,
     /// Why, when an alarm is due.
     pub(crate) explanation: Option<Explanation>,
 }
@@ -318,7 +320,7 @@ fn alone(
         Some(_) => Verdict::Back,
     };
     let explanation = (explain && said.alarm).then(|| detector.explain());
-    Said { of, at, verdict, explanation }
+    Said { of, at, verdict, score: said.score, explanation }
 }
 
 fn judged(machine: &mut Multivariate, at: Timestamp, row: &[Option<f64>], explain: bool) -> Said {
@@ -332,5 +334,5 @@ fn judged(machine: &mut Multivariate, at: Timestamp, row: &[Option<f64>], explai
         Verdict::Back
     };
     let explanation = (explain && said.alarm).then(|| machine.explain());
-    Said { of: 0, at, verdict, explanation }
+    Said { of: 0, at, verdict, score: said.score, explanation }
 }

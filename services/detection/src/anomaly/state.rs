@@ -133,7 +133,7 @@ impl Anomaly {
         said: Said,
         tell: &mut impl FnMut(Told),
     ) -> bool {
-        let Said { of, at, verdict, explanation } = said;
+        let Said { of, at, verdict, explanation, .. } = said;
         // Time first, for all signals: as if it had been said that nothing older will come.
         let passed = self.pass(state, at, tell);
         let Some(hold) = state.holds.get(of).copied() else { return passed };

@@ -2,9 +2,9 @@
 
 use chrono_tz::Tz;
 use millwright_schemas::api::rules::{
-    CountCondition, CountEach, DeviationMeasure, Level, Limit, LocalTime, MissingCondition,
-    MissingOf, OrderCondition, RateCondition, RatePer, RuleCondition, ScheduleCondition,
-    SequenceCondition, StateCondition, StateValue, Weekday,
+    CountCondition, CountEach, Level, Limit, LocalTime, MissingCondition, MissingOf,
+    OrderCondition, RateCondition, RatePer, RuleCondition, ScheduleCondition, SequenceCondition,
+    StateCondition, StateValue, Weekday,
 };
 use millwright_schemas::limits::{
     RULE_COUNT_MAX, RULE_LEVELS_MAX, RULE_MISSING_S_MAX, RULE_MISSING_S_MIN, RULE_SEQUENCE_MAX,
@@ -16,6 +16,7 @@ use super::compile::{Compiler, ROOT};
 use super::count::{Count, What};
 use super::missing::Missing;
 use super::rate::Rate;
+use super::rise::falls;
 use super::schedule::Schedule;
 use super::sequence::{Order, Sequence};
 use super::states::States;
@@ -252,7 +253,7 @@ impl Compiler<'_> {
         Some(list.iter().map(Value::from).collect())
     }
 
-    /// Levels rise: in severity, and in their limits where these are of one signal.
+    /// Levels rise: in severity, and in their figures where they are of the same form.
     pub(super) fn check_levels(&mut self, levels: &[Level], severity: Severity) {
         let field = format!("{ROOT}.levels");
         let length = levels.len();
@@ -274,7 +275,7 @@ impl Compiler<'_> {
                 let message = format!("{word} is not more severe than {lower} before it");
                 self.refuse(format!("{at}.severity"), message);
             }
-            self.check_rise(&at, &before.condition, &level.condition);
+            self.check_rise(&at, &levels[..place], &level.condition);
         }
         let highest = levels.last().map(|level| level.severity);
         if let Some(highest) = highest.filter(|highest| *highest != severity) {
@@ -283,63 +284,22 @@ impl Compiler<'_> {
         }
     }
 
-    fn check_rise(&mut self, at: &str, lower: &RuleCondition, higher: &RuleCondition) {
-        let (Some(lower), Some(higher)) = (Limited::of(lower), Limited::of(higher)) else { return };
-        if lower.of != higher.of {
-            return;
-        }
-        for (side, field, before, after) in [
-            (Side::Above, "above", lower.above, higher.above),
-            (Side::Below, "below", lower.below, higher.below),
-        ] {
-            if let (Some(before), Some(after)) = (before, after)
-                && !side.is_beyond(after, before)
-            {
-                let word = side.as_str();
-                let message = format!("{after} is not {word} {before} of the level before");
-                self.refuse(format!("{at}.condition.{field}"), message);
+    /// A level is harder to reach than all before it, as far as their forms tell.
+    fn check_rise(&mut self, at: &str, before: &[Level], higher: &RuleCondition) {
+        for (place, lower) in before.iter().enumerate().rev() {
+            let falls = falls(&lower.condition, higher);
+            let whose = if place + 1 == before.len() {
+                "the level before".to_owned()
+            } else {
+                format!("levels[{place}]")
+            };
+            for (field, message) in &falls {
+                self.refuse(format!("{at}.condition{field}"), format!("{message} of {whose}"));
+            }
+            if !falls.is_empty() {
+                return;
             }
         }
-    }
-}
-
-/// The limits of a condition that has some, and what they are of.
-struct Limited<'a> {
-    of: (&'static str, &'a str, Option<&'a str>, String),
-    above: Option<f64>,
-    below: Option<f64>,
-}
-
-impl<'a> Limited<'a> {
-    fn of(condition: &'a RuleCondition) -> Option<Self> {
-        let number = |limit: &Option<Limit>| limit.as_ref().map(Limit::default_value);
-        Some(match condition {
-            RuleCondition::Threshold(it) => Self {
-                of: ("threshold", it.signal.as_str(), None, String::new()),
-                above: number(&it.above),
-                below: number(&it.below),
-            },
-            RuleCondition::Rate(it) => Self {
-                of: ("rate", it.signal.as_str(), None, format!("{} {}", it.per, it.window_s)),
-                above: number(&it.above),
-                below: number(&it.below),
-            },
-            RuleCondition::Deviation(it) => Self {
-                of: (
-                    "deviation",
-                    it.signal.as_str(),
-                    Some(it.from.as_str()),
-                    if it.measure == DeviationMeasure::Percent {
-                        "%".to_owned()
-                    } else {
-                        String::new()
-                    },
-                ),
-                above: Some(it.above.default_value()),
-                below: None,
-            },
-            _ => return None,
-        })
     }
 }
 

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `rate`, `deviation`, `count`, `states`, `missing`, `sequence`, `schedule` | one kind of leaf each |
 //! | `compile` | conditions as people write them |
+//! | `check`, `rise` | what is wrong with leaves, and with the order of levels |
 //! | `leaf` | what a leaf hears, and what time does to it |
 //! | `tree` | the list of nodes |
 //! | `step` | what an event makes of a tree's state |
@@ -23,6 +24,7 @@ mod leaf;
 mod missing;
 pub mod needs;
 mod rate;
+mod rise;
 mod schedule;
 mod sequence;
 mod states;

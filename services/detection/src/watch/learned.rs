@@ -24,6 +24,32 @@ pub struct Behind {
     pub learned: usize,
     /// What is older isn't to be learned.
     pub since: Option<Timestamp>,
+    /// Its version.
+    pub version: i64,
+    /// Whether it was said up to when it has judged.
+    pub judged: bool,
+    /// Whether there was no room for it: it doesn't watch.
+    pub left_out: bool,
+}
+
+/// Up to when a rule that is behind has judged, to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The rule.
+    pub rule: RuleId,
+    /// Its version.
+    pub version: i64,
+    /// By the places of its signals; `None`: nothing of them was judged.
+    pub judged: Vec<Option<Timestamp>>,
+}
+
+/// What has changed of such marks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// To be stored.
+    pub kept: Vec<Mark>,
+    /// Rules whose stored mark isn't needed any more.
+    pub over: Vec<RuleId>,
 }
 
 /// What a rule has learned, to be stored.
@@ -57,6 +83,14 @@ impl Watch {
         !self.learners.is_empty()
     }
 
+    /// How unusual the last moment was that rules which learn have heard, 0 to 1: the highest of
+    /// their scores. `None`: no rule learns.
+    #[must_use]
+    pub fn score(&self) -> Option<f64> {
+        let learners = self.learners.iter().filter_map(|place| self.rules[*place].learner.as_ref());
+        learners.map(|learner| learner.score).max_by(f64::total_cmp)
+    }
+
     /// Bytes of what was learned, in memory.
     #[must_use]
     pub fn learned_bytes(&self) -> usize {
@@ -72,7 +106,13 @@ impl Watch {
             let watching = &mut self.rules[*place];
             let id = watching.rule.rule().id;
             let known = before.rules.iter_mut().find(|known| known.rule.rule().id == id);
-            let learner = known.and_then(|known| known.learner.take());
+            let learner = known.and_then(|known| {
+                let is_same = known.rule.rule().version == watching.rule.rule().version;
+                let mut learner = known.learner.take()?;
+                // A mark is one of a version.
+                learner.marked = learner.marked.take().filter(|_| is_same);
+                Some(learner)
+            });
             let fits = learner.filter(|learner| match (&learner.memory, watching.anomaly()) {
                 (Some(memory), Some(anomaly)) => memory.fits(&anomaly.untaught),
                 _ => false,
@@ -124,6 +164,9 @@ impl Watch {
                 signals: signals.map(|(place, name)| (name, seen(place))).collect(),
                 learned: anomaly.signals.len(),
                 since: self.learned_since,
+                version: watching.rule.rule().version,
+                judged: !learner.told.is_empty(),
+                left_out: learner.left_out,
             })
         });
         behind.collect()
@@ -158,7 +201,7 @@ impl Watch {
                 memory
             }
         };
-        learner.memory = Some(memory);
+        (learner.memory, learner.left_out) = (Some(memory), false);
         used
     }
 
@@ -170,11 +213,38 @@ impl Watch {
     }
 
     /// By signal: up to then all that is stored was judged when it came, or is older than the rule. A
-    /// rule that has begun judges what it relives of later times; without this it judges nothing.
-    pub fn judged_to(&mut self, rule: RuleId, signals: Vec<Option<Timestamp>>) {
+    /// rule that is behind judges what it relives of later times; without this it judges nothing.
+    /// `is_stored`: that is what is stored as its mark.
+    pub fn judged_to(&mut self, rule: RuleId, signals: Vec<Option<Timestamp>>, is_stored: bool) {
         if let Some(learner) = self.learning(rule).and_then(|it| it.learner.as_mut()) {
+            learner.marked = is_stored.then(|| signals.clone());
             learner.told = signals;
         }
+    }
+
+    /// What is to be stored now of up to when rules that are behind have judged. It counts as stored then.
+    pub fn take_marks(&mut self) -> Marks {
+        let mut marks = Marks::default();
+        for place in &self.learners {
+            let watching = &mut self.rules[*place];
+            let Some(learner) = watching.learner.as_mut() else { continue };
+            let rule = watching.rule.rule();
+            if learner.told.is_empty() {
+                marks.over.extend(learner.marked.take().map(|_| rule.id));
+                continue;
+            }
+            if let Some(memory) = &learner.memory {
+                for (place, told) in learner.told.iter_mut().enumerate() {
+                    *told = (*told).max(memory.seen(place));
+                }
+            }
+            if learner.marked.as_ref() != Some(&learner.told) {
+                let judged = learner.told.clone();
+                learner.marked = Some(judged.clone());
+                marks.kept.push(Mark { rule: rule.id, version: rule.version, judged });
+            }
+        }
+        marks
     }
 
     /// A rule that has begun takes stored samples of one moment, in the order of time. Signals by
@@ -207,7 +277,11 @@ impl Watch {
     /// There is no room for what a rule would learn. Whether that is new.
     pub fn leave_out(&mut self, rule: RuleId) -> bool {
         let learner = self.learning(rule).and_then(|it| it.learner.as_mut());
-        learner.is_some_and(|learner| !std::mem::replace(&mut learner.left_out, true))
+        learner.is_some_and(|learner| {
+            // It doesn't watch: what comes meanwhile isn't judged later.
+            learner.told = Vec::new();
+            !std::mem::replace(&mut learner.left_out, true)
+        })
     }
 
     /// What is to be stored now of what rules have learned. It counts as stored then.

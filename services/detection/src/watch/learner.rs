@@ -21,6 +21,8 @@ pub(super) struct Learner {
     pub(super) behind: bool,
     /// While it is behind, by signal: up to then all that is stored has been judged, or won't be.
     pub(super) told: Vec<Option<Timestamp>>,
+    /// What is stored of that; `None`: nothing.
+    pub(super) marked: Option<Vec<Option<Timestamp>>>,
     /// Quiet, and learns nothing, because the machine is being worked on.
     pub(super) paused: bool,
     /// When it was stored.
@@ -29,6 +31,8 @@ pub(super) struct Learner {
     pub(super) saved_watching: usize,
     /// Whether it has taken something since.
     pub(super) has_news: bool,
+    /// How unusual the last moment was, 0 to 1.
+    pub(super) score: f64,
     /// Whether it was said that there is no room for it.
     pub(super) left_out: bool,
 }
@@ -101,6 +105,7 @@ impl Watching {
             return;
         };
         let Some(memory) = &mut learner.memory else { return };
+        learner.score = 0.0;
         let Moment { at, samples, work, place } = moment;
         let (samples, turns) = anomaly.parted(samples);
         let mut tell = teller(&self.rule, anomaly, place, changes);
@@ -131,6 +136,7 @@ impl Watching {
         }
         let said = memory.take(at, &samples, heard == As::News && !state.lasts());
         learner.has_news = true;
+        learner.score = said.iter().map(|said| said.score).fold(0.0, f64::max);
         for said in said.into_iter().filter(|_| heard == As::News) {
             self.changed |= anomaly.judge(state, said, &mut tell);
         }

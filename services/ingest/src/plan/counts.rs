@@ -12,6 +12,7 @@ pub(crate) struct Totals {
     pub(crate) conflicts: i64,
     pub(crate) quarantined: i64,
     pub(crate) late: i64,
+    pub(crate) ahead: i64,
 }
 
 /// Counts of a batch, by machine.
@@ -28,6 +29,7 @@ impl Counts {
             quarantined: 0,
             quarantine_dropped: 0,
             late: 0,
+            ahead: 0,
         })
     }
 
@@ -44,6 +46,7 @@ impl Counts {
             totals.conflicts += row.conflicts;
             totals.quarantined += row.quarantined;
             totals.late += row.late;
+            totals.ahead += row.ahead;
         }
         totals
     }

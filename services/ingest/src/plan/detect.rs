@@ -6,6 +6,7 @@ use millwright_schemas::{Quality, Timestamp};
 
 use super::consequence::Source;
 use super::planner::{Place, Planner};
+use crate::clock::is_ahead;
 use crate::decode::Reported;
 use crate::machine::MachineState;
 
@@ -29,14 +30,15 @@ impl Planner<'_> {
     }
 
     /// An event that must come now and then has come, unless its stream has said that it was too
-    /// late for that.
+    /// late for that, or its time hasn't come.
     pub(super) fn detect_event(
         &mut self,
         place: Place,
         state: &mut MachineState,
         event: &Reported,
     ) {
-        if event.ts >= Timestamp::from_micros(place.passed) {
+        let passed = event.ts < Timestamp::from_micros(place.passed);
+        if !passed && !is_ahead(event.ts, place.source.received_at) {
             let changes = state.watch.event(&event.event_type, event.ts);
             self.changes(place.source, &changes);
         }

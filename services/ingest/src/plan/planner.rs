@@ -49,6 +49,10 @@ pub(crate) struct Plan {
     /// Nulls of signals that had no kind when they came, with the signal's name.
     pub(super) nulls: Vec<(MachineId, String, PointRow)>,
     pub(crate) latest: Vec<LatestRow>,
+    /// Of series whose newest value is ahead of its time, the newest one that isn't.
+    pub(crate) in_time: HashMap<i64, LatestRow>,
+    /// Stored series whose newest value was in time, and no longer is.
+    pub(crate) parted: Vec<i64>,
     pub(crate) forgotten: Vec<(MachineId, OutboxId)>,
     pub(crate) streams: Edits,
     pub(crate) reported: Vec<ReportedRow>,
@@ -58,8 +62,11 @@ pub(crate) struct Plan {
     pub(crate) rule_states: Vec<(MachineId, RuleId, i64, RuleState)>,
     /// What rules have learned, where it is to be stored now.
     pub(crate) learned: Vec<DetectorStateRow>,
-    /// Values that came too late for rules; those that were there already are still among them.
+    /// Values that rules don't see, because they came too late or are ahead of their time; those that were
+    /// there already are still among them.
     pub(crate) late: HashMap<MachineId, i64>,
+    /// Those of them that are ahead of their time.
+    pub(crate) ahead: HashMap<MachineId, i64>,
     /// The times of those of them whose signal a rule watches.
     pub(crate) late_spans: HashMap<MachineId, LateRow>,
     pub(crate) quarantine: Vec<QuarantineRow>,

@@ -9,6 +9,7 @@ use millwright_store::telemetry::points::{PointRow, TextRow};
 use millwright_store::telemetry::series::NewSeries;
 
 use super::planner::{Place, Plan, Planner};
+use crate::clock::is_ahead;
 use crate::decode::Message;
 use crate::machine::{MachineState, Series};
 
@@ -57,26 +58,23 @@ impl Planner<'_> {
         let Some(series) = state.series.get_mut(&point.signal) else { return Ok(false) };
         let plan = &mut self.planned.plan;
         fix_kind(plan, series, point)?;
-        let received_at = message.uplink().received_at;
-        let ts = point.ts.unwrap_or(received_at).micros();
-        let newest = ts > series.latest_ts;
+        let (machine, received_at) = (place.source.machine, message.uplink().received_at);
+        let at = point.ts.unwrap_or(received_at);
+        let (ts, ahead) = (at.micros(), is_ahead(at, received_at));
+        let in_order = !ahead && ts > series.latest_ts;
         push(plan, series, message, point, ts);
-        if newest {
-            series.latest_ts = ts;
+        if in_order || ts > series.stored_ts {
             let row = latest_row(series.id, ts, point, received_at);
-            match plan.latest.get_mut(series.slot.1) {
-                Some(slot) if series.slot.0 == self.known.batch => *slot = row,
-                _ => {
-                    series.slot = (self.known.batch, plan.latest.len());
-                    plan.latest.push(row);
-                }
-            }
+            note_newest(plan, series, self.known.batch, row, in_order);
         }
-        let in_time = newest && ts >= place.passed;
+        let in_time = in_order && ts >= place.passed;
         if !in_time {
-            *self.planned.plan.late.entry(place.source.machine).or_insert(0) += 1;
+            *plan.late.entry(machine).or_insert(0) += 1;
+            if ahead {
+                *plan.ahead.entry(machine).or_insert(0) += 1;
+            }
             if state.watch.hears(&point.signal) {
-                widen(&mut self.planned.plan, place.source.machine, ts, received_at);
+                widen(plan, machine, ts, received_at);
             }
         }
         Ok(in_time)
@@ -102,13 +100,47 @@ impl Planner<'_> {
             created_at,
         });
         let id = -i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        let series = Series { id, kind, latest_ts: i64::MIN, slot: (0, 0) };
+        let never = i64::MIN;
+        let series = Series { id, kind, stored_ts: never, latest_ts: never, slot: (0, 0) };
         state.series.insert(point.signal.clone(), series);
         Ok(())
     }
 }
 
-/// A sample of this time came too late for a rule that watches it.
+/// Notes what is the newest value of all that is stored of a series, or of all whose time had come
+/// (`in_order`), or both.
+fn note_newest(plan: &mut Plan, series: &mut Series, batch: u64, row: LatestRow, in_order: bool) {
+    let ts = row.ts;
+    if ts > series.stored_ts {
+        let slot = plan.latest.get_mut(series.slot.1).filter(|_| series.slot.0 == batch);
+        // The first one that is ahead: the newest in time isn't the newest any more.
+        let parts =
+            !in_order && series.latest_ts > i64::MIN && series.latest_ts == series.stored_ts;
+        match slot {
+            Some(slot) => {
+                let before = std::mem::replace(slot, row);
+                if parts {
+                    plan.in_time.insert(series.id, before);
+                }
+            }
+            None => {
+                if parts {
+                    plan.parted.push(series.id);
+                }
+                series.slot = (batch, plan.latest.len());
+                plan.latest.push(row);
+            }
+        }
+        series.stored_ts = ts;
+    } else {
+        plan.in_time.insert(series.id, row);
+    }
+    if in_order {
+        series.latest_ts = ts;
+    }
+}
+
+/// No rule that watches it has seen a sample of this time.
 fn widen(plan: &mut Plan, machine: MachineId, ts: i64, received_at: Timestamp) {
     let marked_at = received_at.micros();
     let new = LateRow { machine, from: ts, to: ts, marked_at };
@@ -163,7 +195,7 @@ fn push(plan: &mut Plan, series: &Series, message: &Message, point: &Point, ts: 
         SampleValue::Number(number) => Some(*number),
         SampleValue::Boolean(value) => Some(f64::from(u8::from(*value))),
     };
-    if ts > series.latest_ts {
+    if ts > series.stored_ts {
         plan.new_points.push(row(value));
     } else {
         plan.other_points.push(row(value));

@@ -22,7 +22,7 @@ fn sent() -> impl Strategy<Value = Sent> {
     let samples = (
         1u8..3,
         prop::option::of(1u8..20),
-        prop::collection::vec((0u8..12, 0u8..6), 0..4),
+        prop::collection::vec((0u8..12, 0u8..7), 0..4),
         0u8..8,
         prop::option::weighted(0.3, 0u8..12),
     )
@@ -76,7 +76,13 @@ fn samples(seq: Option<u8>, ts: &[(u8, u8)], form: u8, through: Option<u8>) -> S
     let samples: Vec<String> = ts
         .iter()
         .map(|(ts, n)| {
-            let time = i64::from(*ts) + T0 / 1000 - if *n == 5 { T0 / 1000 } else { 0 };
+            // In 1970, or by a clock that is an hour ahead.
+            let off = match n {
+                5 => -T0 / 1000,
+                6 => 3_600_000,
+                _ => 0,
+            };
+            let time = i64::from(*ts) + T0 / 1000 + off;
             format!(r#"{{"ts":{time},"values":{{"s{}":{}}}}}"#, n % 4, value(*ts, *n))
         })
         .collect();

@@ -131,6 +131,8 @@ impl Site {
              FROM points_text JOIN series ON id = series_id ORDER BY 2, 3, 4",
             "SELECT 'latest', hex(machine_id), signal, ts, value, text, quality, received_at \
              FROM latest JOIN series ON id = series_id ORDER BY 2, 3",
+            "SELECT 'in time', hex(machine_id), signal, ts, value, text, quality, received_at \
+             FROM latest_in_time JOIN series ON id = series_id ORDER BY 2, 3",
             "SELECT 'cursor', hex(machine_id), hex(outbox), topic, last_seq, through_ts, updated_at \
              FROM stream_cursors ORDER BY 2, 3, 4",
             "SELECT 'gap', hex(machine_id), hex(outbox), topic, from_seq, to_seq, detected_at \
@@ -156,7 +158,7 @@ impl Site {
         let mut all = Vec::new();
         for sql in [
             "SELECT hex(machine_id), received_at, topic, code, reason, hex(payload) FROM quarantine ORDER BY id",
-            "SELECT hex(machine_id), duplicates, conflicts, quarantined, quarantine_dropped, late \
+            "SELECT hex(machine_id), duplicates, conflicts, quarantined, quarantine_dropped, late, ahead \
              FROM machine_counters ORDER BY 1",
             "SELECT hex(machine_id), last_seen_at, clock_offset_us, through_ts \
              FROM machine_status ORDER BY 1",

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use millwright_alarms::{maintenance, relearn, rules};
 use millwright_core::access::{Actor, Caller, Permission};
+use millwright_ingest::intake::Uplink;
 use millwright_schemas::api::alarms::StartMaintenance;
 use millwright_schemas::api::rules::{RuleCondition, RuleInput};
 use millwright_schemas::{OrganizationId, Timestamp, UserId};
@@ -43,7 +44,7 @@ fn second(s: i64) -> Timestamp {
 }
 
 /// Noise between -0.5 and 0.5, always the same.
-fn noise(s: i64) -> f64 {
+pub(crate) fn noise(s: i64) -> f64 {
     let mut x = s.unsigned_abs() + 1;
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -149,21 +150,54 @@ async fn without_a_checkpoint_it_learns_from_what_is_stored_in_parts() {
     assert_eq!(alarms[1..], ["t|1|6300|NULL"]);
 }
 
+/// A message with all samples of this time, each second one. All are received at one time: no further
+/// checkpoint is due.
+fn at_once(seconds: std::ops::Range<i64>, spike: i64) -> Uplink {
+    let course = with_spike(spike);
+    let sample = |s: i64| json!({"ts": T0 / 1000 + s * 1000, "values": {"t": course(s)}});
+    let samples: Vec<Value> = seconds.map(sample).collect();
+    let mut message = telemetry(1, &json!({"samples": samples}).to_string());
+    message.received_at = second(7_200);
+    message
+}
+
+/// The process may end while rules catch up.
+#[tokio::test]
+async fn what_came_before_a_second_restart_is_judged_after_it() {
+    let mut site = Site::new().await;
+    site.rule(9, unusual()).await;
+    send_behind(&site, 7_000, 0..200, noise).await;
+    let marks = "SELECT count(*) FROM detector_marks";
+    assert_eq!(site.rows(marks).await, ["0"], "never behind for longer than a batch");
+    for from in (200..6_000).step_by(1_000) {
+        site.send_all(vec![at_once(from..(from + 1_000).min(6_000), 0)]).await;
+    }
+    let mut site = site.restart().await;
+    site.send_all(vec![at_once(6_000..7_000, 6_500)]).await;
+    assert_eq!(site.rows(ALARMS).await.len(), 0, "it is behind");
+    assert_eq!(site.rows("SELECT judged FROM detector_marks").await.len(), 1);
+    let mut site = site.restart().await;
+    for from in [7_000, 7_010, 7_020] {
+        site.send_all(vec![at_once(from..from + 10, 0)]).await;
+    }
+    let alarms = site.rows(ALARMS).await;
+    let found = alarms.iter().filter(|alarm| alarm.starts_with("t|0|6500|")).count();
+    assert_eq!(found, 1, "{alarms:?}");
+    assert_eq!(site.rows(marks).await, ["0"]);
+    // What was said then isn't said again.
+    let mut site = site.restart().await;
+    for from in [7_030, 7_040] {
+        site.send_all(vec![at_once(from..from + 10, 0)]).await;
+    }
+    assert_eq!(site.rows(ALARMS).await, alarms);
+}
+
 /// After a restart machines send what has waited, while rules have much to catch up on.
 #[tokio::test]
 async fn what_comes_while_a_rule_catches_up_is_judged_afterwards() {
     let site = Site::new().await;
     site.rule(9, unusual()).await;
-    send(&site, 0..200, noise).await;
-    // All received at one time: no further checkpoint is due.
-    let at_once = |seconds: std::ops::Range<i64>, spike: i64| {
-        let course = with_spike(spike);
-        let sample = |s: i64| json!({"ts": T0 / 1000 + s * 1000, "values": {"t": course(s)}});
-        let samples: Vec<Value> = seconds.map(sample).collect();
-        let mut message = telemetry(1, &json!({"samples": samples}).to_string());
-        message.received_at = second(200);
-        message
-    };
+    send_behind(&site, 7_000, 0..200, noise).await;
     for from in (200..6_000).step_by(1_000) {
         site.send_all(vec![at_once(from..(from + 1_000).min(6_000), 0)]).await;
     }

@@ -7,6 +7,7 @@
     missing_docs
 )]
 
+mod ahead;
 mod batching;
 mod conditions;
 mod detection;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use millwright_api::server::ServerConfig;
 use millwright_api::waiting::Waiting;
-use millwright_store::{Location, Store, StoreError};
+use millwright_store::{Location, Store};
 
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -39,7 +39,8 @@ pub(super) async fn open(
                     "{location} can't be reached; trying again every {} s",
                     PAUSE.as_secs()
                 );
-                doorman.tell(reason(&error));
+                // Without its cause, which isn't for everybody's eyes.
+                doorman.tell(error.to_string());
             }
             opened => break opened,
         }
@@ -49,11 +50,6 @@ pub(super) async fn open(
         waiting.end().await;
     }
     opened.with_context(|| format!("{location} can't be opened"))
-}
-
-fn reason(error: &StoreError) -> String {
-    let cause = error.source().map(|cause| format!(": {cause}"));
-    format!("{error}{}", cause.unwrap_or_default())
 }
 
 /// Tells at the door why nobody comes in.

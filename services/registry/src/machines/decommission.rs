@@ -7,7 +7,7 @@ use millwright_schemas::api::machines::Machine;
 use millwright_schemas::{MachineId, Timestamp};
 use millwright_store::machines::fleet;
 use millwright_store::machines::revocations::{self, Disconnect};
-use millwright_store::{Scope, Store, alarms, changes};
+use millwright_store::{Scope, Store, alarms, changes, rules};
 
 use super::change::{UNTOLD, change};
 use crate::RegistryError;
@@ -15,8 +15,9 @@ use crate::RegistryError;
 /// Why its credentials end.
 const REASON: &str = "machine decommissioned";
 
-/// Takes a machine out of use: its credentials and alarms end in the same transaction, a live
-/// connection is cut. Doing it again changes nothing.
+/// Takes a machine out of use: its credentials and alarms end in the same transaction, where rules
+/// stand with it and what they have learned of it is forgotten, a live connection is cut. Doing it again
+/// changes nothing.
 ///
 /// # Errors
 /// Not permitted, not found, or the database can't.
@@ -45,6 +46,7 @@ pub async fn decommission(
     revocations::disconnect(&tx, &cut, now).await?;
     let gone = ClearReason::Decommissioned;
     alarms::clear_machine(&tx, id, gone, caller.actor, now).await?;
+    rules::forget_machine(&tx, id).await?;
     let details = changes::differences(&before, &changed, &UNTOLD)?;
     changes::record(&tx, change(caller, &changed, "machine.decommissioned", details, now)).await?;
     tx.commit().await?;

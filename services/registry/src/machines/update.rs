@@ -6,8 +6,8 @@ use millwright_core::machine::OutOfUse;
 use millwright_schemas::api::machines::{Machine, MachineState, UpdateMachine};
 use millwright_schemas::limits::PARAMETERS_MAX;
 use millwright_schemas::{MachineId, Timestamp};
-use millwright_store::machines::fleet;
 use millwright_store::machines::revocations::{self, Disconnect};
+use millwright_store::machines::{fleet, surroundings};
 use millwright_store::{Scope, Store, Tx, changes, rules};
 
 use super::change::{UNTOLD, change, worded};
@@ -47,6 +47,7 @@ pub async fn update(
     {
         // Other rules watch it from now on, or with other limits or in another time zone.
         rules::touch(&tx).await?;
+        surroundings::changed(&tx, surroundings::Of::Machine(id), now).await?;
     }
     cut_former_parent(&tx, caller, &before, &changed, now).await?;
     let mut details = changes::differences(&before, &changed, &UNTOLD)?;

@@ -1,5 +1,7 @@
 //! What stored data take up, and how the work on them goes.
 
+use std::time::Duration;
+
 use millwright_core::access::{Caller, Forbidden, Permission};
 use millwright_core::fields::Fields;
 use millwright_schemas::api::telemetry::{
@@ -8,7 +10,8 @@ use millwright_schemas::api::telemetry::{
 };
 use millwright_schemas::{MachineId, Timestamp};
 use millwright_store::machines::organizations;
-use millwright_store::telemetry::reads::{growth, storage};
+use millwright_store::telemetry::reads::growth::{self, Counted};
+use millwright_store::telemetry::reads::storage;
 use millwright_store::upkeep::{self, rollups, timescale};
 use millwright_store::{Scope, Store, StoreError};
 
@@ -26,10 +29,12 @@ pub async fn machine_storage(
     store: &Store,
     caller: &Caller,
     machine: MachineId,
+    now: Timestamp,
 ) -> Result<MachineStorage, RegistryError> {
     caller.require(Permission::ReadTelemetry)?;
     let scope = Scope::Organization(caller.organization);
-    let sizes = storage::of_machine(store, scope, machine).await?;
+    let (sizes, age) = storage::of_machine(store, scope, machine).await?;
+    let counted_at = (!age.is_zero()).then(|| now.plus_micros(-micros(age)));
     let signals: Vec<SignalStorage> = sizes
         .into_iter()
         .map(|size| SignalStorage {
@@ -41,7 +46,12 @@ pub async fn machine_storage(
             newest: size.newest,
         })
         .collect();
-    Ok(MachineStorage { bytes: signals.iter().map(|signal| signal.bytes).sum(), signals })
+    let bytes = signals.iter().map(|signal| signal.bytes).sum();
+    Ok(MachineStorage { bytes, counted_at, signals })
+}
+
+fn micros(age: Duration) -> i64 {
+    i64::try_from(age.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// The machines that the caller sees of which most was stored in the last 24 hours and the begun hour.
@@ -62,8 +72,9 @@ pub async fn storage_growth(
     let hour = now.seconds().div_euclid(HOUR_S) * HOUR_S;
     let from = Timestamp::from_millis((hour - GROWTH_HOURS * HOUR_S) * 1_000);
     let scope = Scope::Organization(caller.organization);
-    let grown = growth::by_machine(store, scope, from, now, limit).await?;
-    let items = grown
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let Counted { from, to, machines } = growth::by_machine(store, scope, from, now, limit).await?;
+    let items = machines
         .into_iter()
         .map(|growth| MachineGrowth {
             machine_id: growth.machine,
@@ -72,7 +83,7 @@ pub async fn storage_growth(
             bytes: growth.bytes,
         })
         .collect();
-    Ok(StorageGrowth { from, to: now, items })
+    Ok(StorageGrowth { from, to, items })
 }
 
 /// How data are stored, over all organizations: for people of the one at the top, which runs the

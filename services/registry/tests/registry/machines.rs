@@ -2,11 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use millwright_registry::{RegistryError, machines};
-use millwright_schemas::Timestamp;
-use millwright_schemas::api::machines::{CreateMachine, MachineQuery, MachineState, UpdateMachine};
+use millwright_registry::{RegistryError, machines, sites};
+use millwright_schemas::api::machines::{
+    CreateMachine, Criticality, MachineQuery, MachineState, UpdateMachine,
+};
+use millwright_schemas::api::rules::Rule;
+use millwright_schemas::api::sites::{CreateSite, UpdateSite};
+use millwright_schemas::wire::events::Severity;
+use millwright_schemas::{RuleId, Timestamp};
 use millwright_store::machines::revocations::DISCONNECT_JOB;
-use millwright_store::{Scope, StoreError, audit, events, jobs};
+use millwright_store::machines::surroundings;
+use millwright_store::telemetry::detector_states::{self, DetectorStateRow};
+use millwright_store::telemetry::rule_states;
+use millwright_store::{Scope, StoreError, audit, events, jobs, rules};
+use uuid::Uuid;
 
 use crate::harness::{Registry, all, fault, new, not_found, now};
 
@@ -61,6 +70,43 @@ async fn fields_that_break_rules_are_all_told() {
     let Err(RegistryError::Invalid(problems)) = result else { panic!("{result:?}") };
     let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
     assert_eq!(fields, ["name", "serial_number", "model", "external_ids"]);
+}
+
+#[tokio::test]
+async fn when_what_rules_take_from_a_machine_has_changed_is_noted() {
+    let registry = Registry::start().await;
+    let (store, caller) = (&registry.store, &registry.customer);
+    let machine = registry.machine(caller, "S-1").await;
+    let site = CreateSite {
+        name: "Plant".to_owned(),
+        organization_id: None,
+        time_zone: "Europe/Berlin".to_owned(),
+        external_ids: BTreeMap::new(),
+    };
+    let site = sites::create(store, caller, site, now()).await.unwrap();
+    let none = UpdateMachine::default;
+    let parameters = serde_json::from_value(serde_json::json!({"hottest": 90})).unwrap();
+    let mut since = None;
+    for (version, (change, counts)) in (1_i64..).zip([
+        (UpdateMachine { name: Some("Other".to_owned()), ..none() }, false),
+        (UpdateMachine { model: Some(Some("Mill".to_owned())), ..none() }, true),
+        (UpdateMachine { parameters: Some(parameters), ..none() }, true),
+        (UpdateMachine { criticality: Some(Criticality::High), ..none() }, false),
+        (UpdateMachine { site_id: Some(Some(site.id)), ..none() }, true),
+    ]) {
+        let at = now().plus_seconds(version);
+        machines::update(store, caller, machine.id, version, change, at).await.unwrap();
+        since = if counts { Some(at) } else { since };
+        assert_eq!(surroundings::since(store, machine.id).await.unwrap(), since, "{version}");
+    }
+    let (name, zone) = (Some("Works".to_owned()), Some("Europe/Paris".to_owned()));
+    let change = UpdateSite { name, ..UpdateSite::default() };
+    sites::update(store, caller, site.id, 1, change, now().plus_seconds(20)).await.unwrap();
+    assert_eq!(surroundings::since(store, machine.id).await.unwrap(), since);
+    let change = UpdateSite { time_zone: zone, ..UpdateSite::default() };
+    let at = now().plus_seconds(21);
+    sites::update(store, caller, site.id, 2, change, at).await.unwrap();
+    assert_eq!(surroundings::since(store, machine.id).await.unwrap(), Some(at));
 }
 
 #[tokio::test]
@@ -158,6 +204,55 @@ async fn what_is_decommissioned_stays_so() {
     assert!(matches!(changed, Err(RegistryError::OutOfUse(_))), "{changed:?}");
     let job = jobs::take(store, &[DISCONNECT_JOB], later(), later()).await.unwrap().unwrap();
     assert_eq!(job.payload["machine_id"], machine.id.to_string());
+}
+
+#[tokio::test]
+async fn of_a_decommissioned_machine_nothing_is_known_to_rules_any_more() {
+    let registry = Registry::start().await;
+    let (store, caller) = (&registry.store, &registry.customer);
+    let gone = registry.machine(caller, "S-1").await.id;
+    let stays = registry.machine(caller, "S-2").await.id;
+    let condition = serde_json::json!({"kind": "threshold", "signal": "t", "above": 1});
+    let rule = Rule {
+        id: RuleId(Uuid::now_v7()),
+        organization_id: caller.organization,
+        name: "Hot".to_owned(),
+        machine_id: None,
+        model: Some("Lift".to_owned()),
+        condition: serde_json::from_value(condition).unwrap(),
+        severity: Severity::Major,
+        message: None,
+        enabled: true,
+        version: 1,
+        created_at: now(),
+        updated_at: now(),
+    };
+    let tx = store.begin().await.unwrap();
+    rules::insert(&tx, &rule).await.unwrap();
+    for machine in [gone, stays] {
+        rules::set_state(&tx, machine, (rule.id, 1), "{}".to_owned()).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let mut tx = store.begin_batch().await.unwrap();
+    for machine in [gone, stays] {
+        let row = DetectorStateRow {
+            machine,
+            rule: rule.id,
+            version: 1,
+            through_ts: 0,
+            state: vec![1],
+            saved_at: 0,
+        };
+        detector_states::save(&mut tx, &row).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    machines::decommission(store, caller, gone, now()).await.unwrap();
+    let mut tx = store.begin_batch().await.unwrap();
+    let states = rule_states::load(&mut tx, &[gone, stays]).await.unwrap();
+    let learned = detector_states::load(&mut tx, &[gone, stays]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(states.iter().map(|row| row.machine).collect::<Vec<_>>(), [stays]);
+    assert_eq!(learned.iter().map(|row| row.machine).collect::<Vec<_>>(), [stays]);
 }
 
 fn later() -> Timestamp {

@@ -30,6 +30,7 @@ pub struct Model {
     pub parameters: String,
     pub learned_since: Option<i64>,
     pub maintenance_ended_at: Option<i64>,
+    pub surroundings_since: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -14,6 +14,7 @@ pub struct Model {
     pub quarantined: i64,
     pub quarantine_dropped: i64,
     pub late: i64,
+    pub ahead: i64,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

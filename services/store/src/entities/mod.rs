@@ -7,6 +7,7 @@ pub mod audit;
 pub mod backtest;
 pub mod certificate;
 pub mod command;
+pub mod detector_mark;
 pub mod detector_state;
 pub mod device_token;
 pub mod enrollment_code;

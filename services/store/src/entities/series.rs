@@ -14,6 +14,7 @@ pub struct Model {
     pub kind: Option<String>,
     pub unit: Option<String>,
     pub created_at: i64,
+    pub raw_removed_before: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -246,6 +246,8 @@ fn to_row(item: &Machine) -> Result<ActiveModel, StoreError> {
         // So has learning.
         learned_since: NotSet,
         maintenance_ended_at: NotSet,
+        // What rules take from it changes with this too, but not with all of it.
+        surroundings_since: NotSet,
     })
 }
 

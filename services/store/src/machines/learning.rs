@@ -1,5 +1,6 @@
 //! From when on a machine's samples are learned.
 
+use millwright_schemas::limits::AHEAD_TOLERANCE_US;
 use millwright_schemas::{MachineId, Timestamp};
 use sea_orm::sea_query::{Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
@@ -33,7 +34,7 @@ pub async fn begin_anew(
 
 /// What a machine's clock shows at this time of the platform's: by how far it was ahead when it was heard
 /// last, or as late as its newest sample. Not later than both that and the platform's: a clock that was
-/// ahead may have been set right.
+/// ahead may have been set right. Nor so late that no rule would go by it.
 fn by_its_clock(now: Timestamp, offset_us: Option<i64>, newest: Option<i64>) -> Timestamp {
     let now = now.micros();
     let after_newest = newest.map(|newest| newest.saturating_add(1));
@@ -42,7 +43,7 @@ fn by_its_clock(now: Timestamp, offset_us: Option<i64>, newest: Option<i64>) -> 
         None => after_newest.unwrap_or(now),
     };
     let most = after_newest.map_or(now, |newest| newest.max(now));
-    Timestamp::from_micros(about.min(most))
+    Timestamp::from_micros(about.min(most).min(now.saturating_add(AHEAD_TOLERANCE_US)))
 }
 
 fn clock_offset(machine: MachineId) -> SelectStatement {
@@ -86,5 +87,8 @@ mod tests {
         assert_eq!(since(None, Some(390)), 391, "behind, of a machine that another one connects");
         assert_eq!(since(Some(600), Some(1_590)), 1_591, "ahead");
         assert_eq!(since(Some(600), Some(990)), 1_000, "it was ahead");
+        let far = 1_000 + AHEAD_TOLERANCE_US;
+        assert_eq!(since(Some(2 * far), Some(2 * far)), far, "too far ahead for rules");
+        assert_eq!(since(None, Some(2 * far)), far, "of a machine that another one connects");
     }
 }

@@ -12,6 +12,7 @@ pub mod organizations;
 pub mod revocations;
 pub mod sessions;
 pub mod sites;
+pub mod surroundings;
 pub mod trust;
 
 pub(crate) mod external_ids;

@@ -108,6 +108,21 @@ impl MigratorTrait for Migrator {
                 postgres: include_str!("0018_grace_and_previews.postgres.sql"),
             }),
             Box::new(SqlFile {
+                name: "m0019_ahead",
+                sqlite: include_str!("0019_ahead.sqlite.sql"),
+                postgres: include_str!("0019_ahead.postgres.sql"),
+            }),
+            Box::new(SqlFile {
+                name: "m0020_detector_marks",
+                sqlite: include_str!("0020_detector_marks.sqlite.sql"),
+                postgres: include_str!("0020_detector_marks.postgres.sql"),
+            }),
+            Box::new(SqlFile {
+                name: "m0021_verdicts",
+                sqlite: include_str!("0021_verdicts.sqlite.sql"),
+                postgres: include_str!("0021_verdicts.postgres.sql"),
+            }),
+            Box::new(SqlFile {
                 name: "m0025_jobs_by_kind",
                 sqlite: include_str!("0025_jobs_by_kind.sqlite.sql"),
                 postgres: include_str!("0025_jobs_by_kind.postgres.sql"),

@@ -33,9 +33,10 @@ pub struct LateRun {
 
 const RUN: &str = "SELECT machine_id, from_ts, to_ts, attempts FROM late_runs \
                    WHERE leased_until <= ? ORDER BY leased_until, machine_id LIMIT 1";
-/// What is looked at already waits until that has ended.
+/// What is looked at already waits until that has ended, and samples of a clock that was ahead until their
+/// time has come.
 const SPAN: &str = "SELECT machine_id, from_ts, to_ts, CAST(0 AS BIGINT) FROM late_spans \
-                    WHERE (marked_at <= ? OR since <= ?) AND NOT EXISTS \
+                    WHERE (marked_at <= ? OR since <= ?) AND from_ts <= ? AND NOT EXISTS \
                         (SELECT 1 FROM late_runs r WHERE r.machine_id = late_spans.machine_id) \
                     ORDER BY since, machine_id LIMIT 1";
 
@@ -50,7 +51,8 @@ pub async fn take(
     now: Timestamp,
     leased_until: Timestamp,
 ) -> Result<Option<LateRun>, StoreError> {
-    let span: [Cell<'_>; 2] = [due.quiet_since.micros().into(), due.waiting_since.micros().into()];
+    let span: [Cell<'_>; 3] =
+        [due.quiet_since.micros().into(), due.waiting_since.micros().into(), now.micros().into()];
     let run: [Cell<'_>; 1] = [now.micros().into()];
     let readers = store.reader_pool();
     if readers.first(RUN, &run).await?.is_none() && readers.first(SPAN, &span).await?.is_none() {
@@ -60,9 +62,9 @@ pub async fn take(
     let taken = match first(&tx, RUN, [now.micros().into()]).await? {
         Some(run) => Some(again(&tx, run, leased_until).await?),
         None => {
-            let values = [due.quiet_since.micros().into(), due.waiting_since.micros().into()];
-            match first(&tx, SPAN, values).await? {
-                Some(span) => Some(begin(&tx, span, leased_until).await?),
+            let (quiet, waiting) = (due.quiet_since.micros(), due.waiting_since.micros());
+            match first(&tx, SPAN, [quiet.into(), waiting.into(), now.micros().into()]).await? {
+                Some(span) => Some(begin(&tx, span, now, leased_until).await?),
                 None => None,
             }
         }
@@ -97,8 +99,14 @@ async fn again(tx: &Tx, run: LateRun, leased_until: Timestamp) -> Result<LateRun
     Ok(LateRun { attempts, ..run })
 }
 
-async fn begin(tx: &Tx, span: LateRun, leased_until: Timestamp) -> Result<LateRun, StoreError> {
-    let run = LateRun { attempts: 1, ..span };
+/// What is of later times than now stays and waits as if it had just come.
+async fn begin(
+    tx: &Tx,
+    span: LateRun,
+    now: Timestamp,
+    leased_until: Timestamp,
+) -> Result<LateRun, StoreError> {
+    let run = LateRun { attempts: 1, to: span.to.min(now), ..span };
     let sql = "INSERT INTO late_runs (machine_id, from_ts, to_ts, attempts, leased_until) \
                VALUES (?, ?, ?, ?, ?)";
     let values: [Value; 5] = [
@@ -109,9 +117,17 @@ async fn begin(tx: &Tx, span: LateRun, leased_until: Timestamp) -> Result<LateRu
         leased_until.micros().into(),
     ];
     tx.conn().execute_raw(statement(tx.conn(), sql, values)).await?;
-    let sql = "DELETE FROM late_spans WHERE machine_id = ?";
-    let values: [Value; 1] = [run.machine.uuid().into()];
-    tx.conn().execute_raw(statement(tx.conn(), sql, values)).await?;
+    let rest = if span.to > now {
+        statement(
+            tx.conn(),
+            "UPDATE late_spans SET from_ts = ?, since = ? WHERE machine_id = ?",
+            [now.plus_micros(1).micros().into(), now.micros().into(), run.machine.uuid().into()],
+        )
+    } else {
+        let sql = "DELETE FROM late_spans WHERE machine_id = ?";
+        statement(tx.conn(), sql, [run.machine.uuid().into()])
+    };
+    tx.conn().execute_raw(rest).await?;
     Ok(run)
 }
 
@@ -203,14 +219,40 @@ mod tests {
         let machine = machine(&store, organization(&store, None).await).await;
         late(&store, machine, 10, 20, 1).await;
         late(&store, machine, 5, 15, 9).await;
-        assert_eq!(taken(&store, due(8, 0), 0).await, None);
-        assert_eq!(taken(&store, due(9, 0), 0).await, Some((5, 20, 1)));
-        assert_eq!(taken(&store, due(1_000, 1_000), 99).await, None, "it is leased");
+        assert_eq!(taken(&store, due(8, 0), 20).await, None);
+        assert_eq!(taken(&store, due(9, 0), 20).await, Some((5, 20, 1)));
+        assert_eq!(taken(&store, due(1_000, 1_000), 119).await, None, "it is leased");
         // What comes meanwhile waits, however long.
         late(&store, machine, 30, 40, 50).await;
-        assert_eq!(taken(&store, due(1_000, 1_000), 99).await, None);
+        assert_eq!(taken(&store, due(1_000, 1_000), 119).await, None);
         // Whoever had it is gone.
-        assert_eq!(taken(&store, due(0, 0), 100).await, Some((5, 20, 2)));
+        assert_eq!(taken(&store, due(0, 0), 120).await, Some((5, 20, 2)));
+    }
+
+    #[tokio::test]
+    async fn what_a_clock_that_was_ahead_has_sent_waits_until_its_time_has_come() {
+        let (store, _folder) = store().await;
+        let machine = machine(&store, organization(&store, None).await).await;
+        late(&store, machine, 50, 90, 1).await;
+        let (quiet, settled) = (due(1_000, 1_000), async |run: LateRun| {
+            let tx = store.begin().await.unwrap();
+            assert!(settle(&tx, &run, None).await.unwrap());
+            tx.commit().await.unwrap();
+        });
+        assert_eq!(taken(&store, quiet, 49).await, None);
+        let run = |at: i64| {
+            let now = now().plus_micros(at);
+            take(&store, quiet, now, now.plus_micros(100))
+        };
+        let first = run(60).await.unwrap().unwrap();
+        assert_eq!((first.from.micros() - NOW, first.to.micros() - NOW), (50, 60));
+        settled(first).await;
+        // The rest has waited since then only.
+        assert_eq!(taken(&store, due(0, 59), 90).await, None);
+        let rest = run(90).await.unwrap().unwrap();
+        assert_eq!((rest.from.micros() - NOW, rest.to.micros() - NOW), (61, 90));
+        settled(rest).await;
+        assert_eq!(taken(&store, quiet, 5_000).await, None);
     }
 
     #[tokio::test]
@@ -220,17 +262,18 @@ mod tests {
         late(&store, machine, 10, 20, 1).await;
         // Not quiet, but it has waited long enough.
         let all = due(0, 1);
-        let run = take(&store, all, now(), now().plus_micros(5)).await.unwrap().unwrap();
-        assert!(extend(&store, &run, now().plus_micros(9)).await.unwrap());
-        assert_eq!(taken(&store, all, 8).await, None);
-        assert_eq!(taken(&store, all, 9).await, Some((10, 20, 2)));
+        let begun = now().plus_micros(20);
+        let run = take(&store, all, begun, begun.plus_micros(5)).await.unwrap().unwrap();
+        assert!(extend(&store, &run, begun.plus_micros(9)).await.unwrap());
+        assert_eq!(taken(&store, all, 28).await, None);
+        assert_eq!(taken(&store, all, 29).await, Some((10, 20, 2)));
         assert!(!extend(&store, &run, now().plus_micros(900)).await.unwrap());
         let tx = store.begin().await.unwrap();
         assert!(!settle(&tx, &run, None).await.unwrap());
         let second = LateRun { attempts: 2, ..run };
         assert!(settle(&tx, &second, Some(now().plus_micros(15))).await.unwrap());
         tx.commit().await.unwrap();
-        assert_eq!(taken(&store, all, 9).await, Some((15, 20, 1)));
+        assert_eq!(taken(&store, all, 29).await, Some((15, 20, 1)));
         let tx = store.begin().await.unwrap();
         let last = LateRun { from: now().plus_micros(15), attempts: 1, ..run };
         assert!(settle(&tx, &last, None).await.unwrap());

@@ -13,7 +13,7 @@ use super::REVISION;
 use super::row::{from_row, to_row};
 use crate::entities::rule::{ActiveModel, Column, Entity};
 use crate::entities::{
-    detector_state, machine, organization_tree, revision, rule_state, rule_version,
+    detector_mark, detector_state, machine, organization_tree, revision, rule_state, rule_version,
 };
 use crate::page::PageRequest;
 use crate::{Conn, Scope, Store, StoreError, Tx};
@@ -257,12 +257,30 @@ pub async fn forget_states(tx: &Tx, rule: RuleId) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Forgets where all rules stand with a machine, and what they have learned of it, in the transaction that
+/// takes it out of use.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn forget_machine(tx: &Tx, machine: MachineId) -> Result<(), StoreError> {
+    rule_state::Entity::delete_many()
+        .filter(rule_state::Column::MachineId.eq(machine.uuid()))
+        .exec(tx.conn())
+        .await?;
+    detector_state::Entity::delete_many()
+        .filter(detector_state::Column::MachineId.eq(machine.uuid()))
+        .exec(tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// Where a version of a rule stands is where its next one does, with all machines; what is of other
 /// versions is forgotten.
 ///
 /// # Errors
 /// When the database refuses it.
 pub async fn keep_states(tx: &Tx, rule: RuleId, from: i64, to: i64) -> Result<(), StoreError> {
+    use detector_mark::Column as Mark;
     use rule_state::Column as State;
     let of_rule = State::RuleId.eq(rule.uuid());
     rule_state::Entity::delete_many()
@@ -273,6 +291,12 @@ pub async fn keep_states(tx: &Tx, rule: RuleId, from: i64, to: i64) -> Result<()
     rule_state::Entity::update_many()
         .col_expr(State::RuleVersion, Expr::value(to))
         .filter(of_rule)
+        .exec(tx.conn())
+        .await?;
+    detector_mark::Entity::update_many()
+        .col_expr(Mark::RuleVersion, Expr::value(to))
+        .filter(Mark::RuleId.eq(rule.uuid()))
+        .filter(Mark::RuleVersion.eq(from))
         .exec(tx.conn())
         .await?;
     Ok(())
@@ -287,7 +311,13 @@ pub async fn forget_learned(conn: impl Into<Conn<'_>>, rule: RuleId) -> Result<(
         .from_table(detector_state::Entity)
         .and_where(detector_state::Column::RuleId.eq(rule.uuid()))
         .to_owned();
-    conn.into().delete(&forget).await.map(drop)
+    let unmark = Query::delete()
+        .from_table(detector_mark::Entity)
+        .and_where(detector_mark::Column::RuleId.eq(rule.uuid()))
+        .to_owned();
+    let mut conn = conn.into();
+    conn.delete(&unmark).await?;
+    conn.delete(&forget).await.map(drop)
 }
 
 /// Where a version of a rule stands with a machine of which nothing was known; `state` as JSON.

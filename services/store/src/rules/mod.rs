@@ -9,8 +9,8 @@ mod row;
 mod targets;
 
 pub use catalogue::{
-    Filter, count, delete, disable, forget_learned, forget_states, get, insert, keep_states, list,
-    load, save, set_state, touch, version,
+    Filter, count, delete, disable, forget_learned, forget_machine, forget_states, get, insert,
+    keep_states, list, load, save, set_state, touch, version,
 };
 pub use precision::{Judged, judged};
 pub(crate) use row::from_row;

@@ -1,10 +1,10 @@
-//! The newest value of each series.
+//! The newest value of each series, and where a clock was ahead the newest one whose time had come.
 
 use std::sync::LazyLock;
 
 use super::BatchTx;
 use crate::StoreError;
-use crate::engine::{Bulk, Type};
+use crate::engine::{Bulk, Cell, Type};
 
 /// The newest value of a series.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,21 +33,66 @@ static UPSERT: LazyLock<Bulk<6>> = LazyLock::new(|| {
     )
 });
 
+static UPSERT_IN_TIME: LazyLock<Bulk<6>> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO latest_in_time (series_id, ts, value, text, quality, received_at) {rows} \
+         ON CONFLICT (series_id) DO UPDATE SET ts = excluded.ts, value = excluded.value, \
+         text = excluded.text, quality = excluded.quality, received_at = excluded.received_at \
+         WHERE excluded.ts > latest_in_time.ts",
+        [Type::Int, Type::Int, Type::Real, Type::Text, Type::Int, Type::Int],
+    )
+});
+
+static PART: LazyLock<Bulk<1>> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO latest_in_time (series_id, ts, value, text, quality, received_at) \
+         SELECT series_id, ts, value, text, quality, received_at FROM latest \
+         WHERE series_id IN ({rows}) \
+         ON CONFLICT (series_id) DO UPDATE SET ts = excluded.ts, value = excluded.value, \
+         text = excluded.text, quality = excluded.quality, received_at = excluded.received_at \
+         WHERE excluded.ts > latest_in_time.ts",
+        [Type::Int],
+    )
+});
+
 /// Records the newest values. One row a series; an older one than the recorded changes nothing.
 ///
 /// # Errors
 /// When the database refuses it.
 pub async fn save(tx: &mut BatchTx, rows: &[LatestRow]) -> Result<(), StoreError> {
-    tx.execute_rows(&UPSERT, rows, |row| {
-        [
-            row.series.into(),
-            row.ts.into(),
-            row.value.into(),
-            row.text.as_deref().into(),
-            row.quality.into(),
-            row.received_at.into(),
-        ]
-    })
-    .await?;
+    tx.execute_rows(&UPSERT, rows, LatestRow::cells).await?;
     Ok(())
+}
+
+/// Keeps the newest values of these series, whose time had come, before they are replaced by such as are
+/// ahead of their time.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn part(tx: &mut BatchTx, series: &[i64]) -> Result<(), StoreError> {
+    tx.execute_rows(&PART, series, |series| [(*series).into()]).await?;
+    Ok(())
+}
+
+/// Records the newest values whose time had come, of series whose newest one is ahead of it. One row a
+/// series; an older one than the recorded changes nothing.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn save_in_time(tx: &mut BatchTx, rows: &[LatestRow]) -> Result<(), StoreError> {
+    tx.execute_rows(&UPSERT_IN_TIME, rows, LatestRow::cells).await?;
+    Ok(())
+}
+
+impl LatestRow {
+    fn cells(&self) -> [Cell<'_>; 6] {
+        [
+            self.series.into(),
+            self.ts.into(),
+            self.value.into(),
+            self.text.as_deref().into(),
+            self.quality.into(),
+            self.received_at.into(),
+        ]
+    }
 }

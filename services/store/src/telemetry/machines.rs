@@ -57,8 +57,10 @@ pub struct CounterRow {
     pub quarantined: i64,
     /// Rows that the quarantine's bound pushed out.
     pub quarantine_dropped: i64,
-    /// Values that came after the detection had passed their time.
+    /// Values that no rule has seen: their time had been passed, or hadn't come.
     pub late: i64,
+    /// Values whose time hadn't come, those that came again among them.
+    pub ahead: i64,
 }
 
 static LOAD: LazyLock<Bulk<1>> = LazyLock::new(|| {
@@ -102,17 +104,18 @@ static SEEN: LazyLock<Bulk<4>> = LazyLock::new(|| {
     )
 });
 
-static COUNT: LazyLock<Bulk<6>> = LazyLock::new(|| {
+static COUNT: LazyLock<Bulk<7>> = LazyLock::new(|| {
     Bulk::new(
         "INSERT INTO machine_counters AS c \
-         (machine_id, duplicates, conflicts, quarantined, quarantine_dropped, late) {rows} \
+         (machine_id, duplicates, conflicts, quarantined, quarantine_dropped, late, ahead) {rows} \
          ON CONFLICT (machine_id) DO UPDATE SET \
          duplicates = c.duplicates + excluded.duplicates, \
          conflicts = c.conflicts + excluded.conflicts, \
          quarantined = c.quarantined + excluded.quarantined, \
          quarantine_dropped = c.quarantine_dropped + excluded.quarantine_dropped, \
-         late = c.late + excluded.late",
-        [Type::Id, Type::Int, Type::Int, Type::Int, Type::Int, Type::Int],
+         late = c.late + excluded.late, \
+         ahead = c.ahead + excluded.ahead",
+        [Type::Id, Type::Int, Type::Int, Type::Int, Type::Int, Type::Int, Type::Int],
     )
 });
 
@@ -185,6 +188,7 @@ pub async fn add_counts(tx: &mut BatchTx, rows: &[CounterRow]) -> Result<(), Sto
             row.quarantined.into(),
             row.quarantine_dropped.into(),
             row.late.into(),
+            row.ahead.into(),
         ]
     })
     .await?;

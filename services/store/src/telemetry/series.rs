@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use millwright_schemas::limits::AHEAD_TOLERANCE_US;
 use millwright_schemas::{MachineId, SignalKind};
 
 use super::BatchTx;
 use crate::StoreError;
 use crate::engine::{Bulk, Type};
 
-/// A series with the time of its newest point.
+/// A series with the times of its newest points.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesRow {
     /// What points refer to.
@@ -23,6 +24,8 @@ pub struct SeriesRow {
     /// When it was first received, in microseconds.
     pub created_at: i64,
     /// Time of its newest point.
+    pub stored_ts: Option<i64>,
+    /// Time of the newest one whose time had come when it was received: what rules have seen.
     pub latest_ts: Option<i64>,
 }
 
@@ -41,8 +44,9 @@ pub struct NewSeries {
 
 static LOAD: LazyLock<Bulk<1>> = LazyLock::new(|| {
     Bulk::new(
-        "SELECT s.id, s.machine_id, s.signal, s.kind, s.created_at, l.ts \
-         FROM series s LEFT JOIN latest l ON l.series_id = s.id WHERE s.machine_id IN ({rows})",
+        "SELECT s.id, s.machine_id, s.signal, s.kind, s.created_at, l.ts, l.received_at, i.ts \
+         FROM series s LEFT JOIN latest l ON l.series_id = s.id \
+         LEFT JOIN latest_in_time i ON i.series_id = s.id WHERE s.machine_id IN ({rows})",
         [Type::Id],
     )
 });
@@ -67,13 +71,19 @@ pub async fn load(tx: &mut BatchTx, machines: &[MachineId]) -> Result<Vec<Series
     let rows = tx.fetch_rows(&LOAD, machines, |machine| [machine.uuid().into()]).await?;
     rows.iter()
         .map(|row| {
+            let stored_ts: Option<i64> = row.get(5)?;
+            let received_at: Option<i64> = row.get(6)?;
+            let had_come = stored_ts.zip(received_at).is_some_and(|(ts, received_at)| {
+                ts <= received_at.saturating_add(AHEAD_TOLERANCE_US)
+            });
             Ok(SeriesRow {
                 id: row.get(0)?,
                 machine: MachineId(row.get(1)?),
                 signal: row.get(2)?,
                 kind: kind_from(row.get::<Option<String>>(3)?.as_deref())?,
                 created_at: row.get(4)?,
-                latest_ts: row.get(5)?,
+                stored_ts,
+                latest_ts: if had_come { stored_ts } else { row.get(7)? },
             })
         })
         .collect()

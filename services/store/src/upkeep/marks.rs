@@ -5,6 +5,8 @@ use crate::{Store, StoreError};
 
 /// Before this time some values as received may have been removed.
 pub(crate) const RAW_REMOVED: &str = "raw_removed_before";
+/// Before this time values as received of every series may have been removed.
+pub(crate) const RAW_DROPPED: &str = "raw_dropped_before";
 /// Before this time some values by minute may have been removed.
 pub(crate) const MINUTES_REMOVED: &str = "minutes_removed_before";
 

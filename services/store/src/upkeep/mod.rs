@@ -4,6 +4,7 @@
 //! that is right whatever else happens, and safe to repeat.
 
 mod health;
+mod kept;
 pub(crate) mod marks;
 mod packed_minutes;
 pub mod packing;
@@ -21,6 +22,7 @@ use sqlx::pool::PoolConnection;
 use tokio::sync::Mutex;
 
 pub use health::{TaskHealth, all as health, note};
+pub use kept::Kept;
 
 use crate::engine::Pool;
 use crate::engine::postgres::UPKEEP_LOCK;

@@ -191,7 +191,7 @@ async fn what_is_packed_reads_as_before() {
     let evidence =
         async || around::samples(&site.store, site.machine, about, &[], bounds).await.unwrap();
     let sizes =
-        async || storage::of_machine(&site.store, Scope::Platform, site.machine).await.unwrap();
+        async || storage::of_machine(&site.store, Scope::Platform, site.machine).await.unwrap().0;
     let before = (site.all_charts().await, evidence().await, sizes().await);
     assert_eq!(before.1[0].points.len(), 20);
     let packed = site.pack().await;

@@ -31,7 +31,7 @@ struct Cuts {
     hours: Option<i64>,
 }
 
-fn before(days: Option<u32>, now: Timestamp) -> Option<i64> {
+pub(super) fn before(days: Option<u32>, now: Timestamp) -> Option<i64> {
     // By whole hours, so that every bucket is made of all of its points or of none.
     days.map(|days| floor(now.micros() - i64::from(days) * DAY_US, HOUR_US))
 }
@@ -43,6 +43,11 @@ fn cuts(policy: &RetentionPolicy, signal: &str, now: Timestamp) -> Cuts {
             (own.raw_days, own.minute_days, own.hour_days)
         });
     Cuts { raw: before(raw, now), minutes: before(minutes, now), hours: before(hours, now) }
+}
+
+/// Before this time a signal's values as received are removed.
+pub(super) fn raw_cut(policy: &RetentionPolicy, signal: &str, now: Timestamp) -> Option<i64> {
+    cuts(policy, signal, now).raw
 }
 
 /// What is packed of a series, in microseconds.
@@ -189,6 +194,9 @@ async fn prepare(store: &Store, wanted: &Wanted) -> Result<(), StoreError> {
         }
         marks::raise(store, marks::RAW_REMOVED, before).await?;
     }
+    if let Some(before) = wanted.oldest_raw() {
+        marks::raise(store, marks::RAW_DROPPED, before).await?;
+    }
     let minutes = if hypertables {
         wanted.oldest(|cuts| cuts.minutes)
     } else {
@@ -255,6 +263,9 @@ async fn of_series(
 ) -> Result<u64, StoreError> {
     let mut removed = 0;
     if let Some(before) = cuts.raw {
+        if !note_removal(store, series, before, steps).await? {
+            return Ok(removed);
+        }
         let through = rollups::through(store, series).await?;
         let rolled_up = through.map_or(before, |through| through.min(before));
         for (table, before) in [("points", rolled_up), ("points_text", before)] {
@@ -273,6 +284,32 @@ async fn of_series(
         }
     }
     Ok(removed)
+}
+
+/// Notes that values of before a time are removed, if there are any: who looks for them then knows that
+/// they were there. `false`: no step is to be done any more.
+async fn note_removal(
+    store: &Store,
+    series: i64,
+    before: i64,
+    steps: &Steps<'_>,
+) -> Result<bool, StoreError> {
+    let any = "SELECT 1 FROM points WHERE series_id = ? AND ts < ? \
+               UNION ALL SELECT 1 FROM points_text WHERE series_id = ? AND ts < ? \
+               UNION ALL SELECT 1 FROM packed_points WHERE series_id = ? AND day < ? LIMIT 1";
+    let day = before.div_euclid(DAY_US);
+    let cells: [Cell<'_>; 6] =
+        [series.into(), before.into(), series.into(), before.into(), series.into(), day.into()];
+    if store.reader_pool().first(any, &cells).await?.is_none() {
+        return Ok(true);
+    }
+    if !steps.go_on().await? {
+        return Ok(false);
+    }
+    let sql = "UPDATE series SET raw_removed_before = ? WHERE id = ? \
+               AND (raw_removed_before IS NULL OR raw_removed_before < ?)";
+    store.writer_pool().execute(sql, &[before.into(), series.into(), before.into()]).await?;
+    Ok(true)
 }
 
 /// Removes packed days that lie before a time wholly, so up to a day later than what isn't packed: a

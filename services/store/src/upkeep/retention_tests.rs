@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
-use millwright_schemas::api::policies::PolicyInput;
+use millwright_schemas::api::policies::{PolicyInput, SignalRetention};
 
 use super::*;
 use crate::testing::{NOW, machine, now, organization, store};
 use crate::upkeep::rollups::MINUTE_US;
 use crate::upkeep::rollups::tests::{SECOND, expected, new_series, settle, stored, write};
-use crate::upkeep::take_turn;
+use crate::upkeep::{Kept, take_turn};
 
 async fn keep(store: &Store, organization: OrganizationId, retention: RetentionPolicy) {
     let tx = store.begin().await.unwrap();
@@ -102,6 +102,45 @@ async fn a_partition_that_cant_be_had_keeps_nothing_else_from_being_removed() {
     apply(&store, &wanted, &steps).await.unwrap();
     let there = format!("SELECT count(*) FROM pg_class WHERE relname = '{name}'");
     assert_eq!(peer.value(&there).await, "0");
+}
+
+#[tokio::test]
+async fn from_when_on_values_are_there_is_known_whatever_is_wanted_now() {
+    let (store, _folder) = store().await;
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let since = async |signal: &str| {
+        let kept = Kept::read(&store, top, machine, now()).await.unwrap();
+        kept.signal(signal).map(Timestamp::micros)
+    };
+    let cut = |days: i64| Some(floor(NOW - days * DAY_US, HOUR_US));
+    write(&store, series, &[(NOW - 10 * DAY_US, Some(1.0)), (NOW, Some(2.0))], true).await;
+    settle(&store).await;
+    assert_eq!((since("s").await, since("other").await), (None, None));
+    // Another signal is kept for ever, so nothing goes of all at once.
+    let other = SignalRetention {
+        signal: "other".to_owned(),
+        raw_days: None,
+        minute_days: None,
+        hour_days: None,
+        compress_after_days: None,
+    };
+    let mut retention = RetentionPolicy { raw_days: Some(2), ..RetentionPolicy::default() };
+    retention.signals = vec![other];
+    keep(&store, top, retention.clone()).await;
+    assert_eq!((since("s").await, since("other").await), (cut(2), None), "what is to be removed");
+    assert_eq!(apply_now(&store).await, 1);
+    retention.raw_days = Some(30);
+    keep(&store, top, retention).await;
+    assert_eq!((since("s").await, since("other").await), (cut(2), None), "it isn't there again");
+    // All is wanted for so long only.
+    keep(&store, top, RetentionPolicy { raw_days: Some(20), ..RetentionPolicy::default() }).await;
+    apply_now(&store).await;
+    keep(&store, top, RetentionPolicy { event_days: Some(3), ..RetentionPolicy::default() }).await;
+    assert_eq!((since("s").await, since("other").await), (cut(2), cut(20)));
+    let kept = Kept::read(&store, top, machine, now()).await.unwrap();
+    assert_eq!(kept.events().map(Timestamp::micros), cut(3));
 }
 
 #[tokio::test]

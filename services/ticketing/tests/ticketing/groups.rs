@@ -83,7 +83,7 @@ async fn evidence_is_gathered_only_for_what_opens_a_ticket() {
     plant.work().await;
     // Whoever reads what was measured fails now.
     plant.execute("ALTER TABLE series RENAME TO series_away").await;
-    plant.raise(1, "E-1", 60).await;
+    plant.raise(0, "E-2", 60).await;
     plant.raise_as(Severity::Warning, 2, "W-1", 5_000).await;
     plant.work().await;
     let tickets = plant.open_tickets().await;

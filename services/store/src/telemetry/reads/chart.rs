@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use millwright_schemas::{MachineId, SignalKind, Timestamp};
 
 use super::scoped::require_machine;
-use super::{raw, rolled};
+use super::{raw, rolled, texts};
 use crate::telemetry::packed::Span;
 use crate::telemetry::series::kind_from;
 use crate::upkeep::marks;
@@ -45,7 +45,8 @@ pub struct Chart {
     pub kind: Option<SignalKind>,
     /// Width of a bucket in microseconds; 0 for points as received.
     pub resolution_us: i64,
-    /// Whether there are more changes than were asked for; the first ones are given.
+    /// Whether there are more changes than were asked for, or than there is room for; the first ones are
+    /// given.
     pub truncated: bool,
     /// The points, oldest first.
     pub points: ChartPoints,
@@ -84,14 +85,6 @@ const WIDTHS_MS: [i64; 27] = [
 ];
 const DAY_MS: i64 = 86_400_000;
 
-/// Where a text differs from the one before. At most 500,000 are looked at.
-const TEXT_CHANGES: &str = "SELECT ts, value FROM (SELECT ts, value, row_number() OVER w AS place, \
-    lag(value) OVER w AS before FROM (SELECT ts, value FROM points_text \
-    WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts LIMIT 500000) AS looked_at \
-    WINDOW w AS (ORDER BY ts)) AS all_values \
-    WHERE place = 1 OR value <> before OR (value IS NULL) <> (before IS NULL) \
-    ORDER BY ts LIMIT ?";
-
 /// Reads signals of a machine over time.
 ///
 /// # Errors
@@ -105,8 +98,9 @@ pub async fn read(
 ) -> Result<Vec<Chart>, StoreError> {
     require_machine(store, scope, machine).await?;
     let mut charts = Vec::with_capacity(signals.len());
+    let mut text_bytes = texts::BYTES_MAX;
     for signal in signals {
-        charts.push(read_one(store, machine, signal, range).await?);
+        charts.push(read_one(store, machine, signal, range, &mut text_bytes).await?);
     }
     Ok(charts)
 }
@@ -116,6 +110,7 @@ async fn read_one(
     machine: MachineId,
     signal: &str,
     range: Range,
+    text_bytes: &mut usize,
 ) -> Result<Chart, StoreError> {
     let sql = "SELECT id, kind, unit FROM series WHERE machine_id = ? AND signal = ?";
     let row = store.reader_pool().first(sql, &[machine.uuid().into(), signal.into()]).await?;
@@ -135,8 +130,10 @@ async fn read_one(
         Some(SignalKind::Number) | None => numbers(store, series, range, &mut chart).await?,
         Some(SignalKind::Boolean) => booleans(store, series, range, &mut chart).await?,
         Some(SignalKind::Text) => {
-            let changes = texts(store, series, range).await?;
-            chart.points = ChartPoints::Texts(cut(changes, range, &mut chart.truncated));
+            let most = range.points as usize;
+            let changes = texts::changes(store, series, range.span(), most, text_bytes).await?;
+            chart.truncated = changes.truncated;
+            chart.points = ChartPoints::Texts(changes.found);
         }
     }
     Ok(chart)
@@ -255,22 +252,6 @@ fn bucket_width(range: Range) -> i64 {
         |width: &i64| last.div_euclid(*width) - first.div_euclid(*width) < i64::from(range.points);
     let days = (1..).map(|days: i64| days.saturating_mul(DAY_MS * 1_000));
     WIDTHS_MS.iter().map(|ms| ms * 1_000).chain(days).find(fits).unwrap_or(i64::MAX)
-}
-
-/// Where a text has changed; one more than wanted, to see whether there are more.
-async fn texts(
-    store: &Store,
-    series: i64,
-    range: Range,
-) -> Result<Vec<(i64, Option<String>)>, StoreError> {
-    let cells = [
-        series.into(),
-        range.from.micros().into(),
-        range.to.micros().into(),
-        (i64::from(range.points) + 1).into(),
-    ];
-    let rows = store.reader_pool().fetch(TEXT_CHANGES, &cells).await?;
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 fn cut<T>(mut points: Vec<T>, range: Range, truncated: &mut bool) -> Vec<T> {

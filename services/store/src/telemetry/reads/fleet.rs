@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use millwright_schemas::MachineId;
 use millwright_schemas::api::page::Page;
+use millwright_schemas::limits::AHEAD_TOLERANCE_US;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-use super::signals::{SignalState, from_row};
+use super::signals::{NEWEST, NEWEST_OF, SignalState, from_row};
 use crate::engine::Cell;
 use crate::entities::machine::{Column, Entity};
 use crate::page::PageRequest;
@@ -72,13 +73,13 @@ async fn values(
     }
     let places = |count: usize| vec!["?"; count].join(",");
     let sql = format!(
-        "SELECT s.signal, s.unit, s.kind, l.ts, l.value, l.text, l.quality, l.received_at, \
-         s.machine_id FROM series s LEFT JOIN latest l ON l.series_id = s.id \
+        "SELECT s.signal, s.unit, s.kind, {NEWEST}, s.machine_id FROM series s {NEWEST_OF} \
          WHERE s.machine_id IN ({}) AND s.signal IN ({}) ORDER BY s.machine_id, s.signal",
         places(machines.len()),
         places(signals.len()),
     );
-    let mut cells: Vec<Cell<'_>> = machines.iter().map(|id| Cell::from(*id)).collect();
+    let mut cells: Vec<Cell<'_>> = vec![AHEAD_TOLERANCE_US.into()];
+    cells.extend(machines.iter().map(|id| Cell::from(*id)));
     cells.extend(signals.iter().map(|signal| Cell::from(signal.as_str())));
     for row in store.reader_pool().fetch(&sql, &cells).await? {
         found.entry(row.get(8)?).or_default().push(from_row(&row)?);

@@ -5,9 +5,10 @@
 //! waits for the next one. So memory is bounded however long the history is, and every piece is whole:
 //! nothing of its times comes later.
 
+use millwright_schemas::limits::AHEAD_TOLERANCE_US;
 use millwright_schemas::{MachineId, Quality, SignalKind, Timestamp};
 
-use super::received::{self, Raw, RawRange, RawSeries, RawValue, Take};
+use super::received::{self, PACKED_MAX, Raw, RawRange, RawSeries, RawValue, Take};
 use super::scoped::require_machine;
 use crate::engine::Cell;
 use crate::telemetry::series::kind_from;
@@ -15,6 +16,9 @@ use crate::{Scope, Store, StoreError};
 
 /// Values of all sources together that are read ahead, more or less.
 const VALUES_AHEAD: usize = 20_000;
+/// Of packed days so many times more: a day is unpacked as a whole, and that again for each part of it. Of all
+/// sources together that is at most 400,000 values, some 40 MB.
+const PACKED_MORE: usize = 20;
 /// Texts are larger: so many times fewer of them.
 const TEXTS_FEWER: usize = 10;
 /// Values of one source that are read ahead at least.
@@ -134,7 +138,7 @@ impl History {
     /// # Errors
     /// When the database can't be used or a row isn't understood.
     pub async fn next(&mut self, store: &Store) -> Result<Option<Vec<Sample>>, StoreError> {
-        let share = VALUES_AHEAD / self.sources.len().max(1);
+        let share = share(self.sources.len());
         for source in &mut self.sources {
             if source.ahead.is_empty() {
                 source.read(store, self.machine, self.to, share).await?;
@@ -149,6 +153,17 @@ impl History {
         piece.sort_by_key(|sample: &Sample| sample.at);
         Ok((!piece.is_empty()).then_some(piece))
     }
+}
+
+/// Values that each of so many sources is read ahead by, more or less.
+const fn share(sources: usize) -> usize {
+    if sources == 0 { VALUES_AHEAD } else { VALUES_AHEAD / sources }
+}
+
+/// The same of packed days.
+const fn packed_share(share: usize) -> usize {
+    let more = share * PACKED_MORE;
+    if more < PACKED_MAX { more } else { PACKED_MAX }
 }
 
 impl Source {
@@ -193,14 +208,16 @@ impl Source {
                 let is_text = series.kind == Some(SignalKind::Text);
                 let fewer = if is_text { TEXTS_FEWER } else { 1 };
                 let count = (share / fewer).max(VALUES_AHEAD_MIN);
-                let range = RawRange { from, to, take: Take::First(count) };
+                let packed = packed_share(share);
+                let range = RawRange { from, to, take: Take::First { count, packed } };
                 let values = received::values(store, *series, range).await?;
                 (values.into_iter().map(sample).collect(), count)
             }
             Feed::Event(event) => {
                 let count = share.max(VALUES_AHEAD_MIN);
                 let span = (from, to);
-                (events(store, machine, event, span, Take::First(count)).await?, count)
+                let take = Take::First { count, packed: count };
+                (events(store, machine, event, span, take).await?, count)
             }
         };
         let more = read.len() >= wanted;
@@ -255,7 +272,7 @@ async fn events(
     take: Take,
 ) -> Result<Vec<(i64, SampleOf)>, StoreError> {
     let (order, limit) = match take {
-        Take::First(count) => ("ts", count),
+        Take::First { count, .. } => ("ts", count),
         Take::Last => ("ts DESC", 1),
     };
     let sql = format!(
@@ -272,11 +289,17 @@ async fn events(
 async fn told_until(store: &Store, machine: MachineId) -> Result<Option<Timestamp>, StoreError> {
     let id = machine.uuid();
     let mut until: Option<i64> = None;
-    for sql in [
-        "SELECT max(through_ts) FROM stream_cursors WHERE machine_id = ?",
-        "SELECT max(l.ts) FROM latest l JOIN series s ON s.id = l.series_id WHERE s.machine_id = ?",
+    // A clock that was ahead has told nothing.
+    let newest = "SELECT max(CASE WHEN l.ts <= l.received_at + ? THEN l.ts ELSE i.ts END) \
+                  FROM series s JOIN latest l ON l.series_id = s.id \
+                  LEFT JOIN latest_in_time i ON i.series_id = s.id WHERE s.machine_id = ?";
+    let passed: &[Cell<'_>] = &[id.into()];
+    let sent: &[Cell<'_>] = &[AHEAD_TOLERANCE_US.into(), id.into()];
+    for (sql, cells) in [
+        ("SELECT max(through_ts) FROM stream_cursors WHERE machine_id = ?", passed),
+        (newest, sent),
     ] {
-        let row = store.reader_pool().first(sql, &[id.into()]).await?;
+        let row = store.reader_pool().first(sql, cells).await?;
         let told: Option<i64> = row.map_or(Ok(None), |row| row.get(0))?;
         until = until.max(told);
     }

@@ -79,6 +79,17 @@ fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
+#[test]
+fn all_sources_together_are_bounded_also_of_packed_days() {
+    for sources in [1, 2, 20, 32, 64, 200] {
+        let share = share(sources);
+        let packed = packed_share(share);
+        assert!(packed >= share, "{sources}");
+        assert!(sources * packed <= VALUES_AHEAD * PACKED_MORE, "{sources}: {packed}");
+    }
+    assert_eq!(packed_share(share(20)), PACKED_MAX, "a day of a value each 5 s at once");
+}
+
 #[tokio::test]
 async fn sources_are_merged_in_order_piece_by_piece_without_losing_any() {
     let (store, _folder) = store().await;

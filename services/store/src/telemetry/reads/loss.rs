@@ -28,8 +28,10 @@ pub struct Counters {
     pub quarantined: i64,
     /// Of these, how many the quarantine's bound has pushed out.
     pub quarantine_dropped: i64,
-    /// Values that came after the detection had passed their time.
+    /// Values that no rule has seen: their time had been passed, or hadn't come.
     pub late: i64,
+    /// Values whose time hadn't come, those that came again among them.
+    pub ahead: i64,
 }
 
 /// Reads it all: cursors and gaps are bounded per machine.
@@ -54,7 +56,7 @@ pub async fn read(store: &Store, scope: Scope, machine: MachineId) -> Result<Los
 }
 
 pub(super) async fn counters(store: &Store, machine: MachineId) -> Result<Counters, StoreError> {
-    let sql = "SELECT duplicates, conflicts, quarantined, quarantine_dropped, late \
+    let sql = "SELECT duplicates, conflicts, quarantined, quarantine_dropped, late, ahead \
                FROM machine_counters WHERE machine_id = ?";
     let row = store.reader_pool().first(sql, &[machine.uuid().into()]).await?;
     let Some(row) = row else { return Ok(Counters::default()) };
@@ -64,5 +66,6 @@ pub(super) async fn counters(store: &Store, machine: MachineId) -> Result<Counte
         quarantined: row.get(2)?,
         quarantine_dropped: row.get(3)?,
         late: row.get(4)?,
+        ahead: row.get(5)?,
     })
 }

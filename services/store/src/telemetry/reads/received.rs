@@ -8,8 +8,8 @@ use crate::telemetry::packed::{self, Packed, Piece, Point, Span};
 use crate::telemetry::snapshot::Snapshot;
 use crate::{Store, StoreError};
 
-/// Points of packed days that come at once, though fewer were wanted.
-const PACKED_MAX: usize = 20_000;
+/// Points of packed days that come at once at most, though fewer were wanted.
+pub(super) const PACKED_MAX: usize = 20_000;
 
 /// A series as far as its values are to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +33,9 @@ pub(crate) struct RawRange {
 /// Which values of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Take {
-    /// So many, the oldest first.
-    First(usize),
+    /// So many, the oldest first. Of packed days up to `packed` may come, if that is more: a day is
+    /// unpacked as a whole.
+    First { count: usize, packed: usize },
     /// The newest one.
     Last,
 }
@@ -57,8 +58,7 @@ pub(crate) enum Raw {
     Text(String),
 }
 
-/// The values of a series in a range, oldest first; each time at most once. Of packed days more than
-/// wanted may come, up to [`PACKED_MAX`]: a day is unpacked as a whole.
+/// The values of a series in a range, oldest first; each time at most once.
 pub(super) async fn values(
     store: &Store,
     series: RawSeries,
@@ -70,7 +70,9 @@ pub(super) async fn values(
     let span = Span { from: range.from, to: range.to };
     let mut snapshot = store.snapshot().await?;
     let points = match range.take {
-        Take::First(count) => first(&mut snapshot, series.id, span, count).await?,
+        Take::First { count, packed } => {
+            first(&mut snapshot, series.id, span, (count, packed)).await?
+        }
         Take::Last => last(&mut snapshot, series.id, span).await?.into_iter().collect(),
     };
     snapshot.end().await?;
@@ -95,7 +97,7 @@ pub(crate) async fn points_after(
 ) -> Result<Vec<Point>, StoreError> {
     let span = Span { from: after.saturating_add(1), to: i64::MAX };
     let mut snapshot = store.snapshot().await?;
-    let mut found = first(&mut snapshot, series, span, count).await?;
+    let mut found = first(&mut snapshot, series, span, (count, count)).await?;
     snapshot.end().await?;
     found.truncate(count);
     Ok(found)
@@ -165,7 +167,7 @@ async fn first(
     snapshot: &mut Snapshot,
     series: i64,
     span: Span,
-    count: usize,
+    (count, most_packed): (usize, usize),
 ) -> Result<Vec<Point>, StoreError> {
     let sql = "SELECT ts, value, quality FROM points \
                WHERE series_id = ? AND ts >= ? AND ts < ? ORDER BY ts LIMIT ?";
@@ -183,7 +185,7 @@ async fn first(
                 }
             }
             Piece::Packed(packed) => {
-                let most = count.max(PACKED_MAX);
+                let most = count.max(most_packed);
                 let mut walk = packed::each(series, &packed);
                 while found.len() < count
                     && let Some(points) = walk.next(snapshot).await?
@@ -234,7 +236,7 @@ async fn last(
 /// Texts are never packed.
 async fn texts(store: &Store, series: i64, range: RawRange) -> Result<Vec<RawValue>, StoreError> {
     let (order, limit) = match range.take {
-        Take::First(count) => ("ts", count),
+        Take::First { count, .. } => ("ts", count),
         Take::Last => ("ts DESC", 1),
     };
     let sql = format!(

@@ -1,11 +1,12 @@
 //! A machine's signals with their newest values.
 
 use millwright_schemas::api::page::Page;
+use millwright_schemas::limits::AHEAD_TOLERANCE_US;
 use millwright_schemas::wire::telemetry::SampleValue;
 use millwright_schemas::{MachineId, Quality, SignalKind, Timestamp};
 
 use super::scoped::require_machine;
-use crate::engine::Row;
+use crate::engine::{Cell, Row};
 use crate::page::PageRequest;
 use crate::telemetry::series::kind_from;
 use crate::{Scope, Store, StoreError};
@@ -65,17 +66,31 @@ pub async fn all(
     read(store, machine, "", i64::MAX).await
 }
 
+/// The newest value of a series. Where a clock was ahead, so that the order of times means nothing, it is
+/// the one that was received last.
+pub(super) const NEWEST: &str = "coalesce(i.ts, l.ts), \
+    CASE WHEN i.ts IS NULL THEN l.value ELSE i.value END, \
+    CASE WHEN i.ts IS NULL THEN l.text ELSE i.text END, \
+    coalesce(i.quality, l.quality), coalesce(i.received_at, l.received_at)";
+
+/// What [`NEWEST`] is taken from, beside `series s`. Its parameter: [`AHEAD_TOLERANCE_US`].
+pub(super) const NEWEST_OF: &str = "LEFT JOIN latest l ON l.series_id = s.id \
+    LEFT JOIN latest_in_time i ON i.series_id = s.id \
+    AND l.ts > l.received_at + ? AND i.received_at >= l.received_at";
+
 async fn read(
     store: &Store,
     machine: MachineId,
     after: &str,
     limit: i64,
 ) -> Result<Vec<SignalState>, StoreError> {
-    let sql = "SELECT s.signal, s.unit, s.kind, l.ts, l.value, l.text, l.quality, l.received_at \
-               FROM series s LEFT JOIN latest l ON l.series_id = s.id \
-               WHERE s.machine_id = ? AND s.signal > ? ORDER BY s.signal LIMIT ?";
-    let cells = [machine.uuid().into(), after.into(), limit.into()];
-    let rows = store.reader_pool().fetch(sql, &cells).await?;
+    let sql = format!(
+        "SELECT s.signal, s.unit, s.kind, {NEWEST} FROM series s {NEWEST_OF} \
+         WHERE s.machine_id = ? AND s.signal > ? ORDER BY s.signal LIMIT ?"
+    );
+    let cells: [Cell<'_>; 4] =
+        [AHEAD_TOLERANCE_US.into(), machine.uuid().into(), after.into(), limit.into()];
+    let rows = store.reader_pool().fetch(&sql, &cells).await?;
     rows.iter().map(from_row).collect()
 }
 

@@ -1,0 +1,158 @@
+//! A clock that is ahead: what it says is stored and shown, and rules don't go by it.
+
+use millwright_schemas::api::rules::RuleCondition;
+use millwright_schemas::limits::AHEAD_TOLERANCE_US;
+use millwright_schemas::wire::telemetry::SampleValue;
+use millwright_schemas::{Quality, Timestamp};
+use millwright_store::Scope;
+use millwright_store::telemetry::reads::signals;
+use serde_json::{Value, json};
+
+use crate::harness::{Site, T0, above, machine, telemetry};
+use crate::learned::noise;
+
+const ALARMS: &str = "SELECT source, active, (raised_at - 1767225600000000) / 1000000, \
+                      (cleared_at - 1767225600000000) / 1000000 FROM alarms ORDER BY id";
+const COUNTED: &str = "SELECT late, ahead, duplicates FROM machine_counters";
+const HOUR: i64 = 3_600;
+
+/// A value of `t` so many seconds after the start.
+fn value(s: i64, value: f64) -> String {
+    json!({"ts": T0 / 1000 + s * 1000, "values": {"t": value}}).to_string()
+}
+
+/// A message of a counted stream, with what it says of the time that has passed.
+fn message(seq: i64, through_s: i64, samples: &[String]) -> String {
+    let samples: Vec<Value> = samples.iter().map(|it| serde_json::from_str(it).unwrap()).collect();
+    json!({"outbox": "0198b2c4-7c1e-7000-8000-0000000000aa", "seq": seq,
+        "through_ts": T0 / 1000 + through_s * 1000, "samples": samples})
+    .to_string()
+}
+
+/// Receives them so many seconds after the start.
+async fn receive(site: &Site, s: i64, payloads: &[String]) {
+    let messages = payloads.iter().map(|payload| {
+        let mut message = telemetry(1, payload);
+        message.received_at = Timestamp::from_micros(T0).plus_seconds(s);
+        message
+    });
+    site.send_all(messages.collect()).await;
+}
+
+/// The newest value of `t`, as it is shown: seconds after the start, and what it says.
+async fn shown(site: &Site) -> (i64, SampleValue) {
+    let all = signals::all(&site.store, Scope::Platform, machine(1)).await.unwrap();
+    let latest = all.into_iter().find(|it| it.signal == "t").unwrap().latest.unwrap();
+    assert_eq!(latest.quality, Quality::Good);
+    (latest.ts.micros_since(Timestamp::from_micros(T0)) / 1_000_000, latest.value)
+}
+
+#[tokio::test]
+async fn one_wrong_time_blinds_no_rule() {
+    let mut site = Site::new().await;
+    site.rule(9, above("t", 80.0, 0.0, 0.0)).await;
+    receive(&site, 0, &[value(0, 20.0), value(20 * HOUR, 99.0)]).await;
+    assert!(site.rows(ALARMS).await.is_empty(), "nor is it judged");
+    assert_eq!(site.rows(COUNTED).await, ["1|1|0"]);
+    receive(&site, 5, &[value(5, 90.0)]).await;
+    assert_eq!(site.rows(ALARMS).await, ["t|1|5|NULL"]);
+    let mut site = site.restart().await;
+    receive(&site, 9, &[value(9, 20.0), value(8, 90.0)]).await;
+    assert_eq!(site.rows(ALARMS).await, ["t|0|5|9"]);
+    assert_eq!(site.rows(COUNTED).await, ["2|1|0"], "a late one is late as ever");
+    assert_eq!(site.rows("SELECT count(*) FROM points").await, ["5"]);
+    // Looked at when its time has come.
+    let spans = "SELECT (from_ts - 1767225600000000) / 1000000, \
+                 (to_ts - 1767225600000000) / 1000000 FROM late_spans";
+    assert_eq!(site.rows(spans).await, [format!("8|{}", 20 * HOUR)]);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_right_is_gone_by_at_once() {
+    let mut site = Site::new().await;
+    site.rule(9, above("t", 80.0, 10.0, 0.0)).await;
+    let wrong = |s: i64| value(s + 2 * HOUR, 90.0);
+    let messages = [message(1, 2 * HOUR, &[wrong(0)]), message(2, 2 * HOUR + 60, &[wrong(60)])];
+    receive(&site, 60, &messages).await;
+    assert!(site.rows(ALARMS).await.is_empty(), "no time passes by a clock that is ahead");
+    receive(&site, 70, &[message(3, 70, &[value(65, 90.0)])]).await;
+    let site = site.restart().await;
+    receive(&site, 80, &[message(4, 74, &[])]).await;
+    let mut site = site.restart().await;
+    assert!(site.rows(ALARMS).await.is_empty());
+    receive(&site, 80, &[message(5, 76, &[])]).await;
+    assert_eq!(site.rows(ALARMS).await, ["t|1|75|NULL"]);
+    assert_eq!(site.rows(COUNTED).await, ["2|2|0"]);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_a_little_ahead_is_gone_by() {
+    let mut site = Site::new().await;
+    site.rule(9, above("t", 80.0, 0.0, 0.0)).await;
+    let most = AHEAD_TOLERANCE_US / 1_000_000;
+    receive(&site, 0, &[value(most, 90.0)]).await;
+    assert_eq!(site.rows(ALARMS).await, [format!("t|1|{most}|NULL")]);
+    receive(&site, 1, &[value(most + 2, 20.0)]).await;
+    assert_eq!(site.rows(ALARMS).await, [format!("t|1|{most}|NULL")]);
+    assert_eq!(site.rows(COUNTED).await, ["1|1|0"]);
+}
+
+#[tokio::test]
+async fn what_was_received_last_is_shown_while_a_clock_is_ahead() {
+    let site = Site::new().await;
+    receive(&site, 0, &[value(0, 1.0)]).await;
+    receive(&site, 1, &[value(HOUR, 2.0)]).await;
+    assert_eq!(shown(&site).await, (HOUR, SampleValue::Number(2.0)));
+    receive(&site, 2, &[value(2, 3.0)]).await;
+    assert_eq!(shown(&site).await, (2, SampleValue::Number(3.0)));
+    // What is older than that isn't.
+    receive(&site, 3, &[value(1, 4.0)]).await;
+    assert_eq!(shown(&site).await, (2, SampleValue::Number(3.0)));
+    let mut site = site.restart().await;
+    receive(&site, 4, &[value(HOUR + 1, 5.0)]).await;
+    assert_eq!(shown(&site).await, (HOUR + 1, SampleValue::Number(5.0)));
+    // Its time has come.
+    receive(&site, HOUR + 2, &[value(HOUR + 2, 6.0)]).await;
+    assert_eq!(shown(&site).await, (HOUR + 2, SampleValue::Number(6.0)));
+    // Again, within one batch.
+    receive(&site, HOUR + 3, &[value(HOUR + 3, 7.0), value(9 * HOUR, 8.0)]).await;
+    assert_eq!(shown(&site).await, (9 * HOUR, SampleValue::Number(8.0)));
+    let mut rows = site.rows("SELECT value FROM latest_in_time").await;
+    rows.extend(site.rows("SELECT value FROM latest").await);
+    assert_eq!(rows, ["7.0", "8.0"]);
+}
+
+#[tokio::test]
+async fn an_event_that_has_not_happened_yet_counts_as_none() {
+    let mut site = Site::new().await;
+    let missing = json!({"kind": "missing", "event": "lift.test_call", "for_s": 100});
+    let missing: RuleCondition = serde_json::from_value(missing).unwrap();
+    site.rule(9, missing).await;
+    let call = |s: i64| {
+        json!({"ts": T0 / 1000 + s * 1000, "type": "lift.test_call", "data": {}}).to_string()
+    };
+    site.events(&[&call(0), &call(2 * HOUR)]).await;
+    receive(&site, 300, &[message(1, 300, &[])]).await;
+    assert_eq!(site.rows(ALARMS).await, ["lift.test_call|1|100|NULL"]);
+}
+
+/// Stored values of times that haven't come aren't learned, else the rule would hear nothing until then.
+#[tokio::test]
+async fn a_rule_that_learns_catches_up_to_now_only() {
+    let site = Site::new().await;
+    let course = |s: i64| noise(s) + if s == 500 { 60.0 } else { 0.0 };
+    let send = async |site: &Site, seconds: std::ops::Range<i64>| {
+        let payloads: Vec<String> = seconds.clone().map(|s| value(s, course(s))).collect();
+        receive(site, seconds.start, &payloads).await;
+    };
+    send(&site, 0..300).await;
+    receive(&site, 300, &[value(10 * HOUR, 0.5)]).await;
+    let learns: RuleCondition =
+        serde_json::from_value(json!({"kind": "anomaly", "signals": ["t"]})).unwrap();
+    site.rule(9, learns).await;
+    send(&site, 300..400).await;
+    let mut site = site.restart().await;
+    send(&site, 400..600).await;
+    let alarms = site.rows(ALARMS).await;
+    assert!(alarms.iter().any(|alarm| alarm.contains("|500|")), "{alarms:?}");
+}
