@@ -1,14 +1,16 @@
 //! A machine without the agent: its key, its certificate, and what it was told at enrolment.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use millwright_schemas::CertificateSerial;
 use rcgen::{CertificateParams, KeyPair};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
+use tokio_rustls::TlsConnector;
 
 use crate::raw_mqtt::{Connect, RawMqtt, Version};
 use crate::{Api, Platform};
@@ -117,6 +119,31 @@ impl Device {
     /// A TLS connection without a certificate, not yet MQTT.
     pub async fn open_without_certificate(&self, version: Version) -> anyhow::Result<RawMqtt> {
         RawMqtt::open(self.address, &self.host, self.tls_without_certificate(), version).await
+    }
+
+    /// A whole MQTT connection from this address of ours.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn connect_from(&self, from: IpAddr, version: Version) -> RawMqtt {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::new(from, 0)).expect("an address of ours");
+        self.connect_by(socket, version).await
+    }
+
+    /// A whole MQTT connection by this socket.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn connect_by(&self, socket: TcpSocket, version: Version) -> RawMqtt {
+        let stream = socket.connect(self.address).await.expect("TCP connects");
+        stream.set_nodelay(true).expect("an option");
+        let name = ServerName::try_from(self.host.clone()).expect("a name");
+        let tls = TlsConnector::from(self.tls()).connect(name, stream).await;
+        let mut connection = RawMqtt::over(Box::new(tls.expect("TLS connects")), version);
+        let connect = Connect { client_id: &self.machine, ..Connect::default() };
+        assert_eq!(connection.connect(&connect).await.expect("an answer"), 0, "CONNACK");
+        connection
     }
 
     /// A whole MQTT connection.

@@ -13,6 +13,7 @@ pub mod database;
 pub mod datasets;
 pub mod device;
 pub mod gate;
+pub mod https;
 pub mod marks;
 pub mod orders;
 pub mod platform;

@@ -53,6 +53,12 @@ impl Platform {
     #[must_use]
     pub fn with(mut self, database: &str, arguments: &[&str]) -> Self {
         self.database = Some(database.to_owned());
+        self.with_arguments(arguments)
+    }
+
+    /// More arguments, for the next start.
+    #[must_use]
+    pub fn with_arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         self
     }
@@ -112,6 +118,14 @@ impl Platform {
     #[must_use]
     pub fn process_id(&self) -> u32 {
         self.process.as_ref().expect("the platform runs").id()
+    }
+
+    /// What its process holds in memory, in KiB; `None` where there is no `/proc`.
+    #[must_use]
+    pub fn resident_kib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix(" kB")?.trim().parse().ok()
     }
 
     /// `http://127.0.0.1:…`

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use millwright_tests::https::{self, ELSEWHERE, Https, has_elsewhere};
 use millwright_tests::raw_mqtt::Connect;
 use millwright_tests::websocket::{self, BINARY, frame};
 use millwright_tests::{Api, Device, Platform, RawMqtt, Version, eventually};
@@ -16,6 +17,7 @@ use rustls_pki_types::ServerName;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -88,6 +90,38 @@ async fn a_bomb_of_signals_is_defused_and_known_signals_go_on() {
 }
 
 #[tokio::test]
+async fn a_bomb_of_fault_codes_is_defused_and_others_alarm() {
+    let platform = Platform::start().await;
+    let api = platform.api().await;
+    let bomber = Device::enroll(&platform, &api, "bomber").await;
+    let good = Device::enroll(&platform, &api, "good").await;
+    let mut bomb = bomber.connect(Version::V5).await;
+    let mut other = good.connect(Version::V5).await;
+    let event = |kind: &str, code: &str| {
+        json!({ "type": kind, "data": { "code": code } }).to_string().into_bytes()
+    };
+    let topic = "mw/v1/me/up/events";
+    for code in 0..1_020 {
+        let raised = event("fault.raised", &format!("E-{code}"));
+        assert_eq!(bomb.publish(topic, &raised).await.unwrap(), 0, "acknowledged all the same");
+    }
+    assert_eq!(api.open_alarms(&bomber.machine).await.unwrap().len(), 1_000);
+    assert!(platform.log().contains("too many active alarms"));
+    // What it said is kept, and it can go on once something is good again.
+    let events = api.machine_events(&bomber.machine, "fault.raised").await.unwrap();
+    assert_eq!(events.len(), 1_020);
+    for (kind, code) in [("fault.cleared", "E-0"), ("fault.raised", "E-late")] {
+        assert_eq!(bomb.publish(topic, &event(kind, code)).await.unwrap(), 0);
+    }
+    let open = api.open_alarms(&bomber.machine).await.unwrap();
+    assert_eq!(open.len(), 1_000);
+    assert!(open.iter().any(|alarm| alarm["code"] == "E-late"));
+
+    assert_eq!(other.publish(topic, &event("fault.raised", "E-1")).await.unwrap(), 0);
+    assert_eq!(api.open_alarms(&good.machine).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn silent_sockets_and_floods_of_handshakes_hold_up_nobody() {
     let platform = Platform::start().await;
     let api = platform.api().await;
@@ -112,9 +146,15 @@ async fn silent_sockets_and_floods_of_handshakes_hold_up_nobody() {
             }
         }
     }
-    // Whole handshakes one after the other, of people who then leave.
-    for _ in 0..200 {
-        drop(device.open_without_certificate(Version::V5).await.expect("a handshake"));
+    // Whole handshakes, all at once, of people who then leave.
+    let mut flood = JoinSet::new();
+    for _ in 0..300 {
+        let device = device.clone();
+        flood.spawn(async move { device.open_without_certificate(Version::V5).await.map(drop) });
+    }
+    publish(&mut good).await;
+    while let Some(shaken) = flood.join_next().await {
+        shaken.unwrap().expect("a handshake");
     }
     publish(&mut good).await;
     let newcomer = Device::enroll(&platform, &api, "newcomer").await;
@@ -127,6 +167,74 @@ async fn silent_sockets_and_floods_of_handshakes_hold_up_nobody() {
             while let Ok(1..) = stream.read(&mut sink).await {}
         };
         tokio::time::timeout(SOON, end).await.expect("who says nothing is closed");
+    }
+}
+
+/// Opens so many sockets that say this and no more.
+async fn idle_sockets(address: SocketAddr, count: usize, said: &[u8]) -> Vec<TcpStream> {
+    let mut idle = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(said).await.unwrap();
+        idle.push(stream);
+    }
+    idle
+}
+
+/// Whether the other side neither said nor closed anything; what a handshake has said is passed over.
+fn is_open(stream: &TcpStream) -> bool {
+    let mut sink = [0; 16 * 1_024];
+    loop {
+        match stream.try_read(&mut sink) {
+            Ok(0) => return false,
+            Ok(_) => {}
+            Err(error) => return error.kind() == ErrorKind::WouldBlock,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_half_open_handshakes_keeps_machines_of_other_addresses_in() {
+    if !has_elsewhere("floods of handshakes on the MQTT port") {
+        return;
+    }
+    let platform = Platform::start().await;
+    let api = platform.api().await;
+    let device = Device::enroll(&platform, &api, "good").await;
+    let mut connected = device.connect(Version::V5).await;
+    // More than there are turns for handshakes; each is waited for until the time limit.
+    let hello = https::hello(device.tls_without_certificate());
+    let idle = idle_sockets(platform.mqtt(), 600, &hello).await;
+    publish(&mut connected).await;
+    let newcomer = Device::enroll(&platform, &api, "newcomer").await;
+    publish(&mut newcomer.connect_from(ELSEWHERE, Version::V5).await).await;
+    assert!(idle.last().is_some_and(is_open), "only after the others were closed");
+}
+
+#[tokio::test]
+async fn sockets_on_https_that_say_nothing_or_half_of_it_keep_nobody_out() {
+    if !has_elsewhere("floods of the HTTPS port") {
+        return;
+    }
+    let https = Https::start().await;
+    let hello = https.hello();
+    let (half, _) = hello.split_at(hello.len() / 2);
+    let mut idle = Vec::new();
+    for (what, said) in [("nothing", &[][..]), ("a hello", &hello[..]), ("half a hello", half)] {
+        idle = idle_sockets(https.platform.http(), 300, said).await;
+        // At once: before the platform's time limit has closed what it waits for.
+        https.healthy_from(ELSEWHERE).await.expect(what);
+        assert!(idle.last().is_some_and(is_open), "{what}: only after the others were closed");
+    }
+    // Whoever has not got as far as to take a turn keeps not even its own network out.
+    https.healthy_from([127, 0, 0, 1].into()).await.unwrap();
+    assert!(idle.last().is_some_and(is_open), "only after the others were closed");
+    for mut stream in idle {
+        let end = async {
+            let mut sink = [0; 1_024];
+            while let Ok(1..) = stream.read(&mut sink).await {}
+        };
+        tokio::time::timeout(SOON, end).await.expect("who says no more is closed");
     }
 }
 
@@ -230,4 +338,37 @@ async fn a_machine_that_connects_without_end_is_told_to_wait_and_others_are_not(
     assert!(attempt >= 300, "after the burst, not after {attempt}");
     publish(&mut good).await;
     publish(&mut device.connect(Version::V5).await).await;
+}
+
+#[tokio::test]
+async fn faults_raised_and_cleared_without_end_are_held_back_and_others_are_heard() {
+    let platform = Platform::start().await;
+    let api = platform.api().await;
+    let mut restless = Device::enroll(&platform, &api, "restless").await.connect(Version::V5).await;
+    let good = Device::enroll(&platform, &api, "good").await;
+    let mut other = good.connect(Version::V5).await;
+    let flood = tokio::spawn(async move {
+        let raised = br#"{"type":"fault.raised","data":{"code":"E-1"}}"#;
+        let cleared = br#"{"type":"fault.cleared","data":{"code":"E-1"}}"#;
+        // Until nothing more is taken of it.
+        while restless.send_publish("mw/v1/me/up/events", raised).await.is_ok()
+            && restless.send_publish("mw/v1/me/up/events", cleared).await.is_ok()
+        {}
+    });
+    eventually("it is held back", SOON, async || {
+        let text = reqwest::get(format!("{}/metrics", platform.url())).await?.text().await?;
+        let line =
+            text.lines().find(|line| line.starts_with("millwright_gateway_throttles_total "));
+        let pauses: f64 = line.context("the metric")?.rsplit(' ').next().unwrap_or("").parse()?;
+        ensure!(pauses > 0.0, "not yet");
+        Ok(())
+    })
+    .await;
+    // While it is: at most its burst and ten a second come through.
+    publish(&mut other).await;
+    let fault = br#"{"type":"fault.raised","data":{"code":"E-2"}}"#;
+    assert_eq!(other.publish("mw/v1/me/up/events", fault).await.unwrap(), 0);
+    assert_eq!(api.open_alarms(&good.machine).await.unwrap().len(), 1);
+    assert!(!flood.is_finished(), "held back, not cut off");
+    flood.abort();
 }

@@ -3,13 +3,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use millwright_tests::platform::ADMIN_PASSWORD;
-use millwright_tests::{Agent, Api, Broker, Device, Platform, Postgres, Version, eventually};
+use millwright_tests::{
+    Agent, Api, Broker, Device, Platform, Postgres, RawMqtt, Version, eventually,
+};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
+use tokio::task::JoinSet;
 
 const SOON: Duration = Duration::from_secs(30);
 /// Until a process that says nothing more counts as gone, and somebody has looked.
@@ -249,6 +255,114 @@ async fn while_the_database_is_away_nothing_is_acknowledged_and_afterwards_nothi
     .await;
     assert_eq!(database.missing_messages(agent.machine()).await.unwrap(), 0);
     assert_eq!(database.conflicts(agent.machine()).await.unwrap(), 0);
+}
+
+/// Devices that send without waiting, messages of each, and how large one is.
+const SENDERS: usize = 20;
+const MESSAGES: i64 = 1_000;
+const MESSAGE_BYTES: usize = 4 * 1024;
+/// What the platform may grow by while nothing can be stored, in KiB: 100 messages in flight and 64 KiB read of
+/// each device are 10 MiB, and as much again for what is made of them. All that they send is 80 MiB.
+const GROWTH_MAX_KIB: u64 = 40 * 1024;
+/// Nothing more is taken when nothing was for so long.
+const STILL: Duration = Duration::from_secs(2);
+
+/// A device that sends as much as it may without waiting, then hears what became of it, in its order.
+struct Sender {
+    connection: RawMqtt,
+    topic: String,
+    sent: Arc<AtomicI64>,
+}
+
+impl Sender {
+    async fn connect(platform: &Platform, api: &Api, name: &str) -> (Device, Self) {
+        let device = Device::enroll(platform, api, name).await;
+        // Not much fits into its own end, so that what is read of it is in the platform.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_send_buffer_size(32 * 1024).unwrap();
+        let connection = device.connect_by(socket, Version::V3).await;
+        let topic = device.topic("up/telemetry");
+        (device, Self { connection, topic, sent: Arc::default() })
+    }
+
+    fn message(number: i64) -> Vec<u8> {
+        let ts = 1_763_775_000_000 + number;
+        let mut payload = json!({ "ts": ts, "values": { "counter": number } }).to_string();
+        let padding = MESSAGE_BYTES - payload.len();
+        payload.extend(std::iter::repeat_n(' ', padding));
+        payload.into_bytes()
+    }
+
+    async fn run(mut self) -> anyhow::Result<()> {
+        let mut ids = Vec::new();
+        for number in 1..=MESSAGES {
+            ids.push(self.connection.send_publish(&self.topic, &Self::message(number)).await?);
+            self.sent.store(number, Ordering::Relaxed);
+        }
+        for id in ids {
+            ensure!(self.connection.acknowledged(id).await? == 0, "message {id} was refused");
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_database_is_away_memory_is_bounded_and_all_drains_in_order() {
+    let Some(server) = Postgres::start() else { return };
+    let mut platform = Platform::prepare().with(server.url(), &[]);
+    platform.resume().await;
+    let api = platform.api().await;
+    let (mut devices, mut senders) = (Vec::new(), Vec::new());
+    for number in 0..SENDERS {
+        let (device, mut sender) = Sender::connect(&platform, &api, &format!("s{number}")).await;
+        let answer = sender.connection.publish(&sender.topic, &Sender::message(0)).await;
+        assert_eq!(answer.unwrap(), 0);
+        devices.push(device);
+        senders.push(sender);
+    }
+    let Some(before) = platform.resident_kib() else {
+        eprintln!("SKIPPED: memory without a database: this computer has no /proc");
+        return;
+    };
+
+    server.halt();
+    let sent: Vec<Arc<AtomicI64>> = senders.iter().map(|it| Arc::clone(&it.sent)).collect();
+    let mut running = JoinSet::new();
+    for sender in senders {
+        running.spawn(sender.run());
+    }
+    let (mut most, mut taken, mut since) = (before, 0, Instant::now());
+    eventually("all are held back", GONE, async || {
+        most = most.max(platform.resident_kib().context("it runs")?);
+        let now: i64 = sent.iter().map(|sent| sent.load(Ordering::Relaxed)).sum();
+        if now != taken {
+            (taken, since) = (now, Instant::now());
+        }
+        ensure!(taken > 0 && since.elapsed() > STILL, "{taken} messages were taken");
+        Ok(())
+    })
+    .await;
+    for (number, sent) in sent.iter().enumerate() {
+        let sent = sent.load(Ordering::Relaxed);
+        assert!(sent < MESSAGES, "s{number} was never held back");
+    }
+    let grown = most - before;
+    assert!(grown < GROWTH_MAX_KIB, "{grown} KiB more for {taken} messages");
+
+    server.resume();
+    while let Some(sender) = running.join_next().await {
+        sender.unwrap().expect("acknowledged, in the order in which they were sent");
+    }
+    let database = platform.database().await;
+    for device in &devices {
+        let points = database.points(&device.machine).await.unwrap();
+        let values: Vec<f64> = points["counter"].iter().filter_map(|point| point.1).collect();
+        let expected: Vec<f64> = (0..=1_000).map(f64::from).collect();
+        assert_eq!(values, expected);
+        assert_eq!(database.conflicts(&device.machine).await.unwrap(), 0);
+    }
+    let grown = platform.resident_kib().unwrap().saturating_sub(before);
+    assert!(grown < GROWTH_MAX_KIB, "{grown} KiB more after all was stored");
 }
 
 #[tokio::test]

@@ -39,6 +39,7 @@ const BESIDE: &[(&str, &[&str])] = &[
             "millwright-gateway",
             "millwright-api",
             "millwright-agent",
+            "millwright-store",
         ],
     ),
     ("millwright-chaos", &["millwright-tests", "millwright-test-database"]),

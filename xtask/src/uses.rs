@@ -34,7 +34,14 @@ const RULES: &[Rule] = &[
         why: "all SQL is in the store",
     },
     Rule {
-        crates: &["actix_web", "actix_http", "actix_ws", "utoipa_actix_web", "utoipa_swagger_ui"],
+        crates: &[
+            "actix_web",
+            "actix_http",
+            "actix_service",
+            "actix_ws",
+            "utoipa_actix_web",
+            "utoipa_swagger_ui",
+        ],
         only_in: Only::In(&["millwright-api", "millwright-platform"]),
         why: "HTTP is served by the api",
     },

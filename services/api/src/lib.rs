@@ -3,9 +3,11 @@
 mod body;
 pub mod clock;
 mod dashboard;
+mod door;
 pub mod error;
 pub mod etag;
 pub mod extract;
+mod guest;
 pub mod health;
 pub mod idempotency;
 pub mod limits;

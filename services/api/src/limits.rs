@@ -17,11 +17,28 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// wait in the listener's queue. With two threads it is more than the gateway lets machines in, so
 /// that they leave room for people.
 pub const CONNECTIONS_PER_WORKER: usize = 12_288;
-/// TLS handshakes at the same time, per worker thread.
-pub const HANDSHAKES_PER_WORKER: usize = 64;
+/// Connections at the same time of one network (an IPv4 address, an IPv6 /64); further ones are closed.
+/// A third of what two threads hold, and enough for 5,000 machines of one site and its people. A proxy in
+/// front of machines shows all of them at one address: more of them need several proxies.
+pub const CONNECTIONS_PER_NETWORK: usize = 8_192;
+/// Of them, such as haven't finished their TLS handshake; further ones are closed. As many as machines
+/// of one network that come back together, see the gateway's bound of the same kind.
+pub const NEWCOMERS_PER_NETWORK: usize = 7_000;
+/// TLS connections of one network that may come at once: after a restart its machines come back
+/// together. Beyond it they are closed. Not counted without TLS: there they cost little, and a
+/// proxy may open one for each request.
+pub const ARRIVALS_BURST: u32 = 20_000;
+/// Time after which one more may come: 100 a second. A handshake takes about a millisecond of a CPU.
+pub const ARRIVAL_EVERY: Duration = Duration::from_millis(10);
+/// TLS handshakes at the same time, after their first message; further ones wait within the time limit.
+pub const HANDSHAKES_MAX: usize = 512;
+/// Of them, of one network.
+pub const HANDSHAKES_PER_NETWORK: usize = 128;
 /// How long a client may take to send the head of a request.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a TLS handshake may take.
+/// How long a client that goes is waited for before its connection is closed.
+pub const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a TLS handshake may take, the wait for its first message and for its turn included.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an idle connection stays open.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);

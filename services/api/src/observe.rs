@@ -13,7 +13,7 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, web};
 use millwright_schemas::api::problem::PROBLEM_JSON;
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 use tracing::Instrument as _;
 
 use crate::error::{ApiError, chain};
@@ -44,6 +44,33 @@ impl RequestMetrics {
         let histogram = HistogramVec::new(options, &["method", "route", "status"])?;
         registry.register(Box::new(histogram.clone()))?;
         Ok(Self(histogram))
+    }
+}
+
+/// Connections that weren't let in. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct DoorMetrics(IntCounterVec);
+
+impl DoorMetrics {
+    /// A count that is shown nowhere.
+    pub(crate) fn unregistered() -> Result<Self, prometheus::Error> {
+        let options = Opts::new(
+            "millwright_http_connections_refused_total",
+            "Connections that weren't let in by reason.",
+        );
+        Ok(Self(IntCounterVec::new(options, &["reason"])?))
+    }
+
+    /// Registers the metric.
+    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let metrics = Self::unregistered()?;
+        registry.register(Box::new(metrics.0.clone()))?;
+        Ok(metrics)
+    }
+
+    /// One more: `full`, `too_fast`, `timeout`, `handshake` or `gone`.
+    pub(crate) fn refused(&self, reason: &str) {
+        self.0.with_label_values(&[reason]).inc();
     }
 }
 

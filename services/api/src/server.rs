@@ -7,19 +7,17 @@ use std::time::Duration;
 
 use actix_web::dev::{ResourceDef, Server};
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpRequest, HttpResponse, web};
 use socket2::{SockRef, TcpKeepalive};
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::AppExt as _;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::body::BodyRules;
+use crate::door::{self, Behind, Door};
 use crate::error::ApiError;
-use crate::limits::{
-    BODY_MAX_BYTES, CONNECTIONS_PER_WORKER, HANDSHAKE_TIMEOUT, HANDSHAKES_PER_WORKER, KEEP_ALIVE,
-    REQUEST_HEAD_TIMEOUT, SHUTDOWN_S, TCP_KEEPALIVE, UNREAD_TIMEOUT,
-};
-use crate::observe::{RequestMetrics, SignInMetrics};
+use crate::limits::{BODY_MAX_BYTES, KEEP_ALIVE, SHUTDOWN_S, TCP_KEEPALIVE, UNREAD_TIMEOUT};
+use crate::observe::{DoorMetrics, RequestMetrics, SignInMetrics};
 use crate::openapi::{BASE_PATH, openapi, operations, rest};
 use crate::state::AppState;
 use crate::streams::Streams;
@@ -89,12 +87,13 @@ pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
     let metrics = web::Data::new(metrics);
     let sign_ins = SignInMetrics::register(&state.metrics).map_err(io::Error::other)?;
     let sign_ins = web::Data::new(sign_ins);
+    let refusals = DoorMetrics::register(&state.metrics).map_err(io::Error::other)?;
     let state = web::Data::new(state);
     let streams = web::Data::new(Streams::default());
     let described = openapi();
     let rules = web::Data::new(BodyRules::new(body_timeout, &described));
     let description = web::Data::new(Description::new(&described));
-    let server = HttpServer::new(move || {
+    let app = move || {
         let (app, _) = App::new()
             .wrap(from_fn(idempotency::middleware))
             .wrap(from_fn(observe::middleware))
@@ -117,20 +116,10 @@ pub fn run(config: ServerConfig, state: AppState) -> io::Result<Api> {
             .configure(routes::machine_socket::configure)
             .split_for_parts();
         app.configure(documentation).default_service(web::to(fallback))
-    })
-    .workers(workers)
-    .max_connections(CONNECTIONS_PER_WORKER)
-    .max_connection_rate(HANDSHAKES_PER_WORKER)
-    .client_request_timeout(REQUEST_HEAD_TIMEOUT)
-    .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
-    .keep_alive(KEEP_ALIVE)
-    .shutdown_timeout(SHUTDOWN_S)
-    .disable_signals();
-    let server = match tls {
-        Some(tls) => server.listen_rustls_0_23(listener, Arc::unwrap_or_clone(tls))?,
-        None => server.listen(listener)?,
     };
-    Ok(Api { server: server.run(), address })
+    let behind = Behind { workers, keep_alive: KEEP_ALIVE.into(), shutdown_s: SHUTDOWN_S };
+    let server = door::serve(listener, Door::new(tls.as_deref(), refusals), behind, app)?;
+    Ok(Api { server, address })
 }
 
 /// The description as JSON, and what paths there are.

@@ -8,15 +8,14 @@ use std::sync::{PoisonError, RwLock};
 use actix_web::dev::ServerHandle;
 use actix_web::http::KeepAlive;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpResponse, HttpServer, ResponseError as _, web};
+use actix_web::{App, HttpResponse, ResponseError as _, web};
 use millwright_schemas::api::health::{CheckResult, Readiness};
 use tokio::task::JoinHandle;
 
+use crate::door::{self, Behind, Door};
 use crate::error::ApiError;
-use crate::limits::{
-    CONNECTIONS_PER_WORKER, HANDSHAKE_TIMEOUT, HANDSHAKES_PER_WORKER, REQUEST_HEAD_TIMEOUT,
-    WAITING_SHUTDOWN_S,
-};
+use crate::limits::WAITING_SHUTDOWN_S;
+use crate::observe::DoorMetrics;
 use crate::server::ServerConfig;
 use crate::{observe, routes};
 
@@ -35,33 +34,25 @@ impl Waiting {
     ///
     /// # Errors
     /// When the listener can't be used.
-    pub fn start(door: &ServerConfig, reason: String) -> io::Result<Self> {
-        let listener = door.listener.try_clone()?;
+    pub fn start(config: &ServerConfig, reason: String) -> io::Result<Self> {
+        let listener = config.listener.try_clone()?;
         listener.set_nonblocking(true)?;
         let reason = web::Data::new(Reason(RwLock::new(reason)));
         let told = reason.clone();
-        let server = HttpServer::new(move || {
+        let app = move || {
             App::new()
                 .wrap(from_fn(observe::middleware))
                 .app_data(told.clone())
                 .service(routes::health::get_health)
                 .route("/readyz", web::get().to(get_readiness))
                 .default_service(web::to(not_yet))
-        })
-        .workers(1)
-        .max_connections(CONNECTIONS_PER_WORKER)
-        .max_connection_rate(HANDSHAKES_PER_WORKER)
-        .client_request_timeout(REQUEST_HEAD_TIMEOUT)
-        .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
-        // The next request is for the platform itself.
-        .keep_alive(KeepAlive::Disabled)
-        .shutdown_timeout(WAITING_SHUTDOWN_S)
-        .disable_signals();
-        let server = match &door.tls {
-            Some(tls) => server.listen_rustls_0_23(listener, rustls::ServerConfig::clone(tls))?,
-            None => server.listen(listener)?,
         };
-        let running = server.run();
+        let refusals = DoorMetrics::unregistered().map_err(io::Error::other)?;
+        // The next request is for the platform itself.
+        let keep_alive = KeepAlive::Disabled;
+        let behind = Behind { workers: 1, keep_alive, shutdown_s: WAITING_SHUTDOWN_S };
+        let running =
+            door::serve(listener, Door::new(config.tls.as_deref(), refusals), behind, app)?;
         Ok(Self { server: running.handle(), task: tokio::spawn(running), reason })
     }
 

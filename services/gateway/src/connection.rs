@@ -7,17 +7,21 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use millwright_identity::networks::Share;
 use millwright_ingest::intake::{AckLine, IntakeSlot, Uplink};
 use millwright_schemas::Timestamp;
+use millwright_schemas::topics::UpChannel;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use crate::event_pace::EventPace;
 use crate::gateway::{Admitted, Gateway, Seated};
-use crate::limits::{LINGER_MAX_BYTES, LINGER_TIMEOUT, READ_CHUNK_BYTES, ROUNDS_PER_TURN};
-use crate::newcomers::Newcomer;
+use crate::limits::{
+    LINGER_MAX_BYTES, LINGER_TIMEOUT, READ_CHUNK_BYTES, ROUNDS_PER_TURN, THROTTLE_PAUSE_MIN,
+};
 use crate::presence::Presence;
 use crate::session::{Admission, Delivery, End, Message, Peer, Question, Refused, Session};
 
@@ -31,7 +35,7 @@ pub struct Transport<S> {
     /// Its address.
     pub remote: SocketAddr,
     /// Its place among those that haven't said who they are.
-    pub newcomer: Newcomer,
+    pub newcomer: Share,
     /// Tells the kernel to acknowledge TCP at once what was just read.
     pub quick_ack: fn(&S),
 }
@@ -63,7 +67,7 @@ struct Connection<S> {
     gateway: Arc<Gateway>,
     stream: S,
     remote: SocketAddr,
-    newcomer: Option<Newcomer>,
+    newcomer: Option<Share>,
     quick_ack: fn(&S),
     session: Session,
     acks: Arc<AckLine>,
@@ -261,6 +265,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 Poll::Ready(Ok(())) => {
                     let message = self.session.take_message();
                     if let (Some(message), Some(seated)) = (message, &self.seated) {
+                        if let Some(pause) = event_pause(self.gateway.events(), &message) {
+                            self.session.pause(Instant::now() + pause);
+                        }
                         let uplink = uplink(seated, message, Some(Arc::clone(&self.acks)));
                         if intake.send(uplink).is_err() {
                             self.session.end(End::Shutdown);
@@ -386,6 +393,16 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result
         }
     }
     Ok(())
+}
+
+/// How long to pause after this message, if it is one event too many.
+fn event_pause(events: &EventPace, message: &Message) -> Option<Duration> {
+    let Message { machine, channel, payload } = message;
+    if *channel != UpChannel::Events {
+        return None;
+    }
+    let pause = events.charge(*machine, payload, Instant::now())?;
+    Some(pause.max(THROTTLE_PAUSE_MIN))
 }
 
 fn uplink(seated: &Seated, message: Message, acks: Option<Arc<AckLine>>) -> Uplink {

@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use millwright_identity::machines::attempts::{ConnectAttempts, Source};
+use millwright_identity::networks::{Arrivals, Share, Shares};
 use millwright_ingest::intake::{Generation, Intake};
 use millwright_schemas::MachineId;
 use millwright_schemas::topics::DownChannel;
@@ -17,10 +19,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::connection::{self, Transport, now};
 use crate::directory::{Directory, SessionKey, Unavailable};
+use crate::event_pace::EventPace;
 use crate::limits::{DIRECTORY_TIMEOUT, STOP_TIMEOUT, WEBSOCKET_PIPE_BYTES};
 use crate::listener;
 use crate::metrics::Metrics;
-use crate::newcomers::{Newcomer, Newcomers};
 use crate::presence::{Notice, Notices, Presence};
 use crate::registry::{NotTaken, Registry, Seat};
 use crate::review;
@@ -57,7 +59,9 @@ pub struct Gateway {
     registry: Registry,
     wills: Wills,
     room: Arc<Semaphore>,
-    newcomers: Newcomers,
+    newcomers: Shares,
+    arrivals: Arrivals,
+    events: EventPace,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -93,7 +97,9 @@ impl Gateway {
             attempts: ConnectAttempts::new(parts.settings.connects, parts.settings.refusals),
             registry,
             room: Arc::new(Semaphore::new(parts.settings.connections_max)),
-            newcomers: Newcomers::new(parts.settings.newcomers_max),
+            newcomers: Shares::new(parts.settings.newcomers_max),
+            arrivals: Arrivals::new(parts.settings.arrivals),
+            events: EventPace::new(parts.settings.events, Instant::now()),
             tasks,
             stop,
         });
@@ -143,13 +149,18 @@ impl Gateway {
 
     /// Serves a connection that came by another door, such as a WebSocket: what is written to the
     /// stream is from the machine, what is read is for it. Dropping it ends the connection. `None`:
-    /// there are as many connections as may be, or the gateway stops.
+    /// there are as many connections as may be, its network opens them too fast, or the gateway stops.
     #[must_use]
     pub fn enter(self: &Arc<Self>, remote: SocketAddr) -> Option<DuplexStream> {
-        let place = self.take_place(remote).filter(|_| !self.stop.is_cancelled());
-        let Some((place, newcomer)) = place else {
-            self.metrics.websockets.with_label_values(&["over_limit"]).inc();
+        if self.stop.is_cancelled() {
             return None;
+        }
+        let (place, newcomer) = match self.take_place(remote) {
+            Ok(taken) => taken,
+            Err(reason) => {
+                self.metrics.websockets.with_label_values(&[reason]).inc();
+                return None;
+            }
         };
         self.metrics.websockets.with_label_values(&["ok"]).inc();
         let (theirs, stream) = tokio::io::duplex(WEBSOCKET_PIPE_BYTES);
@@ -167,13 +178,18 @@ impl Gateway {
     }
 
     /// A place among the connections, and one among the newcomers of its network, each until it is
-    /// dropped.
+    /// dropped. Otherwise what metrics call the reason.
     pub(crate) fn take_place(
         &self,
         remote: SocketAddr,
-    ) -> Option<(OwnedSemaphorePermit, Newcomer)> {
-        let newcomer = self.newcomers.add(remote)?;
-        Some((Arc::clone(&self.room).try_acquire_owned().ok()?, newcomer))
+    ) -> Result<(OwnedSemaphorePermit, Share), &'static str> {
+        const FULL: &str = "over_limit";
+        if !self.arrivals.may_come(remote.ip(), now()) {
+            return Err("too_fast");
+        }
+        let newcomer = self.newcomers.take(remote.ip()).ok_or(FULL)?;
+        let place = Arc::clone(&self.room).try_acquire_owned().map_err(|_| FULL)?;
+        Ok((place, newcomer))
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -186,6 +202,11 @@ impl Gateway {
 
     pub(crate) fn intake(&self) -> &Intake {
         &self.intake
+    }
+
+    /// How fast machines report events.
+    pub(crate) fn events(&self) -> &EventPace {
+        &self.events
     }
 
     pub(crate) fn wills(&self) -> &Wills {

@@ -8,12 +8,12 @@
 pub mod connection;
 pub mod directory;
 pub mod directory_store;
+mod event_pace;
 pub mod gateway;
 pub mod limits;
 pub mod listener;
 pub mod mailbox;
 pub mod metrics;
-pub mod newcomers;
 pub mod presence;
 pub mod registry;
 pub mod review;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use millwright_ingest::limits::CACHED_MACHINES;
 use millwright_schemas::limits::PAYLOAD_MAX_BYTES;
 use millwright_schemas::wire::connect::PROOF_MAX_BYTES;
 
@@ -31,6 +32,21 @@ pub const PACE_MESSAGES_BURST: u32 = 10_000;
 pub const PACE_BYTES_PER_S: u32 = 16 * 1024 * 1024;
 /// Bytes that one connection may send at once after a pause.
 pub const PACE_BYTES_BURST: u32 = 32 * 1024 * 1024;
+/// Events that one machine may report at once after a pause, over all its connections: what it has kept
+/// while it was away, or a fault of each of its parts. A `fault.snapshot` counts as its faults. Each may
+/// write several rows and be work for others.
+pub const EVENTS_BURST: u32 = 1_000;
+/// Time after which it may report one more: 10 a second. Beyond it no more of its messages are decoded
+/// until then, so it is slowed down and loses nothing. A machine with hundreds of faults a day is far
+/// below.
+pub const EVENT_EVERY: Duration = Duration::from_millis(100);
+/// What one event counts at most, and what a machine owes at most: a pause of 100 seconds.
+pub const EVENT_WEIGHT_MAX: u32 = 1_000;
+/// Machines whose events are counted, some 100 bytes each. Beyond it further ones aren't held back; so many
+/// can't be connected, with all their children.
+pub const EVENT_MACHINES_MAX: usize = 2 * CONNECTIONS_MAX;
+/// How often those that have rested are looked for, when there are too many.
+pub const EVENT_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Shortest pause of a connection that sends too fast, so that it isn't woken for each packet.
 pub const THROTTLE_PAUSE_MIN: Duration = Duration::from_millis(10);
 /// Connections that one machine may open at once. Each is written to the database; beyond it
@@ -75,6 +91,10 @@ pub const ROUNDS_PER_TURN: usize = 32;
 pub const WRITE_PROGRESS_MIN_BYTES: usize = 1024;
 /// Connections at once, TLS handshakes included; beyond it new ones are closed.
 pub const CONNECTIONS_MAX: usize = 20_000;
+const _: () = assert!(
+    CONNECTIONS_MAX <= CACHED_MACHINES,
+    "ingest would read machines that are connected again and again"
+);
 /// Connections at once of one network (an IPv4 address, an IPv6 /64) that haven't said who they are;
 /// further ones are closed. A third: a load balancer shows all machines at one address, and after a
 /// power cut thousands come back together.
@@ -82,8 +102,17 @@ pub const NEWCOMERS_MAX: usize = 7_000;
 /// Bytes each way between a connection and the WebSocket that carries it. At the limit the
 /// WebSocket isn't read, or the session not served, as with a full socket.
 pub const WEBSOCKET_PIPE_BYTES: usize = 16 * 1024;
+/// Connections of one network that may come at once; beyond it they are closed. As many as there can be:
+/// a load balancer shows all machines at one address, and after a power cut they come back together.
+pub const ARRIVALS_BURST: u32 = 20_000;
+/// Time after which one more may come: 100 a second. It bounds what the handshakes and CONNECTs of one
+/// network cost: some 20 % of a CPU.
+pub const ARRIVAL_EVERY: Duration = Duration::from_millis(10);
 /// TLS handshakes at once, after their first message; further ones wait within the time limit.
 pub const HANDSHAKES_MAX: usize = 512;
+/// Of them, of one network: enough for some hundred a second, and a site's 5,000 machines to be back within
+/// a minute.
+pub const HANDSHAKES_PER_NETWORK: usize = 128;
 /// Time for a TLS handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time from the end of the handshake to a complete CONNECT.

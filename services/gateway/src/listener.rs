@@ -4,22 +4,23 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use millwright_identity::networks::{Share, Turns};
 use rustls::server::Acceptor;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::connection::{self, Transport};
 use crate::gateway::Gateway;
 use crate::limits::{ACCEPT_PAUSE, TCP_KEEPALIVE, UNREAD_TIMEOUT};
-use crate::newcomers::Newcomer;
 use crate::tls::{self, TlsSetting};
 
 /// Accepts until the gateway stops. A failed accept doesn't end it.
 pub(crate) async fn run(gateway: Arc<Gateway>, socket: TcpListener, tls: TlsSetting) {
-    let handshakes = Arc::new(Semaphore::new(gateway.settings().handshakes_max));
+    let settings = gateway.settings();
+    let handshakes = Turns::new(settings.handshakes_max, settings.handshakes_per_network);
     loop {
         let accepted = tokio::select! {
             accepted = socket.accept() => accepted,
@@ -34,12 +35,14 @@ pub(crate) async fn run(gateway: Arc<Gateway>, socket: TcpListener, tls: TlsSett
                 continue;
             }
         };
-        let Some((place, newcomer)) = gateway.take_place(remote) else {
-            gateway.metrics().handshakes.with_label_values(&["over_limit"]).inc();
-            continue;
+        let (place, newcomer) = match gateway.take_place(remote) {
+            Ok(taken) => taken,
+            Err(reason) => {
+                gateway.metrics().handshakes.with_label_values(&[reason]).inc();
+                continue;
+            }
         };
-        let accepted =
-            Accepted { stream, remote, place, newcomer, handshakes: Arc::clone(&handshakes) };
+        let accepted = Accepted { stream, remote, place, newcomer, handshakes: handshakes.clone() };
         gateway.spawn(serve(Arc::clone(&gateway), accepted, tls.clone()));
     }
 }
@@ -48,8 +51,8 @@ struct Accepted {
     stream: TcpStream,
     remote: SocketAddr,
     place: OwnedSemaphorePermit,
-    newcomer: Newcomer,
-    handshakes: Arc<Semaphore>,
+    newcomer: Share,
+    handshakes: Turns,
 }
 
 async fn serve(gateway: Arc<Gateway>, accepted: Accepted, tls: TlsSetting) {
@@ -57,7 +60,7 @@ async fn serve(gateway: Arc<Gateway>, accepted: Accepted, tls: TlsSetting) {
     gateway.metrics().connections.inc();
     // In its own allocation, which ends with the handshake: a task keeps the room of its
     // greatest state for life.
-    let handshake = Box::pin(handshake(stream, handshakes, tls));
+    let handshake = Box::pin(handshake(stream, remote, handshakes, tls));
     let limit = gateway.settings().handshake_timeout;
     let shaken = tokio::select! {
         shaken = tokio::time::timeout(limit, handshake) => shaken,
@@ -84,11 +87,12 @@ async fn serve(gateway: Arc<Gateway>, accepted: Accepted, tls: TlsSetting) {
     drop(place);
 }
 
-/// A permit is taken only once the first message is complete, so that silent sockets don't keep
+/// It takes its turn only once the first message is complete, so that silent sockets don't keep
 /// others from theirs.
 async fn handshake(
     stream: TcpStream,
-    handshakes: Arc<Semaphore>,
+    remote: SocketAddr,
+    handshakes: Turns,
     tls: TlsSetting,
 ) -> io::Result<Box<TlsStream<TcpStream>>> {
     stream.set_nodelay(true)?;
@@ -97,7 +101,7 @@ async fn handshake(
     #[cfg(any(target_os = "linux", target_os = "android"))]
     socket.set_tcp_user_timeout(Some(UNREAD_TIMEOUT))?;
     let started = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
-    let _permit = handshakes.acquire().await.map_err(io::Error::other)?;
+    let _turn = handshakes.wait(remote.ip()).await;
     Ok(Box::new(started.into_stream(tls.current()).await?))
 }
 

@@ -9,9 +9,9 @@ pub struct Metrics {
     pub connections: IntGauge,
     /// Machines with an accepted CONNECT.
     pub machines: IntGauge,
-    /// TLS handshakes by result: `ok`, `failed`, `timeout`, `over_limit`.
+    /// TLS handshakes by result: `ok`, `failed`, `timeout`, `over_limit`, `too_fast`.
     pub handshakes: IntCounterVec,
-    /// Machines' WebSockets by result: `ok`, `over_limit`.
+    /// Machines' WebSockets by result: `ok`, `over_limit`, `too_fast`.
     pub websockets: IntCounterVec,
     /// Connections refused at CONNECT, by reason.
     pub refusals: IntCounterVec,

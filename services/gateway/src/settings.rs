@@ -15,6 +15,10 @@ pub struct Settings {
     pub newcomers_max: usize,
     /// See [`limits::HANDSHAKES_MAX`].
     pub handshakes_max: usize,
+    /// See [`limits::HANDSHAKES_PER_NETWORK`].
+    pub handshakes_per_network: usize,
+    /// See [`limits::ARRIVALS_BURST`].
+    pub arrivals: Rate,
     /// See [`limits::HANDSHAKE_TIMEOUT`].
     pub handshake_timeout: Duration,
     /// See [`limits::REVIEW_INTERVAL`].
@@ -27,6 +31,8 @@ pub struct Settings {
     pub session: SessionTimes,
     /// How fast each connection may send.
     pub pace: Pace,
+    /// How fast each machine may report events, see [`limits::EVENTS_BURST`].
+    pub events: Rate,
     /// See [`limits::CONNECTS_BURST`].
     pub connects: Rate,
     /// See [`limits::REFUSALS_BURST`].
@@ -61,12 +67,15 @@ impl Default for Settings {
             connections_max: limits::CONNECTIONS_MAX,
             newcomers_max: limits::NEWCOMERS_MAX,
             handshakes_max: limits::HANDSHAKES_MAX,
+            handshakes_per_network: limits::HANDSHAKES_PER_NETWORK,
+            arrivals: Rate { burst: limits::ARRIVALS_BURST, every: limits::ARRIVAL_EVERY },
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
             review_interval: limits::REVIEW_INTERVAL,
             left_interval: limits::LEFT_INTERVAL,
             left_after: limits::LEFT_AFTER,
             session: SessionTimes::default(),
             pace: Pace::default(),
+            events: Rate { burst: limits::EVENTS_BURST, every: limits::EVENT_EVERY },
             connects: Rate { burst: limits::CONNECTS_BURST, every: limits::CONNECT_EVERY },
             refusals: Rate { burst: limits::REFUSALS_BURST, every: limits::REFUSAL_EVERY },
         }

@@ -28,13 +28,15 @@ pub const RETRY_MAX: Duration = Duration::from_secs(2);
 /// doesn't hold up the others: its connection is closed, and it comes again.
 pub const EXHAUSTED_TRIES: u32 = 5;
 
-/// Machines whose signals and cursors are kept in memory; the longest unused are dropped.
-pub const CACHED_MACHINES: usize = 10_000;
-/// Signals and gaps of all these machines together, some 100 bytes each; likewise. A batch may
-/// go beyond while it is written.
-pub const CACHED_ENTRIES: usize = 500_000;
+/// Machines whose signals and cursors are kept in memory: not fewer than can be connected. Beyond it one is
+/// forgotten for each that comes, rather one that was long not heard, and read again when it is. About
+/// 1 KiB each besides its entries: 25 MiB.
+pub const CACHED_MACHINES: usize = 25_000;
+/// Signals, gaps and rules of all these machines together, 40 for each; likewise. About 130 bytes each:
+/// 125 MiB. A batch may go beyond while it is written.
+pub const CACHED_ENTRIES: usize = 1_000_000;
 /// Machines whose last receive time is kept, for messages without a time.
-pub const CLOCKED_MACHINES: usize = 10_000;
+pub const CLOCKED_MACHINES: usize = CACHED_MACHINES;
 /// Bytes of what rules have learned of all these machines, in memory; beyond it rules that learn
 /// don't watch further machines, which is logged and counted. A machine with 20 signals takes less
 /// than 64 KiB a rule.

@@ -27,6 +27,8 @@ pub(crate) struct MachineState {
     pub(crate) rules_of: i64,
     /// The last batch that had something of this machine.
     pub(crate) used_in: u64,
+    /// Where it stands among those that are remembered; `None`: it has come in this batch.
+    pub(crate) place: Option<usize>,
 }
 
 /// One signal.
@@ -80,6 +82,7 @@ impl MachineState {
             watch: Watch::default(),
             rules_of: NEVER,
             used_in: 0,
+            place: None,
         }
     }
 

@@ -7,7 +7,7 @@
 
 use async_trait::async_trait;
 use millwright_schemas::{JobId, OrganizationId, Timestamp};
-use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
@@ -107,23 +107,43 @@ pub async fn enqueue(tx: impl Into<Conn<'_>>, job: NewJob) -> Result<JobId, Stor
     Ok(JobId(id))
 }
 
+/// The first takeable job of each kind, then the first of those: however many wait, one entry of an index
+/// is read for each kind, and one for each that waits behind another of its key. States are literals,
+/// so that SQLite sees that its partial indexes fit.
+///
 /// Several workers may take at once: on PostgreSQL each passes over what another is about to take.
 fn take_sql(engine: Engine, kinds: usize) -> String {
-    let kinds = vec!["?"; kinds].join(",");
     let alone = engine.choose("", "FOR UPDATE SKIP LOCKED");
-    format!(
-        "UPDATE jobs SET state = 'running', leased_until = ?, attempts = attempts + 1 \
-         WHERE seq = (\
-             SELECT due.seq FROM jobs due \
-             WHERE due.kind IN ({kinds}) AND due.run_at <= ? \
-               AND (due.state = 'ready' OR (due.state = 'running' AND due.leased_until <= ?)) \
+    let first = |due: &str| {
+        format!(
+            "(SELECT due.seq FROM jobs due WHERE {due} AND due.run_at <= ? \
                AND NOT EXISTS (\
                    SELECT 1 FROM jobs older \
                    WHERE older.ordering_key = due.ordering_key AND older.seq < due.seq \
                      AND older.state <> 'dead') \
-             ORDER BY due.run_at, due.seq LIMIT 1 {alone}) \
+             ORDER BY due.run_at, due.seq LIMIT 1 {alone})"
+        )
+    };
+    let ready = first("due.state = 'ready' AND due.kind = ?");
+    let left = first("due.state = 'running' AND due.kind = ? AND due.leased_until <= ?");
+    let firsts = vec![format!("{ready}, {left}"); kinds].join(", ");
+    format!(
+        "UPDATE jobs SET state = 'running', leased_until = ?, attempts = attempts + 1 \
+         WHERE seq = (\
+             SELECT chosen.seq FROM jobs chosen WHERE chosen.seq IN ({firsts}) \
+             ORDER BY chosen.run_at, chosen.seq LIMIT 1) \
          RETURNING *"
     )
+}
+
+fn take_values(kinds: &[&str], now: Timestamp, leased_until: Timestamp) -> Vec<sea_orm::Value> {
+    let now = sea_orm::Value::from(now.micros());
+    let mut values: Vec<sea_orm::Value> = vec![leased_until.micros().into()];
+    for kind in kinds {
+        let kind = sea_orm::Value::from(*kind);
+        values.extend([kind.clone(), now.clone(), kind, now.clone(), now.clone()]);
+    }
+    values
 }
 
 /// Leases the next due job of one of these kinds until `leased_until`.
@@ -141,9 +161,7 @@ pub async fn take(
         return Ok(None);
     }
     let tx = store.begin_beside().await?;
-    let mut values: Vec<sea_orm::Value> = vec![leased_until.micros().into()];
-    values.extend(kinds.iter().map(|kind| sea_orm::Value::from(*kind)));
-    values.extend([now.micros().into(), now.micros().into()]);
+    let values = take_values(kinds, now, leased_until);
     let query = statement(tx.conn(), &take_sql(store.engine(), kinds.len()), values);
     let row = tx.conn().query_one_raw(query).await?;
     let job = row
@@ -159,17 +177,24 @@ pub async fn take(
 /// # Errors
 /// When the database can't be used.
 pub async fn next_due(store: &Store, kinds: &[&str]) -> Result<Option<Timestamp>, StoreError> {
-    let due = Expr::case(Column::State.eq("running"), Expr::col(Column::LeasedUntil))
-        .finally(Expr::col(Column::RunAt));
-    let first: Option<Option<i64>> = Entity::find()
-        .select_only()
-        .column_as(Expr::expr(due).min(), "due")
-        .filter(Column::State.ne("dead"))
-        .filter(Column::Kind.is_in(kinds.iter().copied()))
-        .into_tuple()
-        .one(store.readers())
-        .await?;
-    Ok(first.flatten().map(Timestamp::from_micros))
+    if kinds.is_empty() {
+        return Ok(None);
+    }
+    let values = kinds.iter().flat_map(|kind| [*kind; 2]).map(sea_orm::Value::from);
+    let query = statement(store.readers(), &next_due_sql(kinds.len()), values);
+    let row = store.readers().query_one_raw(query).await?;
+    let first: Option<i64> = row.map_or(Ok(None), |row| row.try_get_by_index(0))?;
+    Ok(first.map(Timestamp::from_micros))
+}
+
+/// One entry of an index for each kind and state, however many wait.
+fn next_due_sql(kinds: usize) -> String {
+    let of_kind = "SELECT (SELECT run_at FROM jobs WHERE state = 'ready' AND kind = ? \
+                   ORDER BY run_at LIMIT 1) AS due \
+                   UNION ALL \
+                   SELECT (SELECT leased_until FROM jobs WHERE state = 'running' AND kind = ? \
+                   ORDER BY leased_until LIMIT 1)";
+    format!("SELECT MIN(firsts.due) FROM ({}) firsts", vec![of_kind; kinds].join(" UNION ALL "))
 }
 
 /// Who decides about a job: the attempt that runs it now.
@@ -273,7 +298,8 @@ pub async fn release_all(store: &Store) -> Result<u64, StoreError> {
 /// # Errors
 /// When the database can't be used.
 pub async fn count_dead(store: &Store) -> Result<u64, StoreError> {
-    Ok(Entity::find().filter(Column::State.eq("dead")).count(store.readers()).await?)
+    // A literal, as in the partial index.
+    Ok(Entity::find().filter(Expr::cust("state = 'dead'")).count(store.readers()).await?)
 }
 
 /// Jobs that failed for good, newest first.
@@ -282,7 +308,7 @@ pub async fn count_dead(store: &Store) -> Result<u64, StoreError> {
 /// When the database can't be used or a row isn't understood.
 pub async fn dead(store: &Store, limit: u64) -> Result<Vec<Job>, StoreError> {
     let rows = Entity::find()
-        .filter(Column::State.eq("dead"))
+        .filter(Expr::cust("state = 'dead'"))
         .order_by_desc(Column::Seq)
         .limit(limit)
         .all(store.readers())
@@ -306,18 +332,28 @@ fn from_row(row: Model) -> Result<Job, StoreError> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::testing::{now, store};
+    use crate::testing::{now, plan_of, sqlite_store, store};
 
     const LEASE_S: i64 = 60;
 
     async fn add(store: &Store, key: &str, payload: i32) -> JobId {
+        add_at(store, "test", key, payload, now()).await
+    }
+
+    async fn add_at(
+        store: &Store,
+        kind: &'static str,
+        key: &str,
+        payload: i32,
+        run_at: Timestamp,
+    ) -> JobId {
         let tx = store.begin().await.unwrap();
         let job = NewJob {
             organization: None,
-            kind: "test",
+            kind,
             ordering_key: key.to_owned(),
             payload: payload.into(),
-            run_at: now(),
+            run_at,
             created_at: now(),
         };
         let id = enqueue(&tx, job).await.unwrap();
@@ -342,6 +378,54 @@ mod tests {
         assert_eq!(take_at(&store, now()).await, None, "the key is busy");
         assert!(complete(&store, &running).await.unwrap());
         assert_eq!(take_at(&store, now()).await.unwrap().payload, 2);
+    }
+
+    #[tokio::test]
+    async fn of_several_kinds_the_one_that_is_due_first_is_taken_and_others_are_left() {
+        let (store, _folder) = store().await;
+        let kinds = ["test", "other"];
+        assert_eq!(next_due(&store, &kinds).await.unwrap(), None);
+        assert_eq!(next_due(&store, &[]).await.unwrap(), None);
+        let late = add_at(&store, "test", "a", 1, now().plus_seconds(2)).await;
+        let early = add_at(&store, "other", "b", 2, now().plus_seconds(1)).await;
+        add_at(&store, "another", "c", 3, now()).await;
+        assert_eq!(next_due(&store, &kinds).await.unwrap(), Some(now().plus_seconds(1)));
+
+        let time = now().plus_seconds(5);
+        let take = async || take(&store, &kinds, time, time.plus_seconds(LEASE_S)).await.unwrap();
+        assert_eq!(take().await.map(|job| job.id), Some(early));
+        assert_eq!(next_due(&store, &kinds).await.unwrap(), Some(now().plus_seconds(2)));
+        assert_eq!(take().await.map(|job| job.id), Some(late));
+        assert_eq!(take().await, None, "another kind is another's");
+        let leased = Some(time.plus_seconds(LEASE_S));
+        assert_eq!(next_due(&store, &kinds).await.unwrap(), leased, "when the first lease ends");
+    }
+
+    #[tokio::test]
+    async fn looking_for_a_job_reads_none_of_those_that_wait() {
+        let (store, _folder) = sqlite_store().await;
+        let plan =
+            plan_of(&store, &next_due_sql(2), ["a", "a", "b", "b"].map(sea_orm::Value::from)).await;
+        for (index, times) in [("jobs_ready (kind=?)", 2), ("jobs_running (kind=?)", 2)] {
+            assert_eq!(plan.matches(index).count(), times, "{plan}");
+        }
+        assert!(!plan.contains("SCAN jobs"), "{plan}");
+        assert!(!plan.contains("ORDER BY"), "nothing is sorted: {plan}");
+
+        let values = take_values(&["a", "b"], now(), now());
+        let plan = plan_of(&store, &take_sql(Engine::Sqlite, 2), values).await;
+        for (index, times) in [
+            ("jobs_ready (kind=? AND run_at<?)", 2),
+            ("jobs_running (kind=? AND leased_until<?)", 2),
+            ("jobs_key (ordering_key=? AND seq<?)", 4),
+        ] {
+            assert_eq!(plan.matches(index).count(), times, "{index} in {plan}");
+        }
+        assert!(!plan.contains("SCAN"), "{plan}");
+
+        let dead = Entity::find().filter(Expr::cust("state = 'dead'"));
+        let plan = crate::testing::plan(&store, &dead.into_query()).await;
+        assert!(plan.contains("jobs_dead"), "{plan}");
     }
 
     #[tokio::test]

@@ -31,4 +31,6 @@ pub const TARGETS: &[Target] = &[
     Target { name: "local_socket", run: targets::local_socket::target },
     Target { name: "certificates", run: targets::certificates::target },
     Target { name: "connect_proof", run: targets::connect_proof::target },
+    Target { name: "packed", run: targets::packed::target },
+    Target { name: "backup", run: targets::backup::target },
 ];

@@ -152,6 +152,11 @@ impl Session {
         self.open_mut().and_then(|open| open.uplink.take_held())
     }
 
+    /// Decodes nothing more until this time: its machine reports too fast. Call [`Session::advance`] then.
+    pub fn pause(&mut self, until: Instant) {
+        self.throttle.pause(until);
+    }
+
     /// What the session must be told before it goes on.
     pub fn take_question(&mut self) -> Option<Question> {
         self.question.take()

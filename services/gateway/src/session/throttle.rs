@@ -44,6 +44,12 @@ impl Throttle {
         }
     }
 
+    /// Pauses for another reason, until this time at least.
+    pub(super) fn pause(&mut self, until: Instant) {
+        self.until = Some(self.until.map_or(until, |at| at.max(until)));
+        self.pauses += 1;
+    }
+
     /// Ends the pause when its time is over.
     pub(super) fn resume(&mut self, now: Instant) {
         self.until = self.until.filter(|until| *until > now);

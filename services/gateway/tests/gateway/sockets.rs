@@ -7,6 +7,7 @@ use millwright_gateway::presence::Presence;
 use millwright_gateway::registry::NotTaken;
 use millwright_gateway::session::End;
 use millwright_gateway::settings::{Pace, SessionTimes, Settings};
+use millwright_identity::machines::attempts::Rate;
 use millwright_schemas::topics::DownChannel;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -207,6 +208,21 @@ async fn more_connections_than_allowed_are_closed() {
 }
 
 #[tokio::test]
+async fn a_network_that_connects_too_fast_is_closed_by_every_door_and_others_are_not() {
+    let arrivals = Rate { burst: 2, every: Duration::from_secs(3_600) };
+    let site = Site::with(Settings { arrivals, ..Settings::default() }).await;
+    let (_, papers) = site.machine().await;
+    let mut client = site.connect(&papers, &v3()).await;
+    let _second = site.gateway.enter(([127, 0, 0, 1], 1).into()).unwrap();
+    assert!(site.try_dial(site.client_tls(Some(&papers))).await.is_err());
+    assert!(site.gateway.enter(([127, 0, 0, 1], 2).into()).is_none(), "nor by another door");
+    assert!(site.gateway.enter(([192, 0, 2, 7], 1).into()).is_some(), "another network");
+    assert_eq!(site.metrics.handshakes.with_label_values(&["too_fast"]).get(), 1);
+    assert_eq!(site.metrics.websockets.with_label_values(&["too_fast"]).get(), 1);
+    client.ping().await;
+}
+
+#[tokio::test]
 async fn what_comes_by_another_door_is_a_connection_like_others() {
     let mut site = Site::start().await;
     let machine = site.register(None).await;
@@ -319,4 +335,34 @@ async fn who_sends_too_fast_is_held_back_without_loss() {
     }
     client.ping().await;
     assert!(site.metrics.throttles.get() > 0);
+}
+
+#[tokio::test]
+async fn a_machine_that_reports_events_too_fast_is_held_back_without_loss() {
+    let events = Rate { burst: 5, every: Duration::from_millis(20) };
+    let mut site = Site::with(Settings { events, ..Settings::default() }).await;
+    let (_, papers) = site.machine().await;
+    let (_, neighbour) = site.machine().await;
+    let mut other = site.connect(&neighbour, &v5()).await;
+    let mut client = site.connect(&papers, &v5()).await;
+    let sent: Vec<u8> = (1..=40_u16)
+        .flat_map(|id| publish(5, "mw/v1/me/up/events", id, &id.to_be_bytes()))
+        .collect();
+    client.send(&sent).await;
+    for id in 1..=40_u16 {
+        let held = site.message().await;
+        assert_eq!(&held.uplink.payload[..], id.to_be_bytes());
+        held.uplink.acks.as_ref().unwrap().advance(1);
+        client.expect(&puback_v5(id, 0)).await;
+    }
+    let pauses = site.metrics.throttles.get();
+    assert!(pauses > 0, "it was never held back");
+    // Samples don't count, and another machine has a pace of its own.
+    for id in 1..=40_u16 {
+        other.send(&publish(5, "mw/v1/me/up/telemetry", id, b"{}")).await;
+        site.message().await.uplink.acks.as_ref().unwrap().advance(1);
+        other.expect(&puback_v5(id, 0)).await;
+    }
+    assert_eq!(site.metrics.throttles.get(), pauses);
+    client.ping().await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use millwright_schemas::{CertificateSerial, MachineId, Timestamp};
 
-use super::service::network;
+use crate::networks::network;
 use crate::people::rate_limit::RateLimit;
 
 /// A rate with a burst.

@@ -25,5 +25,5 @@ pub use command_key::CommandKeyError;
 pub use enroll::EnrollError;
 pub use keys::KeyFileError;
 pub use renew::RenewError;
-pub use service::{Enrollment, EnrollmentSettings, network};
+pub use service::{Enrollment, EnrollmentSettings};
 pub use trust::{Trust, TrustError, TrustState};

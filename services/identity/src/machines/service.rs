@@ -1,6 +1,6 @@
 //! Enrolment as a service: what both ways in, by code and by old key, have in common.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use millwright_schemas::api::credentials::MachineCertificate;
@@ -11,6 +11,7 @@ use millwright_store::Store;
 
 use super::Trust;
 use super::limits::{ADDRESS_ATTEMPT_S, ADDRESS_ATTEMPTS, MACHINE_CERTIFICATE_DAYS};
+use crate::networks::network;
 use crate::people::rate_limit::RateLimit;
 
 /// What enrolment answers besides keys.
@@ -84,18 +85,6 @@ impl Enrollment {
             topic_root: topics::root(machine.id),
             command_keys: bundle.command_keys.clone(),
             trust_version: bundle.version,
-        }
-    }
-}
-
-/// One subscriber has a whole /64 of IPv6 addresses.
-#[must_use]
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let prefix = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(prefix))
         }
     }
 }

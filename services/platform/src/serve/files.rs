@@ -6,8 +6,9 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 /// Files that machines' connections must leave: database, HTTP, bus, logs.
 const RESERVE: usize = 512;
 
-/// Enough for all connections; more would only cost those who walk through all numbers.
-const WANTED: u64 = 32_768;
+/// Enough for all connections, of machines and by HTTP; more would only cost those who walk through all
+/// numbers.
+const WANTED: u64 = 49_152;
 
 /// Raises the number of files that this process may open as far as it is allowed to. The usual
 /// limit of a shell is meant for programs with few connections.

@@ -132,6 +132,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0024_upkeep_slices.sqlite.sql"),
                 postgres: include_str!("0024_upkeep_slices.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0025_jobs_by_kind",
+                sqlite: include_str!("0025_jobs_by_kind.sqlite.sql"),
+                postgres: include_str!("0025_jobs_by_kind.postgres.sql"),
+            }),
         ]
     }
 }

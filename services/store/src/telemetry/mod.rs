@@ -27,3 +27,4 @@ pub mod units;
 
 pub use batch::{BatchTx, days_of};
 pub(crate) use layout::Layout;
+pub use packed::outside as packed_blocks;

@@ -1,5 +1,6 @@
 //! One module a decoder.
 
+pub mod backup;
 pub mod certificates;
 pub mod connect_proof;
 pub mod events;
@@ -7,6 +8,7 @@ pub mod ingest;
 pub mod local_socket;
 pub mod mqtt_session;
 pub mod orders;
+pub mod packed;
 pub mod telemetry;
 pub mod topics;
 pub mod trust;

@@ -93,10 +93,22 @@ pub(crate) fn encode(day: i64, points: &[Point]) -> Result<Vec<u8>, CodecError> 
         }
     }
     let packed = smallest.ok_or(CodecError::Strange("values"))?;
+    Ok(formed(&packed))
+}
+
+/// A block with this content, whatever it is.
+///
+/// # Errors
+/// When it can't be compressed.
+pub(crate) fn block_of(content: &[u8]) -> Result<Vec<u8>, CodecError> {
+    compress(content).map(|packed| formed(&packed))
+}
+
+fn formed(packed: &[u8]) -> Vec<u8> {
     let mut block = Vec::with_capacity(packed.len() + 1);
     block.push(FORM);
-    block.extend_from_slice(&packed);
-    Ok(block)
+    block.extend_from_slice(packed);
+    block
 }
 
 /// Unpacks a block of so many points of a day.

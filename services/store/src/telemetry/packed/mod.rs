@@ -12,6 +12,7 @@ mod blocks;
 pub(crate) mod codec;
 pub(crate) mod limits;
 mod merge;
+pub mod outside;
 
 use blocks::load;
 pub(crate) use blocks::{Block, Packed, Piece, pieces, unpack};
