@@ -5,7 +5,7 @@ use std::path::Path;
 
 use millwright_schemas::Timestamp;
 
-use crate::machines::network;
+use crate::networks::network;
 
 use super::access_tokens::{KeyError, SignInKey};
 use super::limits::{
