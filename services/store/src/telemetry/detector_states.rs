@@ -108,6 +108,22 @@ pub async fn forget(tx: &mut BatchTx, machine: MachineId, rule: RuleId) -> Resul
     Ok(())
 }
 
+/// Forgets what all rules have learned of these machines, and how far they have judged.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn forget_all(tx: &mut BatchTx, machines: &[MachineId]) -> Result<(), StoreError> {
+    for machine in machines {
+        for sql in [
+            "DELETE FROM detector_states WHERE machine_id = ?",
+            "DELETE FROM detector_marks WHERE machine_id = ?",
+        ] {
+            tx.conn().execute(sql, &[machine.uuid().into()]).await?;
+        }
+    }
+    Ok(())
+}
+
 /// A series' first `most` samples after a time, in microseconds, oldest first: of those that were stored
 /// before this batch.
 ///
