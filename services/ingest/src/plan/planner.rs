@@ -56,8 +56,8 @@ pub(crate) struct Plan {
     pub(crate) parted: Vec<i64>,
     /// Stored series whose newest values count as ahead of their time since the clock was set right.
     pub(crate) set_back: Vec<i64>,
-    /// Machines whose rules learn anew from what is stored, because the clock was set right.
-    pub(crate) unlearned: Vec<MachineId>,
+    /// Machines whose rules learn anew from what is stored, because the clock was set right, and when.
+    pub(crate) unlearned: Vec<(MachineId, i64)>,
     /// What is known of machines' clocks, where that has changed.
     pub(crate) clocks: Vec<ClockRow>,
     pub(crate) forgotten: Vec<(MachineId, OutboxId)>,

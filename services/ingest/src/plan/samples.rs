@@ -92,7 +92,7 @@ impl Planner<'_> {
         }
         state.set_streams_back(at);
         let plan = &mut self.planned.plan;
-        plan.unlearned.push(machine);
+        plan.unlearned.push((machine, at));
         for series in state.series.values_mut().filter(|series| series.latest_ts > at) {
             let (batch, slot) = series.slot;
             if let Some(row) = plan.latest.get_mut(slot).filter(|_| batch == self.known.batch) {
