@@ -105,6 +105,12 @@ pub struct Settings {
     pub gap: f64,
     /// Which aspects take part.
     pub aspects: [bool; 6],
+    /// Nothing is said before this time has passed since the first sample either, in microseconds.
+    pub span_us: i64,
+    /// The pace for which `memory` and `due` are meant, in microseconds. Where samples come faster,
+    /// more are remembered and more evidence is asked for, so that alarms of a healthy signal are as
+    /// rare in a month. 0: whatever the pace.
+    pub even_us: f64,
 }
 
 impl Default for Settings {
@@ -118,13 +124,45 @@ impl Default for Settings {
             caution: 1.0,
             gap: 1000.0,
             aspects: [true; 6],
+            span_us: 0,
+            even_us: 0.0,
         }
     }
 }
 
-packed_fields!(Settings { warm_up, memory, due, agreement, rest, caution, gap, aspects });
+packed_fields!(Settings {
+    warm_up,
+    memory,
+    due,
+    agreement,
+    rest,
+    caution,
+    gap,
+    aspects,
+    span_us,
+    even_us,
+});
+
+/// How many times faster than [`Settings::even_us`] is taken into account.
+const FASTER_MAX: f64 = 60.0;
 
 impl Settings {
+    /// As rules use it, with samples about a minute apart or more: a day has been seen before anything
+    /// is said, and the pace is that of the data sets on which the others were chosen.
+    #[must_use]
+    pub fn live() -> Self {
+        Self { span_us: 86_400_000_000, even_us: 300e6, due: 4.0, ..Self::default() }
+    }
+
+    /// How many times faster than they are meant for samples come, by their usual interval.
+    fn faster(&self, interval_us: f64) -> f64 {
+        if self.even_us > 0.0 && interval_us > 0.0 {
+            (self.even_us / interval_us).clamp(1.0, FASTER_MAX)
+        } else {
+            1.0
+        }
+    }
+
     fn is_shipped(&self) -> bool {
         *self == Self::default()
     }
@@ -215,7 +253,8 @@ impl Univariate {
     /// Whether it has learned enough to say something.
     #[must_use]
     pub fn is_watching(&self) -> bool {
-        self.baseline.learned() > self.settings.warm_up
+        let spans = |last: &Last| self.baseline.spans(last.at, &self.settings);
+        self.baseline.learned() > self.settings.warm_up && self.last.as_ref().is_some_and(spans)
     }
 
     /// How far it has come.
@@ -226,7 +265,9 @@ impl Univariate {
             return LearningStage::Watching;
         }
         let (seen, needed) = (self.learned() as u64, self.settings.warm_up as u64);
-        LearningStage::Learning { seen, needed, since: self.baseline.first(), until: None }
+        let (since, span_us) = (self.baseline.first(), self.settings.span_us);
+        let until = since.filter(|_| span_us > 0).map(|since| since.plus_micros(span_us));
+        LearningStage::Learning { seen, needed, since, until }
     }
 
     /// Whether the newest sample is so unusual that an alarm would be due, also when it belongs to an
@@ -288,12 +329,19 @@ impl Univariate {
                 return NOTHING;
             }
         };
-        let seen = self.baseline.look(at, value, &self.settings);
-        let (verdict, beyond) = self.decide(&seen);
+        let faster = self.settings.faster(self.baseline.interval_us());
+        let warm_up = if self.baseline.spans(at, &self.settings) {
+            self.settings.warm_up
+        } else {
+            f64::INFINITY
+        };
+        let settings = Settings { memory: self.settings.memory * faster, warm_up, ..self.settings };
+        let seen = self.baseline.look(at, value, &settings);
+        let (verdict, beyond) = self.decide(&seen, self.settings.due + faster.log10());
         (verdict, beyond, seen)
     }
 
-    fn decide(&mut self, seen: &[Seen; 6]) -> (Verdict, bool) {
+    fn decide(&mut self, seen: &[Seen; 6], due: f64) -> (Verdict, bool) {
         let (mut most, mut excess) = (0.0_f64, 0.0_f64);
         for (seen, _) in
             seen.iter().zip(self.settings.aspects).filter(|(_, takes_part)| *takes_part)
@@ -305,7 +353,7 @@ impl Univariate {
         // The most surprising aspect counts in full, of the others what is beyond the usual.
         let others = excess - (most - USUAL).max(0.0);
         let evidence = most + self.settings.agreement * others;
-        let score = score(evidence, self.settings.due);
+        let score = score(evidence, due);
         let beyond = score >= ALARM_SCORE;
         if self.rest > 0 {
             self.rest -= 1;
