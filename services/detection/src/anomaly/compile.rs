@@ -101,9 +101,7 @@ pub(crate) fn compile(
     }
     let signals: Vec<String> = it.signals.iter().map(|signal| signal.as_str().to_owned()).collect();
     let untaught = if it.is_together() {
-        let shipped = multivariate::Settings::default();
-        let train_rows = train_rows.unwrap_or(shipped.train_rows);
-        let settings = multivariate::Settings { train_rows, ..shipped };
+        let settings = multivariate::Settings::live(train_rows);
         Memory::together(signals.clone(), settings).map_err(|error| {
             vec![FieldProblem { field: path.clone(), message: error.to_string() }]
         })?

@@ -213,7 +213,10 @@ impl Memory {
     pub(crate) fn status(&self) -> LearningStatus {
         let missing = match &self.detectors {
             Detectors::Alone(detectors) => self.named(|of| detectors[of].learned() == 0.0),
-            Detectors::Together(together) => self.named(|of| !together.rows.has_told(of)),
+            Detectors::Together(together) => {
+                let missing = together.machine.missing();
+                self.named(|of| missing[of])
+            }
         };
         let stages: Vec<LearningStage> = match &self.detectors {
             Detectors::Alone(detectors) => {
@@ -397,11 +400,12 @@ fn alone(
 
 fn judged(machine: &mut Multivariate, at: Timestamp, row: &[Option<f64>], explain: bool) -> Said {
     let said = machine.step(at, row);
-    let missing = row.iter().filter(|value| value.is_none()).count();
     let verdict = if said.alarm {
         Verdict::Beyond(said.score)
-    } else if missing * 2 >= row.len() {
+    } else if machine.is_mostly_missing(row) {
         Verdict::Unknown
+    } else if machine.is_standing() {
+        Verdict::Between
     } else {
         Verdict::Back
     };

@@ -67,11 +67,6 @@ impl Rows {
         self.open = None;
     }
 
-    /// Whether a signal's last word was a usable value.
-    pub(super) fn has_told(&self, signal: usize) -> bool {
-        self.values.get(signal).is_some_and(Option::is_some)
-    }
-
     /// The newest sample of a round that isn't over.
     pub(super) const fn open(&self) -> Option<Timestamp> {
         self.open

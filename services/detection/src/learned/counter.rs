@@ -42,6 +42,11 @@ pub(super) enum Looked {
 }
 
 impl Counter {
+    /// Whether the signal counts.
+    pub(super) const fn counts(&self) -> bool {
+        self.counts
+    }
+
     /// Takes a value.
     pub(super) fn push(&mut self, value: f64) -> Looked {
         let Some(last) = self.last.replace(value) else {
