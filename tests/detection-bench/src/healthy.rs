@@ -107,7 +107,9 @@ fn run(
         for change in watch.instant(at(second), readings) {
             match change.transition {
                 Transition::Raised(found) => {
-                    if std::env::var("HEALTHY").is_ok() { eprintln!("{step} s, {:.2} d: {}", second as f64/86400.0, found.message); }
+                    if std::env::var("HEALTHY").is_ok() {
+                        eprintln!("{step} s, {:.2} d: {}", second as f64 / 86400.0, found.message);
+                    }
                     heard.raised += 1;
                     times.push(found.at);
                     since = Some(found.at);
@@ -169,7 +171,9 @@ fn faults(report: &mut Report) -> anyhow::Result<()> {
     let kinds: [(&str, Fault); 6] = [
         ("oil 5 K too warm", |_, values| values[2] += 5.0),
         ("oil drifts 1 K an hour", |s, values| values[2] += (s % DAY_S) as f64 / 3_600.0),
-        ("vibration doesn't follow the load", |_, values| values[3] = 2.0 + (values[3] * 1e6).sin() * 0.2),
+        ("vibration doesn't follow the load", |_, values| {
+            values[3] = 2.0 + (values[3] * 1e6).sin() * 0.2
+        }),
         ("vibration half as much more", |_, values| values[3] *= 1.5),
         ("oil sensor stuck", |_, values| values[2] = 44.4),
         ("energy counted twice", |s, values| values[4] += (s % DAY_S) as f64 / 60.0),

@@ -89,9 +89,13 @@ impl Settings {
         let shipped = Self { patience: 1.0, ..Self::default() };
         match train_rows {
             Some(train_rows) => Self { train_rows, ..shipped },
-            None => {
-                Self { span_us: DAY_US, wait_us: HOUR_US, quantiles: LIVE_QUANTILES, ..shipped }
-            }
+            None => Self {
+                span_us: DAY_US,
+                wait_us: HOUR_US,
+                quantiles: LIVE_QUANTILES,
+                caution: LIVE_CAUTION,
+                ..shipped
+            },
         }
     }
 }
@@ -102,6 +106,9 @@ const DAY_US: i64 = 24 * HOUR_US;
 /// For the slow mean at 1 in 6,000, of which there are a thousand independent ones in a month of rows a
 /// minute apart; the fast one is independent six times as often.
 const LIVE_QUANTILES: [f64; 2] = [4.03, 3.59];
+
+/// A day has more rows than the hours for which the shipped one was chosen, and the quantiles do the rest.
+const LIVE_CAUTION: f64 = 2.0;
 
 /// Time without an alarm makes good this share of a time with one.
 const RECOVERY: i64 = 4;

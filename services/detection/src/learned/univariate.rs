@@ -107,10 +107,11 @@ pub struct Settings {
     pub aspects: [bool; 6],
     /// Nothing is said before this time has passed since the first sample either, in microseconds.
     pub span_us: i64,
-    /// The pace for which `memory` and `due` are meant, in microseconds. Where samples come faster,
-    /// more are remembered and more evidence is asked for, so that alarms of a healthy signal are as
-    /// rare in a month. 0: whatever the pace.
+    /// The pace for which `due` is meant, in microseconds. Where samples come faster, more evidence is
+    /// asked for, so that alarms of a healthy signal are as rare in a month. 0: whatever the pace.
     pub even_us: f64,
+    /// The time that is remembered at least, in microseconds, beside `memory` samples; 0: none.
+    pub memory_us: f64,
 }
 
 impl Default for Settings {
@@ -126,6 +127,7 @@ impl Default for Settings {
             aspects: [true; 6],
             span_us: 0,
             even_us: 0.0,
+            memory_us: 0.0,
         }
     }
 }
@@ -141,32 +143,37 @@ packed_fields!(Settings {
     aspects,
     span_us,
     even_us,
+    memory_us,
 });
 
-/// How many times faster than [`Settings::even_us`] is taken into account.
-const FASTER_MAX: f64 = 60.0;
+/// More samples than this aren't remembered, whatever their time.
+const MEMORY_MAX: f64 = 100_000.0;
 
 impl Settings {
-    /// As rules use it, with samples about a minute apart or more: a day has been seen before anything
-    /// is said, and the pace is that of the data sets on which the others were chosen.
+    /// As rules use it, with samples half a minute apart or more: a day is seen before anything is said,
+    /// two weeks are remembered, as of the data sets on which the others were chosen, and `due` is for
+    /// samples half an hour apart: 4 where they come every five minutes, 4.7 every minute.
     #[must_use]
     pub fn live() -> Self {
-        Self { span_us: 86_400_000_000, even_us: 300e6, due: 4.0, ..Self::default() }
+        Self { span_us: DAY_US, even_us: 1_800e6, memory_us: 1_200e9, ..Self::default() }
     }
 
-    /// How many times faster than they are meant for samples come, by their usual interval.
-    fn faster(&self, interval_us: f64) -> f64 {
-        if self.even_us > 0.0 && interval_us > 0.0 {
-            (self.even_us / interval_us).clamp(1.0, FASTER_MAX)
-        } else {
-            1.0
+    /// What they are for samples with this usual interval, in microseconds (0: not known yet).
+    fn at_pace(&self, interval_us: f64) -> Self {
+        if interval_us <= 0.0 {
+            return *self;
         }
+        let due = self.due + (self.even_us / interval_us).max(1.0).log10();
+        let memory = (self.memory_us / interval_us).min(MEMORY_MAX).max(self.memory);
+        Self { due, memory, ..*self }
     }
 
     fn is_shipped(&self) -> bool {
         *self == Self::default()
     }
 }
+
+const DAY_US: i64 = 86_400_000_000;
 
 /// Surprises are counted up to this: a millionfold improbability says all.
 const SURPRISE_MAX: f64 = 8.0;
@@ -329,15 +336,12 @@ impl Univariate {
                 return NOTHING;
             }
         };
-        let faster = self.settings.faster(self.baseline.interval_us());
-        let warm_up = if self.baseline.spans(at, &self.settings) {
-            self.settings.warm_up
-        } else {
-            f64::INFINITY
-        };
-        let settings = Settings { memory: self.settings.memory * faster, warm_up, ..self.settings };
+        let mut settings = self.settings.at_pace(self.baseline.interval_us());
+        if !self.baseline.spans(at, &self.settings) {
+            settings.warm_up = f64::INFINITY;
+        }
         let seen = self.baseline.look(at, value, &settings);
-        let (verdict, beyond) = self.decide(&seen, self.settings.due + faster.log10());
+        let (verdict, beyond) = self.decide(&seen, settings.due);
         (verdict, beyond, seen)
     }
 
