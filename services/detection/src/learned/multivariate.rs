@@ -421,15 +421,14 @@ impl Multivariate {
     #[must_use]
     pub fn explain(&self) -> Explanation {
         let Phase::Watching(model) = &self.phase else { return Explanation::default() };
-        if let Some((stuck, value)) = model.stuck() {
-            let signal = &self.signals[stuck.signal];
+        if let Some((signal, run, value)) = model.stuck() {
+            let signal = &self.signals[signal];
+            let (length, normal) = (run.length, run.normal());
             let text = format!(
-                "{signal} has said {} for {} rows, usual are {} at the most",
-                short(value),
-                stuck.rows,
-                stuck.longest
+                "{signal} has said {} for {length} rows, usual are {normal} at the most",
+                short(value)
             );
-            let (observed, expected) = (f64::from(stuck.rows), f64::from(stuck.longest));
+            let (observed, expected) = (f64::from(length), f64::from(normal));
             let aspect = signal.clone();
             let finding = Finding { aspect, share: 1.0, observed, expected, spread: 0.0, text };
             return Explanation { findings: vec![finding] };

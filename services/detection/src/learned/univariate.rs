@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::counter::{Counter, Looked};
 use super::explanation::{Explanation, Finding, compared, short};
 use super::packed::{self, Packed, packed_fields};
+use super::run::Run;
 use super::tail::USUAL;
 use super::{ALARM_SCORE, LearningStage, Verdict, score};
 use baseline::Baseline;
@@ -112,6 +113,9 @@ pub struct Settings {
     pub even_us: f64,
     /// The time that is remembered at least, in microseconds, beside `memory` samples; 0: none.
     pub memory_us: f64,
+    /// Whether a sensor is stuck that says the very same for much longer than it ever did, whatever its
+    /// spread.
+    pub stuck: bool,
 }
 
 impl Default for Settings {
@@ -128,6 +132,7 @@ impl Default for Settings {
             span_us: 0,
             even_us: 0.0,
             memory_us: 0.0,
+            stuck: false,
         }
     }
 }
@@ -144,6 +149,7 @@ packed_fields!(Settings {
     span_us,
     even_us,
     memory_us,
+    stuck,
 });
 
 /// More samples than this aren't remembered, whatever their time.
@@ -155,12 +161,18 @@ impl Settings {
     /// samples half an hour apart: 4 where they come every five minutes, 4.7 every minute.
     #[must_use]
     pub fn live() -> Self {
-        Self { span_us: DAY_US, even_us: 1_800e6, memory_us: 1_200e9, ..Self::default() }
+        Self {
+            span_us: DAY_US,
+            even_us: 1_800e6,
+            memory_us: 1_200e9,
+            stuck: true,
+            ..Self::default()
+        }
     }
 
     /// What they are for samples with this usual interval, in microseconds (0: not known yet).
     fn at_pace(&self, interval_us: f64) -> Self {
-        if interval_us <= 0.0 {
+        if interval_us <= 0.0 || self.even_us <= 0.0 {
             return *self;
         }
         let due = self.due + (self.even_us / interval_us).max(1.0).log10();
@@ -189,6 +201,7 @@ pub struct Univariate {
     settings: Settings,
     baseline: Baseline,
     counter: Counter,
+    run: Run,
     rest: u32,
     last: Option<Last>,
 }
@@ -235,7 +248,7 @@ impl Packed for Seen {
     }
 }
 
-packed_fields!(Univariate { settings, baseline, counter, rest, last });
+packed_fields!(Univariate { settings, baseline, counter, run, rest, last });
 packed_fields!(Last { at, verdict, beyond, seen });
 
 impl Univariate {
@@ -340,9 +353,23 @@ impl Univariate {
         if !self.baseline.spans(at, &self.settings) {
             settings.warm_up = f64::INFINITY;
         }
-        let seen = self.baseline.look(at, value, &settings);
+        let watches = self.baseline.learned() > settings.warm_up;
+        self.run.push(value, !watches);
+        let mut seen = self.baseline.look(at, value, &settings);
+        if settings.stuck && watches {
+            self.look_at_run(value, &mut seen[Aspect::Spread as usize]);
+        }
         let (verdict, beyond) = self.decide(&seen, settings.due);
         (verdict, beyond, seen)
+    }
+
+    /// A run of the same value that is too long. What a counter counts may well be nothing for long.
+    fn look_at_run(&self, value: f64, seen: &mut Seen) {
+        let (run, ratio) = (self.run, self.run.ratio());
+        if ratio >= 1.0 && run.varies(self.baseline.learned()) && !self.counter.counts() {
+            let (expected, spread) = (f64::from(run.normal()), f64::from(run.length));
+            *seen = Seen { surprise: SURPRISE_MAX, observed: value, expected, spread };
+        }
     }
 
     fn decide(&mut self, seen: &[Seen; 6], due: f64) -> (Verdict, bool) {
@@ -408,6 +435,12 @@ fn finding(aspect: Aspect, seen: &Seen, sum: f64) -> Finding {
             short(observed),
             short(expected)
         ),
+        Aspect::Spread if spread > 0.0 => {
+            format!(
+                "spread: it has said {} for {spread} samples, usual are {expected} at the most",
+                short(observed)
+            )
+        }
         Aspect::Spread => {
             format!(
                 "spread: the last 48 samples vary by {} where {} is usual",

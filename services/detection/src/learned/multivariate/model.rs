@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::linear::{dot, inverse, product, times};
 use super::super::packed::{self, packed_fields};
+use super::super::run::Run;
 use super::Settings;
-use super::runs::{Runs, Stuck};
+use super::runs::Runs;
 
 /// Values are taken as this at most, so that their squares stay finite.
 pub(super) const VALUE_MAX: f64 = 1e100;
@@ -225,9 +226,9 @@ impl Model {
                 scale.follow(1.0 / settings.memory);
             }
         }
-        let stuck = self.runs.judge(&now).filter(|stuck| stuck.ratio > most);
-        self.stuck = stuck.map(|stuck| stuck.signal);
-        stuck.map_or(most, |stuck| stuck.ratio)
+        let stuck = self.runs.judge(&now).filter(|(_, ratio)| *ratio > most);
+        self.stuck = stuck.map(|(signal, _)| signal);
+        stuck.map_or(most, |(_, ratio)| ratio)
     }
 
     /// Whether half of the signals that take part, or more, tell nothing in a row.
@@ -238,10 +239,10 @@ impl Model {
         told.count() * 2 <= present
     }
 
-    /// The signal that is stuck, if that is what the newest row was judged by.
-    pub(super) fn stuck(&self) -> Option<(Stuck, f64)> {
-        let stuck = self.runs.of(self.stuck?);
-        Some((stuck, self.before[stuck.signal]))
+    /// The signal that is stuck and what it says, if that is what the newest row was judged by.
+    pub(super) fn stuck(&self) -> Option<(usize, &Run, f64)> {
+        let signal = self.stuck?;
+        Some((signal, self.runs.of(signal)?, *self.before.get(signal)?))
     }
 
     fn standard(&self, signal: usize, value: f64) -> f64 {
