@@ -79,6 +79,9 @@ impl Machine {
     }
 }
 
+/// What goes wrong with a machine's sensors, by the second.
+type Fault = fn(usize, &mut [f64; 6]);
+
 /// What a rule has done in a run.
 #[derive(Debug, Default, Clone, Copy)]
 struct Heard {
@@ -164,7 +167,6 @@ pub(crate) fn measure(report: &mut Report) -> anyhow::Result<()> {
 /// After three days something is wrong for a day.
 fn faults(report: &mut Report) -> anyhow::Result<()> {
     let mut rows = Vec::new();
-    type Fault = fn(usize, &mut [f64; 6]);
     let kinds: [(&str, Fault); 6] = [
         ("oil 5 K too warm", |_, values| values[2] += 5.0),
         ("oil drifts 1 K an hour", |s, values| values[2] += (s % DAY_S) as f64 / 3_600.0),

@@ -36,7 +36,7 @@ fn condition(value: Value) -> RuleCondition {
 
 fn unusual() -> RuleCondition {
     condition(json!({"kind": "anomaly", "signals": ["t"], "train_rows": 150,
-         "clear_hold_s": 60}))
+        "clear_hold_s": 60}))
 }
 
 fn second(s: i64) -> Timestamp {
@@ -187,7 +187,7 @@ fn while_running() -> RuleCondition {
     condition(json!({"kind": "while",
         "while": {"kind": "state", "signal": "state", "is": ["running"]},
         "condition": {"kind": "anomaly", "signals": ["t"], "train_rows": 150,
-         "clear_hold_s": 60}}))
+        "clear_hold_s": 60}}))
 }
 
 async fn say(site: &Site, s: i64, state: &str) {
