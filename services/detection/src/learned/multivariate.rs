@@ -15,6 +15,10 @@
 //!   less well explained. A row of which half or more is missing isn't
 //!   judged: score 0. After a gap of [`Settings::gap`] usual intervals the smoothing starts again.
 //! - A signal that was constant in commissioning weighs heavily when it changes.
+//! - Counters are learned by what they count a minute (`meter`), and a sensor that is stuck while the
+//!   machine isn't is an alarm (`runs`).
+//! - A signal that tells nothing when commissioning begins takes no part ([`Multivariate::missing`]).
+//! - With [`Settings::patience`], a machine that is in alarm for too long is learned anew.
 
 use millwright_schemas::Timestamp;
 use serde::{Deserialize, Serialize};
