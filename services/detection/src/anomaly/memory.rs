@@ -291,7 +291,9 @@ impl Memory {
                 .map(|(of, value)| match value {
                     Some(value) => alone(&mut detectors[of], of, at, value, explain),
                     // Gathered: nothing is said, but time passes.
-                    None => Said { of, at, verdict: Verdict::Unknown, explanation: None },
+                    None => {
+                        Said { of, at, verdict: Verdict::Unknown, score: 0.0, explanation: None }
+                    }
                 })
                 .collect(),
             Detectors::Together(together) => {
