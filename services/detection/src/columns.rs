@@ -207,7 +207,7 @@ mod tests {
         let columns = table(&["a", "b"], rows.collect());
         for together in [true, false] {
             let rule = json!({"kind": "anomaly", "signals": ["a", "b"], "together": together,
-                "clear_hold_s": 10});
+                "train_rows": 400, "clear_hold_s": 10});
             let rule = Detector::Rule(serde_json::from_value(rule).unwrap());
             let alarms: Vec<_> =
                 detect(&columns, &rule, None).unwrap().iter().map(|v| v.alarm).collect();

@@ -121,7 +121,7 @@ fn of_spindle() -> Learning {
 }
 
 fn alone(signal: &str) -> Learning {
-    Learning::of(json!({"kind": "anomaly", "signals": [signal]}))
+    Learning::of(json!({"kind": "anomaly", "signals": [signal], "train_rows": 150}))
 }
 
 /// Samples of one signal from this one on.
@@ -176,7 +176,7 @@ fn signals_together_alarm_once_an_incident_say_why_and_clear_when_it_is_over() {
 
 #[test]
 fn a_rules_own_message_stays_and_the_explanation_is_told_beside_it() {
-    let condition = json!({"kind": "anomaly", "signals": ["t"]});
+    let condition = json!({"kind": "anomaly", "signals": ["t"], "train_rows": 150});
     let condition = serde_json::from_value(condition).unwrap();
     let mut rule = common::rule(1, condition, millwright_schemas::wire::events::Severity::Minor);
     rule.message = Some("look at the pump".to_owned());
@@ -253,7 +253,7 @@ fn unusable_samples_raise_and_clear_nothing_and_time_alone_clears() {
 #[test]
 fn several_signals_by_themselves_are_one_alarm_until_the_last_is_well() {
     let condition = json!({"kind": "anomaly", "signals": ["a", "b"], "together": false,
-        "clear_hold_s": 600});
+        "train_rows": 150, "clear_hold_s": 600});
     let mut learning = Learning::of(condition);
     for n in 0..900 {
         let spike = |when: usize| if n == when { 50.0 } else { 0.0 };
@@ -498,7 +498,7 @@ fn while_turning(clear_hold_s: u32) -> Value {
     json!({"kind": "while",
         "while": {"kind": "threshold", "signal": "speed", "above": 0,
             "clear_hold_s": clear_hold_s},
-        "condition": {"kind": "anomaly", "signals": ["t"]}})
+        "condition": {"kind": "anomaly", "signals": ["t"], "train_rows": 150}})
 }
 
 #[test]
@@ -616,9 +616,28 @@ fn moments(holes: bool) -> impl Strategy<Value = Vec<Moment>> {
     prop::collection::vec(moment, 220..300)
 }
 
-/// Runs moments; `troubled`: with restarts, with samples cut otherwise, and with the machine saying
-/// how far it has come.
+fn paced(
+    condition: &Value,
+    moments: &[Moment],
+    troubled: bool,
+    split: bool,
+) -> (Vec<Transition>, Vec<u8>) {
+    run_at(20, condition, moments, troubled, split)
+}
+
 fn run(
+    condition: &Value,
+    moments: &[Moment],
+    troubled: bool,
+    split: bool,
+) -> (Vec<Transition>, Vec<u8>) {
+    run_at(60, condition, moments, troubled, split)
+}
+
+/// Runs moments, of which a minute has so many seconds; `troubled`: with restarts, with samples cut otherwise, and with the machine saying
+/// how far it has come.
+fn run_at(
+    second: usize,
     condition: &Value,
     moments: &[Moment],
     troubled: bool,
@@ -644,14 +663,14 @@ fn run(
         }
         if troubled && split && moment.split {
             for sample in samples {
-                learning.instant(minute * 60, &[sample]);
-                learning.instant(minute * 60, &[sample]);
+                learning.instant(minute * second, &[sample]);
+                learning.instant(minute * second, &[sample]);
             }
         } else if !samples.is_empty() {
-            learning.instant(minute * 60, &samples);
+            learning.instant(minute * second, &samples);
         }
         if troubled && moment.through {
-            learning.through(minute * 60 + 30);
+            learning.through(minute * second + second / 2);
         }
         if troubled
             && moment.restart
@@ -661,9 +680,9 @@ fn run(
             assert!(learning.resume(Some(&kept)));
         }
     }
-    learning.through((minute + 100_000) * 60);
+    learning.through((minute + 100_000) * second);
     // So that there is something to be kept.
-    learning.instant((minute + 100_001) * 60, &[("a", None), ("b", None), ("c", None)]);
+    learning.instant((minute + 100_001) * second, &[("a", None), ("b", None), ("c", None)]);
     let kept = learning.checkpoint().unwrap().state;
     (learning.told, kept)
 }
@@ -697,5 +716,15 @@ proptest! {
             "train_rows": 50, "clear_hold_s": 240});
         let split = !together;
         prop_assert_eq!(run(&condition, &moments, false, split), run(&condition, &moments, true, split));
+    }
+
+    /// The same where samples are put together, and learned for a day.
+    #[test]
+    fn nor_where_a_rule_has_its_own_pace(moments in moments(true), together in any::<bool>()) {
+        let condition = json!({"kind": "anomaly", "signals": ["a", "b", "c"], "together": together,
+            "clear_hold_s": 240});
+        let split = !together;
+        let often: Vec<Moment> = moments.iter().flat_map(|it| vec![it.clone(); 4]).collect();
+        prop_assert_eq!(paced(&condition, &often, false, split), paced(&condition, &often, true, split));
     }
 }

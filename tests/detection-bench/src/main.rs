@@ -1,6 +1,7 @@
 //! Measures the detectors on data that nobody of this project made.
 
 mod data;
+mod healthy;
 mod multivariate;
 mod nab;
 mod plot;
@@ -39,6 +40,8 @@ enum Part {
     Azure,
     /// Samples a second and bytes of state.
     Speed,
+    /// Machines that are well, by the pace of their samples, live.
+    Healthy,
     /// What other settings reach.
     Tried,
 }
@@ -52,6 +55,9 @@ fn main() -> anyhow::Result<()> {
     let mut report = Report::new(&args.output);
     if wanted(Part::Speed) {
         speed::measure(&mut report)?;
+    }
+    if wanted(Part::Healthy) {
+        healthy::measure(&mut report)?;
     }
     if [Part::Nab, Part::Skab, Part::Azure, Part::Tried].into_iter().any(wanted) {
         let folder = data::folder(args.datasets.clone())?;

@@ -190,8 +190,7 @@ type Hours = Vec<(Timestamp, Option<bool>)>;
 /// The hours of one machine, with its values.
 type Machine = Vec<(Timestamp, Vec<Option<f64>>)>;
 
-fn together(signals: &[String], machine: &Machine, train_rows: usize) -> anyhow::Result<Hours> {
-    let settings = Settings { train_rows, ..Settings::default() };
+fn together(signals: &[String], machine: &Machine, settings: Settings) -> anyhow::Result<Hours> {
     let mut detector = Multivariate::new(signals.to_vec(), settings)?;
     let hour = |(at, row): &(Timestamp, Vec<Option<f64>>)| {
         let verdict = detector.step(*at, row);
@@ -200,16 +199,22 @@ fn together(signals: &[String], machine: &Machine, train_rows: usize) -> anyhow:
     Ok(machine.iter().map(hour).collect())
 }
 
-fn each_alone(signals: &[String], machine: &Machine) -> Hours {
-    let mut detectors = vec![Univariate::default(); signals.len()];
-    let warm_up = univariate::Settings::default().warm_up;
+fn each_alone(signals: &[String], machine: &Machine, settings: univariate::Settings) -> Hours {
+    let mut detectors = vec![Univariate::new(settings); signals.len()];
     let hour = |(at, row): &(Timestamp, Vec<Option<f64>>)| {
         let alarms = detectors.iter_mut().zip(row).map(|(d, value)| d.step(*at, *value).alarm);
         // Every detector takes its value, so all are asked.
         let alarm = alarms.fold(false, |all, alarm| all | alarm);
-        (*at, (detectors[0].learned() > warm_up).then_some(alarm))
+        (*at, detectors[0].is_watching().then_some(alarm))
     };
     machine.iter().map(hour).collect()
+}
+
+/// What is run over a machine.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    Together(Settings),
+    Alone(univariate::Settings),
 }
 
 /// What was announced, over all machines.
@@ -263,18 +268,22 @@ pub(crate) fn measure_azure(folder: &Path, report: &mut Report) -> anyhow::Resul
         machines.entry(id(row[0])).or_default().push((*at, values));
     }
     let mut rows = Vec::new();
-    for (name, train_rows) in [
-        ("multivariate, 400 h of commissioning", 400),
-        ("multivariate, 168 h", 168),
-        ("univariate, each signal", 0),
+    let of_rows = |train_rows| Which::Together(Settings { train_rows, ..Settings::default() });
+    for (name, which) in [
+        ("multivariate, 400 h of commissioning", of_rows(400)),
+        ("multivariate, 168 h", of_rows(168)),
+        ("univariate, each signal", Which::Alone(univariate::Settings::default())),
+        ("the live rule, together", Which::Together(Settings::live(None))),
+        ("the live rule, together, 168 rows", Which::Together(Settings::live(Some(168)))),
+        ("the live rule, each signal", Which::Alone(univariate::Settings::live())),
     ] {
         let mut reached = Announced::default();
         for (machine, hours) in &machines {
             let own: Vec<Timestamp> =
                 failures.iter().filter(|(m, _)| m == machine).map(|(_, at)| *at).collect();
-            let hours = match train_rows {
-                0 => each_alone(signals, hours),
-                _ => together(signals, hours, train_rows)?,
+            let hours = match which {
+                Which::Alone(settings) => each_alone(signals, hours, settings),
+                Which::Together(settings) => together(signals, hours, settings)?,
             };
             reached.add(&hours, &own);
         }

@@ -114,7 +114,7 @@ pub(crate) fn tried(streams: &[Stream], report: &mut Report) {
     other("memory 1000", Settings { memory: 1000.0, ..shipped });
     other("memory 2000", Settings { memory: 2000.0, ..shipped });
     other("gap 20", Settings { gap: 20.0, ..shipped });
-    for due in [2.8, 3.2, 3.5, 4.2, 4.6] {
+    for due in [2.8, 3.2, 3.5, 4.0, 4.2, 4.6] {
         other(&format!("due {due}"), Settings { due, ..shipped });
     }
     let mut rows = Vec::new();

@@ -332,8 +332,9 @@ pub struct AnomalyCondition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub together: Option<bool>,
     /// How long the machine is taken as healthy: rows when `together`, else samples of each
-    /// signal; 50 to 10,000,000. Nothing is said as long. 400 and 150 when left out; of a signal by
-    /// itself less than 150 has no effect.
+    /// signal, every one as it comes; 50 to 10,000,000, of a signal by itself less than 150 has no
+    /// effect. Nothing is said as long. When left out, a day, and 400 rows or 150 samples of which
+    /// there is one a minute at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_rows: Option<u32>,
     /// How long nothing must have been unusual, in seconds of event time, 0 to 604,800.

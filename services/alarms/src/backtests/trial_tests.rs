@@ -154,7 +154,7 @@ fn the_value_before_the_history_is_not_learned() {
 fn what_says_when_it_runs_is_heard_though_it_is_older() {
     let unusual = json!({
         "kind": "while", "while": {"kind": "state", "signal": "on", "is": [true]},
-        "condition": {"kind": "anomaly", "signals": ["a"]}
+        "condition": {"kind": "anomaly", "signals": ["a"], "train_rows": 150}
     });
     let (trial, sources) = trial(unusual, 0);
     let on = sources.signals.iter().position(|name| name == "on").unwrap();

@@ -8,6 +8,7 @@ use millwright_schemas::limits::RULE_ANOMALY_SIGNALS_MAX;
 
 use super::gate::Gate;
 use super::memory::Memory;
+use super::pace::PACE_US;
 use crate::conditions::Update;
 use crate::conditions::compile::ROOT;
 use crate::hold::Hold;
@@ -100,18 +101,24 @@ pub(crate) fn compile(
     }
     let signals: Vec<String> = it.signals.iter().map(|signal| signal.as_str().to_owned()).collect();
     let untaught = if it.is_together() {
-        let shipped = multivariate::Settings::default();
-        let train_rows = train_rows.unwrap_or(shipped.train_rows);
-        let settings = multivariate::Settings { train_rows, ..shipped };
+        let settings = multivariate::Settings::live(train_rows);
         Memory::together(signals.clone(), settings).map_err(|error| {
             vec![FieldProblem { field: path.clone(), message: error.to_string() }]
         })?
     } else {
-        let shipped = univariate::Settings::default();
-        #[allow(clippy::cast_precision_loss, reason = "at most ten million")]
-        let warm_up = train_rows.map_or(shipped.warm_up, |rows| shipped.warm_up.max(rows as f64));
-        Memory::alone(signals.clone(), univariate::Settings { warm_up, ..shipped })
+        let settings = match train_rows {
+            None => univariate::Settings::live(),
+            Some(rows) => {
+                let shipped = univariate::Settings::default();
+                #[allow(clippy::cast_precision_loss, reason = "at most ten million")]
+                let warm_up = shipped.warm_up.max(rows as f64);
+                univariate::Settings { warm_up, ..shipped }
+            }
+        };
+        Memory::alone(signals.clone(), settings)
     };
+    // Who says how many rows, means rows as they come.
+    let untaught = if train_rows.is_none() { untaught.paced(PACE_US) } else { untaught };
     let untaught = Arc::new(untaught.gated(gate.as_ref().map(Gate::begin)));
     Ok(Anomaly { signals, hold, gate, untaught })
 }

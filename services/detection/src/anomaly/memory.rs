@@ -3,6 +3,7 @@
 use millwright_schemas::Timestamp;
 
 use super::gate::{Gate, GateState, Turn};
+use super::pace::Pace;
 use super::rows::Rows;
 use super::status::LearningStatus;
 use crate::conditions::{OverBudget, Update};
@@ -14,9 +15,9 @@ use crate::learned::packed::Packed;
 use crate::learned::univariate::{self, Univariate};
 
 /// The form of the bytes; one that isn't known is learned anew.
-const FORM: u8 = 1;
-/// The same with a gate.
-const GATED: u8 = 2;
+const FORM: u8 = 3;
+/// The same with a gate. 1 and 2 were of a form that was learned from every sample.
+const GATED: u8 = 4;
 
 /// What was learned, and what is needed to go on.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +29,10 @@ pub(crate) struct Memory {
     seen: Vec<Option<Timestamp>>,
     /// Where the condition stands while which it is learned.
     gate: Option<GateState>,
+    /// How often a signal is looked at, in microseconds; 0: at every sample.
+    every_us: i64,
+    /// By signal, unless it is at every sample.
+    paces: Vec<Pace>,
     detectors: Detectors,
 }
 
@@ -62,7 +67,7 @@ impl Memory {
     /// Nothing yet, of each signal by itself.
     pub(crate) fn alone(signals: Vec<String>, settings: univariate::Settings) -> Self {
         let detectors = Detectors::Alone(vec![Univariate::new(settings); signals.len()]);
-        Self { since: None, seen: vec![None; signals.len()], gate: None, signals, detectors }
+        Self::of(signals, detectors)
     }
 
     /// Nothing yet, of the signals together.
@@ -72,8 +77,18 @@ impl Memory {
     ) -> Result<Self, Refused> {
         let machine = Multivariate::new(signals.clone(), settings)?;
         let together = Together { rows: Rows::new(signals.len()), machine };
-        let detectors = Detectors::Together(Box::new(together));
-        Ok(Self { since: None, seen: vec![None; signals.len()], gate: None, signals, detectors })
+        Ok(Self::of(signals, Detectors::Together(Box::new(together))))
+    }
+
+    fn of(signals: Vec<String>, detectors: Detectors) -> Self {
+        let (seen, paces) = (vec![None; signals.len()], Vec::new());
+        Self { since: None, seen, gate: None, every_us: 0, paces, signals, detectors }
+    }
+
+    /// The same, looking at a signal only so often.
+    pub(crate) fn paced(self, every_us: i64) -> Self {
+        let paces = vec![Pace::default(); self.signals.len()];
+        Self { every_us, paces, ..self }
     }
 
     /// The same, learned only while a condition is true.
@@ -104,7 +119,8 @@ impl Memory {
             (Some(ours), Some(theirs)) => ours.fits(theirs),
             (ours, theirs) => ours.is_none() && theirs.is_none(),
         };
-        settings && gate && self.signals == untaught.signals
+        let pace = self.every_us == untaught.every_us;
+        settings && gate && pace && self.signals == untaught.signals
     }
 
     /// What is older isn't learned.
@@ -135,6 +151,7 @@ impl Memory {
         let state = self.gate.get_or_insert_with(|| gate.begin());
         let turn = gate.turn(state, at, samples, through, work)?;
         if turn.closed_at.is_some() {
+            self.paces.iter_mut().for_each(Pace::interrupt);
             match &mut self.detectors {
                 Detectors::Alone(detectors) => {
                     detectors.iter_mut().for_each(Univariate::interrupt);
@@ -198,7 +215,10 @@ impl Memory {
     pub(crate) fn status(&self) -> LearningStatus {
         let missing = match &self.detectors {
             Detectors::Alone(detectors) => self.named(|of| detectors[of].learned() == 0.0),
-            Detectors::Together(together) => self.named(|of| !together.rows.has_told(of)),
+            Detectors::Together(together) => {
+                let missing = together.machine.missing();
+                self.named(|of| missing[of])
+            }
         };
         let stages: Vec<LearningStage> = match &self.detectors {
             Detectors::Alone(detectors) => {
@@ -239,6 +259,7 @@ impl Memory {
             + names
             + gate
             + self.seen.len() * size_of::<Option<Timestamp>>()
+            + self.paces.len() * size_of::<Pace>()
             + detectors
     }
 
@@ -263,20 +284,44 @@ impl Memory {
         if new.is_empty() {
             return Vec::new();
         }
+        let looked = self.look(at, &new);
         match &mut self.detectors {
-            Detectors::Alone(detectors) => new
+            Detectors::Alone(detectors) => looked
                 .into_iter()
-                .map(|(of, value)| {
-                    self.seen[of] = Some(at);
-                    alone(&mut detectors[of], of, at, value, explain)
+                .map(|(of, value)| match value {
+                    Some(value) => alone(&mut detectors[of], of, at, value, explain),
+                    // Gathered: nothing is said, but time passes.
+                    None => {
+                        Said { of, at, verdict: Verdict::Unknown, score: 0.0, explanation: None }
+                    }
                 })
                 .collect(),
             Detectors::Together(together) => {
                 let Together { rows, machine } = &mut **together;
-                let rows = rows.take(at, &new, &mut self.seen);
+                let told = looked.into_iter().filter_map(|(of, value)| Some((of, value?)));
+                let told: Vec<_> = told.collect();
+                if told.is_empty() {
+                    return Vec::new();
+                }
+                let rows = rows.take(at, &told);
                 rows.into_iter().map(|(at, row)| judged(machine, at, &row, explain)).collect()
             }
         }
+    }
+
+    /// What is to be looked at of each sample; `None`: nothing yet.
+    fn look(
+        &mut self,
+        at: Timestamp,
+        samples: &[(usize, Option<f64>)],
+    ) -> Vec<(usize, Option<Option<f64>>)> {
+        let Self { seen, paces, every_us, .. } = self;
+        let look = samples.iter().map(|&(of, value)| {
+            seen[of] = Some(at);
+            let pace = paces.get_mut(of);
+            (of, pace.map_or(Some(value), |pace| pace.take(at, value, *every_us)))
+        });
+        look.collect()
     }
 
     /// As bytes, to be stored.
@@ -292,6 +337,8 @@ impl Memory {
         self.signals.write(&mut bytes);
         self.since.write(&mut bytes);
         self.seen.write(&mut bytes);
+        self.every_us.write(&mut bytes);
+        self.paces.write(&mut bytes);
         match &self.detectors {
             Detectors::Alone(detectors) => {
                 0_u8.write(&mut bytes);
@@ -317,7 +364,9 @@ impl Memory {
         let signals: Vec<String> = Packed::read(bytes)?;
         let (since, seen): (Option<Timestamp>, Vec<Option<Timestamp>>) =
             (Packed::read(bytes)?, Packed::read(bytes)?);
+        let (every_us, paces): (i64, Vec<Pace>) = (Packed::read(bytes)?, Packed::read(bytes)?);
         let count = signals.len();
+        let paced = paces.len() == if every_us > 0 { count } else { 0 };
         let (detectors, sound) = match u8::read(bytes)? {
             0 => {
                 let detectors: Vec<Univariate> = Packed::read(bytes)?;
@@ -334,8 +383,8 @@ impl Memory {
             }
             _ => return None,
         };
-        let whole = bytes.is_empty() && seen.len() == count && sound;
-        whole.then_some(Self { signals, since, seen, gate, detectors })
+        let whole = bytes.is_empty() && seen.len() == count && paced && sound;
+        whole.then_some(Self { signals, since, seen, gate, every_us, paces, detectors })
     }
 }
 
@@ -360,11 +409,12 @@ fn alone(
 
 fn judged(machine: &mut Multivariate, at: Timestamp, row: &[Option<f64>], explain: bool) -> Said {
     let said = machine.step(at, row);
-    let missing = row.iter().filter(|value| value.is_none()).count();
     let verdict = if said.alarm {
         Verdict::Beyond(said.score)
-    } else if missing * 2 >= row.len() {
+    } else if machine.is_mostly_missing(row) {
         Verdict::Unknown
+    } else if machine.is_standing() {
+        Verdict::Between
     } else {
         Verdict::Back
     };

@@ -5,6 +5,7 @@
 //! | `compile` | the condition as people write it |
 //! | `gate` | the condition while which it is watched |
 //! | `memory` | what was learned of a machine: large, stored now and then as bytes |
+//! | `pace` | how often a signal is looked at |
 //! | `rows` | rows of signals that come at different times |
 //! | `status` | how far learning has come, for people
 //! | `stored` | the same, of what is stored of a rule |
@@ -14,6 +15,7 @@
 pub(crate) mod compile;
 mod gate;
 pub(crate) mod memory;
+mod pace;
 mod rows;
 mod state;
 pub mod status;

@@ -4,7 +4,7 @@
 //! when one of them tells something again; its row is as of its newest sample. So signals that are
 //! sampled together, at one time or shortly after each other, give one row a sampling, and others
 //! a row at the pace of the fastest. What a signal hasn't told in the round is its last value,
-//! unless that is older than [`CARRY_US`].
+//! unless that is older than [`CARRY_US`], and than twice the time between its last two samples.
 //!
 //! Only samples end a round, neither time nor messages: how samples are cut into messages changes
 //! no row.
@@ -13,9 +13,11 @@ use millwright_schemas::Timestamp;
 
 use crate::learned::packed::packed_fields;
 
-/// How long a value counts in rows after it was told, in microseconds: an hour. Afterwards nothing
-/// is known of the signal.
+/// How long a value counts in rows after it was told at least, in microseconds: an hour. Afterwards
+/// nothing is known of a signal, unless it is usually slower.
 pub(crate) const CARRY_US: i64 = 3_600_000_000;
+/// How long at most, however slow the signal is: two days.
+const CARRY_MAX_US: i64 = 2 * 86_400_000_000;
 
 /// Samples on their way to rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,25 +26,38 @@ pub(super) struct Rows {
     values: Vec<Option<f64>>,
     /// Which signals have told something in this round.
     told: Vec<bool>,
+    /// When it was told.
+    told_at: Vec<Option<Timestamp>>,
+    /// Between the last two times that it was, in microseconds.
+    rhythm_us: Vec<i64>,
     /// The newest sample of this round.
     open: Option<Timestamp>,
     /// The last row.
     last: Option<Timestamp>,
 }
 
-packed_fields!(Rows { values, told, open, last });
+packed_fields!(Rows { values, told, told_at, rhythm_us, open, last });
 
 impl Rows {
     pub(super) fn new(signals: usize) -> Self {
-        Self { values: vec![None; signals], told: vec![false; signals], open: None, last: None }
+        Self {
+            values: vec![None; signals],
+            told: vec![false; signals],
+            told_at: vec![None; signals],
+            rhythm_us: vec![0; signals],
+            open: None,
+            last: None,
+        }
     }
 
     pub(super) fn is_sound(&self, signals: usize) -> bool {
-        self.values.len() == signals && self.told.len() == signals
+        [self.values.len(), self.told.len(), self.told_at.len(), self.rhythm_us.len()]
+            == [signals; 4]
     }
 
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.values.len() * size_of::<Option<f64>>() + self.told.len()
+        let a_signal = size_of::<(Option<f64>, bool, Option<Timestamp>, i64)>();
+        size_of::<Self>() + self.values.len() * a_signal
     }
 
     /// What comes next has nothing to do with what came before.
@@ -52,52 +67,49 @@ impl Rows {
         self.open = None;
     }
 
-    /// Whether a signal's last word was a usable value.
-    pub(super) fn has_told(&self, signal: usize) -> bool {
-        self.values.get(signal).is_some_and(Option::is_some)
-    }
-
     /// The newest sample of a round that isn't over.
     pub(super) const fn open(&self) -> Option<Timestamp> {
         self.open
     }
 
-    /// Takes samples of one moment; `seen`: the time of each signal's newest sample. The rows that
-    /// are whole then, at most two.
+    /// Takes samples of one moment. The rows that are whole then, at most two.
     pub(super) fn take(
         &mut self,
         at: Timestamp,
         samples: &[(usize, Option<f64>)],
-        seen: &mut [Option<Timestamp>],
     ) -> Vec<(Timestamp, Vec<Option<f64>>)> {
         let mut rows = Vec::new();
         if samples.iter().any(|(signal, _)| self.told[*signal]) {
-            rows.extend(self.close(seen));
+            rows.extend(self.close());
         }
         for (signal, value) in samples {
             self.values[*signal] = *value;
             self.told[*signal] = true;
-            seen[*signal] = Some(at);
+            if let Some(before) = self.told_at[*signal].replace(at) {
+                self.rhythm_us[*signal] = at.micros_since(before);
+            }
         }
         self.open = self.open.max(Some(at));
         if self.told.iter().all(|told| *told) {
-            rows.extend(self.close(seen));
+            rows.extend(self.close());
         }
         rows
     }
 
     /// The round is over. One of late samples only gives no row.
-    fn close(&mut self, seen: &[Option<Timestamp>]) -> Option<(Timestamp, Vec<Option<f64>>)> {
+    fn close(&mut self) -> Option<(Timestamp, Vec<Option<f64>>)> {
         let at = self.open.take()?;
         self.told.fill(false);
         if self.last.is_some_and(|last| at <= last) {
             return None;
         }
         self.last = Some(at);
-        let known = |(value, seen): (&Option<f64>, &Option<Timestamp>)| {
-            value.filter(|_| seen.is_some_and(|seen| at.micros_since(seen) <= CARRY_US))
+        let known = |(of, value): (usize, &Option<f64>)| {
+            let carry_us = self.rhythm_us[of].saturating_mul(2).clamp(CARRY_US, CARRY_MAX_US);
+            let age_us = self.told_at[of].map(|told_at| at.micros_since(told_at));
+            value.filter(|_| age_us.is_some_and(|age_us| age_us <= carry_us))
         };
-        Some((at, self.values.iter().zip(seen).map(known).collect()))
+        Some((at, self.values.iter().enumerate().map(known).collect()))
     }
 }
 
@@ -111,10 +123,10 @@ mod tests {
 
     /// Hands in `(seconds, signal, value)` one by one; what rows there are.
     fn rows(signals: usize, samples: &[(i64, usize, f64)]) -> Vec<(i64, Vec<Option<f64>>)> {
-        let (mut rows, mut seen) = (Rows::new(signals), vec![None; signals]);
+        let mut rows = Rows::new(signals);
         let mut all = Vec::new();
         for (seconds, signal, value) in samples {
-            let new = rows.take(at(*seconds), &[(*signal, Some(*value))], &mut seen);
+            let new = rows.take(at(*seconds), &[(*signal, Some(*value))]);
             all.extend(new.into_iter().map(|(at, values)| (at.seconds(), values)));
         }
         all
@@ -125,8 +137,8 @@ mod tests {
         let jittered = [(1, 0, 1.0), (2, 1, 10.0), (11, 0, 2.0), (12, 1, 20.0)];
         let expected = [(2, vec![Some(1.0), Some(10.0)]), (12, vec![Some(2.0), Some(20.0)])];
         assert_eq!(rows(2, &jittered), expected);
-        let (mut at_once, mut seen) = (Rows::new(2), vec![None; 2]);
-        let row = at_once.take(at(5), &[(0, Some(1.0)), (1, None)], &mut seen);
+        let mut at_once = Rows::new(2);
+        let row = at_once.take(at(5), &[(0, Some(1.0)), (1, None)]);
         assert_eq!(row, [(at(5), vec![Some(1.0), None])]);
         assert_eq!(at_once.open(), None);
     }
@@ -138,6 +150,18 @@ mod tests {
         let expected =
             [(1, known(1.0, Some(10.0))), (2, known(2.0, Some(10.0))), (3_602, known(3.0, None))];
         assert_eq!(rows(2, &samples), expected);
+    }
+
+    #[test]
+    fn a_signal_that_is_usually_slower_than_an_hour_is_carried_longer() {
+        let mut samples = vec![(0, 1, 10.0), (7_200, 1, 20.0)];
+        samples.extend((3..30).map(|quarter| (quarter * 7_200 / 4 + 1, 0, 1.0)));
+        samples.sort_by_key(|(second, ..)| *second);
+        let known: Vec<_> = rows(2, &samples).iter().map(|(at, row)| (*at, row[1])).collect();
+        let of = |second: i64| known.iter().find(|(at, _)| *at == second).map(|(_, value)| *value);
+        assert_eq!(of(5_401), Some(None), "its pace isn't known yet");
+        assert_eq!(of(7_200 + 12_601), Some(Some(20.0)));
+        assert_eq!(of(7_200 + 14_401), Some(None), "nor is it carried for ever");
     }
 
     #[test]

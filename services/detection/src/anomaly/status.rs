@@ -22,5 +22,5 @@ pub struct LearningStatus {
 /// damaged, and will be learned again from what is stored.
 #[must_use]
 pub fn read(state: &[u8]) -> Option<LearningStatus> {
-    Memory::decode(state).map(|memory| memory.status())
+    Memory::decode(state).as_ref().map(Memory::status)
 }

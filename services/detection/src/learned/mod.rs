@@ -20,6 +20,7 @@ mod counter;
 mod linear;
 mod moments;
 pub(crate) mod packed;
+mod run;
 mod season;
 mod shape;
 mod tail;

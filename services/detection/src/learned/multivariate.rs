@@ -15,6 +15,10 @@
 //!   less well explained. A row of which half or more is missing isn't
 //!   judged: score 0. After a gap of [`Settings::gap`] usual intervals the smoothing starts again.
 //! - A signal that was constant in commissioning weighs heavily when it changes.
+//! - Counters are learned by what they count a minute (`meter`), and a sensor that is stuck while the
+//!   machine isn't is an alarm (`runs`).
+//! - A signal that tells nothing when commissioning begins takes no part ([`Multivariate::missing`]).
+//! - With [`Settings::patience`], a machine that is in alarm for too long is learned anew.
 
 use millwright_schemas::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,11 +27,14 @@ use super::explanation::{Explanation, Finding, deviation, short};
 use super::limits::{SIGNALS_MAX, TRAIN_ROWS_MAX, TRAIN_ROWS_MIN};
 use super::packed::{Packed, packed_fields};
 use super::{LearningStage, Verdict, score};
-use commissioning::Commissioning;
-use model::Model;
+use commissioning::{Commissioning, Taken};
+use meter::Meter;
+use model::{Model, QUANTILES};
 
 mod commissioning;
+mod meter;
 mod model;
+mod runs;
 
 /// How a machine is learned and judged. The defaults are what is shipped; others are for experiments.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -47,6 +54,17 @@ pub struct Settings {
     pub memory: f64,
     /// Usual intervals without a row after which smoothing starts again.
     pub gap: f64,
+    /// Where the limit stands among a healthy machine's distances, for each of the two means, as
+    /// quantiles of the standard normal distribution.
+    pub quantiles: [f64; 2],
+    /// Commissioning takes this long at least, in microseconds, however many rows there are.
+    pub span_us: i64,
+    /// It waits this long for signals that haven't told anything, in microseconds, and for a quarter of
+    /// [`Self::train_rows`]; then it begins without them.
+    pub wait_us: i64,
+    /// How much longer than commissioning, and than a day, alarms may last before the machine is learned
+    /// anew; 0: for ever.
+    pub patience: f64,
 }
 
 impl Default for Settings {
@@ -59,11 +77,59 @@ impl Default for Settings {
             caution: 3.5,
             memory: 10_000.0,
             gap: 100.0,
+            quantiles: QUANTILES,
+            span_us: 0,
+            wait_us: 0,
+            patience: 0.0,
         }
     }
 }
 
-packed_fields!(Settings { train_rows, ridge, shrink, scales, caution, memory, gap });
+impl Settings {
+    /// As rules use it. Without a number of rows commissioning takes a day, so that a daily course is
+    /// learned, and asks for what is so rare that it isn't seen in months of rows a minute apart.
+    #[must_use]
+    pub fn live(train_rows: Option<usize>) -> Self {
+        let shipped = Self { patience: 1.0, ..Self::default() };
+        match train_rows {
+            Some(train_rows) => Self { train_rows, ..shipped },
+            None => Self {
+                span_us: DAY_US,
+                wait_us: HOUR_US,
+                quantiles: LIVE_QUANTILES,
+                caution: LIVE_CAUTION,
+                ..shipped
+            },
+        }
+    }
+}
+
+const HOUR_US: i64 = 3_600_000_000;
+const DAY_US: i64 = 24 * HOUR_US;
+
+/// For the slow mean at 1 in 6,000, of which there are a thousand independent ones in a month of rows a
+/// minute apart; the fast one is independent six times as often.
+const LIVE_QUANTILES: [f64; 2] = [4.03, 3.59];
+
+/// A day has more rows than the hours for which the shipped one was chosen, and the quantiles do the rest.
+const LIVE_CAUTION: f64 = 2.0;
+
+/// Time without an alarm makes good this share of a time with one.
+const RECOVERY: i64 = 4;
+
+packed_fields!(Settings {
+    train_rows,
+    ridge,
+    shrink,
+    scales,
+    caution,
+    memory,
+    gap,
+    quantiles,
+    span_us,
+    wait_us,
+    patience,
+});
 
 /// Why a detector can't be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,6 +149,15 @@ pub struct Multivariate {
     settings: Settings,
     signals: Vec<String>,
     rows: usize,
+    /// The first row of commissioning.
+    since: Option<Timestamp>,
+    /// How long commissioning took, in microseconds.
+    learned_us: i64,
+    /// For how long there were alarms, less what was made good since, in microseconds.
+    burden_us: i64,
+    /// Of an alarm that lasts for so long that the machine is learned anew: it stands until then.
+    standing: Option<Verdict>,
+    meters: Vec<Meter>,
     phase: Phase,
     last: Option<Last>,
 }
@@ -100,7 +175,18 @@ struct Last {
     verdict: Verdict,
 }
 
-packed_fields!(Multivariate { settings, signals, rows, phase, last });
+packed_fields!(Multivariate {
+    settings,
+    signals,
+    rows,
+    since,
+    learned_us,
+    burden_us,
+    standing,
+    meters,
+    phase,
+    last,
+});
 packed_fields!(Last { at, verdict });
 
 impl Packed for Phase {
@@ -138,7 +224,18 @@ impl Multivariate {
             return Err(Refused::TrainRows(settings.train_rows));
         }
         let phase = Phase::Commissioning(Box::new(Commissioning::new(signals.len(), &settings)));
-        Ok(Self { settings, signals, rows: 0, phase, last: None })
+        Ok(Self {
+            settings,
+            rows: 0,
+            since: None,
+            learned_us: 0,
+            burden_us: 0,
+            standing: None,
+            meters: vec![Meter::default(); signals.len()],
+            signals,
+            phase,
+            last: None,
+        })
     }
 
     /// How it learns.
@@ -166,9 +263,36 @@ impl Multivariate {
             Phase::Watching(_) => Some(LearningStage::Watching),
             Phase::Commissioning(commissioning) if commissioning.has_begun() => {
                 let (seen, needed) = (self.rows as u64, self.settings.train_rows as u64);
-                Some(LearningStage::Learning { seen, needed, since: None, until: None })
+                let (since, span_us) = (self.since, self.settings.span_us);
+                let until = since.filter(|_| span_us > 0).map(|since| since.plus_micros(span_us));
+                Some(LearningStage::Learning { seen, needed, since, until })
             }
             Phase::Commissioning(_) => None,
+        }
+    }
+
+    /// By signal: whether nothing usable of it has come, so that it doesn't take part.
+    #[must_use]
+    pub fn missing(&self) -> Vec<bool> {
+        match &self.phase {
+            Phase::Watching(model) => model.absent.clone(),
+            Phase::Commissioning(commissioning) => commissioning.missing(),
+        }
+    }
+
+    /// Whether an alarm stands, though nothing is said: the machine is learned anew because it lasted so
+    /// long.
+    #[must_use]
+    pub const fn is_standing(&self) -> bool {
+        self.standing.is_some()
+    }
+
+    /// Whether a row isn't judged because half of its signals, or more, are missing.
+    #[must_use]
+    pub fn is_mostly_missing(&self, row: &[Option<f64>]) -> bool {
+        match &self.phase {
+            Phase::Watching(model) => model.is_mostly_missing(row),
+            Phase::Commissioning(_) => row.iter().flatten().count() * 2 <= row.len(),
         }
     }
 
@@ -178,16 +302,23 @@ impl Multivariate {
         let names: usize = self.signals.iter().map(|name| size_of::<String>() + name.len()).sum();
         let heap = match &self.phase {
             Phase::Commissioning(commissioning) => {
-                size_of::<Commissioning>() + commissioning.numbers() * size_of::<f64>()
+                size_of::<Commissioning>() + commissioning.heap()
             }
-            Phase::Watching(model) => model.numbers() * size_of::<f64>(),
+            Phase::Watching(model) => model.heap(),
         };
-        size_of::<Self>() + names + heap
+        size_of::<Self>() + names + heap + self.meters.len() * size_of::<Meter>()
     }
 
     /// Forgets all that was learned and starts commissioning, as after a repair.
     pub fn relearn(&mut self) {
-        self.rows = 0;
+        self.meters.fill(Meter::default());
+        self.commission(None);
+    }
+
+    /// Starts commissioning; `standing`: of an alarm that stands until it is over.
+    fn commission(&mut self, standing: Option<Verdict>) {
+        (self.rows, self.since, self.burden_us) = (0, None, 0);
+        self.standing = standing;
         self.phase =
             Phase::Commissioning(Box::new(Commissioning::new(self.signals.len(), &self.settings)));
     }
@@ -205,10 +336,12 @@ impl Multivariate {
     #[must_use]
     pub fn is_sound(&self) -> bool {
         let signals = self.signals.len();
-        match &self.phase {
-            Phase::Commissioning(commissioning) => commissioning.is_sound(signals),
-            Phase::Watching(model) => model.is_sound(signals),
-        }
+        let metered = self.meters.len() == signals;
+        metered
+            && match &self.phase {
+                Phase::Commissioning(commissioning) => commissioning.is_sound(signals),
+                Phase::Watching(model) => model.is_sound(signals),
+            }
     }
 
     /// Takes a row, with a value for each signal in their order (`None`: no usable one). What isn't
@@ -223,25 +356,68 @@ impl Multivariate {
         if row.len() != self.signals.len() {
             return Verdict::default();
         }
-        self.rows = self.rows.saturating_add(1);
-        let verdict = match &mut self.phase {
-            Phase::Commissioning(commissioning) => {
-                commissioning.push(at, row);
-                if self.rows >= self.settings.train_rows
-                    && let Some(model) = commissioning.learned(&self.settings)
-                {
-                    self.phase = Phase::Watching(model);
-                }
-                Verdict::default()
-            }
-            Phase::Watching(model) => {
-                let ratio = model.judge(at, row, &self.settings);
-                let score = score(ratio, 1.0);
-                Verdict { score, alarm: ratio >= 1.0 }
-            }
+        let row = self.read(at, row);
+        let verdict = if let Phase::Watching(model) = &mut self.phase {
+            let ratio = model.judge(at, &row, &self.settings);
+            let verdict = Verdict { score: score(ratio, 1.0), alarm: ratio >= 1.0 };
+            self.bear(at, verdict);
+            verdict
+        } else {
+            self.learn(at, &row);
+            let score = self.standing.map_or(0.0, |standing| standing.score);
+            Verdict { score, alarm: false }
         };
         self.last = Some(Last { at, verdict });
         verdict
+    }
+
+    /// The row with counters as what they count. When a signal turns out to be a counter, or none, all is
+    /// learned anew.
+    fn read(&mut self, at: Timestamp, row: &[Option<f64>]) -> Vec<Option<f64>> {
+        let mut changed = false;
+        let read = self.meters.iter_mut().zip(row).map(|(meter, value)| {
+            let (value, change) = meter.read(at, *value);
+            changed |= change;
+            value
+        });
+        let read = read.collect();
+        if changed {
+            self.commission(self.standing);
+        }
+        read
+    }
+
+    fn learn(&mut self, at: Timestamp, row: &[Option<f64>]) {
+        let Phase::Commissioning(commissioning) = &mut self.phase else { return };
+        if commissioning.push(at, row, &self.settings) == Taken::Begun {
+            (self.rows, self.since) = (0, None);
+        }
+        self.rows = self.rows.saturating_add(1);
+        let learned_us = at.micros_since(*self.since.get_or_insert(at));
+        if self.rows < self.settings.train_rows || learned_us < self.settings.span_us {
+            return;
+        }
+        let meters = &self.meters;
+        if let Some(model) = commissioning.learned(&self.settings, |i| meters[i].counts()) {
+            (self.learned_us, self.standing) = (learned_us, None);
+            self.phase = Phase::Watching(model);
+        }
+    }
+
+    /// Counts how long alarms last. When that is too long, it is the machine that has changed.
+    fn bear(&mut self, at: Timestamp, verdict: Verdict) {
+        let Some(last) = self.last.filter(|_| self.settings.patience > 0.0) else { return };
+        let passed_us = at.micros_since(last.at).min(HOUR_US);
+        self.burden_us = match verdict.alarm {
+            true => self.burden_us.saturating_add(passed_us),
+            false => (self.burden_us - passed_us / RECOVERY).max(0),
+        };
+        #[allow(clippy::cast_precision_loss, reason = "a time needn't be exact")]
+        let bound_us = self.settings.patience * self.learned_us.max(DAY_US) as f64;
+        #[allow(clippy::cast_precision_loss, reason = "a time needn't be exact")]
+        if self.burden_us as f64 >= bound_us {
+            self.commission(Some(verdict));
+        }
     }
 
     /// Why the newest row got its score: the signals that contribute most, and how far each is from
@@ -249,15 +425,28 @@ impl Multivariate {
     #[must_use]
     pub fn explain(&self) -> Explanation {
         let Phase::Watching(model) = &self.phase else { return Explanation::default() };
+        if let Some((signal, run, value)) = model.stuck() {
+            let signal = &self.signals[signal];
+            let (length, normal) = (run.length, run.normal());
+            let text = format!(
+                "{signal} has said {} for {length} rows, usual are {normal} at the most",
+                short(value)
+            );
+            let (observed, expected) = (f64::from(length), f64::from(normal));
+            let aspect = signal.clone();
+            let finding = Finding { aspect, share: 1.0, observed, expected, spread: 0.0, text };
+            return Explanation { findings: vec![finding] };
+        }
         let mut findings: Vec<_> = model
             .contributions()
             .into_iter()
-            .zip(&self.signals)
+            .zip(self.signals.iter().zip(&self.meters))
             .filter(|(contribution, _)| contribution.share > 0.05)
-            .map(|(contribution, signal)| {
+            .map(|(contribution, (signal, meter))| {
                 let model::Contribution { share, observed, expected, spread } = contribution;
                 let text = format!(
-                    "{signal} is {} what the machine's signals normally give ({}, expected {}); {:.0} % of the evidence",
+                    "{signal}{} is {} what the machine's signals normally give ({}, expected {}); {:.0} % of the evidence",
+                    if meter.counts() { " a minute" } else { "" },
                     deviation(observed, expected, spread),
                     short(observed),
                     short(expected),

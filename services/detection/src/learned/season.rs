@@ -27,7 +27,7 @@ pub(super) struct Season {
     part_seen: Vec<f32>,
     /// What the hour doesn't explain.
     #[serde(with = "packed")]
-    part_offset: Vec<f64>,
+    part_offset: Vec<f32>,
 }
 
 packed_fields!(Season { hour_seen, hour_mean, hour_deviation, part_seen, part_offset });
@@ -62,7 +62,7 @@ impl Season {
 
     /// Bytes on the heap.
     pub(super) fn heap(&self) -> usize {
-        HOURS * (4 + 8 + 4) + 7 * PARTS * (4 + 8)
+        HOURS * (4 + 8 + 4) + 7 * PARTS * (4 + 4)
     }
 
     /// What is usual at this time; `None`: this hour is hardly known yet.
@@ -75,12 +75,11 @@ impl Season {
         let deviation = f64::from(self.hour_deviation[hour]);
         // A weekday that was seen little says little: its offset is drawn towards none.
         let trust = days / (days + n / 7.0 + 1.0);
-        let value = self.hour_mean[hour] + trust * self.part_offset[part];
+        let value = self.hour_mean[hour] + trust * f64::from(self.part_offset[part]);
         Some(Usual { value, deviation })
     }
 
     /// Learns a value.
-    #[allow(clippy::cast_possible_truncation, reason = "fewer digits suffice for a spread")]
     pub(super) fn push(&mut self, at: Timestamp, value: f64, memory: f64) {
         let (hour, part) = slots(at);
         let deviation = f64::from(self.hour_deviation[hour]);
@@ -88,15 +87,22 @@ impl Season {
         if self.hour_seen[hour] > 0.0 {
             self.part_seen[part] += 1.0;
             let share = (1.0 / f64::from(self.part_seen[part])).max(1.0 / memory);
-            self.part_offset[part] += share * (delta - self.part_offset[part]);
+            let offset = f64::from(self.part_offset[part]);
+            self.part_offset[part] = single(offset + share * (delta - offset));
         }
         self.hour_seen[hour] += 1.0;
         let share = (1.0 / f64::from(self.hour_seen[hour])).max(1.0 / memory);
         self.hour_mean[hour] += share * delta;
         let variance = deviation * deviation;
         let variance = variance + share * (delta * delta * (1.0 - share) - variance);
-        self.hour_deviation[hour] = variance.max(0.0).sqrt().min(f64::from(f32::MAX)) as f32;
+        self.hour_deviation[hour] = single(variance.max(0.0).sqrt());
     }
+}
+
+/// With fewer digits, which suffice for differences.
+#[allow(clippy::cast_possible_truncation, reason = "it is what is wanted")]
+fn single(number: f64) -> f32 {
+    number.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32
 }
 
 /// The hour's number, and that of the weekday's part.

@@ -16,6 +16,8 @@ pub(super) const USUAL: f64 = 1.301_029_995_663_981_2;
 
 /// Distances after which the first estimate is made; before, nothing is surprising.
 const FIRST: f64 = 40.0;
+/// Of these, a [`TAIL`].
+const FIRST_BEYOND: f32 = 2.0;
 
 /// The mean excess is at least this share of the distances' root mean square, so that a signal
 /// that hardly ever moves isn't infinitely surprising whenever it does.
@@ -28,13 +30,14 @@ const CLIP: f64 = 8.0;
 /// The learned distribution of a distance.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Tail {
-    n: f64,
+    /// Distances so far; beyond sixteen million it stays.
+    n: f32,
     mean_square: f64,
     /// Where the tail begins; the mean until the first estimate.
     quantile: f64,
     excess: f64,
     /// How many distances were in the tail.
-    beyond: f64,
+    beyond: f32,
     /// The largest distance within memory.
     largest: f64,
 }
@@ -42,10 +45,12 @@ pub(super) struct Tail {
 impl Packed for Tail {
     fn write(&self, bytes: &mut Vec<u8>) {
         let Self { n, mean_square, quantile, excess, beyond, largest } = *self;
-        [n, mean_square, quantile, excess, beyond, largest].write(bytes);
+        [n, beyond].write(bytes);
+        [mean_square, quantile, excess, largest].write(bytes);
     }
     fn read(bytes: &mut &[u8]) -> Option<Self> {
-        let [n, mean_square, quantile, excess, beyond, largest] = Packed::read(bytes)?;
+        let [n, beyond] = Packed::read(bytes)?;
+        let [mean_square, quantile, excess, largest] = Packed::read(bytes)?;
         Some(Self { n, mean_square, quantile, excess, beyond, largest })
     }
 }
@@ -70,21 +75,22 @@ impl Tail {
     /// The surprise of a distance, `-log10` of its probability, 0 within the usual; then learns it.
     pub(super) fn push(&mut self, distance: f64, learning: Learning) -> f64 {
         self.n += 1.0;
-        if self.n <= FIRST {
-            self.quantile += (distance - self.quantile) / self.n;
-            self.mean_square += (distance * distance - self.mean_square) / self.n;
-            if self.n >= FIRST {
+        let n = f64::from(self.n);
+        if n <= FIRST {
+            self.quantile += (distance - self.quantile) / n;
+            self.mean_square += (distance * distance - self.mean_square) / n;
+            if n >= FIRST {
                 let mean = self.quantile;
                 let spread = (self.mean_square - mean * mean).max(0.0).sqrt();
                 self.quantile = mean + 1.7 * spread;
                 self.excess = 0.5 * spread;
-                self.beyond = FIRST * TAIL;
+                self.beyond = FIRST_BEYOND;
             }
             return 0.0;
         }
         let floor = (FLOOR * self.mean_square.sqrt()).max(learning.least).max(1e-200);
         let surprise =
-            if self.n > learning.warm_up { self.surprise(distance, floor, learning) } else { 0.0 };
+            if n > learning.warm_up { self.surprise(distance, floor, learning) } else { 0.0 };
         self.learn(distance, floor, learning);
         surprise
     }
@@ -93,15 +99,16 @@ impl Tail {
         if distance <= self.quantile {
             return 0.0;
         }
-        let independent = self.n.min(learning.memory) * TAIL / learning.overlap;
+        let independent = f64::from(self.n).min(learning.memory) * TAIL / learning.overlap;
         let scale = self.excess.max(floor) * (1.0 + learning.caution / independent.sqrt());
         USUAL + (distance - self.quantile) / scale * LOG10_E
     }
 
     fn learn(&mut self, distance: f64, floor: f64, learning: Learning) {
-        let share = (1.0 / self.n).max(1.0 / learning.memory);
+        let n = f64::from(self.n);
+        let share = (1.0 / n).max(1.0 / learning.memory);
         let scale = self.excess.max(floor);
-        let learned = if self.n > learning.warm_up {
+        let learned = if n > learning.warm_up {
             distance.min(self.largest.max(self.quantile + CLIP * scale))
         } else {
             distance
@@ -112,7 +119,7 @@ impl Tail {
         let step = 10.0 * share * scale;
         if distance > self.quantile {
             self.beyond += 1.0;
-            let rate = (1.0 / self.beyond).max(1.0 / (learning.memory * TAIL));
+            let rate = (1.0 / f64::from(self.beyond)).max(1.0 / (learning.memory * TAIL));
             self.excess += rate * (learned - self.quantile - self.excess);
             self.quantile += step * (1.0 - TAIL);
         } else {

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::counter::{Counter, Looked};
 use super::explanation::{Explanation, Finding, compared, short};
 use super::packed::{self, Packed, packed_fields};
+use super::run::Run;
 use super::tail::USUAL;
 use super::{ALARM_SCORE, LearningStage, Verdict, score};
 use baseline::Baseline;
@@ -105,6 +106,16 @@ pub struct Settings {
     pub gap: f64,
     /// Which aspects take part.
     pub aspects: [bool; 6],
+    /// Nothing is said before this time has passed since the first sample either, in microseconds.
+    pub span_us: i64,
+    /// The pace for which `due` is meant, in microseconds. Where samples come faster, more evidence is
+    /// asked for, so that alarms of a healthy signal are as rare in a month. 0: whatever the pace.
+    pub even_us: f64,
+    /// The time that is remembered at least, in microseconds, beside `memory` samples; 0: none.
+    pub memory_us: f64,
+    /// Whether a sensor is stuck that says the very same for much longer than it ever did, whatever its
+    /// spread.
+    pub stuck: bool,
 }
 
 impl Default for Settings {
@@ -118,17 +129,63 @@ impl Default for Settings {
             caution: 1.0,
             gap: 1000.0,
             aspects: [true; 6],
+            span_us: 0,
+            even_us: 0.0,
+            memory_us: 0.0,
+            stuck: false,
         }
     }
 }
 
-packed_fields!(Settings { warm_up, memory, due, agreement, rest, caution, gap, aspects });
+packed_fields!(Settings {
+    warm_up,
+    memory,
+    due,
+    agreement,
+    rest,
+    caution,
+    gap,
+    aspects,
+    span_us,
+    even_us,
+    memory_us,
+    stuck,
+});
+
+/// More samples than this aren't remembered, whatever their time.
+const MEMORY_MAX: f64 = 100_000.0;
 
 impl Settings {
+    /// As rules use it, with samples half a minute apart or more: a day is seen before anything is said,
+    /// two weeks are remembered, as of the data sets on which the others were chosen, and `due` is for
+    /// samples half an hour apart: 4 where they come every five minutes, 4.7 every minute.
+    #[must_use]
+    pub fn live() -> Self {
+        Self {
+            span_us: DAY_US,
+            even_us: 1_800e6,
+            memory_us: 1_200e9,
+            stuck: true,
+            ..Self::default()
+        }
+    }
+
+    /// What they are for samples with this usual interval, in microseconds (0: not known yet).
+    fn at_pace(&self, interval_us: f64) -> Self {
+        if interval_us <= 0.0 || self.even_us <= 0.0 {
+            return *self;
+        }
+        let due = self.due + (self.even_us / interval_us).max(1.0).log10();
+        let memory = (self.memory_us / interval_us).min(MEMORY_MAX).max(self.memory);
+        Self { due, memory, ..*self }
+    }
+
     fn is_shipped(&self) -> bool {
         *self == Self::default()
     }
 }
+
+const DAY_US: i64 = 86_400_000_000;
 
 /// Surprises are counted up to this: a millionfold improbability says all.
 const SURPRISE_MAX: f64 = 8.0;
@@ -144,6 +201,7 @@ pub struct Univariate {
     settings: Settings,
     baseline: Baseline,
     counter: Counter,
+    run: Run,
     rest: u32,
     last: Option<Last>,
 }
@@ -190,7 +248,7 @@ impl Packed for Seen {
     }
 }
 
-packed_fields!(Univariate { settings, baseline, counter, rest, last });
+packed_fields!(Univariate { settings, baseline, counter, run, rest, last });
 packed_fields!(Last { at, verdict, beyond, seen });
 
 impl Univariate {
@@ -215,7 +273,8 @@ impl Univariate {
     /// Whether it has learned enough to say something.
     #[must_use]
     pub fn is_watching(&self) -> bool {
-        self.baseline.learned() > self.settings.warm_up
+        let spans = |last: &Last| self.baseline.spans(last.at, &self.settings);
+        self.baseline.learned() > self.settings.warm_up && self.last.as_ref().is_some_and(spans)
     }
 
     /// How far it has come.
@@ -226,7 +285,9 @@ impl Univariate {
             return LearningStage::Watching;
         }
         let (seen, needed) = (self.learned() as u64, self.settings.warm_up as u64);
-        LearningStage::Learning { seen, needed, since: self.baseline.first(), until: None }
+        let (since, span_us) = (self.baseline.first(), self.settings.span_us);
+        let until = since.filter(|_| span_us > 0).map(|since| since.plus_micros(span_us));
+        LearningStage::Learning { seen, needed, since, until }
     }
 
     /// Whether the newest sample is so unusual that an alarm would be due, also when it belongs to an
@@ -288,12 +349,30 @@ impl Univariate {
                 return NOTHING;
             }
         };
-        let seen = self.baseline.look(at, value, &self.settings);
-        let (verdict, beyond) = self.decide(&seen);
+        let mut settings = self.settings.at_pace(self.baseline.interval_us());
+        if !self.baseline.spans(at, &self.settings) {
+            settings.warm_up = f64::INFINITY;
+        }
+        let watches = self.baseline.learned() > settings.warm_up;
+        self.run.push(value, !watches);
+        let mut seen = self.baseline.look(at, value, &settings);
+        if settings.stuck && watches {
+            self.look_at_run(value, &mut seen[Aspect::Spread as usize]);
+        }
+        let (verdict, beyond) = self.decide(&seen, settings.due);
         (verdict, beyond, seen)
     }
 
-    fn decide(&mut self, seen: &[Seen; 6]) -> (Verdict, bool) {
+    /// A run of the same value that is too long. What a counter counts may well be nothing for long.
+    fn look_at_run(&self, value: f64, seen: &mut Seen) {
+        let (run, ratio) = (self.run, self.run.ratio());
+        if ratio >= 1.0 && run.varies(self.baseline.learned()) && !self.counter.counts() {
+            let (expected, spread) = (f64::from(run.normal()), f64::from(run.length));
+            *seen = Seen { surprise: SURPRISE_MAX, observed: value, expected, spread };
+        }
+    }
+
+    fn decide(&mut self, seen: &[Seen; 6], due: f64) -> (Verdict, bool) {
         let (mut most, mut excess) = (0.0_f64, 0.0_f64);
         for (seen, _) in
             seen.iter().zip(self.settings.aspects).filter(|(_, takes_part)| *takes_part)
@@ -305,7 +384,7 @@ impl Univariate {
         // The most surprising aspect counts in full, of the others what is beyond the usual.
         let others = excess - (most - USUAL).max(0.0);
         let evidence = most + self.settings.agreement * others;
-        let score = score(evidence, self.settings.due);
+        let score = score(evidence, due);
         let beyond = score >= ALARM_SCORE;
         if self.rest > 0 {
             self.rest -= 1;
@@ -356,6 +435,12 @@ fn finding(aspect: Aspect, seen: &Seen, sum: f64) -> Finding {
             short(observed),
             short(expected)
         ),
+        Aspect::Spread if spread > 0.0 => {
+            format!(
+                "spread: it has said {} for {spread} samples, usual are {expected} at the most",
+                short(observed)
+            )
+        }
         Aspect::Spread => {
             format!(
                 "spread: the last 48 samples vary by {} where {} is usual",

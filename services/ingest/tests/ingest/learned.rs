@@ -36,7 +36,8 @@ fn condition(value: Value) -> RuleCondition {
 }
 
 fn unusual() -> RuleCondition {
-    condition(json!({"kind": "anomaly", "signals": ["t"], "clear_hold_s": 60}))
+    condition(json!({"kind": "anomaly", "signals": ["t"], "train_rows": 150,
+        "clear_hold_s": 60}))
 }
 
 fn second(s: i64) -> Timestamp {
@@ -219,7 +220,8 @@ async fn what_comes_while_a_rule_catches_up_is_judged_afterwards() {
 fn while_running() -> RuleCondition {
     condition(json!({"kind": "while",
         "while": {"kind": "state", "signal": "state", "is": ["running"]},
-        "condition": {"kind": "anomaly", "signals": ["t"], "clear_hold_s": 60}}))
+        "condition": {"kind": "anomaly", "signals": ["t"], "train_rows": 150,
+        "clear_hold_s": 60}}))
 }
 
 async fn say(site: &Site, s: i64, state: &str) {

@@ -7,16 +7,27 @@ use super::super::linear::{inverse, product, transposed};
 use super::super::moments::Moments;
 use super::super::packed::{self, packed_fields};
 use super::Settings;
-use super::model::{Model, QUANTILES, Scale, VALUE_MAX};
+use super::model::{Model, Scale, VALUE_MAX};
+use super::runs::Runs;
 use crate::learned::limits::TRAIN_ROWS_MIN;
 
 /// A commissioning phase under way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Commissioning {
+    /// The last values, while it waits for a value of each signal.
+    #[serde(with = "packed")]
+    known: Vec<Option<f64>>,
+    /// Rows that it has waited, and since when.
+    waited: usize,
+    first: Option<Timestamp>,
     /// The first row; sums are of differences from it.
     #[serde(with = "packed")]
     origin: Vec<f64>,
+    /// Signals that haven't told anything, and don't take part.
+    #[serde(with = "packed")]
+    absent: Vec<bool>,
+    runs: Runs,
     latest: Option<Timestamp>,
     interval: Moments,
     /// Of the rows themselves, and of their means on both scales.
@@ -45,18 +56,50 @@ struct Sums {
     before: Vec<f64>,
 }
 
-packed_fields!(Commissioning { origin, latest, interval, sums });
+packed_fields!(Commissioning {
+    known,
+    waited,
+    first,
+    origin,
+    absent,
+    runs,
+    latest,
+    interval,
+    sums,
+});
+
+/// What a row was to a commissioning phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// One more.
+    Gathered,
+    /// The first: it begins with this row.
+    Begun,
+}
+
 packed_fields!(Sums { weight, n, seen, current, sum, sum_before, now, before });
 
 impl Commissioning {
     pub(super) fn new(signals: usize, settings: &Settings) -> Self {
         let [fast, slow] = settings.scales;
         let sums = [1.0, fast, slow].map(|weight| Sums::new(signals, weight));
-        Self { origin: Vec::new(), latest: None, interval: Moments::default(), sums }
+        Self {
+            known: vec![None; signals],
+            waited: 0,
+            first: None,
+            origin: Vec::new(),
+            absent: vec![false; signals],
+            runs: Runs::new(signals),
+            latest: None,
+            interval: Moments::default(),
+            sums,
+        }
     }
 
     pub(super) fn is_sound(&self, signals: usize) -> bool {
         (self.origin.is_empty() || self.origin.len() == signals)
+            && [self.known.len(), self.absent.len()] == [signals; 2]
+            && self.runs.is_sound(signals)
             && self.sums.iter().all(|sums| sums.is_sound(signals))
     }
 
@@ -65,39 +108,78 @@ impl Commissioning {
         !self.origin.is_empty()
     }
 
-    /// Numbers on the heap.
-    pub(super) fn numbers(&self) -> usize {
-        self.origin.len() + self.sums.iter().map(Sums::numbers).sum::<usize>()
+    /// Bytes on the heap.
+    pub(super) fn heap(&self) -> usize {
+        let numbers = self.origin.len() + self.sums.iter().map(Sums::numbers).sum::<usize>();
+        let a_signal = size_of::<(Option<f64>, bool)>();
+        numbers * size_of::<f64>() + self.known.len() * a_signal + self.runs.heap()
     }
 
-    /// Gathers a row. A value that is missing is taken as the one before; before all signals have
-    /// told one, rows are passed over.
-    pub(super) fn push(&mut self, at: Timestamp, row: &[Option<f64>]) {
+    /// By signal: whether it has told nothing yet, or doesn't take part because of that.
+    pub(super) fn missing(&self) -> Vec<bool> {
+        match self.has_begun() {
+            true => self.absent.clone(),
+            false => self.known.iter().map(Option::is_none).collect(),
+        }
+    }
+
+    /// Gathers a row. A value that is missing is taken as the one before. Before all signals have told
+    /// one, rows are passed over, for a while; then it begins without the others. When one of these
+    /// tells something, it begins again.
+    pub(super) fn push(
+        &mut self,
+        at: Timestamp,
+        row: &[Option<f64>],
+        settings: &Settings,
+    ) -> Taken {
         if let Some(latest) = self.latest.replace(at) {
             #[allow(clippy::cast_precision_loss, reason = "an interval needn't be exact")]
             self.interval.push(at.micros_since(latest) as f64, 1e9);
         }
-        let known = |value: &Option<f64>| {
-            value.filter(|v| v.is_finite()).map(|v| v.clamp(-VALUE_MAX, VALUE_MAX))
-        };
-        if self.origin.is_empty() {
-            match row.iter().map(known).collect() {
-                Some(origin) => self.origin = origin,
-                None => return,
-            }
-        }
-        let current = &self.sums[0].current;
-        let row: Vec<f64> = row
+        let row: Vec<Option<f64>> = row
             .iter()
-            .enumerate()
-            .map(|(i, value)| match known(value) {
-                Some(value) => value - self.origin[i],
-                None => current.get(i).copied().unwrap_or_default(),
-            })
+            .map(|value| value.filter(|v| v.is_finite()).map(|v| v.clamp(-VALUE_MAX, VALUE_MAX)))
             .collect();
-        for sums in &mut self.sums {
-            sums.push(&row);
+        let joins = row.iter().zip(&self.absent).any(|(value, absent)| *absent && value.is_some());
+        if joins {
+            self.begin_again(settings);
         }
+        for (known, value) in self.known.iter_mut().zip(&row) {
+            *known = value.or(*known);
+        }
+        let begins = !self.has_begun();
+        if begins && !self.begin(at, settings) {
+            return Taken::Gathered;
+        }
+        let differences: Vec<f64> =
+            self.known.iter().zip(&self.origin).map(|(x, o)| x.unwrap_or(*o) - o).collect();
+        for sums in &mut self.sums {
+            sums.push(&differences);
+        }
+        self.runs.learn(&row);
+        if joins { Taken::Begun } else { Taken::Gathered }
+    }
+
+    /// Begins when all signals are known, or when it has waited long enough.
+    fn begin(&mut self, at: Timestamp, settings: &Settings) -> bool {
+        self.waited = self.waited.saturating_add(1);
+        let first = *self.first.get_or_insert(at);
+        let all = self.known.iter().all(Option::is_some);
+        let overdue = self.waited > settings.train_rows / 4
+            && at.micros_since(first) >= settings.wait_us
+            && self.known.iter().any(Option::is_some);
+        if all || overdue {
+            self.origin = self.known.iter().map(|value| value.unwrap_or_default()).collect();
+            self.absent = self.known.iter().map(Option::is_none).collect();
+        }
+        all || overdue
+    }
+
+    /// Forgets what was gathered, but not which signals there are.
+    fn begin_again(&mut self, settings: &Settings) {
+        let (known, latest) = (std::mem::take(&mut self.known), self.latest);
+        let (waited, first) = (self.waited, self.first);
+        *self = Self { known, latest, waited, first, ..Self::new(self.absent.len(), settings) };
     }
 
     /// The time to the next row says nothing of the rhythm.
@@ -106,13 +188,18 @@ impl Commissioning {
     }
 
     /// What was learned; `None`: not enough yet.
-    pub(super) fn learned(&self, settings: &Settings) -> Option<Model> {
+    pub(super) fn learned(
+        &self,
+        settings: &Settings,
+        counts: impl Fn(usize) -> bool,
+    ) -> Option<Model> {
         let [rows, scales @ ..] = &self.sums;
         #[allow(clippy::cast_precision_loss, reason = "a small number")]
         if rows.n < TRAIN_ROWS_MIN as f64 - 1.0 {
             return None;
         }
         let d = self.origin.len();
+        let present = self.absent.iter().filter(|absent| !**absent).count();
         let mean: Vec<f64> = rows.sum.iter().map(|sum| sum / rows.n).collect();
         let covariance = rows.covariance();
         let deviation: Vec<f64> = (0..d)
@@ -127,14 +214,28 @@ impl Commissioning {
             ridged[i * d + i] += settings.ridge;
         }
         let weights = product(&unit.before, &inverse(&ridged, d)?, d);
-        let scales = scales.iter().zip(QUANTILES).map(|(sums, quantile)| {
+        let scales = scales.iter().zip(settings.quantiles).map(|(sums, quantile)| {
             let unexplained = sums.covariance().scaled(&deviation).unexplained(&weights, d);
-            Scale::learned(sums.weight, quantile, sums.n, &unexplained, settings)
+            Scale::learned(sums.weight, quantile, sums.n, &unexplained, present, settings)
         });
         let scales = scales.collect::<Option<Vec<_>>>()?;
         let mean = mean.iter().zip(&self.origin).map(|(mean, origin)| mean + origin).collect();
         let before = rows.current.iter().zip(&self.origin).map(|(x, origin)| x + origin).collect();
-        Some(Model::new(mean, deviation, weights, scales, before, self.latest, self.interval.mean))
+        let runs = self.runs.learned(rows.n, |i| !self.absent[i] && !counts(i));
+        let (latest, interval_us, absent) = (self.latest, self.interval.mean, self.absent.clone());
+        Some(Model {
+            mean,
+            deviation,
+            weights,
+            scales,
+            before,
+            absent,
+            runs,
+            latest,
+            interval_us,
+            loudest: 0,
+            stuck: None,
+        })
     }
 }
 

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::linear::{dot, inverse, product, times};
 use super::super::packed::{self, packed_fields};
+use super::super::run::Run;
 use super::Settings;
+use super::runs::Runs;
 
 /// Values are taken as this at most, so that their squares stay finite.
 pub(super) const VALUE_MAX: f64 = 1e100;
@@ -26,20 +28,26 @@ pub(super) const QUANTILES: [f64; 2] = [2.935, 2.326];
 #[serde(deny_unknown_fields)]
 pub(super) struct Model {
     #[serde(with = "packed")]
-    mean: Vec<f64>,
+    pub(super) mean: Vec<f64>,
     #[serde(with = "packed")]
-    deviation: Vec<f64>,
+    pub(super) deviation: Vec<f64>,
     /// What the row before gives for each signal, in standard deviations; row by row.
     #[serde(with = "packed")]
-    weights: Vec<f64>,
-    scales: Vec<Scale>,
+    pub(super) weights: Vec<f64>,
+    pub(super) scales: Vec<Scale>,
     /// The last known values.
     #[serde(with = "packed")]
-    before: Vec<f64>,
-    latest: Option<Timestamp>,
-    interval_us: f64,
-    /// The scale that spoke loudest last, and how loud: 1 is the limit.
-    loudest: usize,
+    pub(super) before: Vec<f64>,
+    /// Signals that take no part.
+    #[serde(with = "packed")]
+    pub(super) absent: Vec<bool>,
+    pub(super) runs: Runs,
+    pub(super) latest: Option<Timestamp>,
+    pub(super) interval_us: f64,
+    /// The scale that spoke loudest last.
+    pub(super) loudest: usize,
+    /// The signal whose being stuck was louder than both.
+    pub(super) stuck: Option<usize>,
 }
 
 /// What is unexplained, smoothed.
@@ -62,7 +70,19 @@ pub(super) struct Scale {
     limit: f64,
 }
 
-packed_fields!(Model { mean, deviation, weights, scales, before, latest, interval_us, loudest });
+packed_fields!(Model {
+    mean,
+    deviation,
+    weights,
+    scales,
+    before,
+    absent,
+    runs,
+    latest,
+    interval_us,
+    loudest,
+    stuck,
+});
 packed_fields!(Scale { weight, smoothed, usual, spread, precision, limit });
 
 /// How much a signal contributes to a row's distance.
@@ -75,12 +95,13 @@ pub(super) struct Contribution {
 }
 
 impl Scale {
-    /// From the covariance of the smoothed unexplained part in `n` rows.
+    /// From the covariance of the smoothed unexplained part in `n` rows of `present` signals.
     pub(super) fn learned(
         weight: f64,
         quantile: f64,
         n: f64,
         covariance: &[f64],
+        present: usize,
         settings: &Settings,
     ) -> Option<Self> {
         let d = (0..=covariance.len()).find(|d| d * d == covariance.len())?;
@@ -105,7 +126,7 @@ impl Scale {
         // Smoothed rows resemble each other: this many of them are independent.
         let independent = n * weight / (2.0 - weight);
         #[allow(clippy::cast_precision_loss, reason = "at most 64")]
-        let unknown = settings.caution * (d as f64 / independent).sqrt();
+        let unknown = settings.caution * (present as f64 / independent).sqrt();
         let limit = usual * (1.0 + unknown);
         let zeros = vec![0.0; d];
         let scale =
@@ -144,42 +165,35 @@ impl Scale {
 }
 
 impl Model {
-    pub(super) fn new(
-        mean: Vec<f64>,
-        deviation: Vec<f64>,
-        weights: Vec<f64>,
-        scales: Vec<Scale>,
-        before: Vec<f64>,
-        latest: Option<Timestamp>,
-        interval_us: f64,
-    ) -> Self {
-        Self { mean, deviation, weights, scales, before, latest, interval_us, loudest: 0 }
-    }
-
     pub(super) fn is_sound(&self, signals: usize) -> bool {
         [&self.mean, &self.deviation, &self.before].iter().all(|part| part.len() == signals)
             && self.weights.len() == signals * signals
+            && self.absent.len() == signals
+            && self.runs.is_sound(signals)
+            && self.stuck.is_none_or(|stuck| stuck < signals)
             && self.loudest < self.scales.len()
             && self.scales.iter().all(|scale| scale.is_sound(signals))
     }
 
-    /// Numbers on the heap.
-    pub(super) fn numbers(&self) -> usize {
+    /// Bytes on the heap.
+    pub(super) fn heap(&self) -> usize {
         let signals = self.mean.len();
         let of_scale = 3 * signals + signals * signals + size_of::<Scale>() / size_of::<f64>();
-        3 * signals + signals * signals + self.scales.len() * of_scale
+        let numbers = 3 * signals + signals * signals + self.scales.len() * of_scale;
+        numbers * size_of::<f64>() + signals + self.runs.heap()
     }
 
     /// How far a row is from what the row before gives, in limits; then learns slow drift.
     pub(super) fn judge(&mut self, at: Timestamp, row: &[Option<f64>], settings: &Settings) -> f64 {
-        let missing = row.iter().filter(|value| !value.is_some_and(f64::is_finite)).count();
-        if missing * 2 >= row.len() {
+        if self.is_mostly_missing(row) {
             return 0.0;
         }
         let expected = self.expected();
         let now: Vec<Option<f64>> = row
             .iter()
-            .map(|value| value.filter(|v| v.is_finite()).map(|v| v.clamp(-VALUE_MAX, VALUE_MAX)))
+            .zip(&self.absent)
+            .map(|(value, absent)| value.filter(|v| v.is_finite() && !absent))
+            .map(|value| value.map(|v| v.clamp(-VALUE_MAX, VALUE_MAX)))
             .collect();
         let after_a_gap = self.latest.replace(at).is_some_and(|latest| {
             #[allow(clippy::cast_precision_loss, reason = "an interval needn't be exact")]
@@ -212,7 +226,23 @@ impl Model {
                 scale.follow(1.0 / settings.memory);
             }
         }
-        most
+        let stuck = self.runs.judge(&now).filter(|(_, ratio)| *ratio > most);
+        self.stuck = stuck.map(|(signal, _)| signal);
+        stuck.map_or(most, |(_, ratio)| ratio)
+    }
+
+    /// Whether half of the signals that take part, or more, tell nothing in a row.
+    pub(super) fn is_mostly_missing(&self, row: &[Option<f64>]) -> bool {
+        let present = self.absent.iter().filter(|absent| !**absent).count();
+        let told = row.iter().zip(&self.absent);
+        let told = told.filter(|(value, absent)| !**absent && value.is_some_and(f64::is_finite));
+        told.count() * 2 <= present
+    }
+
+    /// The signal that is stuck and what it says, if that is what the newest row was judged by.
+    pub(super) fn stuck(&self) -> Option<(usize, &Run, f64)> {
+        let signal = self.stuck?;
+        Some((signal, self.runs.of(signal)?, *self.before.get(signal)?))
     }
 
     fn standard(&self, signal: usize, value: f64) -> f64 {

@@ -76,6 +76,17 @@ impl Baseline {
         self.first
     }
 
+    /// Whether the time has passed that is to be seen before anything is said.
+    pub(super) fn spans(&self, at: Timestamp, settings: &Settings) -> bool {
+        let span_us = self.first.map(|first| at.micros_since(first));
+        settings.span_us == 0 || span_us.is_some_and(|span_us| span_us >= settings.span_us)
+    }
+
+    /// The usual time between two samples, in microseconds; 0: not known yet.
+    pub(super) fn interval_us(&self) -> f64 {
+        if self.interval.n > 20.0 { self.interval.mean } else { 0.0 }
+    }
+
     /// Whether it was read as it can have been written.
     pub(super) fn is_sound(&self) -> bool {
         self.window.is_sound()
