@@ -56,3 +56,17 @@ fn by_another_clock_rules_begin_anew_and_alarms_stay() {
     let all: Vec<&Transition> = cleared.iter().map(|change| &change.transition).collect();
     assert_eq!(all, [&over, &over], "by what had raised it");
 }
+
+#[test]
+fn rules_that_learn_are_behind_when_a_clock_was_set_back() {
+    let rules = vec![rule(json!({"kind": "anomaly", "signals": ["t"]}))];
+    let mut watch = Watch::new(rules, &Surroundings::default(), |_, _| None);
+    watch.sample("t", second(10_000), Some(1.0));
+    watch.begin_anew(second(20_000), false);
+    assert_eq!(watch.behind(), [], "they go on by a clock that is further ahead");
+    watch.begin_anew(second(100), true);
+    let behind = watch.behind();
+    assert_eq!(behind.len(), 1);
+    assert!(!behind[0].begun && !behind[0].judged);
+    assert_eq!(behind[0].signals, [("t".to_owned(), None)]);
+}

@@ -122,7 +122,7 @@ pub async fn forget_all(tx: &mut BatchTx, machines: &[(MachineId, i64)]) -> Resu
             tx.conn().execute(sql, &[machine.uuid().into()]).await?;
         }
         let sql = "UPDATE machines SET learned_since = ? WHERE id = ? AND learned_since > ?";
-        let cells = [(*since).into(), machine.uuid().into(), (*since).into()];
+        let cells: [Cell<'_>; 3] = [(*since).into(), machine.uuid().into(), (*since).into()];
         tx.conn().execute(sql, &cells).await?;
     }
     Ok(())
