@@ -26,7 +26,8 @@ pub const EARLIEST_DEVICE_TIME_US: i64 = 946_684_800_000_000;
 /// How far ahead of the receive time a device time may be, in microseconds: one day.
 pub const FUTURE_TOLERANCE_US: i64 = 86_400_000_000;
 /// How far ahead of the receive time a device time may be for rules to go by it, in microseconds: ten
-/// minutes. What is further ahead is stored and shown, and no rule sees it live.
+/// minutes, beyond what the machine's clock is known to be ahead. What is further ahead is stored and shown,
+/// and no rule sees it live.
 pub const AHEAD_TOLERANCE_US: i64 = 600_000_000;
 
 /// Longest command name, in bytes: `a-z 0-9 _ .`.

@@ -62,8 +62,8 @@ pub struct LossCounters {
     /// nothing older would come, and such as were ahead of their time: stored, but no rule has seen
     /// them when they came.
     pub late: i64,
-    /// Values whose time was more than ten minutes ahead of their receipt, those that came again among
-    /// them: the machine's clock is, or was, ahead.
+    /// Values whose time was more than ten minutes ahead of their receipt, and further than the machine's
+    /// clock was known to be ahead, those that came again among them: that clock is, or was, wrong.
     pub ahead: i64,
 }
 

@@ -305,6 +305,29 @@ impl Watch {
         self.together = together;
     }
 
+    /// The machine's clock is another one from `at` on, by that clock: what rules remember is of times that
+    /// can't be compared with those that come. They begin anew; an alarm that is active stays, until all is
+    /// well. `unlearn`: those that learn are behind as well, with nothing taken.
+    pub fn begin_anew(&mut self, at: Timestamp, unlearn: bool) {
+        for watching in self.rules.iter_mut().filter(|watching| watching.failed == Failed::No) {
+            let (severity, causes) = match (&watching.state, &watching.with) {
+                (RuleState::Tree(state), Evaluator::Tree(tree)) => (state.raised, tree.on(state)),
+                (RuleState::Anomaly(state), Evaluator::Anomaly(it)) => (None, it.on(state)),
+                _ => (None, Vec::new()),
+            };
+            watching.state = if watching.state.is_raised() {
+                let severity = severity.unwrap_or(watching.rule.rule().severity);
+                watching.rule.adopt(at, severity, &causes)
+            } else {
+                watching.with.begin()
+            };
+            watching.changed = true;
+            if unlearn && let Some(learner) = &mut watching.learner {
+                **learner = Learner { behind: true, paused: learner.paused, ..Learner::default() };
+            }
+        }
+    }
+
     /// The states that have changed since the last call, with the version of their rule.
     pub fn take_changed(&mut self) -> Vec<(RuleId, i64, RuleState)> {
         let changed = self.rules.iter_mut().filter(|watching| watching.changed);

@@ -1,8 +1,7 @@
-//! Receive times for messages that carry no time of their own, and times that haven't come.
+//! Receive times for messages that carry no time of their own.
 
 use std::collections::HashMap;
 
-use millwright_schemas::limits::AHEAD_TOLERANCE_US;
 use millwright_schemas::{MachineId, Timestamp};
 
 use crate::limits::CLOCKED_MACHINES;
@@ -27,23 +26,9 @@ impl ReceiveClock {
     }
 }
 
-/// Whether a time hasn't come when it is received. The machine's clock is ahead then, and rules don't go by
-/// it: once they had, all that comes by a right clock would be late for them.
-pub(crate) fn is_ahead(ts: Timestamp, received_at: Timestamp) -> bool {
-    ts.micros_since(received_at) > AHEAD_TOLERANCE_US
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_clock_that_is_a_little_ahead_is_not_ahead() {
-        let now = Timestamp::from_micros(1_767_225_600_000_000);
-        assert!(!is_ahead(now.plus_micros(-1), now));
-        assert!(!is_ahead(now.plus_micros(AHEAD_TOLERANCE_US), now));
-        assert!(is_ahead(now.plus_micros(AHEAD_TOLERANCE_US + 1), now));
-    }
 
     #[test]
     fn every_time_is_later_than_the_one_before() {

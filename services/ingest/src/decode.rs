@@ -14,7 +14,7 @@ use millwright_store::telemetry::streams::StreamTopic;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::clock::{ReceiveClock, is_ahead};
+use crate::clock::ReceiveClock;
 use crate::intake::{Held, Uplink};
 use crate::text::without_nul;
 
@@ -26,6 +26,8 @@ pub(crate) struct Message {
     pub(crate) stream: Option<(OutboxId, StreamTopic, u64)>,
     /// Nothing older will come.
     pub(crate) through_ts: Option<i64>,
+    /// The newest time by the machine's clock that it tells, if it tells of now: an event may be of any time.
+    pub(crate) told_ts: Option<i64>,
     /// The machine's clock less ours, as far as the message tells.
     pub(crate) clock_offset_us: Option<i64>,
     /// What it says.
@@ -66,8 +68,8 @@ impl Message {
             tracing::error!(machine.id = %uplink.machine, "a payload made the decoder panic");
             Decoded::unusable("decoder_failed", "the decoder failed on it".to_owned())
         });
-        let Decoded { stream, through_ts, clock_offset_us, body } = decoded;
-        Self { held, stream, through_ts, clock_offset_us, body }
+        let Decoded { stream, through_ts, told_ts, clock_offset_us, body } = decoded;
+        Self { held, stream, through_ts, told_ts, clock_offset_us, body }
     }
 
     /// The message as received.
@@ -108,6 +110,7 @@ pub fn decode_only(uplink: &Uplink) {
 struct Decoded {
     stream: Option<(OutboxId, StreamTopic, u64)>,
     through_ts: Option<i64>,
+    told_ts: Option<i64>,
     clock_offset_us: Option<i64>,
     body: Body,
 }
@@ -115,7 +118,7 @@ struct Decoded {
 impl Decoded {
     const fn unusable(code: &'static str, reason: String) -> Self {
         let body = Body::Unusable { code, reason };
-        Self { stream: None, through_ts: None, clock_offset_us: None, body }
+        Self { stream: None, through_ts: None, told_ts: None, clock_offset_us: None, body }
     }
 }
 
@@ -154,13 +157,14 @@ fn decode_samples(
         if !believed {
             rejected.push(out_of_range("through_ts", *ts, uplink.received_at));
         }
-        // One that hasn't come can't have passed.
-        believed && !is_ahead(*ts, uplink.received_at)
+        believed
     });
+    let told_ts = points.iter().filter_map(|point| point.ts).chain(through_ts).max();
     fill_times(&mut points, uplink, clock);
     Decoded {
         stream: outbox.zip(seq).map(|(outbox, seq)| (outbox, StreamTopic::Telemetry, seq)),
         through_ts: through_ts.map(Timestamp::micros),
+        told_ts: told_ts.map(Timestamp::micros),
         clock_offset_us: newest.map(|ts| ts.micros_since(uplink.received_at)),
         body: Body::Samples { points, rejected },
     }
@@ -237,6 +241,7 @@ fn decode_event(uplink: &Uplink, event: Event, clock: &mut ReceiveClock) -> Deco
     Decoded {
         stream: outbox.zip(seq).map(|(outbox, seq)| (outbox, StreamTopic::Events, seq)),
         through_ts: None,
+        told_ts: None,
         clock_offset_us: ts.map(|ts| ts.micros_since(uplink.received_at)),
         body: Body::Event(Box::new(reported)),
     }

@@ -208,7 +208,8 @@ struct Stored {
 fn stored_signals(state: &MachineState, rule: &Behind) -> Vec<Stored> {
     let signals = rule.signals.iter().enumerate();
     let found = signals.filter_map(|(place, (name, _))| {
-        let Series { id: series, kind, latest_ts: latest, .. } = *state.series.get(name)?;
+        let of_signal = state.series.get(name)?;
+        let (Series { id: series, kind, .. }, latest) = (*of_signal, state.seen_to(of_signal));
         let fits = place >= rule.learned || kind == Some(SignalKind::Number);
         fits.then_some(Stored { place, series, kind, latest })
     });

@@ -20,6 +20,7 @@ mod learned;
 pub mod limits;
 pub mod live;
 mod machine;
+mod machine_clock;
 mod memory;
 pub mod metrics;
 mod plan;

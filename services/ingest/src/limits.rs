@@ -65,6 +65,13 @@ pub const RELIVED_US: i64 = 30 * 86_400_000_000;
 pub const NEW_SIGNALS_WINDOW_US: i64 = 60_000_000;
 /// How often a machine's last-seen time is written at most, in microseconds: a second.
 pub const SEEN_EVERY_US: i64 = 1_000_000;
+/// So many messages in a row by another clock make it the machine's clock; they must have come over
+/// [`CLOCK_KNOWN_US`]. Fewer are ahead of their time, or late.
+pub const CLOCK_KNOWN_MESSAGES: i64 = 3;
+/// Over how long they must have come, in microseconds: five minutes.
+pub const CLOCK_KNOWN_US: i64 = 300_000_000;
+/// Over how long they may have come at most, in microseconds: an hour. Beyond it they are counted anew.
+pub const CLOCK_DOUBT_MAX_US: i64 = 3_600_000_000;
 /// Rejected values of one message that its quarantine row names; the others are counted.
 pub const REASONS_SHOWN: usize = 10;
 

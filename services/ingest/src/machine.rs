@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use millwright_detection::watch::Watch;
 use millwright_schemas::{MachineId, OutboxId, SignalKind};
+use millwright_store::telemetry::clocks::ClockRow;
 use millwright_store::telemetry::machines::SeenRow;
 use millwright_store::telemetry::series::SeriesRow;
 use millwright_store::telemetry::streams::{CursorRow, GapRow, StreamKey, StreamTopic};
 
 use crate::limits::{MachineLimits, NEW_SIGNALS_WINDOW_US, SEEN_EVERY_US};
+use crate::machine_clock::MachineClock;
 use crate::rules::NEVER;
 use crate::stream::{Edits, Stream};
 
@@ -21,6 +23,8 @@ pub(crate) struct MachineState {
     recent_signals: Vec<i64>,
     streams: HashMap<(OutboxId, StreamTopic), Stream>,
     seen: Seen,
+    /// How far its clock is ahead of ours.
+    pub(crate) clock: MachineClock,
     /// The rules that watch it.
     pub(crate) watch: Watch,
     /// Which revision of the rules that is.
@@ -39,8 +43,8 @@ pub(crate) struct Series {
     pub(crate) kind: Option<SignalKind>,
     /// The newest time of all that is stored.
     pub(crate) stored_ts: i64,
-    /// The newest one that had come when it was received: rules see what is later. The same unless a
-    /// clock is ahead.
+    /// The newest one that wasn't ahead of its time: rules see what is later. The same unless a clock
+    /// is, or was, ahead.
     pub(crate) latest_ts: i64,
     /// Batch, and place among the batch's newest values.
     pub(crate) slot: (u64, usize),
@@ -79,6 +83,7 @@ impl MachineState {
             recent_signals: Vec::new(),
             streams: HashMap::new(),
             seen: Seen { written_at: last_seen_at, ..Seen::default() },
+            clock: MachineClock::default(),
             watch: Watch::default(),
             rules_of: NEVER,
             used_in: 0,
@@ -102,6 +107,10 @@ impl MachineState {
         self.streams.insert((row.key.outbox, row.key.topic), Stream::stored(row));
     }
 
+    pub(crate) fn add_stored_clock(&mut self, row: &ClockRow) {
+        self.clock = MachineClock::stored(row);
+    }
+
     pub(crate) fn add_stored_gap(&mut self, row: &GapRow) {
         if let Some(stream) = self.streams.get_mut(&(row.key.outbox, row.key.topic)) {
             stream.add_stored_gap(row);
@@ -112,6 +121,16 @@ impl MachineState {
     pub(crate) fn entries(&self) -> usize {
         let gaps = self.streams.values().map(Stream::gap_count).sum::<usize>();
         self.series.len() + gaps + self.watch.len()
+    }
+
+    /// Up to when rules have seen a series, or won't.
+    pub(crate) fn seen_to(&self, series: &Series) -> i64 {
+        series.latest_ts.max(self.clock.begins_ts())
+    }
+
+    /// What its streams have said of the time that has passed was by a clock that isn't gone by any more.
+    pub(crate) fn set_streams_back(&mut self, to: i64) {
+        self.streams.values_mut().for_each(|stream| stream.set_back(to));
     }
 
     /// Up to when a counted stream has said that nothing older will come.

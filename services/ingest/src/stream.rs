@@ -65,6 +65,13 @@ impl Stream {
         }
     }
 
+    /// What it has said of the time that has passed was by a clock that isn't gone by any more.
+    pub(crate) fn set_back(&mut self, to: i64) {
+        if self.through_ts > Some(to) {
+            (self.through_ts, self.changed) = (Some(to), true);
+        }
+    }
+
     fn fill(&mut self, seq: i64) {
         let Some((&from, &gap)) = self.gaps.range(..=seq).next_back() else { return };
         if gap.to < seq {

@@ -7,7 +7,8 @@ use millwright_schemas::MachineId;
 use millwright_store::telemetry::points::Repeated;
 use millwright_store::telemetry::reported::Outcome;
 use millwright_store::telemetry::{
-    BatchTx, days_of, late, latest, machines, points, quarantine, reported, series, streams,
+    BatchTx, clocks, days_of, detector_states, late, latest, machines, points, quarantine,
+    reported, series, streams,
 };
 use millwright_store::{Store, StoreError};
 use uuid::Uuid;
@@ -162,6 +163,11 @@ impl Writer {
                 state.add_stored_cursor(&row);
             }
         }
+        for row in clocks::load(tx, &missing).await? {
+            if let Some(state) = self.memory.states.get_mut(&row.machine) {
+                state.add_stored_clock(&row);
+            }
+        }
         for row in gaps {
             if let Some(state) = self.memory.states.get_mut(&row.key.machine) {
                 state.add_stored_gap(&row);
@@ -186,6 +192,7 @@ impl Writer {
         }
         self.insert_points(tx, plan, &mut counts).await?;
         latest::part(tx, &plan.parted).await?;
+        latest::set_back(tx, &plan.set_back).await?;
         latest::save(tx, &plan.latest).await?;
         let mut in_time: Vec<_> = std::mem::take(&mut plan.in_time).into_values().collect();
         in_time.sort_unstable_by_key(|row| row.series);
@@ -197,6 +204,8 @@ impl Writer {
         streams::delete_gaps(tx, &plan.streams.closed).await?;
         streams::save_gaps(tx, &plan.streams.gaps).await?;
         streams::save_cursors(tx, &plan.streams.cursors).await?;
+        clocks::save(tx, &plan.clocks).await?;
+        detector_states::forget_all(tx, &plan.unlearned).await?;
         consequences::save_states(tx, &plan.rule_states).await?;
         consequences::save_learned(tx, plan).await?;
         insert_events(tx, plan, &mut counts).await?;

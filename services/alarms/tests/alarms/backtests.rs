@@ -47,7 +47,8 @@ pub async fn measured(plant: &Plant, machine: MachineId, signal: &str, values: &
     points::insert_new(&mut tx, &rows).await.unwrap();
     if let Some(last) = rows.last() {
         let (ts, value) = (last.ts, last.value);
-        let newest = LatestRow { series, ts, value, text: None, quality: 0, received_at: ts };
+        let newest =
+            LatestRow { series, ts, value, text: None, quality: 0, received_at: ts, unseen: false };
         latest::save(&mut tx, &[newest]).await.unwrap();
     }
     tx.commit().await.unwrap();

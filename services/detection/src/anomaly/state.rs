@@ -101,6 +101,14 @@ impl Anomaly {
         AnomalyState { holds, time: Timestamp::from_micros(i64::MIN), alarm: false }
     }
 
+    /// The signals because of which its alarm is active, where each is by itself.
+    pub(crate) fn on(&self, state: &AnomalyState) -> Vec<String> {
+        let alone = state.holds.len() == self.signals.len();
+        let holds = self.signals.iter().zip(&state.holds).filter(|_| alone);
+        let on = holds.filter(|(_, hold)| hold.is_raised());
+        on.map(|(signal, _)| signal.clone()).collect()
+    }
+
     /// Where it stands when only this is known: its alarm is active, because of these signals. Of
     /// signals by themselves only those are on, or the first when none of them is among the rule's:
     /// one that is never heard again would hold the alarm for ever.

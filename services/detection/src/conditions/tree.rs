@@ -261,6 +261,12 @@ impl Tree {
         state
     }
 
+    /// The signals and events of the conditions that are true.
+    pub(crate) fn on(&self, state: &TreeState) -> Vec<String> {
+        let nodes = state.nodes.iter().enumerate().filter(|(_, node)| node.hold.is_raised());
+        nodes.filter_map(|(place, _)| self.hears(place)).map(str::to_owned).collect()
+    }
+
     /// Notes what must be true for this node to be.
     fn assume(&self, place: usize, known: &BTreeSet<&str>, on: &mut BTreeSet<usize>) {
         let kind = &self.nodes[place].kind;

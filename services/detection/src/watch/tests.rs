@@ -32,3 +32,41 @@ fn a_rule_that_panics_fails_alone_and_is_told_once() {
     assert!(matches!(changes[..], [Change { transition: Transition::Cleared { .. }, .. }]));
     assert_eq!(watch.take_failed(), []);
 }
+
+#[test]
+fn by_another_clock_rules_begin_anew_and_alarms_stay() {
+    let rules = vec![
+        rule(json!({"kind": "threshold", "signal": "t", "above": 80})),
+        rule(json!({"kind": "threshold", "signal": "t", "above": 90, "hold_s": 60})),
+        rule(json!({"kind": "any", "of": [
+            {"kind": "state", "signal": "u", "is": [1]},
+            {"kind": "state", "signal": "t", "is": [95]},
+        ]})),
+    ];
+    let mut watch = Watch::new(rules, &Surroundings::default(), |_, _| None);
+    let raised = watch.sample("t", second(10_000), Some(95.0));
+    assert_eq!(raised.len(), 2, "{raised:?}");
+    watch.take_changed();
+    watch.begin_anew(second(100), true);
+    assert_eq!(watch.take_changed().len(), 3, "all of it is to be stored");
+    assert_eq!(watch.through(second(20_000)), [], "a hold doesn't last over it");
+    watch.begin_anew(second(100), false);
+    let cleared = watch.sample("t", second(101), Some(20.0));
+    let over = Transition::Cleared { at: second(101) };
+    let all: Vec<&Transition> = cleared.iter().map(|change| &change.transition).collect();
+    assert_eq!(all, [&over, &over], "by what had raised it");
+}
+
+#[test]
+fn rules_that_learn_are_behind_when_a_clock_was_set_back() {
+    let rules = vec![rule(json!({"kind": "anomaly", "signals": ["t"]}))];
+    let mut watch = Watch::new(rules, &Surroundings::default(), |_, _| None);
+    watch.sample("t", second(10_000), Some(1.0));
+    watch.begin_anew(second(20_000), false);
+    assert_eq!(watch.behind(), [], "they go on by a clock that is further ahead");
+    watch.begin_anew(second(100), true);
+    let behind = watch.behind();
+    assert_eq!(behind.len(), 1);
+    assert!(!behind[0].begun && !behind[0].judged);
+    assert_eq!(behind[0].signals, [("t".to_owned(), None)]);
+}

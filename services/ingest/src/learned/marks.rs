@@ -55,7 +55,7 @@ pub(super) async fn note(
 /// By the places of a rule's signals, the newest sample that is stored of each.
 pub(super) fn newest(state: &MachineState, rule: &Behind) -> Vec<Option<Timestamp>> {
     let newest = rule.signals.iter().map(|(name, _)| {
-        let latest = state.series.get(name).map(|series| series.latest_ts);
+        let latest = state.series.get(name).map(|series| state.seen_to(series));
         latest.filter(|ts| *ts > i64::MIN).map(Timestamp::from_micros)
     });
     newest.collect()

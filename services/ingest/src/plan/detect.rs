@@ -6,7 +6,6 @@ use millwright_schemas::{Quality, Timestamp};
 
 use super::consequence::Source;
 use super::planner::{Place, Planner};
-use crate::clock::is_ahead;
 use crate::decode::Reported;
 use crate::machine::MachineState;
 
@@ -38,7 +37,9 @@ impl Planner<'_> {
         event: &Reported,
     ) {
         let passed = event.ts < Timestamp::from_micros(place.passed);
-        if !passed && !is_ahead(event.ts, place.source.received_at) {
+        let (clock, received_at) = (&state.clock, place.source.received_at);
+        let is_of_clock = event.ts.micros() > clock.begins_ts();
+        if !passed && is_of_clock && !clock.is_ahead(event.ts, received_at) {
             let changes = state.watch.event(&event.event_type, event.ts);
             self.changes(place.source, &changes);
         }

@@ -8,6 +8,7 @@ use millwright_detection::watch::{Change, Checkpoints};
 use millwright_schemas::api::telemetry::LiveSample;
 use millwright_schemas::wire::telemetry::RejectedValue;
 use millwright_schemas::{MachineId, OutboxId, RuleId, SignalKind, Timestamp};
+use millwright_store::telemetry::clocks::ClockRow;
 use millwright_store::telemetry::detector_states::DetectorStateRow;
 use millwright_store::telemetry::late::LateRow;
 use millwright_store::telemetry::latest::LatestRow;
@@ -53,6 +54,12 @@ pub(crate) struct Plan {
     pub(crate) in_time: HashMap<i64, LatestRow>,
     /// Stored series whose newest value was in time, and no longer is.
     pub(crate) parted: Vec<i64>,
+    /// Stored series whose newest values count as ahead of their time since the clock was set right.
+    pub(crate) set_back: Vec<i64>,
+    /// Machines whose rules learn anew from what is stored, because the clock was set right, and when.
+    pub(crate) unlearned: Vec<(MachineId, i64)>,
+    /// What is known of machines' clocks, where that has changed.
+    pub(crate) clocks: Vec<ClockRow>,
     pub(crate) forgotten: Vec<(MachineId, OutboxId)>,
     pub(crate) streams: Edits,
     pub(crate) reported: Vec<ReportedRow>,
@@ -109,6 +116,7 @@ pub(crate) fn plan(
             state.used_in = known.batch;
             state.take_edits(machine, &mut planned.plan.streams);
             planned.plan.seen.extend(state.take_seen(machine));
+            planned.plan.clocks.extend(state.clock.take_changed(machine));
             let moved = state.watch.take_changed().into_iter();
             let rows = moved.map(|(rule, version, state)| (machine, rule, version, state));
             planned.plan.rule_states.extend(rows);
@@ -195,14 +203,22 @@ impl<'a> Planner<'a> {
         let Some(state) = states.get_mut(&uplink.machine) else { return };
         state.watch.set_work(self.known.limits.rule_work);
         state.watch.pause_learning(row.maintenance_until.is_some());
+        let turn = message.told_ts.and_then(|told| state.clock.hear(told, received_at));
+        if let Some(turn) = turn {
+            self.turn(uplink.machine, state, turn);
+        }
+        // A time that is ahead can't have passed.
+        let through_ts = message.through_ts.filter(|through| {
+            !state.clock.is_ahead(Timestamp::from_micros(*through), uplink.received_at)
+        });
         let own_clock = message.clock_offset_us.filter(|_| uplink.sender == uplink.machine);
-        state.hear(received_at, own_clock, message.through_ts);
+        state.hear(received_at, own_clock, through_ts);
         touched.insert(uplink.machine);
         let passed =
             message.stream.map_or(i64::MIN, |(outbox, topic, _)| state.passed(outbox, topic));
         if let Some(stream) = message.stream {
             let limits = self.known.limits;
-            let forgotten = state.observe_stream(stream, message.through_ts, received_at, limits);
+            let forgotten = state.observe_stream(stream, through_ts, received_at, limits);
             self.planned.plan.forgotten.extend(forgotten.map(|outbox| (uplink.machine, outbox)));
         }
         let source = Source {
@@ -221,7 +237,8 @@ impl<'a> Planner<'a> {
             Body::Unusable { code, reason } => self.quarantine(message, code, reason.clone()),
         }
         // Said again, it tells nothing of what other streams have brought since.
-        if let Some(through) = message.through_ts.filter(|through| *through > passed) {
+        let begins_ts = state.clock.begins_ts();
+        if let Some(through) = through_ts.filter(|it| *it > passed && *it > begins_ts) {
             let changes = state.watch.through(Timestamp::from_micros(through));
             self.changes(source, &changes);
         }

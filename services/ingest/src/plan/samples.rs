@@ -9,9 +9,9 @@ use millwright_store::telemetry::points::{PointRow, TextRow};
 use millwright_store::telemetry::series::NewSeries;
 
 use super::planner::{Place, Plan, Planner};
-use crate::clock::is_ahead;
 use crate::decode::Message;
 use crate::machine::{MachineState, Series};
+use crate::machine_clock::Turn;
 
 impl Planner<'_> {
     pub(super) fn samples(
@@ -55,16 +55,18 @@ impl Planner<'_> {
         if !state.series.contains_key(&point.signal) {
             self.add_series(state, message, point)?;
         }
+        let clock = state.clock;
         let Some(series) = state.series.get_mut(&point.signal) else { return Ok(false) };
         let plan = &mut self.planned.plan;
         fix_kind(plan, series, point)?;
         let (machine, received_at) = (place.source.machine, message.uplink().received_at);
         let at = point.ts.unwrap_or(received_at);
-        let (ts, ahead) = (at.micros(), is_ahead(at, received_at));
-        let in_order = !ahead && ts > series.latest_ts;
+        let (ts, ahead) = (at.micros(), clock.is_ahead(at, received_at));
+        let in_order = !ahead && ts > series.latest_ts && ts > clock.begins_ts();
         push(plan, series, message, point, ts);
         if in_order || ts > series.stored_ts {
-            let row = latest_row(series.id, ts, point, received_at);
+            let mut row = latest_row(series.id, ts, point, received_at);
+            row.unseen = !in_order;
             note_newest(plan, series, self.known.batch, row, in_order);
         }
         let in_time = in_order && ts >= place.passed;
@@ -78,6 +80,31 @@ impl Planner<'_> {
             }
         }
         Ok(in_time)
+    }
+
+    /// The machine goes by another clock from now on: its rules begin anew. If that clock is less ahead, what
+    /// came before is ahead of its time, and rules see what comes now.
+    pub(super) fn turn(&mut self, machine: MachineId, state: &mut MachineState, turn: Turn) {
+        let Turn { at, back } = turn;
+        state.watch.begin_anew(Timestamp::from_micros(at), back);
+        if !back {
+            return;
+        }
+        state.set_streams_back(at);
+        let plan = &mut self.planned.plan;
+        plan.unlearned.push((machine, at));
+        for series in state.series.values_mut().filter(|series| series.latest_ts > at) {
+            let (batch, slot) = series.slot;
+            if let Some(row) = plan.latest.get_mut(slot).filter(|_| batch == self.known.batch) {
+                row.unseen = true;
+            }
+            plan.in_time.remove(&series.id);
+            // New ones aren't stored yet.
+            if series.id > 0 {
+                plan.set_back.push(series.id);
+            }
+            series.latest_ts = i64::MIN;
+        }
     }
 
     fn add_series(
@@ -210,7 +237,7 @@ fn latest_row(series: i64, ts: i64, point: &Point, received_at: Timestamp) -> La
         SampleValue::Text(text) => (None, Some(text.clone())),
     };
     let (quality, received_at) = (point.quality.code(), received_at.micros());
-    LatestRow { series, ts, value, text, quality, received_at }
+    LatestRow { series, ts, value, text, quality, received_at, unseen: false }
 }
 
 fn live_sample(message: &Message, point: &Point) -> LiveSample {

@@ -1,6 +1,6 @@
 //! A clock that is ahead: what it says is stored and shown, and rules don't go by it.
 
-use millwright_schemas::api::rules::RuleCondition;
+use millwright_schemas::api::rules::{Rule, RuleCondition};
 use millwright_schemas::limits::AHEAD_TOLERANCE_US;
 use millwright_schemas::wire::telemetry::SampleValue;
 use millwright_schemas::{Quality, Timestamp};
@@ -8,7 +8,7 @@ use millwright_store::Scope;
 use millwright_store::telemetry::reads::signals;
 use serde_json::{Value, json};
 
-use crate::harness::{Site, T0, above, machine, telemetry};
+use crate::harness::{Site, T0, above, machine, rule, telemetry};
 use crate::learned::noise;
 
 const ALARMS: &str = "SELECT source, active, (raised_at - 1767225600000000) / 1000000, \
@@ -155,4 +155,115 @@ async fn a_rule_that_learns_catches_up_to_now_only() {
     send(&site, 400..600).await;
     let alarms = site.rows(ALARMS).await;
     assert!(alarms.iter().any(|alarm| alarm.contains("|500|")), "{alarms:?}");
+}
+
+/// So far ahead, in seconds.
+const AHEAD: i64 = 2 * HOUR;
+
+#[tokio::test]
+async fn a_clock_that_is_constantly_ahead_is_gone_by_once_it_is_known() {
+    let mut site = Site::new().await;
+    site.rule(9, above("t", 80.0, 0.0, 0.0)).await;
+    for s in [0, 120, 240] {
+        receive(&site, s, &[value(s + AHEAD, 90.0)]).await;
+        site = site.restart().await;
+    }
+    assert!(site.rows(ALARMS).await.is_empty(), "not for long enough");
+    receive(&site, 300, &[value(300 + AHEAD, 91.0)]).await;
+    assert_eq!(site.rows(ALARMS).await, [format!("t|1|{}|NULL", 300 + AHEAD)]);
+    let mut site = site.restart().await;
+    receive(&site, 310, &[value(305 + AHEAD, 20.0), value(300 + 5 * HOUR, 99.0)]).await;
+    let over = [format!("t|0|{}|{}", 300 + AHEAD, 305 + AHEAD)];
+    assert_eq!(site.rows(ALARMS).await, over, "one that is further ahead isn't judged");
+    assert_eq!(site.rows(COUNTED).await, ["4|4|0"]);
+    // In a message that waited times may be any.
+    receive(&site, 320, &[value(320, 99.0), value(316 + AHEAD, 21.0)]).await;
+    assert_eq!(site.rows(ALARMS).await, over);
+    assert_eq!(shown(&site).await, (316 + AHEAD, SampleValue::Number(21.0)));
+}
+
+#[tokio::test]
+async fn one_wrong_time_that_comes_again_is_none_of_the_clock() {
+    let mut site = Site::new().await;
+    site.rule(9, above("t", 80.0, 0.0, 0.0)).await;
+    for s in [0, 100, 200, 300, 400] {
+        receive(&site, s, &[value(AHEAD, 99.0)]).await;
+    }
+    assert!(site.rows(ALARMS).await.is_empty());
+    receive(&site, 401, &[value(401, 90.0)]).await;
+    assert_eq!(site.rows(ALARMS).await, ["t|1|401|NULL"]);
+}
+
+#[tokio::test]
+async fn a_known_clock_that_is_set_right_is_gone_by_within_minutes() {
+    let mut site = Site::new().await;
+    site.rule(9, above("t", 80.0, 10.0, 0.0)).await;
+    let ahead = |s: i64, value: f64| self::value(s + AHEAD, value);
+    receive(&site, 0, &[message(1, AHEAD, &[ahead(0, 20.0)])]).await;
+    receive(&site, 150, &[message(2, 150 + AHEAD, &[ahead(150, 20.0)])]).await;
+    receive(&site, 300, &[message(3, 300 + AHEAD, &[ahead(300, 90.0)])]).await;
+    assert!(site.rows(ALARMS).await.is_empty(), "a hold");
+    receive(&site, 312, &[message(4, 312 + AHEAD, &[])]).await;
+    let raised = 310 + AHEAD;
+    assert_eq!(site.rows(ALARMS).await, [format!("t|1|{raised}|NULL")]);
+    // Set right.
+    for (seq, s) in [(5, 400), (6, 550)] {
+        receive(&site, s, &[message(seq, s, &[value(s, 20.0)])]).await;
+        site = site.restart().await;
+    }
+    assert_eq!(site.rows(ALARMS).await, [format!("t|1|{raised}|NULL")]);
+    receive(&site, 700, &[message(7, 700, &[value(700, 20.0)])]).await;
+    assert_eq!(site.rows(ALARMS).await, [format!("t|0|{raised}|{raised}")]);
+    assert_eq!(shown(&site).await, (700, SampleValue::Number(20.0)));
+    let mut site = site.restart().await;
+    // One of before isn't judged any more.
+    receive(&site, 705, &[value(540, 99.0), message(8, 705, &[value(705, 90.0)])]).await;
+    receive(&site, 716, &[message(9, 716, &[])]).await;
+    assert_eq!(site.rows(ALARMS).await.last().unwrap(), "t|1|715|NULL");
+    assert_eq!(shown(&site).await, (705, SampleValue::Number(90.0)));
+    let through = "SELECT (through_ts - 1767225600000000) / 1000000 FROM stream_cursors";
+    assert_eq!(site.rows(through).await, ["716"]);
+}
+
+#[tokio::test]
+async fn of_two_clocks_of_one_machine_rules_go_by_the_right_one() {
+    let mut site = Site::new().await;
+    site.rule(9, above("t", 80.0, 0.0, 0.0)).await;
+    site.rule(10, above("u", 80.0, 0.0, 0.0)).await;
+    let other = |s: i64, value: f64| {
+        json!({"ts": T0 / 1000 + s * 1000, "values": {"u": value}}).to_string()
+    };
+    for n in 0..10 {
+        let s = n * 60;
+        receive(&site, s, &[message(n + 1, s + AHEAD, &[value(s + AHEAD, 90.0)])]).await;
+        receive(&site, s + 30, &[other(s + 30, 20.0)]).await;
+    }
+    receive(&site, 600, &[other(600, 90.0)]).await;
+    assert_eq!(site.rows(ALARMS).await, ["u|1|600|NULL"]);
+    // Alone it is known.
+    for n in 11..17 {
+        let s = n * 60;
+        receive(&site, s, &[message(n, s + AHEAD, &[value(s + AHEAD, 90.0)])]).await;
+    }
+    let alarms = site.rows(ALARMS).await;
+    assert_eq!(alarms, ["u|1|600|NULL".to_owned(), format!("t|1|{}|NULL", 960 + AHEAD)]);
+}
+
+#[tokio::test]
+async fn a_machine_has_its_own_clock_whoever_speaks_for_it() {
+    let mut site = Site::new().await;
+    site.make_child(2, 1).await;
+    let of_child = Rule { machine_id: Some(machine(2)), ..rule(9, above("t", 80.0, 0.0, 0.0)) };
+    site.add_rule(&of_child).await;
+    site.rule(10, above("u", 80.0, 0.0, 0.0)).await;
+    for s in [0, 150, 300] {
+        let own = json!({"ts": T0 / 1000 + s * 1000, "values": {"u": s}}).to_string();
+        receive(&site, s, &[own]).await;
+        let mut member = telemetry(2, &value(s + AHEAD, 90.0));
+        member.sender = machine(1);
+        member.received_at = Timestamp::from_micros(T0).plus_seconds(s);
+        site.send_all(vec![member]).await;
+    }
+    let alarms = site.rows(ALARMS).await;
+    assert_eq!(alarms, ["u|1|150|NULL".to_owned(), format!("t|1|{}|NULL", 300 + AHEAD)]);
 }

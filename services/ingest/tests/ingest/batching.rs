@@ -108,6 +108,122 @@ fn reported(id: Option<u8>, seq: Option<u8>, ts: Option<u8>, kind: u8) -> String
     format!("{{{id}{}{ts}{what}}}", stream(seq))
 }
 
+/// Machine, signal, value; whether it is counted and tells what time has passed.
+type Told = (u8, u8, u8, bool);
+
+/// Some messages by one clock, in hours ahead of the platform's.
+#[derive(Debug, Clone)]
+struct Phase {
+    ahead_h: i64,
+    messages: Vec<Told>,
+}
+
+/// Clocks that are ahead for some messages, or constantly, and are set right; in between single wrong times.
+fn phases() -> impl Strategy<Value = Vec<Phase>> {
+    let ahead_h = prop_oneof![3 => Just(0_i64), 3 => Just(2), 1 => Just(5), 1 => Just(-1)];
+    let message = (1u8..3, 0u8..3, 0u8..6, any::<bool>());
+    let messages = prop_oneof![
+        1 => prop::collection::vec(message.clone(), 1..2),
+        3 => prop::collection::vec(message, 4..12),
+    ];
+    let phase = (ahead_h, messages).prop_map(|(ahead_h, messages)| Phase { ahead_h, messages });
+    prop::collection::vec(phase, 1..6)
+}
+
+/// One message every 75 seconds.
+fn by_their_clocks(phases: &[Phase]) -> Vec<Uplink> {
+    let all =
+        phases.iter().flat_map(|phase| phase.messages.iter().map(move |it| (phase.ahead_h, *it)));
+    let uplink = |(n, (ahead_h, (machine, signal, value, counted))): (i64, (i64, Told))| {
+        let received_ms = T0 / 1000 + n * 75_000;
+        let ts = received_ms + ahead_h * 3_600_000;
+        let stream = if counted {
+            format!(r#""outbox":"{OUTBOX}","seq":{},"through_ts":{ts},"#, n + 1)
+        } else {
+            String::new()
+        };
+        let sample = format!(r#"{{"ts":{ts},"values":{{"s{signal}":{value}}}}}"#);
+        let payload = format!(r#"{{{stream}"samples":[{sample}]}}"#);
+        let mut uplink = telemetry(u128::from(machine), &payload);
+        uplink.received_at = Timestamp::from_micros(received_ms * 1000);
+        uplink
+    };
+    (0..).zip(all).map(uplink).collect()
+}
+
+/// Rules for all machines, each with a limit on one of the signals.
+async fn watched(site: Site) -> Site {
+    let mut site = site.clear().await;
+    for (n, hold_s) in [(0, 0.0), (1, 100.0), (2, 200.0)] {
+        let condition = above(&format!("s{n}"), 2.5, hold_s, hold_s / 2.0);
+        site.add_rule(&Rule { model: Some("mill".to_owned()), ..rule(n, condition) }).await;
+    }
+    site.execute("UPDATE machines SET model = 'mill'").await;
+    site
+}
+
+/// What these messages leave, in batches of these sizes, with a restart after each if that is wanted.
+async fn leave_by_clocks(
+    site: Site,
+    phases: &[Phase],
+    sizes: &[usize],
+    restarts: bool,
+) -> (Site, Vec<String>) {
+    let mut site = watched(site).await;
+    let mut all = by_their_clocks(phases).into_iter();
+    let mut sizes = sizes.iter().cycle();
+    while all.len() > 0 {
+        let part = all.by_ref().take(*sizes.next().unwrap()).collect();
+        site.send_all(part).await;
+        if restarts {
+            site = site.restart().await;
+        }
+    }
+    let tables = site.tables().await;
+    (site, tables)
+}
+
+#[test]
+fn batching_and_restarts_make_no_difference_to_what_is_known_of_a_clock() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _context = runtime.enter();
+    let kept = RefCell::new(None);
+    let known = Cell::new(0);
+    let left = |phases: &[Phase], sizes: &[usize], restarts| {
+        runtime.block_on(async {
+            let site = match kept.take() {
+                Some(site) => site,
+                None => Site::new().await,
+            };
+            let (site, tables) = leave_by_clocks(site, phases, sizes, restarts).await;
+            kept.replace(Some(site));
+            tables
+        })
+    };
+    let worlds = (phases(), prop::collection::vec(1_usize..7, 1..4));
+    let config = ProptestConfig {
+        cases: 24,
+        max_shrink_iters: 100,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let result = TestRunner::new(config).run(&worlds, |(phases, sizes)| {
+        let whole = left(&phases, &[1_000], false);
+        let is_known = |row: &&String| {
+            let mut columns = row.split('|');
+            columns.next() == Some("clock") && columns.nth(2) != Some("NULL")
+        };
+        known.set(known.get() + whole.iter().filter(is_known).count());
+        prop_assert_eq!(&whole, &left(&phases, &sizes, false));
+        prop_assert_eq!(&whole, &left(&phases, &sizes, true));
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    assert!(known.get() > 4, "{} clocks were known at some time, in all cases", known.get());
+}
+
 /// What these messages leave on a site that had nothing, and what is counted of them.
 async fn leave(
     site: Site,

@@ -129,12 +129,14 @@ impl Site {
              FROM points JOIN series ON id = series_id ORDER BY 2, 3, 4",
             "SELECT 'points_text', hex(machine_id), signal, ts, value, quality \
              FROM points_text JOIN series ON id = series_id ORDER BY 2, 3, 4",
-            "SELECT 'latest', hex(machine_id), signal, ts, value, text, quality, received_at \
+            "SELECT 'latest', hex(machine_id), signal, ts, value, text, quality, received_at, unseen \
              FROM latest JOIN series ON id = series_id ORDER BY 2, 3",
             "SELECT 'in time', hex(machine_id), signal, ts, value, text, quality, received_at \
              FROM latest_in_time JOIN series ON id = series_id ORDER BY 2, 3",
             "SELECT 'cursor', hex(machine_id), hex(outbox), topic, last_seq, through_ts, updated_at \
              FROM stream_cursors ORDER BY 2, 3, 4",
+            "SELECT 'clock', hex(machine_id), ahead_us, begins_ts, doubt_us, doubt_messages, \
+             doubt_since, doubt_ts FROM machine_clocks ORDER BY 2",
             "SELECT 'gap', hex(machine_id), hex(outbox), topic, from_seq, to_seq, detected_at \
              FROM gaps ORDER BY 2, 3, 4, 5",
             "SELECT 'event', hex(machine_id), hex(id), ts, received_at, type, hex(outbox), seq, data \

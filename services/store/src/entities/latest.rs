@@ -14,6 +14,7 @@ pub struct Model {
     pub text: Option<String>,
     pub quality: i64,
     pub received_at: i64,
+    pub unseen: i64,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -18,6 +18,7 @@ pub mod job;
 pub mod latest;
 pub mod machine;
 pub mod machine_capability;
+pub mod machine_clock;
 pub mod machine_counter;
 pub mod machine_event;
 pub mod machine_rule;

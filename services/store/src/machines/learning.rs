@@ -8,7 +8,7 @@ use sea_orm::sea_query::{Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
 use crate::entities::machine::{ActiveModel, Column, Entity};
-use crate::entities::{detector_state, latest, machine_status, series};
+use crate::entities::{detector_state, latest, machine_clock, machine_status, series};
 use crate::{Conn, Store, StoreError};
 
 /// What a rule has learned of a machine, as it was stored last.
@@ -92,7 +92,8 @@ pub async fn begin_anew(
     let mut conn = conn.into();
     let offset_us = number(&mut conn, &clock_offset(machine)).await?;
     let newest = number(&mut conn, &newest_sample(machine)).await?;
-    let since = by_its_clock(now, offset_us, newest);
+    let ahead_us = number(&mut conn, &known_ahead(machine)).await?.unwrap_or(0);
+    let since = by_its_clock(now, offset_us, newest, ahead_us);
     let row = ActiveModel { learned_since: Set(Some(since.micros())), ..Default::default() };
     let update = Entity::update_many().set(row).filter(Column::Id.eq(machine.uuid()));
     conn.update(&update.into_query()).await?;
@@ -104,8 +105,14 @@ pub async fn begin_anew(
 
 /// What a machine's clock shows at this time of the platform's: by how far it was ahead when it was heard
 /// last, or as late as its newest sample. Not later than both that and the platform's: a clock that was
-/// ahead may have been set right. Nor so late that no rule would go by it.
-fn by_its_clock(now: Timestamp, offset_us: Option<i64>, newest: Option<i64>) -> Timestamp {
+/// ahead may have been set right. Nor so late that no rule would go by it: its clock is known to be ahead by
+/// `ahead_us`.
+fn by_its_clock(
+    now: Timestamp,
+    offset_us: Option<i64>,
+    newest: Option<i64>,
+    ahead_us: i64,
+) -> Timestamp {
     let now = now.micros();
     let after_newest = newest.map(|newest| newest.saturating_add(1));
     let about = match offset_us {
@@ -113,7 +120,8 @@ fn by_its_clock(now: Timestamp, offset_us: Option<i64>, newest: Option<i64>) -> 
         None => after_newest.unwrap_or(now),
     };
     let most = after_newest.map_or(now, |newest| newest.max(now));
-    Timestamp::from_micros(about.min(most).min(now.saturating_add(AHEAD_TOLERANCE_US)))
+    let for_rules = now.saturating_add(ahead_us).saturating_add(AHEAD_TOLERANCE_US);
+    Timestamp::from_micros(about.min(most).min(for_rules))
 }
 
 fn clock_offset(machine: MachineId) -> SelectStatement {
@@ -121,6 +129,14 @@ fn clock_offset(machine: MachineId) -> SelectStatement {
         .select_only()
         .column(machine_status::Column::ClockOffsetUs)
         .filter(machine_status::Column::MachineId.eq(machine.uuid()))
+        .into_query()
+}
+
+fn known_ahead(machine: MachineId) -> SelectStatement {
+    machine_clock::Entity::find()
+        .select_only()
+        .column(machine_clock::Column::AheadUs)
+        .filter(machine_clock::Column::MachineId.eq(machine.uuid()))
         .into_query()
 }
 
@@ -149,7 +165,7 @@ mod tests {
     #[test]
     fn since_when_goes_by_the_machines_clock() {
         let since = |offset: Option<i64>, newest: Option<i64>| {
-            by_its_clock(Timestamp::from_micros(1_000), offset, newest).micros()
+            by_its_clock(Timestamp::from_micros(1_000), offset, newest, 0).micros()
         };
         assert_eq!(since(None, None), 1_000, "nothing is known");
         assert_eq!(since(Some(0), Some(990)), 1_000);
@@ -160,5 +176,8 @@ mod tests {
         let far = 1_000 + AHEAD_TOLERANCE_US;
         assert_eq!(since(Some(2 * far), Some(2 * far)), far, "too far ahead for rules");
         assert_eq!(since(None, Some(2 * far)), far, "of a machine that another one connects");
+        let now = Timestamp::from_micros(1_000);
+        let known = by_its_clock(now, Some(2 * far), Some(3 * far), 2 * far);
+        assert_eq!(known.micros(), 1_000 + 2 * far, "known to be as far ahead");
     }
 }

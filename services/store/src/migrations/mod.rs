@@ -137,6 +137,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0025_jobs_by_kind.sqlite.sql"),
                 postgres: include_str!("0025_jobs_by_kind.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0026_machine_clocks",
+                sqlite: include_str!("0026_machine_clocks.sqlite.sql"),
+                postgres: include_str!("0026_machine_clocks.postgres.sql"),
+            }),
         ]
     }
 }

@@ -108,6 +108,26 @@ pub async fn forget(tx: &mut BatchTx, machine: MachineId, rule: RuleId) -> Resul
     Ok(())
 }
 
+/// Forgets what all rules have learned of these machines, and how far they have judged. What came since the
+/// time that is given with it, in microseconds, is learned.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn forget_all(tx: &mut BatchTx, machines: &[(MachineId, i64)]) -> Result<(), StoreError> {
+    for (machine, since) in machines {
+        for sql in [
+            "DELETE FROM detector_states WHERE machine_id = ?",
+            "DELETE FROM detector_marks WHERE machine_id = ?",
+        ] {
+            tx.conn().execute(sql, &[machine.uuid().into()]).await?;
+        }
+        let sql = "UPDATE machines SET learned_since = ? WHERE id = ? AND learned_since > ?";
+        let cells: [Cell<'_>; 3] = [(*since).into(), machine.uuid().into(), (*since).into()];
+        tx.conn().execute(sql, &cells).await?;
+    }
+    Ok(())
+}
+
 /// A series' first `most` samples after a time, in microseconds, oldest first: of those that were stored
 /// before this batch.
 ///

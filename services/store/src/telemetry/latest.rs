@@ -21,15 +21,17 @@ pub struct LatestRow {
     pub quality: i64,
     /// Receive time, in microseconds.
     pub received_at: i64,
+    /// Whether rules have not seen it, because it was ahead of its time.
+    pub unseen: bool,
 }
 
-static UPSERT: LazyLock<Bulk<6>> = LazyLock::new(|| {
+static UPSERT: LazyLock<Bulk<7>> = LazyLock::new(|| {
     Bulk::new(
-        "INSERT INTO latest (series_id, ts, value, text, quality, received_at) {rows} \
+        "INSERT INTO latest (series_id, ts, value, text, quality, received_at, unseen) {rows} \
          ON CONFLICT (series_id) DO UPDATE SET ts = excluded.ts, value = excluded.value, \
-         text = excluded.text, quality = excluded.quality, received_at = excluded.received_at \
-         WHERE excluded.ts > latest.ts",
-        [Type::Int, Type::Int, Type::Real, Type::Text, Type::Int, Type::Int],
+         text = excluded.text, quality = excluded.quality, received_at = excluded.received_at, \
+         unseen = excluded.unseen WHERE excluded.ts > latest.ts",
+        [Type::Int, Type::Int, Type::Real, Type::Text, Type::Int, Type::Int, Type::Int],
     )
 });
 
@@ -55,12 +57,35 @@ static PART: LazyLock<Bulk<1>> = LazyLock::new(|| {
     )
 });
 
+static UNSEE: LazyLock<Bulk<1>> = LazyLock::new(|| {
+    Bulk::new("UPDATE latest SET unseen = 1 WHERE series_id IN ({rows})", [Type::Int])
+});
+
+static FORGET_IN_TIME: LazyLock<Bulk<1>> = LazyLock::new(|| {
+    Bulk::new("DELETE FROM latest_in_time WHERE series_id IN ({rows})", [Type::Int])
+});
+
 /// Records the newest values. One row a series; an older one than the recorded changes nothing.
 ///
 /// # Errors
 /// When the database refuses it.
 pub async fn save(tx: &mut BatchTx, rows: &[LatestRow]) -> Result<(), StoreError> {
-    tx.execute_rows(&UPSERT, rows, LatestRow::cells).await?;
+    tx.execute_rows(&UPSERT, rows, |row| {
+        let [series, ts, value, text, quality, received_at] = row.cells();
+        [series, ts, value, text, quality, received_at, i64::from(row.unseen).into()]
+    })
+    .await?;
+    Ok(())
+}
+
+/// What rules have seen of these series was by a clock that isn't gone by any more: they count as not seen,
+/// and their newest values as ahead of their time.
+///
+/// # Errors
+/// When the database refuses it.
+pub async fn set_back(tx: &mut BatchTx, series: &[i64]) -> Result<(), StoreError> {
+    tx.execute_rows(&UNSEE, series, |series| [(*series).into()]).await?;
+    tx.execute_rows(&FORGET_IN_TIME, series, |series| [(*series).into()]).await?;
     Ok(())
 }
 

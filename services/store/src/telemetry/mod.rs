@@ -4,6 +4,7 @@
 //! through [`reads`].
 
 mod batch;
+pub mod clocks;
 pub mod detector_marks;
 pub mod detector_states;
 pub(crate) mod hypertables;

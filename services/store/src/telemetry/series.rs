@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use millwright_schemas::limits::AHEAD_TOLERANCE_US;
 use millwright_schemas::{MachineId, SignalKind};
 
 use super::BatchTx;
@@ -25,7 +24,7 @@ pub struct SeriesRow {
     pub created_at: i64,
     /// Time of its newest point.
     pub stored_ts: Option<i64>,
-    /// Time of the newest one whose time had come when it was received: what rules have seen.
+    /// Time of the newest one that wasn't ahead of its time: what rules have seen.
     pub latest_ts: Option<i64>,
 }
 
@@ -44,7 +43,7 @@ pub struct NewSeries {
 
 static LOAD: LazyLock<Bulk<1>> = LazyLock::new(|| {
     Bulk::new(
-        "SELECT s.id, s.machine_id, s.signal, s.kind, s.created_at, l.ts, l.received_at, i.ts \
+        "SELECT s.id, s.machine_id, s.signal, s.kind, s.created_at, l.ts, l.unseen, i.ts \
          FROM series s LEFT JOIN latest l ON l.series_id = s.id \
          LEFT JOIN latest_in_time i ON i.series_id = s.id WHERE s.machine_id IN ({rows})",
         [Type::Id],
@@ -72,10 +71,7 @@ pub async fn load(tx: &mut BatchTx, machines: &[MachineId]) -> Result<Vec<Series
     rows.iter()
         .map(|row| {
             let stored_ts: Option<i64> = row.get(5)?;
-            let received_at: Option<i64> = row.get(6)?;
-            let had_come = stored_ts.zip(received_at).is_some_and(|(ts, received_at)| {
-                ts <= received_at.saturating_add(AHEAD_TOLERANCE_US)
-            });
+            let is_seen = row.get::<Option<i64>>(6)? == Some(0);
             Ok(SeriesRow {
                 id: row.get(0)?,
                 machine: MachineId(row.get(1)?),
@@ -83,7 +79,7 @@ pub async fn load(tx: &mut BatchTx, machines: &[MachineId]) -> Result<Vec<Series
                 kind: kind_from(row.get::<Option<String>>(3)?.as_deref())?,
                 created_at: row.get(4)?,
                 stored_ts,
-                latest_ts: if had_come { stored_ts } else { row.get(7)? },
+                latest_ts: if is_seen { stored_ts } else { row.get(7)? },
             })
         })
         .collect()

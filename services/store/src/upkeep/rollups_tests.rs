@@ -50,6 +50,7 @@ pub(crate) async fn write(
         text: None,
         quality: 0,
         received_at: NOW,
+        unseen: false,
     };
     latest::save(&mut tx, &[latest]).await.unwrap();
     tx.commit().await.unwrap();

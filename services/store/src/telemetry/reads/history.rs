@@ -5,7 +5,6 @@
 //! waits for the next one. So memory is bounded however long the history is, and every piece is whole:
 //! nothing of its times comes later.
 
-use millwright_schemas::limits::AHEAD_TOLERANCE_US;
 use millwright_schemas::{MachineId, Quality, SignalKind, Timestamp};
 
 use super::received::{self, PACKED_MAX, Raw, RawRange, RawSeries, RawValue, Take};
@@ -290,16 +289,12 @@ async fn told_until(store: &Store, machine: MachineId) -> Result<Option<Timestam
     let id = machine.uuid();
     let mut until: Option<i64> = None;
     // A clock that was ahead has told nothing.
-    let newest = "SELECT max(CASE WHEN l.ts <= l.received_at + ? THEN l.ts ELSE i.ts END) \
+    let newest = "SELECT max(CASE WHEN l.unseen = 0 THEN l.ts ELSE i.ts END) \
                   FROM series s JOIN latest l ON l.series_id = s.id \
                   LEFT JOIN latest_in_time i ON i.series_id = s.id WHERE s.machine_id = ?";
-    let passed: &[Cell<'_>] = &[id.into()];
-    let sent: &[Cell<'_>] = &[AHEAD_TOLERANCE_US.into(), id.into()];
-    for (sql, cells) in [
-        ("SELECT max(through_ts) FROM stream_cursors WHERE machine_id = ?", passed),
-        (newest, sent),
-    ] {
-        let row = store.reader_pool().first(sql, cells).await?;
+    let passed = "SELECT max(through_ts) FROM stream_cursors WHERE machine_id = ?";
+    for sql in [passed, newest] {
+        let row = store.reader_pool().first(sql, &[id.into()]).await?;
         let told: Option<i64> = row.map_or(Ok(None), |row| row.get(0))?;
         until = until.max(told);
     }

@@ -199,6 +199,7 @@ async fn the_last_value_before_comes_first_and_what_is_unusable_says_so() {
         text: None,
         quality: 1,
         received_at: NOW,
+        unseen: false,
     };
     latest::save(&mut tx, &[row]).await.unwrap();
     tx.commit().await.unwrap();
