@@ -56,7 +56,7 @@ impl Running {
         // It gets its rights just after it is there.
         let socket = data_dir.join("agent.sock");
         let is_private =
-            || fs::metadata(&socket).is_ok_and(|of| of.permissions().mode() & 0o77 == 0);
+            || fs::metadata(&socket).is_ok_and(|of| of.permissions().mode() & 0o7 == 0);
         until("it answers", || UnixStream::connect(&socket).is_ok() && is_private());
         running
     }

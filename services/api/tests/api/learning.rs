@@ -70,7 +70,8 @@ fn is(item: &Value, name: &str, state: &str, missing: &[&str]) {
 #[tokio::test]
 async fn it_waits_learns_watches_and_learns_anew() {
     let plant = Plant::start().await;
-    let anomaly = |signals: &[&str]| json!({"kind": "anomaly", "signals": signals});
+    let anomaly =
+        |signals: &[&str]| json!({"kind": "anomaly", "signals": signals, "train_rows": 150});
     let alone = rule(&plant, "Alone", anomaly(&["t"]), true).await;
     rule(&plant, "Together", anomaly(&["t", "v"]), true).await;
     rule(&plant, "Off", anomaly(&["t"]), false).await;

@@ -38,7 +38,7 @@ fn by_another_clock_rules_begin_anew_and_alarms_stay() {
     let rules = vec![
         rule(json!({"kind": "threshold", "signal": "t", "above": 80})),
         rule(json!({"kind": "threshold", "signal": "t", "above": 90, "hold_s": 60})),
-        rule(json!({"kind": "any", "of": [
+        rule(json!({"kind": "any", "conditions": [
             {"kind": "state", "signal": "u", "is": [1]},
             {"kind": "state", "signal": "t", "is": [95]},
         ]})),
