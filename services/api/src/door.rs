@@ -45,6 +45,7 @@ pub(crate) struct Door {
 }
 
 /// How the server behind the door works.
+#[derive(Clone, Copy)]
 pub(crate) struct Behind {
     /// Threads that answer requests.
     pub(crate) workers: usize,

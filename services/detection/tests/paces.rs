@@ -168,7 +168,7 @@ fn what_is_wrong_is_found_all_the_same() {
 fn a_day_is_learned_before_anything_is_said_and_the_status_says_so() {
     let mut run = Run::together(60);
     let odd = |second: usize, values: &mut [Option<f64>; 4]| {
-        if second % 7_200 == 0 {
+        if second.is_multiple_of(7_200) {
             values[0] = Some(1e4);
         }
     };

@@ -30,7 +30,7 @@ impl Committer {
     /// Runs until the collector has ended and its last batch is settled.
     pub(crate) async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
         while let Some(batch) = batches.recv().await {
-            self.settle(batch.messages).await;
+            Box::pin(self.settle(batch.messages)).await;
         }
     }
 

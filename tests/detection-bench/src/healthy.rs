@@ -171,7 +171,7 @@ fn faults(report: &mut Report) -> anyhow::Result<()> {
         ("oil 5 K too warm", |_, values| values[2] += 5.0),
         ("oil drifts 1 K an hour", |s, values| values[2] += (s % DAY_S) as f64 / 3_600.0),
         ("vibration doesn't follow the load", |_, values| {
-            values[3] = 2.0 + (values[3] * 1e6).sin() * 0.2
+            values[3] = 2.0 + (values[3] * 1e6).sin() * 0.2;
         }),
         ("vibration half as much more", |_, values| values[3] *= 1.5),
         ("oil sensor stuck", |_, values| values[2] = 44.4),

@@ -166,7 +166,7 @@ pub struct Multivariate {
 #[serde(rename_all = "snake_case")]
 enum Phase {
     Commissioning(Box<Commissioning>),
-    Watching(Model),
+    Watching(Box<Model>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -304,7 +304,7 @@ impl Multivariate {
             Phase::Commissioning(commissioning) => {
                 size_of::<Commissioning>() + commissioning.heap()
             }
-            Phase::Watching(model) => model.heap(),
+            Phase::Watching(model) => size_of::<Model>() + model.heap(),
         };
         size_of::<Self>() + names + heap + self.meters.len() * size_of::<Meter>()
     }
@@ -400,7 +400,7 @@ impl Multivariate {
         let meters = &self.meters;
         if let Some(model) = commissioning.learned(&self.settings, |i| meters[i].counts()) {
             (self.learned_us, self.standing) = (learned_us, None);
-            self.phase = Phase::Watching(model);
+            self.phase = Phase::Watching(Box::new(model));
         }
     }
 

@@ -236,7 +236,7 @@ fn maintained_parent(since: Timestamp) -> SelectStatement {
             sea_orm::JoinType::InnerJoin,
             machine::Entity,
             parents.clone(),
-            Expr::col((parents.clone(), Machine::Id)).equals((machine::Entity, Machine::ParentId)),
+            Expr::col((parents, Machine::Id)).equals((machine::Entity, Machine::ParentId)),
         )
         .and_where(Expr::col((machine::Entity, Machine::Id)).equals((Entity, Column::MachineId)))
         .and_where(is.or(was))

@@ -156,7 +156,10 @@ impl History {
 
 /// Values that each of so many sources is read ahead by, more or less.
 const fn share(sources: usize) -> usize {
-    if sources == 0 { VALUES_AHEAD } else { VALUES_AHEAD / sources }
+    match VALUES_AHEAD.checked_div(sources) {
+        Some(share) => share,
+        None => VALUES_AHEAD,
+    }
 }
 
 /// The same of packed days.
