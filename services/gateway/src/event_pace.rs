@@ -1,14 +1,16 @@
 //! How fast each machine may report events, over all its connections: each event that raises or clears
 //! something is several rows and a job, and the work on them is others' too.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use millwright_identity::machines::attempts::Rate;
 use millwright_schemas::MachineId;
+use serde::Deserialize;
 
-use crate::limits::{EVENT_MACHINES_MAX, EVENT_SWEEP_INTERVAL, EVENT_WEIGHT_MAX};
+use crate::limits::{EVENT_DEBT_MAX, EVENT_MACHINES_MAX, EVENT_SWEEP_INTERVAL, EVENT_WEIGHT_MAX};
 
 /// A bucket for each machine. An event is paid for once it is handed in, so that a bucket can fall below
 /// empty; then nothing more is decoded until what is owed has come back.
@@ -56,8 +58,7 @@ impl EventPace {
         let full = Bucket { left: self.burst, at: now };
         let bucket = buckets.by_machine.entry(machine).or_insert(full);
         self.fill(bucket, now);
-        // Whoever connects anew to go on owes no more than the heaviest event.
-        bucket.left = (bucket.left - f64::from(weight(payload))).max(-f64::from(EVENT_WEIGHT_MAX));
+        bucket.left = (bucket.left - f64::from(weight(payload))).max(-f64::from(EVENT_DEBT_MAX));
         let owed = -bucket.left;
         drop(buckets);
         (owed > 0.0).then(|| Duration::from_secs_f64(owed / self.per_s))
@@ -85,9 +86,20 @@ impl EventPace {
     }
 }
 
-/// How many faults an event can tell of, without reading it: each is an object, and an event without a
-/// list of them has three objects at most.
+/// What an event is, of all that it tells.
+#[derive(Deserialize)]
+struct Told<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+}
+
+/// How many faults an event can tell of: in a snapshot each is an object. All others are one event, however
+/// much they tell.
 fn weight(payload: &[u8]) -> u32 {
+    let told = serde_json::from_slice::<Told<'_>>(payload);
+    if !told.is_ok_and(|told| told.kind == "fault.snapshot") {
+        return 1;
+    }
     let objects = payload.iter().filter(|byte| **byte == b'{').count();
     u32::try_from(objects.saturating_sub(2)).unwrap_or(u32::MAX).clamp(1, EVENT_WEIGHT_MAX)
 }
@@ -136,11 +148,16 @@ mod tests {
             format!(r#"{{"type":"fault.snapshot","data":{{"faults":[{faults}]}}}}"#).into_bytes();
         assert_eq!(weight(&snapshot), 150);
         assert_eq!(pace.charge(machine(1), &snapshot, start), Some(5 * SECOND));
-        let braces = vec![b'{'; 100_000];
-        let most = SECOND / 10 * EVENT_WEIGHT_MAX;
+        let faults = vec![r#"{"code":"E"}"#; 10_000].join(",");
+        let larger = format!(r#"{{"type":"fault.snapshot","data":{{"faults":[{faults}]}}}}"#);
+        let most = SECOND / 10 * EVENT_DEBT_MAX;
         for _ in 0..10 {
-            assert_eq!(pace.charge(machine(1), &braces, start), Some(most));
+            assert_eq!(pace.charge(machine(1), larger.as_bytes(), start), Some(most));
         }
+        // A list of something else is one event.
+        let signals = vec![r#"{"name":"t"}"#; 1_000].join(",");
+        let told = format!(r#"{{"type":"agent.capabilities","data":{{"signals":[{signals}]}}}}"#);
+        assert_eq!((weight(larger.as_bytes()), weight(told.as_bytes())), (EVENT_WEIGHT_MAX, 1));
         assert_eq!((weight(FAULT), weight(b""), weight(b"{}")), (1, 1, 1));
     }
 

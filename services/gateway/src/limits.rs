@@ -40,8 +40,11 @@ pub const EVENTS_BURST: u32 = 1_000;
 /// until then, so it is slowed down and loses nothing. A machine with hundreds of faults a day is far
 /// below.
 pub const EVENT_EVERY: Duration = Duration::from_millis(100);
-/// What one event counts at most, and what a machine owes at most: a pause of 100 seconds.
+/// What one event counts at most.
 pub const EVENT_WEIGHT_MAX: u32 = 1_000;
+/// What a machine owes at most, a pause of 10 seconds: while it is held back its pings aren't answered
+/// either, and it mustn't take its connection for lost.
+pub const EVENT_DEBT_MAX: u32 = 100;
 /// Machines whose events are counted, some 100 bytes each. Beyond it further ones aren't held back; so many
 /// can't be connected, with all their children.
 pub const EVENT_MACHINES_MAX: usize = 2 * CONNECTIONS_MAX;

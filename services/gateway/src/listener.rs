@@ -101,8 +101,11 @@ async fn handshake(
     #[cfg(any(target_os = "linux", target_os = "android"))]
     socket.set_tcp_user_timeout(Some(UNREAD_TIMEOUT))?;
     let started = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
-    let _turn = handshakes.wait(remote.ip()).await;
-    Ok(Box::new(started.into_stream(tls.current()).await?))
+    let turn = handshakes.wait(remote.ip()).await;
+    // What is costly is done here; then the machine is waited for, which is nobody else's turn.
+    let accept = started.into_stream(tls.current());
+    drop(turn);
+    Ok(Box::new(accept.await?))
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -21,6 +21,8 @@ const ROLLUPS: Duration = Duration::from_secs(20);
 const REFRESH: Duration = Duration::from_secs(60);
 /// How often old data are compressed and removed.
 const RETENTION: Duration = Duration::from_secs(3_600);
+/// After which time it is asked again for the turn that another process has.
+const TURN_RETRY: Duration = Duration::from_secs(5);
 /// First time after the start: not while machines come back.
 const FIRST_RETENTION: Duration = Duration::from_secs(120);
 
@@ -86,7 +88,14 @@ impl Upkeep {
 
     async fn look(&mut self) -> Result<(), StoreError> {
         let due = take_due(&mut self.tasks, Instant::now());
-        let Some(turn) = upkeep::take_turn(&self.store).await? else { return Ok(()) };
+        let turn = upkeep::take_turn(&self.store).await;
+        if !matches!(turn, Ok(Some(_))) {
+            // Another process does it, or nobody can: a round mustn't wait for its next hour.
+            for place in &due {
+                self.tasks[*place].again_at(Instant::now() + TURN_RETRY);
+            }
+        }
+        let Some(turn) = turn? else { return Ok(()) };
         let done = self.run_all(due, &turn).await;
         // Whatever has become of them: nobody else could do anything.
         let ended = turn.end().await;

@@ -7,6 +7,9 @@ use millwright_store::upkeep::Done;
 /// How often it is noted that a task had nothing to do.
 const NOTE_IDLE: Duration = Duration::from_secs(300);
 
+/// After which time a task that failed is tried again, at the latest.
+const RETRY_FAILED: Duration = Duration::from_secs(60);
+
 /// Something that is done again and again, a slice at a time.
 #[derive(Debug)]
 pub(super) struct Task {
@@ -62,6 +65,12 @@ impl Task {
     pub(super) fn failed(&mut self, now: Instant) {
         self.count = 0;
         self.noted = Some(now);
+        self.again_at(now + RETRY_FAILED);
+    }
+
+    /// It is tried again then, if it isn't due before.
+    pub(super) fn again_at(&mut self, at: Instant) {
+        self.due = self.due.min(at);
     }
 }
 

@@ -91,7 +91,7 @@ pub(crate) async fn merge(pool: &PgPool, group: &Group) -> Result<bool, StoreErr
 async fn merge_on(connection: &mut PgConnection, group: &Group) -> Result<bool, sqlx::Error> {
     let names: Vec<String> = group.parts().map(|part| part.name()).collect();
     let bytes: i64 = sqlx::query_scalar(
-        "SELECT coalesce(sum(pg_relation_size(to_regclass(name))), 0)::bigint \
+        "SELECT coalesce(sum(pg_table_size(to_regclass(name))), 0)::bigint \
          FROM unnest($1::text[]) AS name",
     )
     .bind(&names)

@@ -7,6 +7,8 @@
 //! day, then puts the block in place and removes the rows, if they are still as many as were read:
 //! points are only ever added. What came late into a packed day is added to its block by the next round.
 
+use std::collections::BTreeSet;
+
 use millwright_schemas::OrganizationId;
 use sea_orm::{ConnectionTrait as _, Value};
 
@@ -15,6 +17,7 @@ use super::{Steps, coarse, rollups, shrink, sparse};
 use crate::engine::statement;
 use crate::telemetry::Layout;
 use crate::telemetry::layout::DAY_US;
+use crate::telemetry::merging;
 use crate::telemetry::packed::codec::encode;
 use crate::telemetry::packed::limits::POINTS_MAX;
 use crate::telemetry::packed::{self, Block, Point, Span};
@@ -47,6 +50,8 @@ pub struct Round {
     partition: String,
     /// Partitions that had nothing to give.
     looked: shrink::Looked,
+    /// Groups of old partitions that were merged, or couldn't be.
+    merged: BTreeSet<merging::Group>,
     /// Rounds that were done before this one.
     rounds: u32,
     /// The first block that couldn't be made or read.
@@ -81,15 +86,21 @@ pub async fn run(
         return Ok(nothing);
     }
     let Some(before) = wanted.newest_packing() else {
-        return Ok(Done { finished: coarse::partitions(store, steps).await?, ..nothing });
+        let finished = coarse::partitions(store, &mut round.merged, steps).await?;
+        if finished {
+            round.merged.clear();
+        }
+        return Ok(Done { finished, ..nothing });
     };
     if round.after == 0 {
         // Of series that have ended the last minute too.
         rollups::finish(store, before).await?;
     }
     let mut group = Group::default();
-    let finished = series(store, wanted, before, round, &mut group, steps).await?;
+    let finished = series(store, wanted, before, round, &mut group, steps).await;
+    // What is ready, also when the next one couldn't be read: the round is past it.
     group.write(store).await?;
+    let finished = finished?;
     let done = Done { points: group.points, days: group.written, finished };
     if !finished {
         return Ok(done);
@@ -97,7 +108,7 @@ pub async fn run(
     let at = (&mut round.partition, &mut round.looked);
     let mut tidied = shrink::partitions(store, before, at, steps).await;
     if !matches!(tidied, Ok(false)) {
-        let merged = coarse::partitions(store, steps).await;
+        let merged = coarse::partitions(store, &mut round.merged, steps).await;
         tidied = tidied.and(merged);
     }
     if matches!(tidied, Ok(false)) {

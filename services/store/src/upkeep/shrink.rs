@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// How long one may be written anew: less than others wait for it (`lock_timeout`).
 const REWRITE: Duration = Duration::from_secs(4);
 /// SQLSTATE of a statement that took longer than it may.
-const TOO_LONG: &str = "57014";
+pub(super) const TOO_LONG: &str = "57014";
 
 /// The sizes, and rows ever removed, of partitions that had nothing to give when they were looked at: until
 /// one of both changes they have nothing again. As many as there are partitions.
