@@ -40,7 +40,8 @@ test('who decides on it sees what is stored, and goes on to a machine', async ({
   const menu = page.getByRole('navigation', { name: 'Main' })
   await menu.getByRole('link', { name: 'Storage' }).click()
   await page.waitForURL(`${platform}/storage`)
-  expect(await isLoaded(page)).toBe('Storage')
+  // The address changes before the page does.
+  await expect.poll(() => isLoaded(page)).toBe('Storage')
   const database = page.getByRole('region', { name: 'Database' })
   await database.getByText(/^[\d.,]+ [KMG]iB$/).waitFor()
   const rollups = page.getByTestId('task-rollups')
@@ -57,7 +58,7 @@ test('who decides on it sees what is stored, and goes on to a machine', async ({
   await page.keyboard.press('ArrowDown')
   await page.keyboard.press('Enter')
   await page.waitForURL(`${platform}/machines/${agent.machine}/storage`)
-  expect(await isLoaded(page)).toBe(MACHINE)
+  await expect.poll(() => isLoaded(page)).toBe(MACHINE)
   const row = page.getByTestId(`storage-${SIGNAL}`)
   await row.getByText(/^[\d.,]+ ([KM]i)?B$/).waitFor()
   await people.look(page, 'machine')
