@@ -15,6 +15,22 @@ use crate::live::{Live, LiveCopy};
 use crate::metrics::IngestMetrics;
 use crate::write::{Writer, Written};
 
+/// Messages that are written at once.
+#[derive(Debug)]
+struct Part {
+    messages: Vec<Message>,
+    /// An attempt at them, on their own or with others, may have been committed without anyone knowing.
+    again: bool,
+}
+
+impl Part {
+    /// Leaves the first half in place; the other one.
+    fn halve(&mut self) -> Self {
+        let messages = self.messages.split_off(self.messages.len() / 2);
+        Self { messages, again: self.again }
+    }
+}
+
 /// Settles batches: committed and acknowledged, or left to their machines.
 #[derive(Debug)]
 pub(crate) struct Committer {
@@ -37,17 +53,18 @@ impl Committer {
     /// A lasting error halves the batch until the message at fault is alone; so does too little room for
     /// all of it at once.
     async fn settle(&mut self, messages: Vec<Message>) {
-        let mut waiting = vec![messages];
+        let mut waiting = vec![Part { messages, again: false }];
         while let Some(mut part) = waiting.pop() {
-            match self.write(&part).await {
-                Ok(written) => self.publish(written, part.len()),
-                Err(error) if part.len() > 1 => {
-                    tracing::warn!(messages = part.len(), error = chain(&error), "batch is halved");
-                    let rest = part.split_off(part.len() / 2);
+            let messages = part.messages.len();
+            match self.write(&mut part).await {
+                Ok(written) => self.publish(written, messages),
+                Err(error) if messages > 1 => {
+                    tracing::warn!(messages, error = chain(&error), "batch is halved");
+                    let rest = part.halve();
                     waiting.push(rest);
                     waiting.push(part);
                 }
-                Err(error) if error.is_exhausted() => leave(&part, &error),
+                Err(error) if error.is_exhausted() => leave(&part.messages, &error),
                 Err(error) => self.refuse(part, &error).await,
             }
         }
@@ -55,21 +72,22 @@ impl Committer {
 
     /// Writes until it is committed or lastingly refused, or the server has had no room for all of it a few
     /// times running.
-    async fn write(&mut self, messages: &[Message]) -> Result<Written, StoreError> {
+    async fn write(&mut self, part: &mut Part) -> Result<Written, StoreError> {
         let mut pause = RETRY_MIN;
         let mut exhausted = 0;
-        let mut again = false;
         loop {
             let started = Instant::now();
-            match self.writer.write(messages, again).await {
+            match self.writer.write(&part.messages, part.again).await {
                 // Also when nobody knows whether it will get better: what is quarantined is
                 // acknowledged, and the machine deletes it.
                 Err(error) if !error.blames_data() => {
+                    // Nor whether it was committed.
+                    part.again = true;
                     self.health.set_stalled((self.now)(), chain(&error));
                     self.metrics.stalled.set(1);
                     self.metrics.retries.inc();
                     tracing::warn!(
-                        messages = messages.len(),
+                        messages = part.messages.len(),
                         error = chain(&error),
                         "commit failed; machines wait"
                     );
@@ -79,7 +97,6 @@ impl Committer {
                     }
                     sleep(pause).await;
                     pause = (pause * 2).min(RETRY_MAX);
-                    again = true;
                 }
                 settled => {
                     // A lasting error is about the batch; the database itself works.
@@ -93,16 +110,16 @@ impl Committer {
     }
 
     /// One message that the database refuses: to quarantine, so that it doesn't come for ever.
-    async fn refuse(&mut self, mut messages: Vec<Message>, error: &StoreError) {
+    async fn refuse(&mut self, mut part: Part, error: &StoreError) {
         let reason = chain(error);
-        for message in &mut messages {
+        for message in &mut part.messages {
             let machine = message.uplink().machine;
             tracing::error!(machine.id = %machine, error = reason, "a message can't be stored");
             message.refuse("refused_by_database", reason.clone());
         }
-        match self.write(&messages).await {
-            Ok(written) => self.publish(written, messages.len()),
-            Err(error) => leave(&messages, &error),
+        match self.write(&mut part).await {
+            Ok(written) => self.publish(written, part.messages.len()),
+            Err(error) => leave(&part.messages, &error),
         }
     }
 

@@ -98,16 +98,23 @@ pub(super) async fn make_old(
         let there = chunks(&mut tx).await?;
         let newest = layout::newest(&mut tx, layout::last(&there, wanted)).await?;
         missing.retain(|day| *day < spans::recent(newest));
-        let [points, texts] = make_some(&mut tx, there, &missing, newest).await?;
+        let there = make_some(&mut tx, there, &missing, newest).await?;
         tx.commit().await?;
-        *made = points.and(&texts);
-        // New days are left to the server.
-        let new = DaySpan { from: spans::recent(newest), to: newest + 1 };
-        made.forget(new);
-        made.add(new);
+        *made = known(&there, newest);
         missing.retain(|day| !made.has(*day));
     }
     Ok(())
+}
+
+/// Days for which nothing is to be made: those that both tables have, and new ones, which are left to the
+/// server. A chunk of many days that was made while the server's clock was years ahead may reach into the
+/// new ones; its older days have it all the same.
+fn known([points, texts]: &[Covered; 2], newest: i64) -> Covered {
+    let new = DaySpan { from: spans::recent(newest), to: newest + 1 };
+    let mut known = points.and(texts);
+    known.cut(new);
+    known.add(new);
+    known
 }
 
 /// The same within a transaction, in which nobody else makes chunks.
@@ -216,11 +223,69 @@ async fn present(pool: &PgPool) -> Result<bool, StoreError> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::print_stderr)]
 mod tests {
+    use std::time::Duration;
+
+    use super::*;
     use crate::engine::Pool;
     use crate::telemetry::Layout;
-    use crate::telemetry::layout::DAY_US;
     use crate::telemetry::points::{self, PointRow};
     use crate::testing::{NOW, store};
+
+    /// A chunk's days, of which 18 368 and all after it are recent when the last one is the newest of all.
+    const WIDE: DaySpan = DaySpan { from: 17_920, to: 18_432 };
+    const NEWEST: i64 = WIDE.to - 1;
+
+    #[test]
+    fn what_a_chunk_has_before_recent_days_is_known() {
+        let recent = spans::recent(NEWEST);
+        assert!(WIDE.from < recent && recent < WIDE.to);
+        let wide = Covered::new(vec![WIDE]);
+        let day = Covered::new(vec![DaySpan::of(recent - 3), DaySpan::of(recent + 3)]);
+        for (there, has) in [
+            ([wide.clone(), wide.clone()], [true, true]),
+            ([wide.clone(), day.clone()], [true, false]),
+            ([day, wide], [true, false]),
+            ([Covered::default(), Covered::default()], [false, false]),
+        ] {
+            let known = known(&there, NEWEST);
+            assert_eq!([recent - 3, recent - 4].map(|day| known.has(day)), has, "{there:?}");
+            assert!((recent..=NEWEST).all(|day| known.has(day)), "{there:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_chunk_of_old_and_recent_days_holds_up_nothing() {
+        let (store, _folder) = store().await;
+        let (Layout::Hypertables, Pool::Postgres(pool)) = (store.layout(), store.writer_pool())
+        else {
+            eprintln!("SKIPPED: only TimescaleDB has chunks");
+            return;
+        };
+        // As if the server's clock had been years ahead.
+        let mut tx = pool.begin().await.unwrap();
+        for table in TABLES {
+            make_chunk(&mut tx, table, WIDE.from + 1, WIDE).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let days = BTreeSet::from([WIDE.from - 1, WIDE.from + 2, NEWEST]);
+        // It comes to an end.
+        let made = tokio::time::timeout(Duration::from_secs(60), store.make_room(&days)).await;
+        made.unwrap().unwrap();
+        let known = store.chunks().lock().await.clone();
+        assert!((WIDE.from - 1..WIDE.to).all(|day| known.has(day)), "{known:?}");
+
+        let row =
+            |day: &i64| PointRow { series: 1, ts: day * DAY_US + 5, value: Some(1.0), quality: 0 };
+        let rows: Vec<PointRow> = days.iter().map(row).collect();
+        let mut tx = store.begin_batch().await.unwrap();
+        points::insert_any(&mut tx, &rows).await.unwrap();
+        tx.commit().await.unwrap();
+        let count: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM points").fetch_one(pool).await.unwrap();
+        assert_eq!(count, 3);
+        let there = chunks(&mut pool.acquire().await.unwrap()).await.unwrap();
+        assert!(there.iter().all(|table| table.spans().contains(&WIDE)), "{there:?}");
+    }
 
     #[tokio::test]
     async fn years_of_days_have_few_chunks() {

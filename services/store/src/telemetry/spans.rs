@@ -107,6 +107,16 @@ impl Covered {
         self.0.retain(|span| !span.overlaps(days));
     }
 
+    /// Takes these days out; what a span has beside them stays.
+    pub(crate) fn cut(&mut self, days: DaySpan) {
+        let beside = |span: &DaySpan| {
+            let before = DaySpan { to: span.to.min(days.from), ..*span };
+            [before, DaySpan { from: span.from.max(days.to), ..*span }]
+        };
+        let left = self.0.iter().flat_map(beside).filter(|span| span.from < span.to);
+        self.0 = left.collect();
+    }
+
     /// What both cover.
     pub(crate) fn and(&self, other: &Self) -> Self {
         let (mut both, mut mine, mut others) = (Vec::new(), 0, 0);
@@ -194,6 +204,30 @@ mod tests {
             }
             prop_assert_eq!(&covered.and(&covered), &covered);
         }
+
+        #[test]
+        fn only_the_days_that_are_cut_out_are_gone(
+            days in proptest::collection::vec(0..3_000_i64, 1..60),
+            newest in 0..3_000_i64, from in -100..3_000_i64, width in 1..700_i64,
+        ) {
+            let mut covered = Covered::default();
+            for day in days {
+                if !covered.has(day) {
+                    covered.add(covered.free_around(day, cell(day, newest)));
+                }
+            }
+            let out = DaySpan { from, to: from + width };
+            let mut left = covered.clone();
+            left.cut(out);
+            for day in -700..4_000 {
+                let stays = covered.has(day) && !out.overlaps(DaySpan::of(day));
+                prop_assert_eq!(left.has(day), stays, "{}", day);
+            }
+            left.add(out);
+            for pair in left.spans().windows(2) {
+                prop_assert!(pair[0].to <= pair[1].from, "{pair:?}");
+            }
+        }
     }
 
     #[test]
@@ -210,7 +244,10 @@ mod tests {
         assert_eq!((both.newest(), Covered::default().newest()), (Some(31), None));
         assert_eq!(days.free_around(10, span((0, 32))), span((4, 30)));
         let mut left = wide;
+        let mut cut = left.clone();
         left.forget(DaySpan::of(31));
         assert_eq!(left, covered(&[(40, 41)]));
+        cut.cut(DaySpan::of(20));
+        assert_eq!(cut, covered(&[(0, 20), (21, 32), (40, 41)]));
     }
 }
