@@ -14,8 +14,10 @@ use crate::engine::postgres::{PARTITION_LOCK, patient};
 
 /// Microseconds of a day.
 pub(crate) const DAY_US: i64 = 86_400_000_000;
+/// The table of texts.
+pub(crate) const TEXTS: &str = "points_text";
 /// The two tables of points.
-pub(super) const TABLES: [&str; 2] = ["points", "points_text"];
+pub(super) const TABLES: [&str; 2] = ["points", TEXTS];
 /// Names of partitions, of those that a removal has left, and of those that are being made of others.
 pub(crate) const NAMES: &str = "^points(_text|)_(new_|)m?[0-9]+(_m?[0-9]+|)$";
 /// Partitions made in one transaction: each takes up to four places in the server's table of locks until

@@ -86,9 +86,10 @@ pub async fn run(
         return Ok(nothing);
     }
     let Some(before) = wanted.newest_packing() else {
-        let finished = coarse::partitions(store, &mut round.merged, steps).await?;
+        let finished = tidy(store, None, round, steps).await?;
         if finished {
             round.merged.clear();
+            round.partition.clear();
         }
         return Ok(Done { finished, ..nothing });
     };
@@ -105,12 +106,7 @@ pub async fn run(
     if !finished {
         return Ok(done);
     }
-    let at = (&mut round.partition, &mut round.looked);
-    let mut tidied = shrink::partitions(store, before, at, steps).await;
-    if !matches!(tidied, Ok(false)) {
-        let merged = coarse::partitions(store, &mut round.merged, steps).await;
-        tidied = tidied.and(merged);
-    }
+    let tidied = tidy(store, Some(before), round, steps).await;
     if matches!(tidied, Ok(false)) {
         // Nothing else is left.
         round.after = i64::MAX;
@@ -120,6 +116,24 @@ pub async fn run(
     (round.looked, round.rounds) = (looked, rounds.wrapping_add(1));
     failed.map_or(Ok(()), Err).and(tidied)?;
     Ok(done)
+}
+
+/// Partitions of which rows have gone become small, old ones fewer; whether it got to the end. Before
+/// `packed` numbers and booleans are packed.
+async fn tidy(
+    store: &Store,
+    packed: Option<i64>,
+    round: &mut Round,
+    steps: &Steps<'_>,
+) -> Result<bool, StoreError> {
+    let gone = shrink::Gone::read(store, packed).await?;
+    let at = (&mut round.partition, &mut round.looked);
+    let shrunk = shrink::partitions(store, gone, at, steps).await;
+    if matches!(shrunk, Ok(false)) {
+        return shrunk;
+    }
+    let merged = coarse::partitions(store, &mut round.merged, steps).await;
+    shrunk.and(merged)
 }
 
 /// A series that has something in `points` that may be old enough.

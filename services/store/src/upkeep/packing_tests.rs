@@ -626,7 +626,8 @@ async fn partitions_of_packed_days_give_their_room_back() {
     let (mut partition, mut looked, never) = (String::new(), shrink::Looked::new(), || false);
     let steps = Steps::new(&turn, &never);
     let at = (&mut partition, &mut looked);
-    let ended = shrink::partitions(&site.store, NOW, at, &steps).await.unwrap();
+    let gone = shrink::Gone::read(&site.store, Some(NOW)).await.unwrap();
+    let ended = shrink::partitions(&site.store, gone, at, &steps).await.unwrap();
     assert!(!ended && partition.is_empty(), "there is one, and no time for it");
     turn.end().await.unwrap();
     site.pack().await;
