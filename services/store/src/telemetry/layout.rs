@@ -11,6 +11,7 @@ use super::spans::{self, Covered, DaySpan};
 use crate::StoreError;
 use crate::engine::Pools;
 use crate::engine::postgres::{PARTITION_LOCK, patient};
+use crate::upkeep::unrolled;
 
 /// Microseconds of a day.
 pub(crate) const DAY_US: i64 = 86_400_000_000;
@@ -342,12 +343,19 @@ async fn take_out(connection: &mut PgConnection, found: Partition) -> Result<(),
     }
 }
 
-/// Drops a partition, unless it has become part of its table again.
+/// Drops a partition, unless it has become part of its table again. One into which something came before it was
+/// taken out, which isn't rolled up, becomes that here: it goes the next time.
 async fn drop_apart(connection: &mut PgConnection, found: Partition) -> Result<(), sqlx::Error> {
     let mut tx = connection.begin().await?;
     hold(&mut tx).await?;
-    if again(&mut tx, found).await?.is_some_and(|now| now.lies == Lies::Apart) {
-        run(&mut tx, format!("DROP TABLE IF EXISTS {}", found.name())).await?;
+    if let Some(now) = again(&mut tx, found).await?.filter(|now| now.lies == Lies::Apart) {
+        let name = found.name();
+        // Texts never are.
+        if found.table == TEXTS || !unrolled::in_partition(&mut tx, &name, found.days).await? {
+            run(&mut tx, format!("DROP TABLE IF EXISTS {name}")).await?;
+        } else {
+            bring_back(&mut tx, now).await?;
+        }
     }
     tx.commit().await
 }

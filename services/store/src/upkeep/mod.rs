@@ -16,6 +16,7 @@ pub mod rollups;
 mod shrink;
 mod sparse;
 pub mod timescale;
+pub(crate) mod unrolled;
 
 use std::collections::BTreeSet;
 use std::io;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::limits::{REPAIR_WAIT_US, REPAIRED_HOURS, ROLLED_POINTS};
 use super::rollups::{HOUR_US, Span, floor, roll, within};
+use crate::engine::Row;
 use crate::{Store, StoreError};
 
 /// Once over all marks, in their order.
@@ -49,11 +50,45 @@ impl Default for Step {
 /// When the database can't be used.
 pub(super) async fn step(store: &Store, pass: &mut Pass, step: Step) -> Result<u64, StoreError> {
     let late = late(store, pass.after, step.wait).await?;
-    let spans = within(store, &late.hours, step.points).await?;
+    let spans = make_anew(store, &late.hours, step.points).await?;
     let Some(last) = spans.last() else {
         pass.over = true;
         return Ok(0);
     };
+    let whole = late.hours.get(spans.len() - 1).is_some_and(|hour| hour.to == last.to);
+    pass.after = (last.series, last.from);
+    pass.over = late.all && whole && spans.len() == late.hours.len();
+    Ok(spans.len() as u64)
+}
+
+/// Makes hours of a series anew that begin after one time and before another, however young their marks are:
+/// what lies there is about to be removed. One step; up to where it got, or `None` at the end. From there on
+/// it ends, whatever comes late meanwhile.
+///
+/// # Errors
+/// When the database can't be used.
+pub(super) async fn at_once(
+    store: &Store,
+    series: i64,
+    (after, before): (i64, i64),
+) -> Result<Option<i64>, StoreError> {
+    let sql = format!(
+        "SELECT series_id, hour FROM rollup_dirty WHERE series_id = ? AND hour > ? AND hour < ? \
+         ORDER BY hour LIMIT {REPAIRED_HOURS}"
+    );
+    let cells = [series.into(), after.into(), before.into()];
+    let rows = store.reader_pool().fetch(&sql, &cells).await?;
+    let spans = make_anew(store, &hours(&rows)?, ROLLED_POINTS).await?;
+    Ok(spans.last().map(|last| last.from))
+}
+
+/// Makes the first ones of these hours anew, with about so many points at most, in one transaction; which ones,
+/// the last of them cut.
+async fn make_anew(store: &Store, hours: &[Span], points: i64) -> Result<Vec<Span>, StoreError> {
+    let spans = within(store, hours, points).await?;
+    if spans.is_empty() {
+        return Ok(spans);
+    }
     let snapshot = store.snapshot().await?;
     let tx = store.begin_beside().await?;
     for Span { series, from, to } in &spans {
@@ -75,10 +110,7 @@ pub(super) async fn step(store: &Store, pass: &mut Pass, step: Step) -> Result<u
         }
     }
     tx.commit().await?;
-    let whole = late.hours.get(spans.len() - 1).is_some_and(|hour| hour.to == last.to);
-    pass.after = (last.series, last.from);
-    pass.over = late.all && whole && spans.len() == late.hours.len();
-    Ok(spans.len() as u64)
+    Ok(spans)
 }
 
 /// The next hours in which something came late.
@@ -99,8 +131,14 @@ async fn late(store: &Store, after: (i64, i64), wait: i64) -> Result<Late, Store
     );
     let cells = [after.0.into(), after.1.into(), wait.into()];
     let rows = store.reader_pool().fetch(&sql, &cells).await?;
+    let all = i64::try_from(rows.len()).is_ok_and(|found| found < REPAIRED_HOURS);
+    Ok(Late { hours: hours(&rows)?, all })
+}
+
+/// What marks say, from rows of `series_id, hour`.
+fn hours(rows: &[Row]) -> Result<Vec<Span>, StoreError> {
     let mut marks: BTreeMap<(i64, i64), i64> = BTreeMap::new();
-    for row in &rows {
+    for row in rows {
         let (series, from): (i64, i64) = (row.get(0)?, row.get(1)?);
         // An hour and its rest may both be marked: what lay in two spans would count twice.
         let first = marks.entry((series, floor(from, HOUR_US))).or_insert(from);
@@ -108,8 +146,7 @@ async fn late(store: &Store, after: (i64, i64), wait: i64) -> Result<Late, Store
     }
     let whole =
         |((series, hour), from): ((i64, i64), i64)| Span { series, from, to: hour + HOUR_US };
-    let all = i64::try_from(rows.len()).is_ok_and(|found| found < REPAIRED_HOURS);
-    Ok(Late { hours: marks.into_iter().map(whole).collect(), all })
+    Ok(marks.into_iter().map(whole).collect())
 }
 
 #[cfg(test)]

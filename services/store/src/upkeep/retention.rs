@@ -1,6 +1,8 @@
 //! Retention: what is older than an organization wants is removed, in short transactions, organization by
 //! organization and series by series.
 
+use std::fmt::Write as _;
+
 use millwright_schemas::api::policies::{COMPRESS_AFTER_DAYS, RetentionPolicy};
 use millwright_schemas::{OrganizationId, Timestamp};
 use sea_orm::{EntityTrait, QuerySelect};
@@ -11,7 +13,7 @@ use super::limits::{
     REMOVED_TEXTS,
 };
 use super::rollups::{self, HOUR_US, floor};
-use super::{Done, Steps, marks, timescale};
+use super::{Done, Steps, marks, repair, timescale, unrolled};
 use crate::engine::{Cell, Pool, Row};
 use crate::entities::organization;
 use crate::telemetry::layout::{self, DAY_US, Layout};
@@ -191,7 +193,7 @@ pub async fn run(
         round.failed = drop_whole(store, wanted).await.err();
         round.dropped = true;
     }
-    let mut removal = Removal { store, steps, now: wanted.now, count: 0 };
+    let mut removal = Removal::new(store, steps, wanted.now);
     for (id, policy) in &wanted.policies {
         let mut after = match round.place {
             Some((under_way, _)) if *id < under_way => continue,
@@ -286,12 +288,14 @@ struct Table {
     time: &'static str,
     /// So many of them in one transaction.
     rows: i64,
+    /// Whether these are values as received.
+    raw: bool,
 }
 
-const POINTS: Table = Table { name: "points", time: "ts", rows: REMOVED_ROWS };
-const TEXTS: Table = Table { name: "points_text", time: "ts", rows: REMOVED_TEXTS };
-const MINUTES: Table = Table { name: "rollups_1m", time: "bucket", rows: REMOVED_ROWS };
-const HOURS: Table = Table { name: "rollups_1h", time: "bucket", rows: REMOVED_ROWS };
+const POINTS: Table = Table { name: "points", time: "ts", rows: REMOVED_ROWS, raw: true };
+const TEXTS: Table = Table { name: "points_text", time: "ts", rows: REMOVED_TEXTS, raw: true };
+const MINUTES: Table = Table { name: "rollups_1m", time: "bucket", rows: REMOVED_ROWS, raw: false };
+const HOURS: Table = Table { name: "rollups_1h", time: "bucket", rows: REMOVED_ROWS, raw: false };
 
 /// Removing, step by step: each part says whether it got to its end.
 struct Removal<'a> {
@@ -300,6 +304,14 @@ struct Removal<'a> {
     now: Timestamp,
     /// How much was removed.
     count: u64,
+    /// The series of which it is noted that values are removed, and of before which time.
+    noted: Option<(i64, i64)>,
+}
+
+impl<'a> Removal<'a> {
+    const fn new(store: &'a Store, steps: &'a Steps<'a>, now: Timestamp) -> Self {
+        Self { store, steps, now, count: 0, noted: None }
+    }
 }
 
 impl Removal<'_> {
@@ -335,11 +347,7 @@ impl Removal<'_> {
 
     async fn of_series(&mut self, series: i64, cuts: Cuts) -> Result<bool, StoreError> {
         if let Some(before) = cuts.raw {
-            if !self.note(series, before).await? {
-                return Ok(false);
-            }
-            let through = rollups::through(self.store, series).await?;
-            let rolled_up = through.map_or(before, |through| through.min(before));
+            let Some(rolled_up) = self.rolled_up(series, before).await? else { return Ok(false) };
             for (table, before) in [(POINTS, rolled_up), (TEXTS, before)] {
                 if !self.rows(&table, series, before).await? {
                     return Ok(false);
@@ -361,38 +369,56 @@ impl Removal<'_> {
         Ok(true)
     }
 
-    /// Notes that values of before a time are removed, if there are any: who looks for them then knows that
-    /// they were there.
-    async fn note(&self, series: i64, before: i64) -> Result<bool, StoreError> {
-        let any = "SELECT 1 FROM points WHERE series_id = ? AND ts < ? \
-                   UNION ALL SELECT 1 FROM points_text WHERE series_id = ? AND ts < ? \
-                   UNION ALL SELECT 1 FROM packed_points WHERE series_id = ? AND day < ? LIMIT 1";
-        let day = before.div_euclid(DAY_US);
-        let cells: [Cell<'_>; 6] =
-            [series.into(), before.into(), series.into(), before.into(), series.into(), day.into()];
-        if self.store.reader_pool().first(any, &cells).await?.is_none() {
-            return Ok(true);
+    /// Up to where a series' values of before a time are rolled up, once hours in which something came late are
+    /// made anew: those of a signal that is late all the time would never go. `None`: it didn't get to the end.
+    async fn rolled_up(&self, series: i64, before: i64) -> Result<Option<i64>, StoreError> {
+        let rolled_up = self.through(series, before).await?;
+        if rolled_up == before {
+            return Ok(Some(rolled_up));
         }
-        if !self.steps.go_on().await? {
-            return Ok(false);
+        let mut after = i64::MIN;
+        while let Some(done) = repair::at_once(self.store, series, (after, before)).await? {
+            if !self.steps.go_on().await? {
+                return Ok(None);
+            }
+            after = done;
+        }
+        self.through(series, before).await.map(Some)
+    }
+
+    /// Up to where a series' values of before a time are rolled up now.
+    async fn through(&self, series: i64, before: i64) -> Result<i64, StoreError> {
+        let through = rollups::through(self.store, series).await?;
+        Ok(through.map_or(before, |through| through.min(before)))
+    }
+
+    /// Notes that values of before a time are removed, unless it is already: who looks for them then knows that
+    /// they were there.
+    async fn note(&mut self, series: i64, before: i64) -> Result<(), StoreError> {
+        if self.noted.is_some_and(|(of, to)| of == series && to >= before) {
+            return Ok(());
         }
         let sql = "UPDATE series SET raw_removed_before = ? WHERE id = ? \
                    AND (raw_removed_before IS NULL OR raw_removed_before < ?)";
         let cells = [before.into(), series.into(), before.into()];
         self.store.writer_pool().execute(sql, &cells).await?;
-        Ok(true)
+        self.noted = Some((series, before));
+        Ok(())
     }
 
     /// A series' rows of before a time, the oldest first: so many in each transaction, however close they
-    /// lie.
+    /// lie. What isn't rolled up by then stays for the next round.
     async fn rows(&mut self, table: &Table, series: i64, before: i64) -> Result<bool, StoreError> {
-        let Table { name, time, rows } = table;
+        let Table { name, time, rows, raw } = table;
         let oldest = format!(
             "SELECT count(*), min(s.at), max(s.at) FROM (SELECT {time} AS at FROM {name} \
              WHERE series_id = ? AND {time} < ? ORDER BY {time} LIMIT {rows}) AS s"
         );
-        let delete =
-            format!("DELETE FROM {name} WHERE series_id = ? AND {time} >= ? AND {time} <= ?");
+        let mut delete =
+            format!("DELETE FROM {name} WHERE series_id = ?1 AND {time} >= ?2 AND {time} <= ?3");
+        if *name == POINTS.name && !timescale::is_there(self.store) {
+            let _ = write!(delete, " AND {time} < {}", unrolled::through());
+        }
         loop {
             let cells = [series.into(), before.into()];
             let found = self.store.reader_pool().first(&oldest, &cells).await?;
@@ -405,9 +431,14 @@ impl Removal<'_> {
             if !self.steps.go_on().await? {
                 return Ok(false);
             }
+            if *raw {
+                self.note(series, before).await?;
+            }
             let cells = [series.into(), first.into(), last.into()];
-            self.count += self.store.writer_pool().execute(&delete, &cells).await?;
-            if found.get::<i64>(0)? < *rows {
+            let gone = self.store.writer_pool().execute(&delete, &cells).await?;
+            self.count += gone;
+            let found: i64 = found.get(0)?;
+            if found < *rows || gone < found.unsigned_abs() {
                 return Ok(true);
             }
         }
@@ -428,6 +459,7 @@ impl Removal<'_> {
             if !self.steps.go_on().await? {
                 return Ok(false);
             }
+            self.note(series, before).await?;
             let sql = "DELETE FROM packed_points WHERE series_id = ? AND day <= ?";
             self.store.writer_pool().execute(sql, &[series.into(), last.into()]).await?;
             self.count += points.unsigned_abs();

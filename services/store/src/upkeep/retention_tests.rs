@@ -50,11 +50,9 @@ async fn nothing_is_removed_before_it_is_rolled_up() {
         assert_eq!(apply_now(&store).await, 0);
         assert_eq!(points(&store).await, 500);
         settle(&store).await;
-        // And what is late, before its hour is made anew.
+        // What is late is rolled up first, however young its mark is.
         write(&store, series, &[(start + 5 * SECOND, Some(-1.0))], false).await;
-        assert_eq!(apply_now(&store).await, 0);
-        assert_eq!(points(&store).await, 501);
-        settle(&store).await;
+        assert_eq!(apply_now(&store).await, 501);
     }
     apply_now(&store).await;
     assert_eq!(points(&store).await, 0);
@@ -160,7 +158,7 @@ async fn large_blocks_go_in_more_transactions() {
     let removed = async |yes: u32| {
         let wanted = so_often(yes);
         let steps = Steps::new(&turn, &wanted);
-        let mut removal = Removal { store: &store, steps: &steps, now: now(), count: 0 };
+        let mut removal = Removal::new(&store, &steps, now());
         let ended = removal.blocks(1, 10 * DAY_US).await.unwrap();
         (removal.count, ended)
     };
@@ -179,11 +177,15 @@ async fn values_that_lie_close_go_in_more_transactions() {
     let all: Vec<_> =
         (0..REMOVED_ROWS + 5).map(|n| (NOW + n * SECOND / 1_000, Some(1.0))).collect();
     write(&store, series, &all, true).await;
+    if !timescale::is_there(&store) {
+        settle(&store).await;
+        rollups::finish(&store, i64::MAX).await.unwrap();
+    }
     let turn = take_turn(&store).await.unwrap().unwrap();
     let removed = async |yes: u32, before: i64| {
         let wanted = so_often(yes);
         let steps = Steps::new(&turn, &wanted);
-        let mut removal = Removal { store: &store, steps: &steps, now: now(), count: 0 };
+        let mut removal = Removal::new(&store, &steps, now());
         let ended = removal.rows(&POINTS, series, before).await.unwrap();
         (i64::try_from(removal.count).unwrap(), ended)
     };
@@ -194,6 +196,98 @@ async fn values_that_lie_close_go_in_more_transactions() {
     let last = all[all.len() - 1].0;
     assert_eq!(removed(1, last).await, (4, true), "the last one isn't before itself");
     turn.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_comes_while_others_are_removed_stays_until_it_is_rolled_up() {
+    let (store, _folder) = store().await;
+    if timescale::is_there(&store) {
+        eprintln!("SKIPPED: TimescaleDB rolls up by itself");
+        return;
+    }
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let start = floor(NOW - 10 * DAY_US, HOUR_US);
+    let second = start + HOUR_US;
+    let mut all: BTreeMap<i64, Option<f64>> =
+        [(start, Some(1.0)), (second, Some(2.0)), (second + SECOND, Some(3.0))].into();
+    let values: Vec<_> = all.iter().map(|(ts, value)| (*ts, *value)).collect();
+    write(&store, series, &values, true).await;
+    settle(&store).await;
+    rollups::finish(&store, NOW).await.unwrap();
+    let turn = take_turn(&store).await.unwrap().unwrap();
+    let go_on = || true;
+    let steps = Steps::new(&turn, &go_on);
+    // From here on it is taken for rolled up.
+    assert_eq!(rollups::through(&store, series).await.unwrap(), None);
+    let removed = async || {
+        let mut removal = Removal::new(&store, &steps, now());
+        assert!(removal.rows(&POINTS, series, NOW).await.unwrap(), "it comes to an end");
+        removal.count
+    };
+    // A machine that was off goes on in its last minute.
+    let next = (second + 2 * SECOND, Some(4.0));
+    write(&store, series, &[next], true).await;
+    assert_eq!(removed().await, 1, "what is before that minute");
+    rollups::finish(&store, NOW).await.unwrap();
+    // And brings something late.
+    let late = (start + HOUR_US / 2, Some(5.0));
+    write(&store, series, &[late], false).await;
+    assert_eq!(removed().await, 0);
+    assert_eq!(points(&store).await, 4);
+    settle(&store).await;
+    // And much that comes in order.
+    let more = (second + 7 * MINUTE_US, Some(6.0));
+    write(&store, series, &[more], true).await;
+    assert_eq!(removed().await, 1, "only the late one is before its cursor");
+    settle(&store).await;
+    rollups::finish(&store, NOW).await.unwrap();
+    assert_eq!(removed().await, 4);
+    assert_eq!(points(&store).await, 0);
+    all.extend([next, late, more]);
+    assert_eq!(stored(&store, "rollups_1m").await, expected(&all, MINUTE_US, i64::MAX));
+    assert_eq!(stored(&store, "rollups_1h").await, expected(&all, HOUR_US, i64::MAX));
+    turn.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_partition_that_got_something_just_before_it_goes_stays_until_that_is_rolled_up() {
+    let (store, _folder) = store().await;
+    let (Layout::Days { made }, Pool::Postgres(pool)) = (store.layout(), store.writer_pool())
+    else {
+        eprintln!("SKIPPED: only PostgreSQL without TimescaleDB has partitions");
+        return;
+    };
+    let top = organization(&store, None).await;
+    let (first, second) = (machine(&store, top).await, machine(&store, top).await);
+    let series = new_series(&store, first).await;
+    let day = NOW / DAY_US - 10;
+    let start = day * DAY_US + HOUR_US;
+    let values = [(start, Some(1.0)), (start + 2 * DAY_US, Some(2.0))];
+    write(&store, series, &values, true).await;
+    settle(&store).await;
+    // All of these as if they had come while it was being taken out: late,
+    write(&store, series, &[(start + SECOND, Some(3.0))], false).await;
+    layout::drop_before(pool, made, day + 1).await.unwrap();
+    assert_eq!(points(&store).await, 3);
+    settle(&store).await;
+    // in order, of a signal that is new,
+    let other = new_series(&store, second).await;
+    let values = [(start + MINUTE_US, Some(4.0)), (start + 5 * MINUTE_US, Some(5.0))];
+    write(&store, other, &values, true).await;
+    layout::drop_before(pool, made, day + 1).await.unwrap();
+    assert_eq!(points(&store).await, 5);
+    // and in a last minute.
+    settle(&store).await;
+    layout::drop_before(pool, made, day + 1).await.unwrap();
+    assert_eq!(points(&store).await, 5);
+    rollups::finish(&store, NOW).await.unwrap();
+    layout::drop_before(pool, made, day + 1).await.unwrap();
+    assert_eq!(points(&store).await, 1);
+    let counted = "SELECT CAST(sum(count) AS BIGINT) FROM rollups_1h";
+    let rows = store.reader_pool().fetch(counted, &[]).await.unwrap();
+    assert_eq!(rows[0].get::<i64>(0).unwrap(), 5);
 }
 
 #[tokio::test]
