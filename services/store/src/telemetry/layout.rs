@@ -279,8 +279,8 @@ async fn finalize(
     run(connection, format!("ALTER TABLE {table} DETACH PARTITION {name} FINALIZE")).await
 }
 
-/// Removes partitions of which all days are before this one, counted from 1970, and puts right what an
-/// earlier removal that was broken off has left. It may be broken off anywhere itself.
+/// Removes partitions of which all days are before this one, counted from 1970, and all is rolled up, and puts
+/// right what an earlier removal that was broken off has left. It may be broken off anywhere itself.
 pub(crate) async fn drop_before(
     pool: &PgPool,
     made: &Mutex<Covered>,
@@ -311,6 +311,9 @@ async fn drop_days(
                 bring_back(&mut tx, now).await?;
             }
             tx.commit().await?;
+            continue;
+        }
+        if found.lies == Lies::Attached && !is_rolled_up(connection, found).await? {
             continue;
         }
         // Before it goes: from now on a batch that needs it asks for it.
@@ -349,15 +352,23 @@ async fn drop_apart(connection: &mut PgConnection, found: Partition) -> Result<(
     let mut tx = connection.begin().await?;
     hold(&mut tx).await?;
     if let Some(now) = again(&mut tx, found).await?.filter(|now| now.lies == Lies::Apart) {
-        let name = found.name();
-        // Texts never are.
-        if found.table == TEXTS || !unrolled::in_partition(&mut tx, &name, found.days).await? {
-            run(&mut tx, format!("DROP TABLE IF EXISTS {name}")).await?;
+        if is_rolled_up(&mut tx, now).await? {
+            run(&mut tx, format!("DROP TABLE IF EXISTS {}", now.name())).await?;
         } else {
             bring_back(&mut tx, now).await?;
         }
     }
     tx.commit().await
+}
+
+/// Whether the rollups have all of a partition; of texts there are none.
+async fn is_rolled_up(
+    connection: &mut PgConnection,
+    found: Partition,
+) -> Result<bool, sqlx::Error> {
+    let unrolled = found.table != TEXTS
+        && unrolled::in_partition(connection, &found.name(), found.days).await?;
+    Ok(!unrolled)
 }
 
 /// Drops what removals that were broken off have left: it belongs to nothing.

@@ -169,3 +169,30 @@ async fn nulls_of_a_signal_that_has_no_values_leave_nothing_to_be_done() {
         stored(&store, "rollups_1m").await.into_values().map(|minute| minute.0).collect();
     assert_eq!(counts, [1, 0, 0, 1]);
 }
+
+#[tokio::test]
+async fn hours_that_are_to_be_removed_are_made_anew_at_once_and_once_only() {
+    let (store, _folder) = store().await;
+    if crate::upkeep::timescale::is_there(&store) {
+        eprintln!("SKIPPED: TimescaleDB does this by itself");
+        return;
+    }
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let start = floor(NOW, HOUR_US);
+    let all: Vec<_> = (0..30).map(|hour| (start + hour * HOUR_US, Some(1.0))).collect();
+    write(&store, series, &all, false).await;
+    let before = start + (REPAIRED_HOURS + 5) * HOUR_US;
+    let (mut after, mut late, mut ends) = (i64::MIN, start, Vec::new());
+    while let Some(done) = at_once(&store, series, (after, before)).await.unwrap() {
+        ends.push((done - start) / HOUR_US);
+        after = done;
+        // All the time something comes late for the first one.
+        late += SECOND;
+        write(&store, series, &[(late, Some(2.0))], false).await;
+    }
+    assert_eq!(ends, [REPAIRED_HOURS - 1, REPAIRED_HOURS + 4]);
+    let left = [0].into_iter().chain(REPAIRED_HOURS + 5..30).map(|hour| start + hour * HOUR_US);
+    assert_eq!(marks(&store).await, left.collect::<Vec<_>>());
+}

@@ -268,8 +268,7 @@ async fn drop_whole(store: &Store, wanted: &Wanted) -> Result<(), StoreError> {
     let before = wanted.oldest_raw();
     match (store.layout(), store.writer_pool()) {
         (Layout::Days { made }, Pool::Postgres(pool)) => {
-            let unrolled = rollups::waiting(store).await?.from.unwrap_or(i64::MAX);
-            let day = before.map_or(i64::MIN, |before| before.min(unrolled).div_euclid(DAY_US));
+            let day = before.map_or(i64::MIN, |before| before.div_euclid(DAY_US));
             layout::drop_before(pool, made, day).await
         }
         (Layout::Hypertables, _) => {

@@ -253,7 +253,7 @@ async fn what_comes_while_others_are_removed_stays_until_it_is_rolled_up() {
 
 #[tokio::test]
 async fn a_partition_that_got_something_just_before_it_goes_stays_until_that_is_rolled_up() {
-    let (store, _folder) = store().await;
+    let (store, folder) = store().await;
     let (Layout::Days { made }, Pool::Postgres(pool)) = (store.layout(), store.writer_pool())
     else {
         eprintln!("SKIPPED: only PostgreSQL without TimescaleDB has partitions");
@@ -267,8 +267,15 @@ async fn a_partition_that_got_something_just_before_it_goes_stays_until_that_is_
     let values = [(start, Some(1.0)), (start + 2 * DAY_US, Some(2.0))];
     write(&store, series, &values, true).await;
     settle(&store).await;
-    // All of these as if they had come while it was being taken out: late,
+    // Something late,
     write(&store, series, &[(start + SECOND, Some(3.0))], false).await;
+    layout::drop_before(pool, made, day + 1).await.unwrap();
+    assert_eq!(points(&store).await, 3);
+    // also as if it had come while it was being taken out,
+    let name = layout::partition("points", day);
+    let mut peer = folder.peer().await;
+    peer.execute(&format!("ALTER TABLE points DETACH PARTITION {name}")).await;
+    assert_eq!(points(&store).await, 1);
     layout::drop_before(pool, made, day + 1).await.unwrap();
     assert_eq!(points(&store).await, 3);
     settle(&store).await;

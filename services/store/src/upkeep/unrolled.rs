@@ -34,8 +34,9 @@ pub(super) fn through() -> String {
     )
 }
 
-/// Whether something in a partition of `points` that is on its own, so that nothing more comes into it, isn't
-/// rolled up. The name is ours.
+/// Whether something in a partition of `points` isn't rolled up: for sure, once it is on its own, so that
+/// nothing more comes into it. Only series that haven't got beyond its days are looked for in it. The name is
+/// ours.
 ///
 /// # Errors
 /// When the database can't be used.
