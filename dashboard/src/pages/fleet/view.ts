@@ -1,6 +1,7 @@
 /** Which machines the page shows and in which order, as the URL says it. Pure. */
 import type { Machine, Severity } from '../../api/types'
 import { millis } from '../../format/format'
+import { chosenOf } from './values/chosen'
 
 export const COLUMNS = [
   'name',
@@ -13,6 +14,27 @@ export const COLUMNS = [
   'maintenance',
 ] as const
 export type Column = (typeof COLUMNS)[number]
+/** The newest values of the signal that is named. */
+export type SignalColumn = `signal:${string}`
+/** What the list can be sorted by. */
+export type Sort = Column | SignalColumn
+
+const SIGNAL = 'signal:'
+
+export function columnOf(signal: string): SignalColumn {
+  return `${SIGNAL}${signal}`
+}
+
+/** The signal whose values a column shows, if it is of that kind. */
+export function signalOf(sort: string): string | undefined {
+  return sort.startsWith(SIGNAL) ? sort.slice(SIGNAL.length) : undefined
+}
+
+/** All columns: what a person chose stands beside the name, where it needs no scrolling. */
+export function columnsOf(signals: readonly string[]): Sort[] {
+  const [name, ...others] = COLUMNS
+  return [name, ...signals.map(columnOf), ...others]
+}
 
 export interface View {
   q: string
@@ -20,7 +42,9 @@ export interface View {
   connection: 'online' | 'offline' | undefined
   alarms: boolean
   site: string | undefined
-  sort: Column
+  /** Whose newest values are columns. */
+  signals: readonly string[]
+  sort: Sort
   descending: boolean
 }
 
@@ -29,13 +53,15 @@ const STATES: readonly Machine['state'][] = ['registered', 'commissioned', 'deco
 /** What the URL asks for; what it says wrongly counts as not said. */
 export function viewOf(query: URLSearchParams): View {
   const connection = query.get('connection')
+  const signals = chosenOf(query.getAll('signal'))
   return {
     q: query.get('q') ?? '',
     state: STATES.find((state) => state === query.get('state')),
     connection: connection === 'online' || connection === 'offline' ? connection : undefined,
     alarms: query.get('alarms') === '1',
     site: query.get('site') ?? undefined,
-    sort: COLUMNS.find((column) => column === query.get('sort')) ?? 'name',
+    signals,
+    sort: columnsOf(signals).find((column) => column === query.get('sort')) ?? 'name',
     descending: query.get('order') === 'desc',
   }
 }
@@ -48,9 +74,16 @@ export function queryOf(view: View): URLSearchParams {
   if (view.connection) query.set('connection', view.connection)
   if (view.alarms) query.set('alarms', '1')
   if (view.site) query.set('site', view.site)
+  for (const signal of view.signals) query.append('signal', signal)
   if (view.sort !== 'name') query.set('sort', view.sort)
   if (view.descending) query.set('order', 'desc')
   return query
+}
+
+/** The change to other signals; what has no column any more sorts nothing. */
+export function withSignals(view: View, signals: readonly string[]): Partial<View> {
+  const isKept = columnsOf(signals).includes(view.sort)
+  return isKept ? { signals } : { signals, sort: 'name', descending: false }
 }
 
 /** Whether it leaves anything out. */
@@ -93,9 +126,11 @@ export function sortKey(machine: Machine, column: Column, site: string): string 
   }
 }
 
-/** Compares texts as people sort them: `Mill 2` before `Mill 10`. */
+/** Compares texts as people sort them: `Mill 2` before `Mill 10`; numbers before texts. */
 export function comparer(language: string) {
   const { compare } = new Intl.Collator(language, { numeric: true, sensitivity: 'accent' })
-  return (a: string | number, b: string | number): number =>
-    typeof a === 'number' && typeof b === 'number' ? a - b : compare(String(a), String(b))
+  return (a: string | number, b: string | number): number => {
+    if (typeof a === 'number') return typeof b === 'number' ? a - b : -1
+    return typeof b === 'number' ? 1 : compare(a, b)
+  }
 }
