@@ -2,6 +2,8 @@
 import type { Machine, Severity } from '../../api/types'
 import { millis } from '../../format/format'
 import { chosenOf } from './values/chosen'
+import { newestOf, valueKey } from './values/newest'
+import type { MachineValues } from './values/valuesFollower'
 
 export const COLUMNS = [
   'name',
@@ -25,9 +27,12 @@ export function columnOf(signal: string): SignalColumn {
   return `${SIGNAL}${signal}`
 }
 
-/** The signal whose values a column shows, if it is of that kind. */
-export function signalOf(sort: string): string | undefined {
-  return sort.startsWith(SIGNAL) ? sort.slice(SIGNAL.length) : undefined
+export function isSignalColumn(column: Sort): column is SignalColumn {
+  return column.startsWith(SIGNAL)
+}
+
+export function signalOf(column: SignalColumn): string {
+  return column.slice(SIGNAL.length)
 }
 
 /** All columns: what a person chose stands beside the name, where it needs no scrolling. */
@@ -100,6 +105,17 @@ export function isShown(machine: Machine, view: View): boolean {
 }
 
 const SEVERITIES: readonly Severity[] = ['indeterminate', 'warning', 'minor', 'major', 'critical']
+
+/** What a column is sorted by; undefined, where there is no value, comes last in either direction. */
+export function keyOf(
+  machine: Machine,
+  column: Sort,
+  site: string,
+  values: MachineValues | undefined,
+): string | number | undefined {
+  if (!isSignalColumn(column)) return sortKey(machine, column, site)
+  return valueKey(newestOf(machine, values, signalOf(column)))
+}
 
 /** What a column is sorted by: text, or a number of which more is later, worse or longer. */
 export function sortKey(machine: Machine, column: Column, site: string): string | number {

@@ -24,23 +24,16 @@ export interface Known {
   tookMs: number
 }
 
-/** Whose values are needed: of these machines, or of all. */
-export interface Wanted {
-  machines: readonly string[]
-  all: boolean
-}
-
 export interface Next {
   /** Its place among the pages; after the last: the one that follows. */
   place: number
   dueAt: number
 }
 
-/** Nothing: what is needed is had, and nothing of it grows old. */
-export function nextOf(pages: readonly Known[], wanted: Wanted): Next | undefined {
-  if (!wanted.all && wanted.machines.length === 0) return undefined
-  const isMissing = wanted.machines.some((machine) => !pages.some((page) => has(page, machine)))
-  if ((wanted.all || isMissing) && !isWhole(pages) && pages.length < PAGES_MAX) {
+/** For these machines; nothing when none is looked at. */
+export function nextOf(pages: readonly Known[], machines: readonly string[]): Next | undefined {
+  const isMissing = machines.some((machine) => !pages.some((page) => has(page, machine)))
+  if (isMissing && !isWhole(pages) && pages.length < PAGES_MAX) {
     return { place: pages.length, dueAt: 0 }
   }
   const needed = pages
@@ -48,16 +41,11 @@ export function nextOf(pages: readonly Known[], wanted: Wanted): Next | undefine
     .filter(({ page, place }) => {
       // Where a machine would be that was registered since.
       const isLast = place === pages.length - 1
-      return wanted.all || (isLast && isMissing) || wanted.machines.some((one) => has(page, one))
+      return (isLast && isMissing) || machines.some((machine) => has(page, machine))
     })
+  const [first] = needed.sort((a, b) => a.page.at - b.page.at)
   const takes = needed.reduce((sum, { page }) => sum + page.tookMs, 0)
-  const oldest = needed.reduce<(typeof needed)[number] | undefined>(
-    (first, one) => (first && first.page.at <= one.page.at ? first : one),
-    undefined,
-  )
-  return (
-    oldest && { place: oldest.place, dueAt: oldest.page.at + Math.max(REFRESH_MS, SHARE * takes) }
-  )
+  return first && { place: first.place, dueAt: first.page.at + Math.max(REFRESH_MS, SHARE * takes) }
 }
 
 /** Whether they hold the whole fleet. */

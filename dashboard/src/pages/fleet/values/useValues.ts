@@ -1,8 +1,8 @@
-import { useEffect, useState, useSyncExternalStore } from 'react'
+import { useEffect, useMemo, useState, useSyncExternalStore } from 'react'
 import { askLatest } from '../../../api/latest'
 import { onRecovery } from '../../../api/readiness'
-import type { Machine, Signal } from '../../../api/types'
-import { type MachineValues, type Snapshot, ValuesFollower } from './valuesFollower'
+import type { Machine } from '../../../api/types'
+import { type Snapshot, ValuesFollower } from './valuesFollower'
 
 export interface FleetValues extends Snapshot {
   /** Says which machines are looked at. */
@@ -10,12 +10,11 @@ export interface FleetValues extends Snapshot {
   retry: () => void
 }
 
-/** The newest values of these signals while the list is open; `all`: of all machines, to sort by them. */
-export function useValues(signals: readonly string[], all: boolean): FleetValues {
+/** The newest values of these signals, of the machines that are looked at, while the page is open. */
+export function useValues(signals: readonly string[]): FleetValues {
   const [follower] = useState(() => new ValuesFollower(askLatest))
   const wanted = JSON.stringify(signals)
   useEffect(() => follower.follow(JSON.parse(wanted) as string[]), [follower, wanted])
-  useEffect(() => follower.needAll(all), [follower, all])
   useEffect(() => {
     const look = () => (document.hidden ? follower.rest() : follower.resume())
     look()
@@ -31,36 +30,19 @@ export function useValues(signals: readonly string[], all: boolean): FleetValues
   return { ...snapshot, see: follower.see, retry: follower.retry }
 }
 
-/** Tells which of these machines are looked at; those out of use have no newest values. */
+/** Tells whose values are needed; machines out of use have none. */
 export function useSeen(
   machines: readonly Machine[],
   onSeen: (machines: readonly string[]) => void,
 ): void {
-  const ids = machines
-    .filter(({ state }) => state !== 'decommissioned')
-    .map(({ id }) => id)
-    .join(' ')
+  const ids = useMemo(
+    () =>
+      machines
+        .filter(({ state }) => state !== 'decommissioned')
+        .map(({ id }) => id)
+        .join(' '),
+    [machines],
+  )
   useEffect(() => onSeen(ids === '' ? [] : ids.split(' ')), [ids, onSeen])
   useEffect(() => () => onSeen([]), [onSeen])
-}
-
-/** A machine's newest value, or why there is none. */
-export type Newest = Signal | 'waiting' | 'none'
-
-export function newestOf(
-  machine: Machine,
-  values: MachineValues | undefined,
-  signal: string,
-): Newest {
-  if (machine.state === 'decommissioned') return 'none'
-  if (!values?.asked.includes(signal)) return 'waiting'
-  return values.of.get(signal) ?? 'none'
-}
-
-/** What it is sorted by: a number or a text; what isn't there has no place. */
-export function valueKey(newest: Newest): number | string | undefined {
-  if (typeof newest === 'string') return undefined
-  const { value } = newest
-  if (typeof value === 'boolean') return value ? 1 : 0
-  return typeof value === 'number' || typeof value === 'string' ? value : undefined
 }

@@ -4,7 +4,7 @@
  */
 import { ProblemError, troubleOf } from '../../../api/problem'
 import type { MachineLatest, Page, Signal } from '../../../api/types'
-import { isWhole, type Known, nextOf, type Wanted, withPage } from './plan'
+import { type Known, nextOf, withPage } from './plan'
 
 /** After a failure, longer after each further one. */
 export const PAUSE_MS = { first: 2_000, longest: 60_000 }
@@ -19,8 +19,6 @@ export interface MachineValues {
 export interface Snapshot {
   /** By machine. */
   values: ReadonlyMap<string, MachineValues>
-  /** Whether the values of all machines are there. */
-  isWhole: boolean
   /** Why values can't be had now; those that are there may be old. */
   error: unknown
 }
@@ -31,7 +29,7 @@ export type Ask = (
   stop: AbortSignal,
 ) => Promise<Page<MachineLatest>>
 
-const NOTHING: Snapshot = { values: new Map(), isWhole: false, error: undefined }
+const NOTHING: Snapshot = { values: new Map(), error: undefined }
 
 export class ValuesFollower {
   readonly #ask: Ask
@@ -39,7 +37,7 @@ export class ValuesFollower {
   #current = NOTHING
   #signals: readonly string[] = []
   #pages: readonly Known[] = []
-  #wanted: Wanted = { machines: [], all: false }
+  #machines: readonly string[] = []
   #asking: AbortController | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #isOn = false
@@ -65,19 +63,13 @@ export class ValuesFollower {
     this.#signals = signals
     this.#beginAnew()
     const values: Snapshot['values'] = signals.length > 0 ? this.#current.values : new Map()
-    this.#tell({ values, isWhole: false, error: undefined })
+    this.#tell({ values, error: undefined })
     this.#plan()
   }
 
   /** These machines are looked at. */
   readonly see = (machines: readonly string[]): void => {
-    this.#wanted = { ...this.#wanted, machines }
-    this.#plan()
-  }
-
-  /** Whether the values of all machines are needed. */
-  needAll(all: boolean): void {
-    this.#wanted = { ...this.#wanted, all }
+    this.#machines = machines
     this.#plan()
   }
 
@@ -103,7 +95,7 @@ export class ValuesFollower {
   /** After a failure: at once, and from the first page. */
   readonly retry = (): void => {
     this.#beginAnew()
-    this.#tell({ ...this.#current, isWhole: false, error: undefined })
+    this.#tell({ ...this.#current, error: undefined })
     this.#plan()
   }
 
@@ -119,7 +111,7 @@ export class ValuesFollower {
   #plan(): void {
     clearTimeout(this.#timer)
     if (!this.#isOn || this.#asking || this.#isRefused || this.#signals.length === 0) return
-    const next = nextOf(this.#pages, this.#wanted)
+    const next = nextOf(this.#pages, this.#machines)
     if (!next) return
     const waitMs = Math.max(next.dueAt, this.#notBefore) - Date.now()
     if (waitMs <= 0) void this.#askFor(next.place)
@@ -163,7 +155,7 @@ export class ValuesFollower {
       values.set(machine_id, { asked, of: new Map(signals.map((each) => [each.signal, each])) })
     }
     this.#pause = PAUSE_MS.first
-    this.#tell({ values, isWhole: isWhole(this.#pages), error: undefined })
+    this.#tell({ values, error: undefined })
   }
 
   #fail(error: unknown): void {
