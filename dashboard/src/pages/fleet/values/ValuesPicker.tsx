@@ -35,7 +35,7 @@ export function ValuesPicker({ machines, chosen, onChoose }: ValuesPickerProps) 
       trapFocus
       returnFocus
       position="bottom-end"
-      width="min(380px, 92vw)"
+      width={340}
     >
       <Popover.Target>
         <Button
@@ -47,7 +47,7 @@ export function ValuesPicker({ machines, chosen, onChoose }: ValuesPickerProps) 
           {t('values.choose', { count: chosen.length })}
         </Button>
       </Popover.Target>
-      <Popover.Dropdown aria-label={t('values.title')}>
+      <Popover.Dropdown>
         <SignalsInput machines={asked} chosen={chosen} onChoose={onChoose} />
       </Popover.Dropdown>
     </Popover>
