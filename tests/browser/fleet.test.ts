@@ -8,10 +8,10 @@ import { isLoaded, open } from './harness/look'
 import { eventually, present } from './harness/wait'
 
 const platform = inject('platform')
-const MACHINE = 'Compressor in the list'
-const SILENT = 'Compressor that says nothing'
+const MACHINE = 'Listed compressor'
+const SILENT = 'Listed machine without values'
 const SIGNAL = 'oil.temperature'
-const LIST = '/fleet?q=Compressor'
+const LIST = '/fleet?q=Listed'
 /** Values are asked for anew every 15 s. */
 const RENEWED = { timeout: 40_000 }
 
