@@ -44,6 +44,7 @@ beforeAll(async () => {
   pages = {
     now: '/',
     fleet: '/fleet',
+    'fleet with values': '/fleet?signal=door.closing_time&signal=nowhere',
     machine,
     'machine alarms': `${machine}/alarms`,
     'machine commands': `${machine}/commands`,

@@ -5,49 +5,41 @@ import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import type { Machine } from '../../api/types'
 import { Cell, type FleetListProps } from './cells'
-import { COLUMNS, comparer, sortKey } from './view'
+import { useSeen } from './values/useValues'
+import { ValueCell } from './values/ValueCell'
+import type { MachineValues } from './values/valuesFollower'
+import { columnsOf, comparer, isSignalColumn, keyOf, signalOf, type Sort } from './view'
 import classes from './FleetCards.module.css'
 import { isolated } from '../../format/bidi'
 import { Said } from '../../components/Said'
 
 const CARD_PX = 108
+/** More for each signal. */
+const VALUE_PX = 26
 
 /** The machines on a small screen: a card each, in the page's own scrolling. */
-export function FleetCards({ machines, siteNames, view, onChange, isFilling }: FleetListProps) {
-  const { t, i18n } = useTranslation('fleet')
+export function FleetCards(props: FleetListProps) {
+  const { machines, siteNames, values, view, isFilling } = props
+  const { t } = useTranslation('fleet')
   const list = useRef<HTMLDivElement>(null)
   const [top, setTop] = useState(0)
   useLayoutEffect(() => setTop(list.current?.offsetTop ?? 0), [])
-  const sorted = useMemo(() => {
-    const compare = comparer(i18n.language)
-    const keyed = machines.map((machine) => ({
-      machine,
-      key: sortKey(machine, view.sort, siteNames.get(machine.site_id ?? '') ?? ''),
-    }))
-    keyed.sort((a, b) => compare(a.key, b.key) * (view.descending ? -1 : 1))
-    return keyed.map(({ machine }) => machine)
-  }, [machines, siteNames, view.sort, view.descending, i18n.language])
+  const sorted = useSorted(props)
+  const cardPx = CARD_PX + view.signals.length * VALUE_PX
   const virtual = useWindowVirtualizer({
     count: sorted.length,
-    estimateSize: () => CARD_PX,
+    estimateSize: () => cardPx,
     overscan: 6,
     scrollMargin: top,
   })
+  useLayoutEffect(() => virtual.measure(), [virtual, cardPx])
+  const shown = virtual.getVirtualItems()
+  // Sorted by values, those of all machines count.
+  const seen = shown.flatMap(({ index }) => sorted[index] ?? [])
+  useSeen(isSignalColumn(view.sort) ? machines : seen, values.see)
   return (
     <>
-      <Select
-        label={t('sortBy')}
-        value={`${view.sort} ${view.descending ? 'desc' : 'asc'}`}
-        allowDeselect={false}
-        onChange={(value) => {
-          const column = COLUMNS.find((known) => value?.startsWith(known))
-          if (column) onChange({ sort: column, descending: value?.endsWith('desc') ?? false })
-        }}
-        data={COLUMNS.flatMap((column) => [
-          { value: `${column} asc`, label: t('ascending', { column: t(`column.${column}`) }) },
-          { value: `${column} desc`, label: t('descending', { column: t(`column.${column}`) }) },
-        ])}
-      />
+      <SortSelect {...props} />
       <div
         ref={list}
         role="list"
@@ -55,7 +47,7 @@ export function FleetCards({ machines, siteNames, view, onChange, isFilling }: F
         className={classes.list}
         style={{ height: virtual.getTotalSize() }}
       >
-        {virtual.getVirtualItems().map(({ index, start }) => {
+        {shown.map(({ index, start }) => {
           const machine = sorted[index]
           return (
             machine && (
@@ -65,15 +57,87 @@ export function FleetCards({ machines, siteNames, view, onChange, isFilling }: F
                 aria-setsize={isFilling ? -1 : sorted.length}
                 aria-posinset={index + 1}
                 className={classes.card}
-                style={{ height: CARD_PX - 8, transform: `translateY(${start - top}px)` }}
+                style={{ height: cardPx - 8, transform: `translateY(${start - top}px)` }}
               >
                 <Card machine={machine} site={siteNames.get(machine.site_id ?? '')} />
+                {view.signals.map((signal) => (
+                  <ValueLine
+                    key={signal}
+                    machine={machine}
+                    signal={signal}
+                    values={values.values.get(machine.id)}
+                  />
+                ))}
               </div>
             )
           )
         })}
       </div>
     </>
+  )
+}
+
+const UNSORTED: FleetListProps['values']['values'] = new Map()
+
+/** The machines in the order that the view asks for; without a value last. */
+function useSorted({ machines, siteNames, values, view }: FleetListProps): Machine[] {
+  const { i18n } = useTranslation()
+  const { sort, descending } = view
+  const sortedBy = isSignalColumn(sort) ? values.values : UNSORTED
+  return useMemo(() => {
+    const compare = comparer(i18n.language)
+    const keyed = machines.map((machine) => {
+      const site = siteNames.get(machine.site_id ?? '') ?? ''
+      return { machine, key: keyOf(machine, sort, site, sortedBy.get(machine.id)) }
+    })
+    keyed.sort(({ key: a }, { key: b }) => {
+      if (a === undefined || b === undefined)
+        return Number(a === undefined) - Number(b === undefined)
+      return compare(a, b) * (descending ? -1 : 1)
+    })
+    return keyed.map(({ machine }) => machine)
+  }, [machines, siteNames, sortedBy, sort, descending, i18n.language])
+}
+
+function SortSelect({ view, onChange }: FleetListProps) {
+  const { t } = useTranslation('fleet')
+  const columns = columnsOf(view.signals)
+  const nameOf = (column: Sort) =>
+    isSignalColumn(column) ? signalOf(column) : t(`column.${column}`)
+  return (
+    <Select
+      label={t('sortBy')}
+      value={`${view.descending ? 'desc' : 'asc'} ${view.sort}`}
+      allowDeselect={false}
+      onChange={(value) => {
+        const [order, ...rest] = value?.split(' ') ?? []
+        const column = columns.find((known) => known === rest.join(' '))
+        if (column) onChange({ sort: column, descending: order === 'desc' })
+      }}
+      data={columns.flatMap((column) => [
+        { value: `asc ${column}`, label: t('ascending', { column: nameOf(column) }) },
+        { value: `desc ${column}`, label: t('descending', { column: nameOf(column) }) },
+      ])}
+    />
+  )
+}
+
+interface ValueLineProps {
+  machine: Machine
+  signal: string
+  values: MachineValues | undefined
+}
+
+function ValueLine({ machine, signal, values }: ValueLineProps) {
+  return (
+    <Group gap="xs" wrap="nowrap" justify="space-between" className={classes.value}>
+      <Text size="sm" c="dimmed" truncate miw={60}>
+        <Said>{signal}</Said>
+      </Text>
+      <Group gap={6} wrap="nowrap" miw={0}>
+        <ValueCell machine={machine} signal={signal} values={values} />
+      </Group>
+    </Group>
   )
 }
 

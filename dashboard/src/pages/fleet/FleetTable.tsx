@@ -8,39 +8,69 @@ import {
   useTable,
 } from '@tanstack/react-table'
 import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual'
-import { type KeyboardEvent, memo, useCallback, useMemo, useRef, useState } from 'react'
+import {
+  type CSSProperties,
+  type KeyboardEvent,
+  memo,
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import type { Machine } from '../../api/types'
 import { Cell, type FleetListProps } from './cells'
-import { type Column, COLUMNS, comparer, sortKey } from './view'
+import { type FleetValues, useSeen } from './values/useValues'
+import { ValueCell } from './values/ValueCell'
+import type { MachineValues } from './values/valuesFollower'
+import { columnsOf, comparer, isSignalColumn, keyOf, signalOf, type Sort } from './view'
 import classes from './FleetTable.module.css'
 import { Said } from '../../components/Said'
 
 const ROW_PX = 46
 const HEADER_ROWS = 1
+const VALUE_PX = 170
 
 const features = tableFeatures({ rowSortingFeature, sortedRowModel: createSortedRowModel() })
-const helper = createColumnHelper<typeof features, Machine>()
+const helper = createColumnHelper<typeof features, Row>()
+
+interface Row {
+  machine: Machine
+  site: string
+  /** Only while they make the order: a change of them sorts anew. */
+  values: MachineValues | undefined
+}
+
+const UNSORTED: FleetValues['values'] = new Map()
 
 /** The machines in the order that the view asks for. */
-function useSorted({ machines, siteNames, view, onChange }: FleetListProps) {
+function useSorted({ machines, siteNames, values, view, onChange }: FleetListProps) {
   const { i18n } = useTranslation()
+  const sortedBy = isSignalColumn(view.sort) ? values.values : UNSORTED
+  const rows = useMemo(
+    () =>
+      machines.map((machine) => ({
+        machine,
+        site: siteNames.get(machine.site_id ?? '') ?? '',
+        values: sortedBy.get(machine.id),
+      })),
+    [machines, siteNames, sortedBy],
+  )
   const columns = useMemo(() => {
     const compare = comparer(i18n.language)
     return helper.columns(
-      COLUMNS.map((column) =>
-        helper.accessor(
-          (machine) => sortKey(machine, column, siteNames.get(machine.site_id ?? '') ?? ''),
-          {
-            id: column,
-            sortDescFirst: false,
-            sortFn: (a, b) => compare(a.getValue(column), b.getValue(column)),
-          },
-        ),
+      columnsOf(view.signals).map((column) =>
+        helper.accessor(({ machine, site, values }) => keyOf(machine, column, site, values), {
+          id: column,
+          sortDescFirst: false,
+          sortUndefined: 'last',
+          sortFn: (a, b) => compare(a.getValue(column), b.getValue(column)),
+        }),
       ),
     )
-  }, [siteNames, i18n.language])
+  }, [view.signals, i18n.language])
   const sorting = useMemo(
     () => [{ id: view.sort, desc: view.descending }],
     [view.sort, view.descending],
@@ -48,13 +78,13 @@ function useSorted({ machines, siteNames, view, onChange }: FleetListProps) {
   return useTable({
     features,
     columns,
-    data: machines,
-    getRowId: (machine) => machine.id,
+    data: rows,
+    getRowId: ({ machine }) => machine.id,
     enableSortingRemoval: false,
     state: { sorting },
     onSortingChange: (update) => {
       const [next] = typeof update === 'function' ? update(sorting) : update
-      if (next) onChange({ sort: next.id as Column, descending: next.desc })
+      if (next) onChange({ sort: next.id as Sort, descending: next.desc })
     },
   })
 }
@@ -64,9 +94,15 @@ export function FleetTable(props: FleetListProps) {
   const { t } = useTranslation('fleet')
   const table = useSorted(props)
   const { rows } = table.getRowModel()
+  const columns = useMemo(() => columnsOf(props.view.signals), [props.view.signals])
   const scroller = useRef<HTMLDivElement>(null)
-  const [active, setActive] = useState<number>()
+  // The machine that has the focus, wherever a new order puts it.
+  const [active, setActive] = useState<string>()
+  const place = useMemo(() => rows.findIndex(({ id }) => id === active), [rows, active])
   const goal = useRef<number>(0)
+  useEffect(() => {
+    if (place >= 0) goal.current = place
+  }, [place])
   // eslint-disable-next-line react-hooks/incompatible-library -- no React compiler here
   const virtual = useVirtualizer({
     count: rows.length,
@@ -78,8 +114,8 @@ export function FleetTable(props: FleetListProps) {
     // The row that has the focus stays, however far it is scrolled away.
     rangeExtractor: (range) => {
       const seen = defaultRangeExtractor(range)
-      const isKept = active !== undefined && active < rows.length && !seen.includes(active)
-      return isKept ? [...seen, active].sort((a, b) => a - b) : seen
+      const isKept = place >= 0 && !seen.includes(place)
+      return isKept ? [...seen, place].sort((a, b) => a - b) : seen
     },
   })
   const onKey = useCallback(
@@ -89,18 +125,18 @@ export function FleetTable(props: FleetListProps) {
       if (to === undefined) return
       event.preventDefault()
       goal.current = to
-      setActive(to)
+      setActive(rows[to]?.id)
       virtual.scrollToIndex(to)
       requestAnimationFrame(() => {
         scroller.current?.querySelector<HTMLElement>(`[data-index="${to}"] a`)?.focus()
       })
     },
-    [virtual],
+    [virtual, rows],
   )
-  const onActive = useCallback((index: number) => {
-    goal.current = index
-    setActive(index)
-  }, [])
+  const shown = virtual.getVirtualItems()
+  const seen = shown.flatMap(({ index }) => rows[index]?.original.machine ?? [])
+  // Sorted by values, those of all machines count.
+  useSeen(isSignalColumn(props.view.sort) ? props.machines : seen, props.values.see)
   return (
     <div
       ref={scroller}
@@ -108,15 +144,16 @@ export function FleetTable(props: FleetListProps) {
       role="table"
       aria-label={t('title')}
       aria-rowcount={props.isFilling ? -1 : rows.length + HEADER_ROWS}
-      aria-colcount={COLUMNS.length}
+      aria-colcount={columns.length}
       tabIndex={-1}
+      style={tracksOf(props.view.signals.length)}
     >
       <div role="rowgroup" className={classes.head}>
         <div role="row" aria-rowindex={1} className={classes.row}>
           {table.getFlatHeaders().map(({ column }) => (
             <Header
               key={column.id}
-              column={column.id as Column}
+              column={column.id as Sort}
               sorted={column.getIsSorted()}
               onSort={() => column.toggleSorting()}
             />
@@ -124,17 +161,19 @@ export function FleetTable(props: FleetListProps) {
         </div>
       </div>
       <div role="rowgroup" className={classes.body} style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map(({ index, start }) => {
-          const machine = rows[index]?.original
+        {shown.map(({ index, start }) => {
+          const machine = rows[index]?.original.machine
           return (
             machine && (
               <MachineRow
                 key={machine.id}
                 machine={machine}
                 site={props.siteNames.get(machine.site_id ?? '')}
+                columns={columns}
+                values={props.values.values.get(machine.id)}
                 index={index}
                 start={start}
-                onActive={onActive}
+                onActive={setActive}
                 onKey={onKey}
               />
             )
@@ -143,6 +182,13 @@ export function FleetTable(props: FleetListProps) {
       </div>
     </div>
   )
+}
+
+/** Room for so many columns of values beside the others. */
+function tracksOf(count: number): CSSProperties {
+  if (count === 0) return {}
+  const tracks = `repeat(${count}, minmax(${VALUE_PX}px, 1fr))`
+  return { '--value-tracks': tracks, '--value-width': `${count * VALUE_PX}px` } as CSSProperties
 }
 
 function stepTo(key: string, from: number, count: number): number | undefined {
@@ -158,14 +204,20 @@ function stepTo(key: string, from: number, count: number): number | undefined {
 
 const SORTED = { asc: 'ascending', desc: 'descending' } as const
 
-function Header(props: { column: Column; sorted: false | 'asc' | 'desc'; onSort: () => void }) {
+function Header(props: { column: Sort; sorted: false | 'asc' | 'desc'; onSort: () => void }) {
   const { t } = useTranslation('fleet')
   const { column, sorted, onSort } = props
   const Icon = { asc: IconArrowUp, desc: IconArrowDown, no: IconArrowsSort }[sorted || 'no']
   return (
     <div role="columnheader" aria-sort={sorted ? SORTED[sorted] : 'none'} className={classes.cell}>
       <UnstyledButton className={classes.sort} onClick={onSort}>
-        {t(`column.${column}`)}
+        {isSignalColumn(column) ? (
+          <span className={classes.signal} title={signalOf(column)}>
+            <Said>{signalOf(column)}</Said>
+          </span>
+        ) : (
+          t(`column.${column}`)
+        )}
         <Icon size={14} aria-hidden className={sorted ? undefined : classes.faint} />
       </UnstyledButton>
     </div>
@@ -175,14 +227,16 @@ function Header(props: { column: Column; sorted: false | 'asc' | 'desc'; onSort:
 interface MachineRowProps {
   machine: Machine
   site: string | undefined
+  columns: readonly Sort[]
+  values: MachineValues | undefined
   index: number
   start: number
-  onActive: (index: number) => void
+  onActive: (machine: string) => void
   onKey: (event: KeyboardEvent) => void
 }
 
 const MachineRow = memo(function MachineRow(props: MachineRowProps) {
-  const { machine, site, index, start, onActive, onKey } = props
+  const { machine, site, columns, values, index, start, onActive, onKey } = props
   return (
     <div
       role="row"
@@ -195,7 +249,7 @@ const MachineRow = memo(function MachineRow(props: MachineRowProps) {
         <Link
           to={`/machines/${machine.id}`}
           className={classes.link}
-          onFocus={() => onActive(index)}
+          onFocus={() => onActive(machine.id)}
           onKeyDown={onKey}
         >
           <Said>{machine.name}</Said>
@@ -204,11 +258,15 @@ const MachineRow = memo(function MachineRow(props: MachineRowProps) {
           {machine.serial_number}
         </Text>
       </div>
-      {COLUMNS.map(
+      {columns.map(
         (column) =>
           column !== 'name' && (
             <div role="cell" key={column} className={classes.cell}>
-              <Cell machine={machine} column={column} site={site} />
+              {isSignalColumn(column) ? (
+                <ValueCell machine={machine} signal={signalOf(column)} values={values} />
+              ) : (
+                <Cell machine={machine} column={column} site={site} />
+              )}
             </div>
           ),
       )}

@@ -5,6 +5,7 @@ import { ConnectionBadge, SeverityBadge } from '../../components/badges'
 import { TimeAgo } from '../../components/TimeAgo'
 import { NOTHING } from '../../format/format'
 import { useFormat, useNow } from '../../format/use'
+import type { FleetValues } from './values/useValues'
 import type { Column, View } from './view'
 import { Said } from '../../components/Said'
 
@@ -12,6 +13,8 @@ export interface FleetListProps {
   machines: readonly Machine[]
   /** By id. */
   siteNames: ReadonlyMap<string, string>
+  /** Newest values of the signals that the view names. */
+  values: FleetValues
   view: View
   onChange: (part: Partial<View>) => void
   /** Whether more machines are still on their way. */

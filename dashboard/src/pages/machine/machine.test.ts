@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { LiveSample, MachineEvent, Signal, TelemetrySeries } from '../../api/types'
+import { ageOf, isOld } from '../../format/age'
 import { daysLeft, worthOf } from './clock'
-import { ageOf, isOld } from './live/age'
 import { CHOSEN_MAX, chosenOf } from './live/chosen'
 import { LiveStore, POINTS_MAX } from './live/liveStore'
 import { isCoarse, mergeSeries } from './live/merge'
