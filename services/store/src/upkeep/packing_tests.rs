@@ -753,7 +753,8 @@ async fn packed_days_are_given_as_a_whole_and_counted_without_being_looked_into(
     site.fill(3).await;
     let load = site.series[0];
     let all = async |packed: usize| {
-        let (mut times, mut after, mut pages) = (Vec::new(), OLD - 1, 0);
+        let mut times: Vec<(i64, Option<f64>, i64)> = Vec::new();
+        let (mut after, mut pages) = (OLD - 1, 0);
         loop {
             let page = detector_states::committed_after(&site.store, load, after, (2_000, packed));
             let page = page.await.unwrap();
