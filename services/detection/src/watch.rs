@@ -22,11 +22,13 @@ use learner::{Learner, Moment};
 
 mod learned;
 mod learner;
+mod rebuild;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;
 
 pub use learned::{Behind, Checkpoint, Checkpoints, Mark, Marks};
+pub use rebuild::Rebuild;
 
 /// A machine's rules and where they stand. Empty for most machines: then it costs nothing.
 #[derive(Debug, Default, Clone)]

@@ -14,6 +14,7 @@ use crate::collect::Collector;
 use crate::commit::Committer;
 use crate::health::Health;
 use crate::intake::{Intake, intake};
+use crate::learned::{self, Rebuilds};
 use crate::limits::MachineLimits;
 use crate::live::Live;
 use crate::metrics::IngestMetrics;
@@ -51,11 +52,22 @@ impl Ingest {
         let health = Health::default();
         let collector = Collector::new(messages, batches, stop.clone());
         let IngestOptions { limits, live, metrics, now } = options;
-        let writer = Writer::new(store, live.clone(), limits);
+        let rebuilds = Rebuilds::default();
+        let rebuild = learned::rebuild(store.clone(), rebuilds.clone());
+        // What isn't done when it stops is begun again, or goes on.
+        let stopped = stop.clone().cancelled_owned();
+        let rebuild = async move {
+            tokio::select! {
+                () = stopped => {}
+                () = rebuild => {}
+            }
+        };
+        let writer = Writer::new(store, live.clone(), limits, rebuilds);
         let committer = Committer { writer, live, health: health.clone(), metrics, now };
         let tasks = vec![
             supervise("collector", collector.run()),
             supervise("committer", committer.run(closed)),
+            supervise("rebuilder", rebuild),
         ];
         Self { intake, health, stop, tasks }
     }

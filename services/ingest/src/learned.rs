@@ -1,27 +1,37 @@
 //! Rules that learn catch up: they are handed what was stored of them, then the samples that have
 //! come since. A part with each batch of their machine; as long they are quiet, so that no
 //! acknowledgement waits for them. Afterwards they have said all the same, of the same times.
+//!
+//! Where that would be more than a few thousand samples, as with nothing stored of them on a machine that is known
+//! for weeks, they are brought up to what was judged beside the batches (`rebuilder`), and take with these what
+//! came since.
 
 use std::collections::HashMap;
 
-use millwright_detection::conditions::value::Reading;
 use millwright_detection::watch::{Behind, Change};
-use millwright_schemas::{MachineId, Quality, RuleId, SignalKind, Timestamp};
+use millwright_schemas::{MachineId, RuleId, SignalKind, Timestamp};
 use millwright_store::StoreError;
 use millwright_store::telemetry::BatchTx;
-use millwright_store::telemetry::detector_states::{self, DetectorStateRow, StoredSample};
+use millwright_store::telemetry::detector_states;
 use millwright_store::telemetry::machines::MachineRow;
 
 use crate::consequences;
 use crate::limits::{
     CATCH_UP_COUNTED, CATCH_UP_MACHINES, CATCH_UP_SAMPLES, LEARNED_BYTES_A_RULE, LEARNED_BYTES_MAX,
-    RELIVED_SAMPLES, RELIVED_US,
 };
 use crate::machine::{MachineState, Series};
 use crate::memory::Memory;
 use crate::plan::{Source, of_rule};
+use said::{Said, Stored};
 
+mod begin;
 mod marks;
+mod rebuilder;
+mod rebuilds;
+mod said;
+
+pub(crate) use rebuilder::run as rebuild;
+pub(crate) use rebuilds::Rebuilds;
 
 /// What a batch has done for rules that learn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,23 +49,26 @@ pub(crate) struct CaughtUp {
 pub(crate) async fn catch_up(
     tx: &mut BatchTx,
     memory: &mut Memory,
+    rebuilds: &Rebuilds,
     machines: &HashMap<MachineId, MachineRow>,
     now: Timestamp,
 ) -> Result<CaughtUp, StoreError> {
     marks::note(tx, memory, machines).await?;
-    let done = go_on(tx, memory, machines, now).await?;
+    let done = go_on(tx, memory, rebuilds, machines, now).await?;
     marks::keep(tx, memory, machines).await?;
+    begin::keep(tx, memory, rebuilds, machines, now).await?;
     Ok(done)
 }
 
 async fn go_on(
     tx: &mut BatchTx,
     memory: &mut Memory,
+    rebuilds: &Rebuilds,
     machines: &HashMap<MachineId, MachineRow>,
     now: Timestamp,
 ) -> Result<CaughtUp, StoreError> {
     let mut done = CaughtUp::default();
-    let behind = behind(memory, machines);
+    let behind = behind(memory, rebuilds, machines);
     if behind.is_empty() {
         return Ok(done);
     }
@@ -77,9 +90,14 @@ async fn go_on(
                 if counted >= CATCH_UP_COUNTED {
                     continue;
                 }
+                let of = (machine, &rule);
+                let begun = begin::begin_or_wait(tx, state, rebuilds, of, &stored).await?;
+                counted += begun.counted;
+                done.samples += begun.taken;
+                if !begun.has_begun {
+                    continue;
+                }
                 held += LEARNED_BYTES_A_RULE;
-                let row = stored.iter().find(|it| it.machine == machine && it.rule == rule.rule);
-                counted += begin(tx, state, machine, &rule, row).await?;
                 done.begun += 1;
             }
             if left > 0 {
@@ -118,6 +136,7 @@ async fn tell(
 /// have time: they learn anew afterwards.
 fn behind(
     memory: &mut Memory,
+    rebuilds: &Rebuilds,
     machines: &HashMap<MachineId, MachineRow>,
 ) -> Vec<(MachineId, Vec<Behind>)> {
     let mut behind = Vec::new();
@@ -127,7 +146,9 @@ fn behind(
             continue;
         }
         state.watch.learn_since(row.learned_since.map(Timestamp::from_micros));
-        let rules = state.watch.behind();
+        let mut rules = state.watch.behind();
+        // Those that wait for it don't take the place of others.
+        rules.retain(|rule| !rebuilds.is_to_come((row.machine, rule.rule), rule.aside));
         if row.maintenance_until.is_none() && !rules.is_empty() {
             behind.push((row.machine, rules));
         }
@@ -150,60 +171,6 @@ fn leave_out(state: &mut MachineState, machine: MachineId, rule: RuleId) -> bool
     is_new
 }
 
-/// Hands a rule what is stored of it. Samples that are too old, or too many, are passed over. About so
-/// many were counted for that.
-async fn begin(
-    tx: &mut BatchTx,
-    state: &mut MachineState,
-    machine: MachineId,
-    rule: &Behind,
-    row: Option<&DetectorStateRow>,
-) -> Result<usize, StoreError> {
-    let stored = row.map(|row| (row.state.as_slice(), Timestamp::from_micros(row.saved_at)));
-    let used = state.watch.begin_learning(rule.rule, stored);
-    if let Some(since) = row.and_then(|row| row.watching_since).filter(|_| used) {
-        state.watch.watched_since(rule.rule, Timestamp::from_micros(since));
-    }
-    tracing::debug!(machine.id = %machine, rule.id = %rule.rule, used, "a rule catches up");
-    if !rule.judged {
-        // There was no room for it so far: what was stored meanwhile isn't judged.
-        state.watch.judged_to(rule.rule, marks::newest(state, rule), false);
-    }
-    let begun = state.watch.behind().into_iter().find(|behind| behind.rule == rule.rule);
-    let seen = |place: usize| {
-        let (_, seen) = begun.as_ref()?.signals.get(place)?;
-        seen.map(Timestamp::micros)
-    };
-    let mut counted = 0;
-    for Stored { place, series, kind, latest } in stored_signals(state, rule) {
-        // What says when is known, however old it is.
-        let since = rule.since.filter(|_| place < rule.learned);
-        let since = since.map_or(i64::MIN, |since| since.micros() - 1);
-        let oldest = latest.saturating_sub(RELIVED_US).max(since).max(seen(place).unwrap_or(since));
-        let begins = if kind == Some(SignalKind::Text) {
-            detector_states::start_of_newest_texts(tx, series, oldest, RELIVED_SAMPLES).await?
-        } else {
-            detector_states::start_of_newest(tx, series, oldest, RELIVED_SAMPLES).await?
-        };
-        // What is later than the newest in time is ahead of its time.
-        let begins = begins.unwrap_or(oldest).min(latest.max(oldest));
-        let begins = Timestamp::from_micros(begins);
-        state.watch.skip_learning_to(rule.rule, place, begins);
-        // Since a checkpoint there is little.
-        counted += if used { 0 } else { RELIVED_SAMPLES };
-    }
-    Ok(counted)
-}
-
-/// A signal of a rule, as it is stored.
-#[derive(Debug, Clone, Copy)]
-struct Stored {
-    place: usize,
-    series: i64,
-    kind: Option<SignalKind>,
-    latest: i64,
-}
-
 /// The signals of a rule that there are. What is learned must be numbers.
 fn stored_signals(state: &MachineState, rule: &Behind) -> Vec<Stored> {
     let signals = rule.signals.iter().enumerate();
@@ -219,25 +186,6 @@ fn stored_signals(state: &MachineState, rule: &Behind) -> Vec<Stored> {
 /// A stored sample of a rule's signal: its time, the signal's place, what it says.
 type Sample = (i64, usize, Said);
 
-/// What a stored sample says.
-enum Said {
-    Nothing,
-    Number(f64),
-    Boolean(bool),
-    Text(String),
-}
-
-impl Said {
-    fn reading(&self) -> Reading<'_> {
-        match self {
-            Self::Nothing => Reading::Unusable,
-            Self::Number(number) => Reading::Number(*number),
-            Self::Boolean(value) => Reading::Boolean(*value),
-            Self::Text(text) => Reading::Text(text),
-        }
-    }
-}
-
 /// The next stored samples of a signal, as rules would have seen them: none that is ahead of its time.
 async fn samples(
     tx: &mut BatchTx,
@@ -246,24 +194,16 @@ async fn samples(
     most: usize,
 ) -> Result<Vec<Sample>, StoreError> {
     let Stored { place, series, kind, latest } = signal;
-    let usable = |quality: i64| Quality::from_code(quality) != Quality::Bad;
     if kind == Some(SignalKind::Text) {
         let rows = detector_states::texts_after(tx, series, after, most).await?;
         let sample = |(ts, text, quality): (i64, Option<String>, i64)| {
-            (ts, place, text.filter(|_| usable(quality)).map_or(Said::Nothing, Said::Text))
+            (ts, place, Said::of_text(text, quality))
         };
         return Ok(rows.into_iter().map(sample).take_while(|(ts, _, _)| *ts <= latest).collect());
     }
     let rows = detector_states::samples_after(tx, series, after, most).await?;
-    let says = |value: f64| match kind {
-        Some(SignalKind::Boolean) => Said::Boolean(value != 0.0),
-        _ => Said::Number(value),
-    };
-    let sample = |row: StoredSample| {
-        let value = row.value.filter(|_| usable(row.quality));
-        (row.ts, place, value.map_or(Said::Nothing, says))
-    };
-    Ok(rows.into_iter().map(sample).take_while(|(ts, _, _)| *ts <= latest).collect())
+    let samples = rows.iter().map(|row| (row.ts, place, Said::of_sample(row, kind)));
+    Ok(samples.take_while(|(ts, _, _)| *ts <= latest).collect())
 }
 
 /// Lets a rule that has begun take stored samples, about so many; how many it were, and how its alarm

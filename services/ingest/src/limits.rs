@@ -56,11 +56,33 @@ pub const CATCH_UP_SAMPLES: usize = 5_000;
 /// Stored samples that a batch counts for rules that begin, to find where [`RELIVED_SAMPLES`] begin;
 /// the one that goes beyond is the last one, further rules begin with the next batch.
 pub const CATCH_UP_COUNTED: usize = 100_000;
-/// Newest samples of a signal that a rule takes at most when it catches up; older ones are passed
-/// over.
+/// Newest samples of a signal that a rule takes at most when it catches up with batches. Of one that counts
+/// rows (`train_rows`) older ones are passed over; one that needs days is rebuilt beside them if there are more.
 pub const RELIVED_SAMPLES: usize = 5_000;
 /// How much older than a signal's newest sample they may be, in microseconds: 30 days.
 pub const RELIVED_US: i64 = 30 * 86_400_000_000;
+/// Stored samples that a rule with a machine is rebuilt from at most, in equal shares for its signals: of one
+/// at a sample a second 30 days need 2.6 million. Older ones are passed over.
+pub const REBUILD_SAMPLES: usize = 20_000_000;
+/// Rules that wait to be rebuilt, some hundred bytes each; beyond it those that need it wait for room.
+pub const REBUILDS_MAX: usize = 10_000;
+/// Rules that have been rebuilt since and wait for their machine's next batch, 64 KiB each at most: 16 MiB.
+/// Beyond it the oldest is dropped, and rebuilt again when its machine is heard.
+pub const REBUILT_MAX: usize = 256;
+/// Samples of a signal that are read in one go.
+pub const REBUILD_READ: usize = 10_000;
+/// Samples of packed days that are held at once, over a rule's signals, if that is more: a day is unpacked as a
+/// whole. About 40 bytes each: 8 MB.
+pub const REBUILD_UNPACKED: usize = 200_000;
+/// Samples after which other tasks have their turn.
+pub const REBUILD_YIELD: usize = 5_000;
+/// Samples after which what was learned so far is stored with the machine's next batch: a process that is
+/// started again goes on from there.
+pub const REBUILD_KEPT_EVERY: u64 = 1_000_000;
+/// Rebuilding rests as long as it has worked, but no longer than this.
+pub const REBUILD_REST_MAX: Duration = Duration::from_secs(1);
+/// So many times it is tried when the database can't be used; then a rule begins with what batches relive.
+pub const REBUILD_TRIES: u32 = 5;
 /// Window in which new signals are counted, in microseconds: a minute.
 pub const NEW_SIGNALS_WINDOW_US: i64 = 60_000_000;
 /// How often a machine's last-seen time is written at most, in microseconds: a second.

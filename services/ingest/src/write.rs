@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::consequences;
 use crate::decode::Message;
-use crate::learned::{self, CaughtUp};
+use crate::learned::{self, CaughtUp, Rebuilds};
 use crate::limits::{CACHED_ENTRIES, CACHED_MACHINES, MachineLimits};
 use crate::live::Live;
 use crate::machine::MachineState;
@@ -31,6 +31,7 @@ pub(crate) struct Writer {
     limits: MachineLimits,
     memory: Memory,
     rules: Rules,
+    rebuilds: Rebuilds,
     batch: u64,
     /// This run: tells its writes from another gateway's.
     run: Uuid,
@@ -54,9 +55,10 @@ struct Attempt {
 }
 
 impl Writer {
-    pub(crate) fn new(store: Store, live: Live, limits: MachineLimits) -> Self {
+    pub(crate) fn new(store: Store, live: Live, limits: MachineLimits, rebuilds: Rebuilds) -> Self {
         let memory = Memory::new(CACHED_MACHINES, CACHED_ENTRIES);
-        Self { store, live, limits, memory, rules: Rules::default(), batch: 0, run: Uuid::new_v4() }
+        let (rules, run) = (Rules::default(), Uuid::new_v4());
+        Self { store, live, limits, memory, rules, rebuilds, batch: 0, run }
     }
 
     /// Writes and commits. After an error nothing is remembered of the batch's machines, so that
@@ -110,7 +112,8 @@ impl Writer {
             let (states, at) = (&mut self.memory.states, first.uplink().received_at);
             let lapsed = self.rules.give(&mut tx, states, &machines, at).await?;
             consequences::let_lapse(&mut tx, lapsed).await?;
-            caught_up = learned::catch_up(&mut tx, &mut self.memory, &machines, at).await?;
+            let (memory, rebuilds) = (&mut self.memory, &self.rebuilds);
+            caught_up = learned::catch_up(&mut tx, memory, rebuilds, &machines, at).await?;
         }
         let known = Known {
             machines: &machines,

@@ -91,6 +91,11 @@ impl Memory {
         Self { every_us, paces, ..self }
     }
 
+    /// Whether it looks at its signals only so often.
+    pub(crate) const fn is_paced(&self) -> bool {
+        self.every_us > 0
+    }
+
     /// The same, learned only while a condition is true.
     pub(crate) fn gated(self, gate: Option<GateState>) -> Self {
         Self { gate, ..self }

@@ -31,6 +31,10 @@ pub struct Behind {
     pub judged: bool,
     /// Whether there was no room for it: it doesn't watch.
     pub left_out: bool,
+    /// Whether it looks at its signals now and then, and needs days of them; otherwise it counts rows.
+    pub paced: bool,
+    /// With which ticket it was set aside, if it was.
+    pub aside: Option<u64>,
 }
 
 /// Up to when a rule that is behind has judged, to be stored.
@@ -112,13 +116,15 @@ impl Watch {
             let learner = known.and_then(|known| {
                 let is_same = known.rule.rule().version == watching.rule.rule().version;
                 let mut learner = known.learner.take()?;
-                // A mark is one of a version.
+                // A mark is one of a version, and so is what was set aside.
                 learner.marked = learner.marked.take().filter(|_| is_same);
+                learner.aside = learner.aside.filter(|_| is_same);
                 Some(learner)
             });
             let fits = learner.filter(|learner| match (&learner.memory, watching.anomaly()) {
                 (Some(memory), Some(anomaly)) => memory.fits(&anomaly.untaught),
-                _ => false,
+                (None, Some(_)) => learner.aside.is_some(),
+                (_, None) => false,
             });
             watching.learner = Some(
                 fits.unwrap_or_else(|| Box::new(Learner { behind: true, ..Learner::default() })),
@@ -129,11 +135,14 @@ impl Watch {
     /// From when on samples are learned; `None`: all of them. When it is another time than before,
     /// all is learned anew.
     pub fn learn_since(&mut self, since: Option<Timestamp>) {
+        let is_other = self.learned_since != since;
         self.learned_since = since;
         for place in &self.learners {
             let watching = &mut self.rules[*place];
             let Some(anomaly) = watching.anomaly().cloned() else { continue };
             let Some(learner) = &mut watching.learner else { continue };
+            // What was set aside is of the time before.
+            learner.aside = learner.aside.filter(|_| !is_other);
             if let Some(memory) = learner.memory.as_mut().filter(|it| it.since() != since) {
                 memory.begin_anew(&anomaly.untaught, since);
                 (learner.has_news, learner.saved_at, learner.saved_watching) = (true, None, 0);
@@ -183,6 +192,8 @@ impl Watch {
                 version: watching.rule.rule().version,
                 judged: !learner.told.is_empty(),
                 left_out: learner.left_out,
+                paced: anomaly.untaught.is_paced(),
+                aside: learner.aside,
             })
         });
         behind.collect()
@@ -219,7 +230,7 @@ impl Watch {
                 memory
             }
         };
-        (learner.memory, learner.left_out) = (Some(memory), false);
+        (learner.memory, learner.left_out, learner.aside) = (Some(memory), false, None);
         used
     }
 
@@ -323,7 +334,7 @@ impl Watch {
         taken
     }
 
-    fn learning(&mut self, rule: RuleId) -> Option<&mut Watching> {
+    pub(super) fn learning(&mut self, rule: RuleId) -> Option<&mut Watching> {
         let mut places = self.learners.iter();
         let place = *places.find(|place| self.rules[**place].rule.rule().id == rule)?;
         self.rules.get_mut(place)

@@ -40,6 +40,8 @@ pub(super) struct Learner {
     pub(super) score: f64,
     /// Whether it was said that there is no room for it.
     pub(super) left_out: bool,
+    /// With which ticket what it has learned was handed out, to be brought up to what is stored.
+    pub(super) aside: Option<u64>,
 }
 
 /// Samples of one moment, by their places.

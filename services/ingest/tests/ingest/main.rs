@@ -20,5 +20,6 @@ mod limits;
 mod live;
 mod outage;
 mod poison;
+mod rebuilt;
 mod reports;
 mod values;

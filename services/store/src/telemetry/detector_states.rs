@@ -9,8 +9,16 @@ use super::BatchTx;
 use super::layout::DAY_US;
 use super::packed::Point;
 use super::reads::received;
-use crate::StoreError;
-use crate::engine::{Bulk, Cell, Type};
+use crate::engine::{Bulk, Cell, Row, Type};
+use crate::upkeep::rollups::{MINUTE_US, floor};
+use crate::{Store, StoreError};
+
+/// A series' first samples after a time.
+const SAMPLES_AFTER: &str =
+    "SELECT ts, value, quality FROM points WHERE series_id = ? AND ts > ? ORDER BY ts LIMIT ?";
+/// The same of texts.
+const TEXTS_AFTER: &str =
+    "SELECT ts, value, quality FROM points_text WHERE series_id = ? AND ts > ? ORDER BY ts LIMIT ?";
 
 /// What a rule has learned of a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,19 +147,20 @@ pub async fn samples_after(
     after: i64,
     most: usize,
 ) -> Result<Vec<StoredSample>, StoreError> {
-    let sql = "SELECT ts, value, quality FROM points WHERE series_id = ? AND ts > ? \
-               ORDER BY ts LIMIT ?";
-    let rows = tx.conn().fetch(sql, &[series.into(), after.into(), bound(most).into()]).await?;
+    let cells = [series.into(), after.into(), bound(most).into()];
+    let rows = tx.conn().fetch(SAMPLES_AFTER, &cells).await?;
     if is_packed(tx, series, after).await? {
-        let points = received::points_after(tx.store(), series, after, most).await;
+        let points = received::points_after(tx.store(), series, after, (most, most)).await;
         let sample = |Point { ts, value, quality }| StoredSample { ts, value, quality };
         if let Some(points) = unless_damaged(points)? {
             return Ok(points.into_iter().map(sample).collect());
         }
     }
-    rows.iter()
-        .map(|row| Ok(StoredSample { ts: row.get(0)?, value: row.get(1)?, quality: row.get(2)? }))
-        .collect()
+    rows.iter().map(sample_of).collect()
+}
+
+fn sample_of(row: &Row) -> Result<StoredSample, StoreError> {
+    Ok(StoredSample { ts: row.get(0)?, value: row.get(1)?, quality: row.get(2)? })
 }
 
 /// Whether something of a series after a time is packed. To be asked after `points` was looked into:
@@ -208,10 +217,13 @@ pub async fn texts_after(
     after: i64,
     most: usize,
 ) -> Result<Vec<(i64, Option<String>, i64)>, StoreError> {
-    let sql = "SELECT ts, value, quality FROM points_text WHERE series_id = ? AND ts > ? \
-               ORDER BY ts LIMIT ?";
-    let rows = tx.conn().fetch(sql, &[series.into(), after.into(), bound(most).into()]).await?;
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
+    let cells = [series.into(), after.into(), bound(most).into()];
+    let rows = tx.conn().fetch(TEXTS_AFTER, &cells).await?;
+    rows.iter().map(text_of).collect()
+}
+
+fn text_of(row: &Row) -> Result<(i64, Option<String>, i64), StoreError> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
 }
 
 /// As [`start_of_newest`], of texts.
@@ -228,6 +240,105 @@ pub async fn start_of_newest_texts(
                ORDER BY ts DESC LIMIT 1 OFFSET ?";
     let rows = tx.conn().fetch(sql, &[series.into(), after.into(), bound(newest).into()]).await?;
     rows.first().map(|row| row.get(0)).transpose()
+}
+
+/// A series' first samples after a time, in microseconds, oldest first, packed or not, of those that are
+/// committed: at most `most`, or `packed` where days are packed, which are unpacked as a whole. Fewer than
+/// `most`: there are no more. For who has time, and holds up no batch.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn committed_after(
+    store: &Store,
+    series: i64,
+    after: i64,
+    (most, packed): (usize, usize),
+) -> Result<Vec<StoredSample>, StoreError> {
+    let points = received::points_after(store, series, after, (most, packed)).await;
+    if let Some(points) = unless_damaged(points)? {
+        let sample = |Point { ts, value, quality }| StoredSample { ts, value, quality };
+        return Ok(points.into_iter().map(sample).collect());
+    }
+    let cells = [series.into(), after.into(), bound(most).into()];
+    let rows = store.reader_pool().fetch(SAMPLES_AFTER, &cells).await?;
+    rows.iter().map(sample_of).collect()
+}
+
+/// As [`committed_after`], of texts, each with the code of its quality.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn committed_texts_after(
+    store: &Store,
+    series: i64,
+    after: i64,
+    most: usize,
+) -> Result<Vec<(i64, Option<String>, i64)>, StoreError> {
+    let cells = [series.into(), after.into(), bound(most).into()];
+    let rows = store.reader_pool().fetch(TEXTS_AFTER, &cells).await?;
+    rows.iter().map(text_of).collect()
+}
+
+/// Some of a series' samples: times in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// The series.
+    pub series: i64,
+    /// Whether it has texts.
+    pub texts: bool,
+    /// What is later than this,
+    pub after: i64,
+    /// up to this.
+    pub to: i64,
+}
+
+/// A time behind which a stretch has at most so many samples, to about a minute: where it begins, if it has no
+/// more. A packed day, of which something is in it, counts as a whole: it isn't looked into.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn start_within(store: &Store, stretch: Stretch, most: usize) -> Result<i64, StoreError> {
+    let Stretch { after, to, .. } = stretch;
+    let (mut start, mut left) = (to, bound(most));
+    if count(store, stretch, left).await? <= left {
+        return Ok(after.min(to));
+    }
+    // Day by day, as they are packed, then into the one that is too much.
+    let mut step = DAY_US;
+    while start > after && step >= MINUTE_US {
+        let of_day = floor(start, DAY_US).saturating_sub(1);
+        let older = of_day.max(start.saturating_sub(step)).max(after);
+        let found = count(store, Stretch { after: older, to: start, ..stretch }, left).await?;
+        if found > left {
+            step /= 2;
+        } else {
+            (start, left) = (older, left - found);
+        }
+    }
+    Ok(start)
+}
+
+/// How many samples there are, packed or not; of those that aren't, at most one more than `enough` is counted.
+async fn count(store: &Store, stretch: Stretch, enough: i64) -> Result<i64, StoreError> {
+    let Stretch { series, texts, after, to } = stretch;
+    let table = if texts { "points_text" } else { "points" };
+    let sql = format!(
+        "SELECT count(*) FROM (SELECT ts FROM {table} \
+         WHERE series_id = ? AND ts > ? AND ts <= ? LIMIT ?) AS found"
+    );
+    let cells = [series.into(), after.into(), to.into(), enough.saturating_add(1).into()];
+    let row = store.reader_pool().first(&sql, &cells).await?;
+    let loose: i64 = row.map_or(Ok(0), |row| row.get(0))?;
+    if texts || loose > enough {
+        return Ok(loose);
+    }
+    let sql = "SELECT CAST(coalesce(sum(count), 0) AS BIGINT) FROM packed_points \
+               WHERE series_id = ? AND day >= ? AND day <= ? AND first_ts <= ? AND last_ts > ?";
+    let [first, last] = [after, to].map(|ts| ts.div_euclid(DAY_US));
+    let cells = [series.into(), first.into(), last.into(), to.into(), after.into()];
+    let row = store.reader_pool().first(sql, &cells).await?;
+    let packed: i64 = row.map_or(Ok(0), |row| row.get(0))?;
+    Ok(loose.saturating_add(packed))
 }
 
 /// As SQL takes it.
@@ -263,6 +374,39 @@ mod tests {
         assert_eq!(start_of_newest(&mut tx, series, NOW - SECOND, 10).await.unwrap(), None);
         assert_eq!(start_of_newest(&mut tx, series, NOW + 5 * SECOND, 4).await.unwrap(), None);
         tx.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_committed_is_found_and_counted() {
+        let (store, _folder) = store().await;
+        let top = organization(&store, None).await;
+        let machine = machine(&store, top).await;
+        let series = new_series(&store, machine).await;
+        let at = |n: i64| NOW + n * SECOND;
+        let row = |n: i64| PointRow { series, ts: at(n), value: None, quality: 0 };
+        let text = |n: i64| TextRow { series, ts: at(n), value: None, quality: 0 };
+        let mut tx = store.begin_batch().await.unwrap();
+        let rows: Vec<PointRow> = (0..1_000).map(row).collect();
+        insert_new(&mut tx, &rows).await.unwrap();
+        let texts: Vec<TextRow> = (0..1_000).map(text).collect();
+        insert_texts(&mut tx, &texts).await.unwrap();
+        tx.commit().await.unwrap();
+        let found = committed_after(&store, series, at(3), (2, 1)).await.unwrap();
+        assert_eq!(found.iter().map(|it| it.ts).collect::<Vec<_>>(), [at(4), at(5)]);
+        let found = committed_texts_after(&store, series, at(997), 5).await.unwrap();
+        assert_eq!(found, [(at(998), None, 0), (at(999), None, 0)]);
+        for texts in [false, true] {
+            let stretch = Stretch { series, texts, after: at(-100), to: at(899) };
+            let start = start_within(&store, stretch, 900).await.unwrap();
+            assert_eq!(start, at(-100), "all of them");
+            for most in [899, 300, 120] {
+                let start = start_within(&store, stretch, most).await.unwrap();
+                let within = (0..900).filter(|n| at(*n) > start).count();
+                assert!(within <= most && within + 130 > most, "{within} of {most}");
+            }
+            let start = start_within(&store, stretch, 0).await.unwrap();
+            assert!((at(778)..=at(899)).contains(&start), "{start}");
+        }
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use millwright_schemas::{MachineId, SignalKind, Timestamp};
 use millwright_test_database::TestDatabase;
 
 use super::*;
-use crate::telemetry::detector_states;
+use crate::telemetry::detector_states::{self, Stretch};
 use crate::telemetry::points::{self, PointRow};
 use crate::telemetry::reads::chart::{self, Chart, ChartPoints, Range};
 use crate::telemetry::reads::history::{History, Wanted as WantedHistory};
@@ -745,6 +745,56 @@ async fn rules_that_learn_are_given_what_is_packed() {
     let (samples, starts) = given().await;
     assert_eq!(samples.iter().map(|sample| sample.ts).collect::<Vec<_>>(), [LAST]);
     assert_eq!(starts, [Some(LAST), None, None, None]);
+}
+
+/// What rules relive of months, in no batch.
+#[tokio::test]
+async fn packed_days_are_given_as_a_whole_and_counted_without_being_looked_into() {
+    let site = site().await;
+    site.fill(3).await;
+    let load = site.series[0];
+    let all = async |packed: usize| {
+        let mut times: Vec<(i64, Option<f64>, i64)> = Vec::new();
+        let (mut after, mut pages) = (OLD - 1, 0);
+        loop {
+            let page = detector_states::committed_after(&site.store, load, after, (2_000, packed));
+            let page = page.await.unwrap();
+            pages += 1;
+            let whole = page.len() < 2_000;
+            times.extend(page.iter().map(|sample| (sample.ts, sample.value, sample.quality)));
+            after = times.last().map_or(after, |(ts, ..)| *ts);
+            if whole {
+                return (times, pages);
+            }
+        }
+    };
+    let starts = async || {
+        let stretch = Stretch { series: load, texts: false, after: OLD - 1, to: LAST };
+        let mut starts = Vec::new();
+        for most in [25_921, 25_920, 10_000, 1] {
+            starts.push(detector_states::start_within(&site.store, stretch, most).await.unwrap());
+        }
+        starts
+    };
+    let (before, pages) = all(0).await;
+    assert_eq!((before.len(), pages), (25_921, 13));
+    let found = starts().await;
+    let third = OLD + 2 * DAY_US - 1;
+    assert_eq!(found[0], OLD - 1);
+    let behind = |start: i64| before.iter().filter(|(ts, ..)| *ts > start).count();
+    assert!((25_900..=25_920).contains(&behind(found[1])), "{found:?}");
+    assert!((9_980..=10_000).contains(&behind(found[2])), "{found:?}");
+    assert_eq!(behind(found[3]), 1);
+    site.pack().await;
+    assert_eq!(all(0).await.0, before);
+    if site.hypertables() {
+        return;
+    }
+    let (packed, fewer) = all(9_000).await;
+    assert!(packed == before && fewer < 6, "{fewer} pages");
+    let found = starts().await;
+    assert_eq!(found[..3], [OLD - 1, OLD + DAY_US - 1, third]);
+    assert_eq!(behind(found[3]), 1);
 }
 
 #[tokio::test]

@@ -88,18 +88,19 @@ fn value(point: Point, kind: Option<SignalKind>) -> RawValue {
     RawValue { ts: point.ts, value, quality: Quality::from_code(point.quality) }
 }
 
-/// The first points of a series after a time, at most so many, the oldest first, packed or not.
+/// The first points of a series after a time, the oldest first, packed or not: at most `count`, or `packed`
+/// if they are of packed days and that is more. Fewer than `count`: there are no more.
 pub(crate) async fn points_after(
     store: &Store,
     series: i64,
     after: i64,
-    count: usize,
+    (count, packed): (usize, usize),
 ) -> Result<Vec<Point>, StoreError> {
     let span = Span { from: after.saturating_add(1), to: i64::MAX };
     let mut snapshot = store.snapshot().await?;
-    let mut found = first(&mut snapshot, series, span, (count, count)).await?;
+    let mut found = first(&mut snapshot, series, span, (count, packed)).await?;
     snapshot.end().await?;
-    found.truncate(count);
+    found.truncate(count.max(packed));
     Ok(found)
 }
 
