@@ -30,6 +30,22 @@ pub struct Columns {
     pub rows: Vec<Vec<Option<f64>>>,
 }
 
+impl Columns {
+    /// How many rows aren't later than one before. They change nothing.
+    #[must_use]
+    pub fn passed_over(&self) -> usize {
+        let mut latest: Option<Timestamp> = None;
+        let is_passed_over = |at: &&Timestamp| {
+            let is_later = latest.is_none_or(|latest| **at > latest);
+            if is_later {
+                latest = Some(**at);
+            }
+            !is_later
+        };
+        self.times.iter().filter(is_passed_over).count()
+    }
+}
+
 /// What is run over a table.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Detector {
@@ -311,12 +327,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_later_than_any_row_before_is_counted() {
+        let times = [5, 3, 4, 6, 6, 7].map(Timestamp::from_micros).to_vec();
+        let columns = Columns { times, ..Columns::default() };
+        assert_eq!(columns.passed_over(), 3);
+    }
+
+    #[test]
     fn there_is_a_verdict_for_every_row_in_order() {
         let rows: Vec<_> = (0..300)
             .map(|i| vec![Some(f64::from(i * 37 % 11)), (i % 7 > 0).then_some(f64::from(i % 5))])
             .collect();
         let mut columns = table(&["a", "b"], rows);
+        assert_eq!(columns.passed_over(), 0);
         columns.times[100] = columns.times[99];
+        assert_eq!(columns.passed_over(), 1);
         for detector in [Detector::Univariate, Detector::Multivariate] {
             let verdicts = detect(&columns, &detector, Some(100)).unwrap();
             assert_eq!(verdicts.len(), 300);

@@ -147,6 +147,42 @@ fn a_column_is_learned_by_itself() {
     assert_eq!(rows[1].texts, ["2", "6"]);
 }
 
+/// Rows of one column, far off in the rows 700 to 719, at Unix times of a unit: what is behind the seconds.
+fn at_unix_times(behind: &str) -> String {
+    let row = |i: usize| {
+        let value = if (700..720).contains(&i) { 40.0 } else { noise(i) };
+        format!("{}{behind},{value}\n", 1_763_775_000 + i)
+    };
+    let rows: String = (0..ROWS).map(row).collect();
+    format!("timestamp,value\n{rows}")
+}
+
+#[test]
+fn unix_time_scores_alike_in_every_unit() {
+    let scores = |behind: &str| -> Vec<(f64, bool)> {
+        let (_, rows) = Desk::new(&at_unix_times(behind)).rows(&[]);
+        rows.iter().map(|row| (row.score, row.alarm)).collect()
+    };
+    let in_seconds = scores("");
+    assert!(in_seconds[700..720].iter().any(|(_, alarm)| *alarm));
+    for behind in ["000", "000000", "000000000"] {
+        assert_eq!(scores(behind), in_seconds, "{behind:?}");
+    }
+}
+
+#[test]
+fn rows_that_are_passed_over_are_told() {
+    let told = |input: &str| {
+        let output = Desk::new(input).detect(&[]);
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let newest_first = told("timestamp,value\n5,1\n4,1\n3,1\n2,1\n1,1\n");
+    assert!(newest_first.contains("4 of 5 rows are passed over"), "{newest_first}");
+    let in_order = told("timestamp,value\n1,1\n2,1\n");
+    assert!(!in_order.contains("passed over"), "{in_order}");
+}
+
 #[test]
 fn a_rule_is_a_whole_one_or_its_condition_and_a_while_is_kept() {
     let bare = json!({"kind": "while",
