@@ -62,6 +62,8 @@ struct Table {
     names: Vec<String>,
     /// The time and the columns of each row.
     texts: Vec<csv::StringRecord>,
+    /// Columns that aren't looked at, though nobody said so.
+    left_out: Vec<String>,
 }
 
 impl Table {
@@ -74,9 +76,10 @@ impl Table {
         let headers = reader.headers().with_context(|| first.clone())?;
         let headers = headers.iter().map(|name| name.trim().to_owned()).collect();
         let header = Header::read(first, headers, &args.timestamp_column)?;
-        let Choice { places, columns: names, names: known } = header.choose(args, rule)?;
+        let Choice { places, columns: names, names: known, left_out } =
+            header.choose(args, rule)?;
         let columns = Columns { names: known, ..Columns::default() };
-        let mut table = Self { columns, names, texts: Vec::new() };
+        let mut table = Self { columns, names, texts: Vec::new(), left_out };
         for record in reader.records() {
             let record = record.with_context(|| path.to_string())?;
             let line = record.position().map_or(0, csv::Position::line);
@@ -121,6 +124,10 @@ impl Table {
     /// What isn't wrong, but isn't seen in the output either.
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        if !self.left_out.is_empty() {
+            let names = self.left_out.join(", ");
+            notes.push(format!("not looked at, as the output has columns of these names: {names}"));
+        }
         let (passed_over, rows) = (self.columns.passed_over(), self.texts.len());
         if passed_over > 0 {
             notes.push(format!(

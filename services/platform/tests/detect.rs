@@ -278,6 +278,42 @@ fn what_is_wrong_is_told_with_value_and_rule() {
         let said = desk.refused(&options, 1);
         assert!(said.starts_with("millwright: ") && said.contains(told), "{options:?}: {said}");
     }
+    let names: [(&str, &[&str], &str); 6] = [
+        ("timestamp,a,a", &[], "in.csv line 1: \"a\" is there twice"),
+        ("timestamp,a,a", &["--columns", "a"], "in.csv line 1: \"a\" is there twice"),
+        ("timestamp,,", &["--detector", "multivariate"], "in.csv line 1: \"\" is there twice"),
+        ("timestamp,a,b", &["--columns", "a,a"], "--columns: \"a\" is there twice"),
+        ("timestamp,timestamp,a", &[], "in.csv line 1: \"timestamp\" is there twice"),
+        ("timestamp,a,alarm", &["--columns", "a,alarm"], "\"alarm\" can't be looked at"),
+    ];
+    for (header, options, told) in names {
+        let said = Desk::new(&format!("{header}\n1,5,100\n")).refused(options, 1);
+        assert!(said.starts_with("millwright: ") && said.contains(told), "{header}: {said}");
+    }
+}
+
+#[test]
+fn a_file_with_labels_needs_no_more_than_the_names_of_its_columns() {
+    let desk = Desk::new("datetime;a;b;anomaly;changepoint\n1;5;6;0;0\n2;5;6;0;1\n");
+    let (columns, rows) = desk.rows(&[
+        "--delimiter",
+        ";",
+        "--timestamp-column",
+        "datetime",
+        "--columns",
+        "a,b",
+        "--detector",
+        "multivariate",
+    ]);
+    assert_eq!(columns, ["a", "b"]);
+    assert_eq!(rows.len(), 2);
+    let desk = Desk::new("timestamp,a,x,x,alarm\n1,5,1,1,0\n");
+    assert_eq!(desk.rows(&["--columns", "a"]).0, ["a"]);
+    // What the output has itself is left out, and that is said.
+    let desk = Desk::new("timestamp,a,anomaly_score,alarm\n1,5,0.1,0\n");
+    assert_eq!(desk.rows(&[]).0, ["a"]);
+    let told = String::from_utf8(desk.detect(&[]).stderr).unwrap();
+    assert!(told.contains("columns of these names: anomaly_score, alarm"), "{told}");
 }
 
 #[test]
