@@ -15,10 +15,12 @@ use crate::cli::{DetectArgs, DetectorName};
 use choice::{Choice, Header};
 
 mod choice;
+mod output;
 mod time;
 
 /// Reads the input, runs the detector and writes the output: one row for each of the input's.
 pub(crate) fn run(args: &DetectArgs) -> anyhow::Result<()> {
+    output::check(args)?;
     let rule = args.rule.as_deref().map(read_rule).transpose()?;
     let table = Table::read(args, rule.as_ref())?;
     let detector = match (rule, args.detector) {
@@ -30,7 +32,8 @@ pub(crate) fn run(args: &DetectArgs) -> anyhow::Result<()> {
         let all: Vec<_> = problems.iter().map(|p| format!("{}: {}", p.field, p.message)).collect();
         anyhow::anyhow!("{}", all.join("; "))
     })?;
-    table.write(&args.output, &verdicts)?;
+    let place = || args.output.display().to_string();
+    output::write(&args.output, |file| table.write(file, &verdicts).with_context(place))?;
     for note in table.notes() {
         // Who can't be told has the scores all the same.
         let _ = writeln!(std::io::stderr(), "millwright: {note}");
@@ -105,20 +108,17 @@ impl Table {
         Ok(table)
     }
 
-    fn write(&self, path: &Path, verdicts: &[Verdict]) -> anyhow::Result<()> {
-        let file = || path.display().to_string();
-        let output = BufWriter::new(File::create(path).with_context(file)?);
-        let mut writer = csv::Writer::from_writer(output);
+    fn write(&self, file: &File, verdicts: &[Verdict]) -> csv::Result<()> {
+        let mut writer = csv::Writer::from_writer(BufWriter::new(file));
         let names = self.names.iter().map(String::as_str);
         let head = ["timestamp"].into_iter().chain(names).chain(["anomaly_score", "alarm"]);
-        writer.write_record(head).with_context(file)?;
+        writer.write_record(head)?;
         for (texts, verdict) in self.texts.iter().zip(verdicts) {
             let score = format!("{:.6}", verdict.score);
             let alarm = if verdict.alarm { "1" } else { "0" };
-            let row = texts.iter().chain([score.as_str(), alarm]);
-            writer.write_record(row).with_context(file)?;
+            writer.write_record(texts.iter().chain([score.as_str(), alarm]))?;
         }
-        writer.flush().with_context(file)
+        Ok(writer.flush()?)
     }
 
     /// What isn't wrong, but isn't seen in the output either.

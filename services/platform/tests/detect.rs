@@ -35,19 +35,36 @@ impl Desk {
     }
 
     fn detect(&self, options: &[&str]) -> Output {
+        self.detect_to("out.csv", options)
+    }
+
+    fn detect_to(&self, output: &str, options: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_millwright"))
             .current_dir(self.folder.path())
-            .args(["detect", "--input", "in.csv", "--output", "out.csv"])
+            .args(["detect", "--input", "in.csv", "--output", output])
             .args(options)
             .output()
             .unwrap()
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(name)).unwrap()
+    }
+
+    /// What is in the folder.
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
     }
 
     /// The output's columns between the time and the score, and its rows.
     fn rows(&self, options: &[&str]) -> (Vec<String>, Vec<Row>) {
         let output = self.detect(options);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let written = std::fs::read_to_string(self.folder.path().join("out.csv")).unwrap();
+        let written = self.read("out.csv");
         let mut lines = written
             .lines()
             .map(|line| -> Vec<String> { line.split(',').map(str::to_owned).collect() });
@@ -314,6 +331,63 @@ fn a_file_with_labels_needs_no_more_than_the_names_of_its_columns() {
     assert_eq!(desk.rows(&[]).0, ["a"]);
     let told = String::from_utf8(desk.detect(&[]).stderr).unwrap();
     assert!(told.contains("columns of these names: anomaly_score, alarm"), "{told}");
+}
+
+#[test]
+fn what_is_read_is_never_written_over() {
+    let input = "timestamp,t\n1,2\n";
+    let rule = json!({"kind": "threshold", "signal": "t", "above": 10});
+    let desk = Desk::new(input).with_rule(&rule);
+    let path = |name: &str| desk.folder.path().join(name);
+    std::os::unix::fs::symlink("in.csv", path("link.csv")).unwrap();
+    std::fs::hard_link(path("in.csv"), path("same.csv")).unwrap();
+    let before = desk.names();
+    for (output, option) in [
+        ("in.csv", "--input"),
+        ("./in.csv", "--input"),
+        ("link.csv", "--input"),
+        ("same.csv", "--input"),
+        ("rule.json", "--rule"),
+    ] {
+        let ended = desk.detect_to(output, &["--rule", "rule.json"]);
+        let told = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{told}");
+        let expected =
+            format!("--output: {output} is the file of {option}, which it would replace");
+        assert!(told.contains(&expected), "{told}");
+    }
+    assert_eq!(desk.read("in.csv"), input);
+    assert_eq!(desk.read("rule.json"), rule.to_string());
+    assert_eq!(desk.names(), before);
+}
+
+#[test]
+fn a_file_that_cant_be_written_whole_stays_as_it_was() {
+    let desk = Desk::new(&table(",", "timestamp"));
+    std::fs::write(desk.folder.path().join("out.csv"), "before\n").unwrap();
+    // No file may be longer than a block; that the signal is ignored makes an error of it.
+    let ended = Command::new("sh")
+        .current_dir(desk.folder.path())
+        .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\""])
+        .arg(env!("CARGO_BIN_EXE_millwright"))
+        .args(["detect", "--input", "in.csv", "--output", "out.csv"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(told.starts_with("millwright: out.csv: "), "{told}");
+    assert_eq!(desk.read("out.csv"), "before\n");
+    assert_eq!(desk.names(), ["in.csv", "out.csv"]);
+}
+
+#[test]
+fn what_is_no_regular_file_is_written_as_it_comes() {
+    let desk = Desk::new("timestamp,t\n1,2\n2,3\n");
+    assert_eq!(desk.rows(&[]).1.len(), 2);
+    assert_eq!(desk.names(), ["in.csv", "out.csv"]);
+    let ended = desk.detect_to("/dev/stdout", &[]);
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(String::from_utf8(ended.stdout).unwrap(), desk.read("out.csv"));
 }
 
 #[test]
