@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use millwright_detection::columns::{Columns, Detector, detect};
-use millwright_detection::learned::Verdict;
 use millwright_detection::learned::limits::TABLE_ROWS_MAX;
+use millwright_detection::learned::{Verdict, multivariate, univariate};
 use millwright_schemas::api::rules::RuleCondition;
 use serde_json::Value;
 
@@ -28,13 +28,13 @@ pub(crate) fn run(args: &DetectArgs) -> anyhow::Result<()> {
         (None, DetectorName::Univariate) => Detector::Univariate,
         (None, DetectorName::Multivariate) => Detector::Multivariate,
     };
-    let verdicts = detect(&table.columns, &detector, args.train_rows).map_err(|problems| {
+    let judgement = detect(&table.columns, &detector, args.train_rows).map_err(|problems| {
         let all: Vec<_> = problems.iter().map(|p| format!("{}: {}", p.field, p.message)).collect();
         anyhow::anyhow!("{}", all.join("; "))
     })?;
     let place = || args.output.display().to_string();
-    output::write(&args.output, |file| table.write(file, &verdicts).with_context(place))?;
-    for note in table.notes() {
+    output::write(&args.output, |file| table.write(file, &judgement.verdicts).with_context(place))?;
+    for note in table.notes(&detector, judgement.judged) {
         // Who can't be told has the scores all the same.
         let _ = writeln!(std::io::stderr(), "millwright: {note}");
     }
@@ -122,7 +122,7 @@ impl Table {
     }
 
     /// What isn't wrong, but isn't seen in the output either.
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self, detector: &Detector, judged: bool) -> Vec<String> {
         let mut notes = Vec::new();
         if !self.left_out.is_empty() {
             let names = self.left_out.join(", ");
@@ -134,7 +134,30 @@ impl Table {
                 "{passed_over} of {rows} rows are passed over, as they aren't later than one before"
             ));
         }
+        if rows > 0 && !judged {
+            let first = learned_first(detector);
+            notes.push(format!("no row is judged: there are {rows}, and {first}"));
+        }
         notes
+    }
+}
+
+/// What a detector learns from before it says anything.
+fn learned_first(detector: &Detector) -> String {
+    match detector {
+        Detector::Univariate => {
+            let values = univariate::Settings::default().warm_up;
+            format!(
+                "univariate learns from a column's first {values} values, or more by --train-rows"
+            )
+        }
+        Detector::Multivariate => {
+            let rows = multivariate::Settings::default().train_rows;
+            format!("multivariate learns from the first {rows}, or as many as --train-rows says")
+        }
+        Detector::Rule(_) => {
+            "the rule learns from its first day, or as many rows as train_rows says".to_owned()
+        }
     }
 }
 

@@ -334,6 +334,40 @@ fn a_file_with_labels_needs_no_more_than_the_names_of_its_columns() {
 }
 
 #[test]
+fn a_commissioning_that_leaves_no_row_is_refused_where_it_was_asked_for() {
+    let of = |rows: usize| {
+        let row = |i: usize| format!("{i},{},{}\n", noise(i), noise(i + 50));
+        let rows: String = (0..rows).map(row).collect();
+        format!("timestamp,a,b\n{rows}")
+    };
+    let rule = json!({"kind": "threshold", "signal": "a", "above": 10});
+    let multivariate: &[&str] = &["--detector", "multivariate"];
+    let by_rule: &[&str] = &["--rule", "rule.json"];
+    for options in [multivariate, by_rule, &[]] {
+        let options = [&["--train-rows", "100"][..], options].concat();
+        let told = Desk::new(&of(100)).with_rule(&rule).refused(&options, 1);
+        assert!(told.contains("train_rows: 100 leaves none of the 100 rows"), "{told}");
+        assert_eq!(Desk::new(&of(101)).with_rule(&rule).rows(&options).1.len(), 101);
+    }
+    // Where nobody asked for it, a short file is only too short to say anything.
+    let cases: [(usize, &[&str], &str); 6] = [
+        (100, &[], "there are 100, and univariate learns from a column's first 150 values"),
+        (300, multivariate, "there are 300, and multivariate learns from the first 400"),
+        (200, &[], ""),
+        (500, multivariate, ""),
+        (1, by_rule, ""),
+        (0, &[], ""),
+    ];
+    for (rows, options, expected) in cases {
+        let desk = Desk::new(&of(rows)).with_rule(&rule);
+        assert_eq!(desk.rows(options).1.len(), rows);
+        let told = String::from_utf8(desk.detect(options).stderr).unwrap();
+        assert_eq!(told.is_empty(), expected.is_empty(), "{rows} rows, {options:?}: {told}");
+        assert!(told.contains(expected), "{told}");
+    }
+}
+
+#[test]
 fn what_is_read_is_never_written_over() {
     let input = "timestamp,t\n1,2\n";
     let rule = json!({"kind": "threshold", "signal": "t", "above": 10});
