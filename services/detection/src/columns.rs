@@ -30,6 +30,22 @@ pub struct Columns {
     pub rows: Vec<Vec<Option<f64>>>,
 }
 
+impl Columns {
+    /// How many rows aren't later than one before. They change nothing.
+    #[must_use]
+    pub fn passed_over(&self) -> usize {
+        let mut latest: Option<Timestamp> = None;
+        let is_passed_over = |at: &&Timestamp| {
+            let is_later = latest.is_none_or(|latest| **at > latest);
+            if is_later {
+                latest = Some(**at);
+            }
+            !is_later
+        };
+        self.times.iter().filter(is_passed_over).count()
+    }
+}
+
 /// What is run over a table.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Detector {
@@ -41,11 +57,21 @@ pub enum Detector {
     Rule(RuleCondition),
 }
 
-/// What is said of a table's rows.
+/// What is said of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// Of each row.
+    pub verdicts: Vec<Verdict>,
+    /// Whether any row was judged: there are some after those that are learned from before anything is
+    /// said.
+    pub judged: bool,
+}
+
+/// Judges a table's rows.
 ///
 /// `train_rows`: the commissioning phase, in which nothing is said; without it the detector's own.
 /// Univariate detectors and rules that don't learn need none. Those rules hear these rows all the same,
-/// so that an alarm which is active at the end is told from then on.
+/// so that an alarm which is active at the end is told from then on. It must leave a row, if there are any.
 ///
 /// # Errors
 /// What is wrong, by field.
@@ -53,7 +79,7 @@ pub fn detect(
     columns: &Columns,
     detector: &Detector,
     train_rows: Option<usize>,
-) -> Result<Vec<Verdict>, Vec<FieldProblem>> {
+) -> Result<Judgement, Vec<FieldProblem>> {
     if columns.names.is_empty() {
         return refuse("columns", "there is none".to_owned());
     }
@@ -61,6 +87,10 @@ pub fn detect(
     {
         let message = format!("{rows} is not between {TRAIN_ROWS_MIN} and {TRAIN_ROWS_MAX}");
         return refuse("train_rows", message);
+    }
+    let all = columns.rows.len();
+    if let Some(rows) = train_rows.filter(|rows| all > 0 && *rows >= all) {
+        return refuse("train_rows", format!("{rows} leaves none of the {all} rows"));
     }
     match detector {
         Detector::Univariate => Ok(each_alone(columns, train_rows)),
@@ -77,34 +107,40 @@ fn rows(columns: &Columns) -> impl Iterator<Item = (Timestamp, &Vec<Option<f64>>
     columns.times.iter().copied().zip(&columns.rows)
 }
 
-fn each_alone(columns: &Columns, train_rows: Option<usize>) -> Vec<Verdict> {
+fn each_alone(columns: &Columns, train_rows: Option<usize>) -> Judgement {
     let shipped = univariate::Settings::default();
     #[allow(clippy::cast_precision_loss, reason = "at most ten million")]
     let warm_up = train_rows.map_or(shipped.warm_up, |rows| shipped.warm_up.max(rows as f64));
     let settings = univariate::Settings { warm_up, ..shipped };
     let mut detectors = vec![Univariate::new(settings); columns.names.len()];
-    rows(columns)
-        .map(|(at, row)| {
-            let verdicts = detectors.iter_mut().zip(row).map(|(d, value)| d.step(at, *value));
-            verdicts.fold(Verdict::default(), |all, one| Verdict {
-                score: all.score.max(one.score),
-                alarm: all.alarm || one.alarm,
-            })
+    let mut judged = false;
+    let verdicts = rows(columns).map(|(at, row)| {
+        judged = judged || detectors.iter().any(Univariate::is_watching);
+        let verdicts = detectors.iter_mut().zip(row).map(|(d, value)| d.step(at, *value));
+        verdicts.fold(Verdict::default(), |all, one| Verdict {
+            score: all.score.max(one.score),
+            alarm: all.alarm || one.alarm,
         })
-        .collect()
+    });
+    let verdicts = verdicts.collect();
+    Judgement { verdicts, judged }
 }
 
-fn together(
-    columns: &Columns,
-    train_rows: Option<usize>,
-) -> Result<Vec<Verdict>, Vec<FieldProblem>> {
+fn together(columns: &Columns, train_rows: Option<usize>) -> Result<Judgement, Vec<FieldProblem>> {
     let shipped = multivariate::Settings::default();
     let settings =
         multivariate::Settings { train_rows: train_rows.unwrap_or(shipped.train_rows), ..shipped };
-    match Multivariate::new(columns.names.clone(), settings) {
-        Ok(mut detector) => Ok(rows(columns).map(|(at, row)| detector.step(at, row)).collect()),
-        Err(error) => refuse("columns", error.to_string()),
-    }
+    let mut detector = match Multivariate::new(columns.names.clone(), settings) {
+        Ok(detector) => detector,
+        Err(error) => return refuse("columns", error.to_string()),
+    };
+    let mut judged = false;
+    let verdicts = rows(columns).map(|(at, row)| {
+        judged = judged || detector.is_watching();
+        detector.step(at, row)
+    });
+    let verdicts = verdicts.collect();
+    Ok(Judgement { verdicts, judged })
 }
 
 /// Alarm is 1 in rows at which the rule's alarm is active, and so is the score; a rule that learns has
@@ -113,14 +149,15 @@ fn by_rule(
     columns: &Columns,
     condition: &RuleCondition,
     train_rows: Option<usize>,
-) -> Result<Vec<Verdict>, Vec<FieldProblem>> {
+) -> Result<Judgement, Vec<FieldProblem>> {
     let condition = trained(condition, train_rows);
     let rule = CompiledRule::of_condition(condition.clone())?;
     check(columns, &condition)?;
     let signals: Vec<&str> = columns.names.iter().map(String::as_str).collect();
     let mut watch = Watch::new(vec![Arc::new(rule)], &Surroundings::default(), |_, _| None);
-    let (mut verdict, mut latest) = (Verdict::default(), None);
+    let (mut verdict, mut latest, mut judged) = (Verdict::default(), None, false);
     let verdicts = rows(columns).enumerate().map(|(place, (at, row))| {
+        judged = judged || watch.is_watching();
         // What isn't later than the row before changes nothing, as live.
         if latest.is_none_or(|latest| at > latest) {
             latest = Some(at);
@@ -132,7 +169,8 @@ fn by_rule(
         }
         if train_rows.is_some_and(|rows| place < rows) { Verdict::default() } else { verdict }
     });
-    Ok(verdicts.collect())
+    let verdicts = verdicts.collect();
+    Ok(Judgement { verdicts, judged })
 }
 
 /// The same condition; one that learns, for so many rows.
@@ -178,6 +216,15 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    /// What is said of each row.
+    fn detect(
+        columns: &Columns,
+        detector: &Detector,
+        train_rows: Option<usize>,
+    ) -> Result<Vec<Verdict>, Vec<FieldProblem>> {
+        super::detect(columns, detector, train_rows).map(|judgement| judgement.verdicts)
+    }
 
     fn table(names: &[&str], rows: Vec<Vec<Option<f64>>>) -> Columns {
         let times = (0..rows.len() as i64).map(|i| Timestamp::from_micros(i * 1_000_000)).collect();
@@ -311,12 +358,57 @@ mod tests {
     }
 
     #[test]
+    fn a_commissioning_that_leaves_no_row_is_refused_or_told() {
+        let noise = |i: u32| Some(f64::from(i * 7919 % 101));
+        let of = |rows: u32| {
+            let row = |i: u32| vec![noise(i), noise(i + 50)];
+            table(&["a", "b"], (0..rows).map(row).collect())
+        };
+        let anomaly = |together: bool| {
+            let rule = json!({"kind": "anomaly", "signals": ["a", "b"], "together": together});
+            Detector::Rule(serde_json::from_value(rule).unwrap())
+        };
+        let all = [
+            Detector::Univariate,
+            Detector::Multivariate,
+            rule(50.0, "a"),
+            anomaly(true),
+            anomaly(false),
+        ];
+        for detector in &all {
+            let problems = super::detect(&of(100), detector, Some(100)).unwrap_err();
+            assert_eq!(problems[0].field, "train_rows");
+            assert_eq!(problems[0].message, "100 leaves none of the 100 rows");
+            assert!(super::detect(&of(101), detector, Some(100)).is_ok());
+            assert!(super::detect(&of(0), detector, Some(100)).unwrap().verdicts.is_empty());
+        }
+        let is_judged = |rows: u32, detector: &Detector, train_rows: Option<usize>| {
+            super::detect(&of(rows), detector, train_rows).unwrap().judged
+        };
+        let [univariate, multivariate, threshold, anomaly, _] = &all;
+        assert_eq!([150, 152].map(|rows| is_judged(rows, univariate, None)), [false, true]);
+        assert_eq!([400, 401].map(|rows| is_judged(rows, multivariate, None)), [false, true]);
+        assert_eq!([0, 1].map(|rows| is_judged(rows, threshold, None)), [false, true]);
+        // Without a number it learns for a day.
+        assert_eq!([None, Some(300)].map(|rows| is_judged(1000, anomaly, rows)), [false, true]);
+    }
+
+    #[test]
+    fn what_is_not_later_than_any_row_before_is_counted() {
+        let times = [5, 3, 4, 6, 6, 7].map(Timestamp::from_micros).to_vec();
+        let columns = Columns { times, ..Columns::default() };
+        assert_eq!(columns.passed_over(), 3);
+    }
+
+    #[test]
     fn there_is_a_verdict_for_every_row_in_order() {
         let rows: Vec<_> = (0..300)
             .map(|i| vec![Some(f64::from(i * 37 % 11)), (i % 7 > 0).then_some(f64::from(i % 5))])
             .collect();
         let mut columns = table(&["a", "b"], rows);
+        assert_eq!(columns.passed_over(), 0);
         columns.times[100] = columns.times[99];
+        assert_eq!(columns.passed_over(), 1);
         for detector in [Detector::Univariate, Detector::Multivariate] {
             let verdicts = detect(&columns, &detector, Some(100)).unwrap();
             assert_eq!(verdicts.len(), 300);

@@ -141,10 +141,10 @@ pub(crate) struct DetectArgs {
     /// What separates the file's columns: one character, or tab.
     #[arg(long, value_name = "CHAR", default_value = ",")]
     pub(crate) delimiter: String,
-    /// Rows in which the machine is known to be healthy, 50 to 10,000,000; nothing is said in them. For a
-    /// rule that learns it is the length of its commissioning, in place of its own; any other rule hears
-    /// them and is quiet. [default: 400 for multivariate; univariate learns as it goes and begins after
-    /// 150]
+    /// Rows in which the machine is known to be healthy, 50 to 10,000,000 and fewer than there are;
+    /// nothing is said in them. For a rule that learns it is the length of its commissioning, in place of
+    /// its own; any other rule hears them and is quiet. [default: 400 for multivariate; univariate learns
+    /// as it goes and begins after 150]
     #[arg(long, value_name = "N")]
     pub(crate) train_rows: Option<usize>,
     /// A rule as JSON, as the API takes it, or its condition only; in place of a detector.
@@ -153,7 +153,7 @@ pub(crate) struct DetectArgs {
     /// Each column by itself, or all of them together.
     #[arg(long, value_enum, default_value = "univariate")]
     pub(crate) detector: DetectorName,
-    /// The file to be written.
+    /// The file to be written; not one of those that are read.
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,
 }

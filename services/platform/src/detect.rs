@@ -1,15 +1,13 @@
 //! `millwright detect`: a detector or a rule over a CSV file, with the engine that runs live.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use millwright_detection::columns::{Columns, Detector, detect};
-use millwright_detection::learned::Verdict;
 use millwright_detection::learned::limits::TABLE_ROWS_MAX;
-use millwright_schemas::Timestamp;
+use millwright_detection::learned::{Verdict, multivariate, univariate};
 use millwright_schemas::api::rules::RuleCondition;
 use serde_json::Value;
 
@@ -17,9 +15,12 @@ use crate::cli::{DetectArgs, DetectorName};
 use choice::{Choice, Header};
 
 mod choice;
+mod output;
+mod time;
 
 /// Reads the input, runs the detector and writes the output: one row for each of the input's.
 pub(crate) fn run(args: &DetectArgs) -> anyhow::Result<()> {
+    output::check(args)?;
     let rule = args.rule.as_deref().map(read_rule).transpose()?;
     let table = Table::read(args, rule.as_ref())?;
     let detector = match (rule, args.detector) {
@@ -27,11 +28,17 @@ pub(crate) fn run(args: &DetectArgs) -> anyhow::Result<()> {
         (None, DetectorName::Univariate) => Detector::Univariate,
         (None, DetectorName::Multivariate) => Detector::Multivariate,
     };
-    let verdicts = detect(&table.columns, &detector, args.train_rows).map_err(|problems| {
+    let judgement = detect(&table.columns, &detector, args.train_rows).map_err(|problems| {
         let all: Vec<_> = problems.iter().map(|p| format!("{}: {}", p.field, p.message)).collect();
         anyhow::anyhow!("{}", all.join("; "))
     })?;
-    table.write(&args.output, &verdicts)
+    let place = || args.output.display().to_string();
+    output::write(&args.output, |file| table.write(file, &judgement.verdicts).with_context(place))?;
+    for note in table.notes(&detector, judgement.judged) {
+        // Who can't be told has the scores all the same.
+        let _ = writeln!(std::io::stderr(), "millwright: {note}");
+    }
+    Ok(())
 }
 
 /// A rule as the API takes it, or its condition only. Only a condition has a kind; one of kind `while`
@@ -58,6 +65,8 @@ struct Table {
     names: Vec<String>,
     /// The time and the columns of each row.
     texts: Vec<csv::StringRecord>,
+    /// Columns that aren't looked at, though nobody said so.
+    left_out: Vec<String>,
 }
 
 impl Table {
@@ -70,9 +79,10 @@ impl Table {
         let headers = reader.headers().with_context(|| first.clone())?;
         let headers = headers.iter().map(|name| name.trim().to_owned()).collect();
         let header = Header::read(first, headers, &args.timestamp_column)?;
-        let Choice { places, columns: names, names: known } = header.choose(args, rule)?;
+        let Choice { places, columns: names, names: known, left_out } =
+            header.choose(args, rule)?;
         let columns = Columns { names: known, ..Columns::default() };
-        let mut table = Self { columns, names, texts: Vec::new() };
+        let mut table = Self { columns, names, texts: Vec::new(), left_out };
         for record in reader.records() {
             let record = record.with_context(|| path.to_string())?;
             let line = record.position().map_or(0, csv::Position::line);
@@ -85,7 +95,7 @@ impl Table {
             let mut row = Vec::with_capacity(places.len());
             let mut texts = csv::StringRecord::new();
             let at = record.get(header.time()).unwrap_or_default();
-            table.columns.times.push(parse_time(at).with_context(place)?);
+            table.columns.times.push(time::parse(at).with_context(place)?);
             texts.push_field(at);
             for (column, name) in places.iter().zip(&table.names) {
                 let text = record.get(*column).unwrap_or_default();
@@ -98,20 +108,56 @@ impl Table {
         Ok(table)
     }
 
-    fn write(&self, path: &Path, verdicts: &[Verdict]) -> anyhow::Result<()> {
-        let file = || path.display().to_string();
-        let output = BufWriter::new(File::create(path).with_context(file)?);
-        let mut writer = csv::Writer::from_writer(output);
+    fn write(&self, file: &File, verdicts: &[Verdict]) -> csv::Result<()> {
+        let mut writer = csv::Writer::from_writer(BufWriter::new(file));
         let names = self.names.iter().map(String::as_str);
         let head = ["timestamp"].into_iter().chain(names).chain(["anomaly_score", "alarm"]);
-        writer.write_record(head).with_context(file)?;
+        writer.write_record(head)?;
         for (texts, verdict) in self.texts.iter().zip(verdicts) {
             let score = format!("{:.6}", verdict.score);
             let alarm = if verdict.alarm { "1" } else { "0" };
-            let row = texts.iter().chain([score.as_str(), alarm]);
-            writer.write_record(row).with_context(file)?;
+            writer.write_record(texts.iter().chain([score.as_str(), alarm]))?;
         }
-        writer.flush().with_context(file)
+        Ok(writer.flush()?)
+    }
+
+    /// What isn't wrong, but isn't seen in the output either.
+    fn notes(&self, detector: &Detector, judged: bool) -> Vec<String> {
+        let mut notes = Vec::new();
+        if !self.left_out.is_empty() {
+            let names = self.left_out.join(", ");
+            notes.push(format!("not looked at, as the output has columns of these names: {names}"));
+        }
+        let (passed_over, rows) = (self.columns.passed_over(), self.texts.len());
+        if passed_over > 0 {
+            notes.push(format!(
+                "{passed_over} of {rows} rows are passed over, as they aren't later than one before"
+            ));
+        }
+        if rows > 0 && !judged {
+            let first = learned_first(detector);
+            notes.push(format!("no row is judged: there are {rows}, and {first}"));
+        }
+        notes
+    }
+}
+
+/// What a detector learns from before it says anything.
+fn learned_first(detector: &Detector) -> String {
+    match detector {
+        Detector::Univariate => {
+            let values = univariate::Settings::default().warm_up;
+            format!(
+                "univariate learns from a column's first {values} values, or more by --train-rows"
+            )
+        }
+        Detector::Multivariate => {
+            let rows = multivariate::Settings::default().train_rows;
+            format!("multivariate learns from the first {rows}, or as many as --train-rows says")
+        }
+        Detector::Rule(_) => {
+            "the rule learns from its first day, or as many rows as train_rows says".to_owned()
+        }
     }
 }
 
@@ -134,31 +180,6 @@ fn parse_value(text: &str) -> anyhow::Result<Option<f64>> {
     Ok(Some(number))
 }
 
-/// RFC 3339, the same without a zone (then UTC) or with a space, a date, or Unix time in seconds
-/// or, from 100 billion on, milliseconds.
-fn parse_time(text: &str) -> anyhow::Result<Timestamp> {
-    let text = text.trim();
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Ok(Timestamp::from_chrono(time.to_utc()));
-    }
-    for format in ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M"] {
-        if let Ok(time) = NaiveDateTime::parse_from_str(text, format) {
-            return Ok(Timestamp::from_chrono(time.and_utc()));
-        }
-    }
-    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return Ok(Timestamp::from_chrono(date.and_time(chrono::NaiveTime::MIN).and_utc()));
-    }
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => {
-            let seconds = if number.abs() < 1e11 { number } else { number / 1e3 };
-            #[allow(clippy::cast_possible_truncation, reason = "what is beyond is clamped")]
-            Ok(Timestamp::from_micros((seconds * 1e6).round() as i64))
-        }
-        _ => bail!("{text:?} is not a time such as 2026-11-22T08:30:00Z"),
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -177,22 +198,6 @@ mod tests {
             detector: DetectorName::Univariate,
             output: folder.join("out.csv"),
         }
-    }
-
-    #[test]
-    fn times_are_read_in_their_usual_forms() {
-        let time: Timestamp = "2015-09-08T11:39:00Z".parse().unwrap();
-        for text in [
-            "2015-09-08 11:39:00",
-            "2015-09-08T11:39:00",
-            "2015-09-08 11:39",
-            "2015-09-08T13:39:00+02:00",
-            "1441712340",
-            "1441712340000",
-        ] {
-            assert_eq!(parse_time(text).unwrap(), time, "{text}");
-        }
-        assert!(parse_time("yesterday").unwrap_err().to_string().contains("\"yesterday\""));
     }
 
     #[test]
@@ -255,6 +260,10 @@ mod tests {
         for (input, told) in [
             ("timestamp,value\n1,2\n2,x3\n", "in.csv line 3 column value: \"x3\" is not a number"),
             ("timestamp,value\nsoon,2\n", "in.csv line 2: \"soon\" is not a time"),
+            (
+                "timestamp,value\n999999999999999999999,2\n",
+                "in.csv line 2: \"999999999999999999999\" is not within the years 1 to 9999",
+            ),
             (
                 "time,value\n1,2\n",
                 "in.csv line 1: there is no column \"timestamp\", but time, value",

@@ -35,19 +35,36 @@ impl Desk {
     }
 
     fn detect(&self, options: &[&str]) -> Output {
+        self.detect_to("out.csv", options)
+    }
+
+    fn detect_to(&self, output: &str, options: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_millwright"))
             .current_dir(self.folder.path())
-            .args(["detect", "--input", "in.csv", "--output", "out.csv"])
+            .args(["detect", "--input", "in.csv", "--output", output])
             .args(options)
             .output()
             .unwrap()
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(name)).unwrap()
+    }
+
+    /// What is in the folder.
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
     }
 
     /// The output's columns between the time and the score, and its rows.
     fn rows(&self, options: &[&str]) -> (Vec<String>, Vec<Row>) {
         let output = self.detect(options);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let written = std::fs::read_to_string(self.folder.path().join("out.csv")).unwrap();
+        let written = self.read("out.csv");
         let mut lines = written
             .lines()
             .map(|line| -> Vec<String> { line.split(',').map(str::to_owned).collect() });
@@ -147,6 +164,42 @@ fn a_column_is_learned_by_itself() {
     assert_eq!(rows[1].texts, ["2", "6"]);
 }
 
+/// Rows of one column, far off in the rows 700 to 719, at Unix times of a unit: what is behind the seconds.
+fn at_unix_times(behind: &str) -> String {
+    let row = |i: usize| {
+        let value = if (700..720).contains(&i) { 40.0 } else { noise(i) };
+        format!("{}{behind},{value}\n", 1_763_775_000 + i)
+    };
+    let rows: String = (0..ROWS).map(row).collect();
+    format!("timestamp,value\n{rows}")
+}
+
+#[test]
+fn unix_time_scores_alike_in_every_unit() {
+    let scores = |behind: &str| -> Vec<(f64, bool)> {
+        let (_, rows) = Desk::new(&at_unix_times(behind)).rows(&[]);
+        rows.iter().map(|row| (row.score, row.alarm)).collect()
+    };
+    let in_seconds = scores("");
+    assert!(in_seconds[700..720].iter().any(|(_, alarm)| *alarm));
+    for behind in ["000", "000000", "000000000"] {
+        assert_eq!(scores(behind), in_seconds, "{behind:?}");
+    }
+}
+
+#[test]
+fn rows_that_are_passed_over_are_told() {
+    let told = |input: &str| {
+        let output = Desk::new(input).detect(&[]);
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let newest_first = told("timestamp,value\n5,1\n4,1\n3,1\n2,1\n1,1\n");
+    assert!(newest_first.contains("4 of 5 rows are passed over"), "{newest_first}");
+    let in_order = told("timestamp,value\n1,1\n2,1\n");
+    assert!(!in_order.contains("passed over"), "{in_order}");
+}
+
 #[test]
 fn a_rule_is_a_whole_one_or_its_condition_and_a_while_is_kept() {
     let bare = json!({"kind": "while",
@@ -242,6 +295,133 @@ fn what_is_wrong_is_told_with_value_and_rule() {
         let said = desk.refused(&options, 1);
         assert!(said.starts_with("millwright: ") && said.contains(told), "{options:?}: {said}");
     }
+    let names: [(&str, &[&str], &str); 6] = [
+        ("timestamp,a,a", &[], "in.csv line 1: \"a\" is there twice"),
+        ("timestamp,a,a", &["--columns", "a"], "in.csv line 1: \"a\" is there twice"),
+        ("timestamp,,", &["--detector", "multivariate"], "in.csv line 1: \"\" is there twice"),
+        ("timestamp,a,b", &["--columns", "a,a"], "--columns: \"a\" is there twice"),
+        ("timestamp,timestamp,a", &[], "in.csv line 1: \"timestamp\" is there twice"),
+        ("timestamp,a,alarm", &["--columns", "a,alarm"], "\"alarm\" can't be looked at"),
+    ];
+    for (header, options, told) in names {
+        let said = Desk::new(&format!("{header}\n1,5,100\n")).refused(options, 1);
+        assert!(said.starts_with("millwright: ") && said.contains(told), "{header}: {said}");
+    }
+}
+
+#[test]
+fn a_file_with_labels_needs_no_more_than_the_names_of_its_columns() {
+    let desk = Desk::new("datetime;a;b;anomaly;changepoint\n1;5;6;0;0\n2;5;6;0;1\n");
+    let (columns, rows) = desk.rows(&[
+        "--delimiter",
+        ";",
+        "--timestamp-column",
+        "datetime",
+        "--columns",
+        "a,b",
+        "--detector",
+        "multivariate",
+    ]);
+    assert_eq!(columns, ["a", "b"]);
+    assert_eq!(rows.len(), 2);
+    let desk = Desk::new("timestamp,a,x,x,alarm\n1,5,1,1,0\n");
+    assert_eq!(desk.rows(&["--columns", "a"]).0, ["a"]);
+    // What the output has itself is left out, and that is said.
+    let desk = Desk::new("timestamp,a,anomaly_score,alarm\n1,5,0.1,0\n");
+    assert_eq!(desk.rows(&[]).0, ["a"]);
+    let told = String::from_utf8(desk.detect(&[]).stderr).unwrap();
+    assert!(told.contains("columns of these names: anomaly_score, alarm"), "{told}");
+}
+
+#[test]
+fn a_commissioning_that_leaves_no_row_is_refused_where_it_was_asked_for() {
+    let of = |rows: usize| {
+        let row = |i: usize| format!("{i},{},{}\n", noise(i), noise(i + 50));
+        let rows: String = (0..rows).map(row).collect();
+        format!("timestamp,a,b\n{rows}")
+    };
+    let rule = json!({"kind": "threshold", "signal": "a", "above": 10});
+    let multivariate: &[&str] = &["--detector", "multivariate"];
+    let by_rule: &[&str] = &["--rule", "rule.json"];
+    for options in [multivariate, by_rule, &[]] {
+        let options = [&["--train-rows", "100"][..], options].concat();
+        let told = Desk::new(&of(100)).with_rule(&rule).refused(&options, 1);
+        assert!(told.contains("train_rows: 100 leaves none of the 100 rows"), "{told}");
+        assert_eq!(Desk::new(&of(101)).with_rule(&rule).rows(&options).1.len(), 101);
+    }
+    // Where nobody asked for it, a short file is only too short to say anything.
+    let cases: [(usize, &[&str], &str); 6] = [
+        (100, &[], "there are 100, and univariate learns from a column's first 150 values"),
+        (300, multivariate, "there are 300, and multivariate learns from the first 400"),
+        (200, &[], ""),
+        (500, multivariate, ""),
+        (1, by_rule, ""),
+        (0, &[], ""),
+    ];
+    for (rows, options, expected) in cases {
+        let desk = Desk::new(&of(rows)).with_rule(&rule);
+        assert_eq!(desk.rows(options).1.len(), rows);
+        let told = String::from_utf8(desk.detect(options).stderr).unwrap();
+        assert_eq!(told.is_empty(), expected.is_empty(), "{rows} rows, {options:?}: {told}");
+        assert!(told.contains(expected), "{told}");
+    }
+}
+
+#[test]
+fn what_is_read_is_never_written_over() {
+    let input = "timestamp,t\n1,2\n";
+    let rule = json!({"kind": "threshold", "signal": "t", "above": 10});
+    let desk = Desk::new(input).with_rule(&rule);
+    let path = |name: &str| desk.folder.path().join(name);
+    std::os::unix::fs::symlink("in.csv", path("link.csv")).unwrap();
+    std::fs::hard_link(path("in.csv"), path("same.csv")).unwrap();
+    let before = desk.names();
+    for (output, option) in [
+        ("in.csv", "--input"),
+        ("./in.csv", "--input"),
+        ("link.csv", "--input"),
+        ("same.csv", "--input"),
+        ("rule.json", "--rule"),
+    ] {
+        let ended = desk.detect_to(output, &["--rule", "rule.json"]);
+        let told = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{told}");
+        let expected =
+            format!("--output: {output} is the file of {option}, which it would replace");
+        assert!(told.contains(&expected), "{told}");
+    }
+    assert_eq!(desk.read("in.csv"), input);
+    assert_eq!(desk.read("rule.json"), rule.to_string());
+    assert_eq!(desk.names(), before);
+}
+
+#[test]
+fn a_file_that_cant_be_written_whole_stays_as_it_was() {
+    let desk = Desk::new(&table(",", "timestamp"));
+    std::fs::write(desk.folder.path().join("out.csv"), "before\n").unwrap();
+    // No file may be longer than a block; that the signal is ignored makes an error of it.
+    let ended = Command::new("sh")
+        .current_dir(desk.folder.path())
+        .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\""])
+        .arg(env!("CARGO_BIN_EXE_millwright"))
+        .args(["detect", "--input", "in.csv", "--output", "out.csv"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(told.starts_with("millwright: out.csv: "), "{told}");
+    assert_eq!(desk.read("out.csv"), "before\n");
+    assert_eq!(desk.names(), ["in.csv", "out.csv"]);
+}
+
+#[test]
+fn what_is_no_regular_file_is_written_as_it_comes() {
+    let desk = Desk::new("timestamp,t\n1,2\n2,3\n");
+    assert_eq!(desk.rows(&[]).1.len(), 2);
+    assert_eq!(desk.names(), ["in.csv", "out.csv"]);
+    let ended = desk.detect_to("/dev/stdout", &[]);
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(String::from_utf8(ended.stdout).unwrap(), desk.read("out.csv"));
 }
 
 #[test]

@@ -90,6 +90,16 @@ impl Watch {
         !self.learners.is_empty()
     }
 
+    /// Whether anything is watched: by a rule that learns, once one of its detectors has learned enough;
+    /// by any other one from the beginning.
+    #[must_use]
+    pub fn is_watching(&self) -> bool {
+        self.rules.iter().any(|watching| match &watching.learner {
+            Some(learner) => learner.memory.as_ref().is_some_and(|memory| memory.watching() > 0),
+            None => true,
+        })
+    }
+
     /// How unusual the last moment was that rules which learn have heard, 0 to 1: the highest of
     /// their scores. `None`: no rule learns.
     #[must_use]

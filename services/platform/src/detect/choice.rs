@@ -9,6 +9,9 @@ use crate::cli::DetectArgs;
 /// The column that is looked at when nobody says another.
 const USUAL: &str = "value";
 
+/// What the output has columns for itself.
+const OF_OUTPUT: [&str; 3] = ["timestamp", "anomaly_score", "alarm"];
+
 /// The file's first line: its columns, and which of them is the time.
 #[derive(Debug)]
 pub(super) struct Header {
@@ -27,6 +30,8 @@ pub(super) struct Choice {
     pub(super) columns: Vec<String>,
     /// Their names for the detector: a rule's only signal may stand in a column of another name.
     pub(super) names: Vec<String>,
+    /// Columns that nobody named, and that aren't looked at because the output has others of their names.
+    pub(super) left_out: Vec<String>,
 }
 
 impl Header {
@@ -40,11 +45,14 @@ impl Header {
         self.time
     }
 
+    /// The place of the only column of this name.
     fn position(&self, name: &str) -> anyhow::Result<usize> {
-        let found = self.names.iter().position(|header| header == name);
-        found.with_context(|| {
+        let mut found = (0..).zip(&self.names).filter(|(_, header)| *header == name);
+        let (position, _) = found.next().with_context(|| {
             format!("{}: there is no column {name:?}, but {}", self.place, self.names.join(", "))
-        })
+        })?;
+        ensure!(found.next().is_none(), "{}: {name:?} is there twice; which one?", self.place);
+        Ok(position)
     }
 
     /// All columns but the time.
@@ -53,8 +61,20 @@ impl Header {
         others.map(|(_, name)| name.clone()).collect()
     }
 
-    /// Chooses the columns: those that were named; else those of the rule's signals; else `value`; else
-    /// all but the time. A rule of one signal that no column has is about the only column that is left.
+    /// `value`; else all but the time and those that the output has itself, which are told apart. If
+    /// there are none but those, it is they.
+    fn usual(&self) -> (Vec<String>, Vec<String>) {
+        let others = self.others();
+        if others.iter().any(|it| it == USUAL) {
+            return (vec![USUAL.to_owned()], Vec::new());
+        }
+        let is_of_output = |it: &String| OF_OUTPUT.contains(&it.as_str());
+        let (left_out, usual): (Vec<_>, Vec<_>) = others.into_iter().partition(is_of_output);
+        if usual.is_empty() { (left_out, usual) } else { (usual, left_out) }
+    }
+
+    /// Chooses the columns: those that were named; else those of the rule's signals; else the usual ones.
+    /// A rule of one signal that no column has is about the only column that is left.
     pub(super) fn choose(
         &self,
         args: &DetectArgs,
@@ -65,30 +85,40 @@ impl Header {
             self.position(name)?;
         }
         let others = self.others();
-        let usual = || {
-            if others.iter().any(|it| it == USUAL) {
-                vec![USUAL.to_owned()]
-            } else {
-                others.clone()
-            }
+        let (candidates, left_out) = match &named {
+            Some(named) => (named.clone(), Vec::new()),
+            None => self.usual(),
         };
-        let candidates = named.clone().unwrap_or_else(usual);
         ensure!(!candidates.is_empty(), "{}: there is no column beside the time", self.place);
         let signals = rule.map(signals).unwrap_or_default();
-        let (columns, names) = match (signals.as_slice(), candidates.as_slice()) {
-            ([], _) => (candidates.clone(), candidates),
-            ([signal], [_]) if !others.contains(signal) => (candidates, signals),
+        let (columns, names, left_out) = match (signals.as_slice(), candidates.as_slice()) {
+            ([], _) => (candidates.clone(), candidates, left_out),
+            ([signal], [_]) if !others.contains(signal) => (candidates, signals, left_out),
             _ => {
                 let looked_at = named.as_ref().unwrap_or(&others);
                 self.check(rule, looked_at)?;
                 // In the file's order.
                 let of_rule = || others.iter().filter(|it| signals.contains(it)).cloned();
                 let columns = named.unwrap_or_else(|| of_rule().collect());
-                (columns.clone(), columns)
+                (columns.clone(), columns, Vec::new())
             }
         };
         let places = columns.iter().map(|name| self.position(name)).collect::<Result<_, _>>()?;
-        Ok(Choice { places, columns, names })
+        self.check_names(&columns)?;
+        Ok(Choice { places, columns, names, left_out })
+    }
+
+    /// Refuses columns that couldn't be told apart in the output.
+    fn check_names(&self, columns: &[String]) -> anyhow::Result<()> {
+        for (place, name) in columns.iter().enumerate() {
+            ensure!(!columns[..place].contains(name), "--columns: {name:?} is there twice");
+            ensure!(
+                !OF_OUTPUT.contains(&name.as_str()),
+                "{}: {name:?} can't be looked at: the output has a column of this name",
+                self.place
+            );
+        }
+        Ok(())
     }
 
     /// Refuses a rule of whose signals one isn't looked at.
@@ -210,5 +240,47 @@ mod tests {
         assert_eq!(error, "in.csv line 1: there is no column \"w\", but at, t, u");
         let error = chosen(&["at"], &args(), &[]).unwrap_err();
         assert_eq!(error, "in.csv line 1: there is no column beside the time");
+    }
+
+    #[test]
+    fn a_name_that_is_there_twice_is_refused_only_where_it_is_chosen() {
+        let columns = |names: &[&str]| DetectArgs {
+            columns: Some(names.iter().map(|name| (*name).to_owned()).collect()),
+            ..args()
+        };
+        let table = ["at", "a", "a", "b"];
+        let twice = "in.csv line 1: \"a\" is there twice; which one?".to_owned();
+        assert_eq!(chosen(&table, &args(), &[]), Err(twice.clone()));
+        assert_eq!(chosen(&table, &args(), &["a", "b"]), Err(twice.clone()));
+        assert_eq!(chosen(&table, &columns(&["b", "a"]), &[]), Err(twice));
+        assert_eq!(chosen(&table, &columns(&["b"]), &[]), both("b", "b"));
+        assert_eq!(chosen(&table, &args(), &["b"]), both("b", "b"));
+        let error = chosen(&table, &columns(&["b", "b"]), &[]).unwrap_err();
+        assert_eq!(error, "--columns: \"b\" is there twice");
+        let names = vec!["at".to_owned(), "at".to_owned(), "a".to_owned()];
+        let error = Header::read("in.csv line 1".to_owned(), names, "at").unwrap_err().to_string();
+        assert_eq!(error, "in.csv line 1: \"at\" is there twice; which one?");
+    }
+
+    #[test]
+    fn what_the_output_has_itself_is_left_out_or_refused_where_it_is_asked_for() {
+        let table = ["at", "a", "alarm", "timestamp"];
+        let choice = header(&table).choose(&args(), None).unwrap();
+        assert_eq!(choice.columns, ["a"]);
+        assert_eq!(choice.left_out, ["alarm", "timestamp"]);
+        // A rule's only signal may be the only column that is left.
+        assert_eq!(chosen(&table, &args(), &["t"]), both("a", "t"));
+        let asked = DetectArgs { value_column: Some("alarm".to_owned()), ..args() };
+        let refused = [
+            chosen(&table, &asked, &[]),
+            chosen(&table, &args(), &["alarm"]),
+            chosen(&["at", "alarm"], &args(), &[]),
+        ];
+        for error in refused {
+            let error = error.unwrap_err();
+            assert!(error.starts_with("in.csv line 1: \"alarm\" can't be looked at"), "{error}");
+        }
+        let choice = header(&["at", "value", "alarm"]).choose(&args(), None).unwrap();
+        assert!(choice.left_out.is_empty());
     }
 }
