@@ -195,6 +195,36 @@ async fn what_comes_together_is_answered_each_by_itself() {
 }
 
 #[tokio::test]
+async fn thousands_of_ends_refuse_nobody_who_comes_back() {
+    let platform = Platform::start().await;
+    let machine = platform.machine().await;
+    let credential = token(&platform, machine).await;
+    let register = register(&platform);
+    let opened = register.open(opening(machine, &credential, false)).await.unwrap();
+    let closing = Closing {
+        machine,
+        generation: opened.generation,
+        client_id: "client".to_owned(),
+        reason: "cut",
+        kept_s: 0,
+        at: now(),
+    };
+    let mut ends = JoinSet::new();
+    for _ in 0..6_000 {
+        let (register, closing) = (register.clone(), closing.clone());
+        ends.spawn(async move { register.close(closing).await });
+    }
+    // They fill their queue.
+    tokio::task::yield_now().await;
+    let again = register.open(opening(machine, &credential, false)).await.unwrap();
+    assert_eq!(again.generation, opened.generation + 1);
+    for _ in 0..1_000 {
+        ends.join_next().await.unwrap().unwrap().unwrap();
+    }
+    assert!(platform.get(machine).await.connection.connected, "they were of the connection before");
+}
+
+#[tokio::test]
 async fn a_kept_session_exists_from_its_first_connection_on() {
     let platform = Platform::start().await;
     let machine = platform.machine().await;

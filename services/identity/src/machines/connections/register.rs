@@ -16,7 +16,10 @@ use super::{Closing, OpenError, Opened, Opening, Remembering};
 /// asked until then.
 #[derive(Debug, Clone)]
 pub struct Register {
-    requests: mpsc::Sender<Request>,
+    opens: mpsc::Sender<Request>,
+    /// A queue of their own: when a site is cut off, thousands of ends wait, and whoever comes back meanwhile must
+    /// not be refused because of them.
+    others: mpsc::Sender<Request>,
 }
 
 #[derive(Debug)]
@@ -44,9 +47,10 @@ impl Register {
     /// Starts on this store.
     #[must_use]
     pub fn start(store: Store) -> Self {
-        let (requests, waiting) = mpsc::channel(REGISTER_WAITING);
-        tokio::spawn(write_all(store, waiting));
-        Self { requests }
+        let (opens, opens_waiting) = mpsc::channel(REGISTER_WAITING);
+        let (others, others_waiting) = mpsc::channel(REGISTER_WAITING);
+        tokio::spawn(write_all(store, opens_waiting, others_waiting));
+        Self { opens, others }
     }
 
     /// Opens a connection: fences earlier ones off, takes up or forgets the session, and
@@ -58,7 +62,7 @@ impl Register {
     pub async fn open(&self, opening: Opening) -> Result<Opened, OpenError> {
         let (request, answered) = Request::new(Change::Open(Box::new(opening)));
         // Machines come again; what waits must stay bounded.
-        self.requests.try_send(request).map_err(|_| OpenError::Busy)?;
+        self.opens.try_send(request).map_err(|_| OpenError::Busy)?;
         match answered.await.map_err(|_| ended())?? {
             Done::Opened(opened) => Ok(opened),
             Done::Current(_) => Err(ended().into()),
@@ -85,7 +89,7 @@ impl Register {
 
     async fn is_current(&self, change: Change) -> Result<bool, StoreError> {
         let (request, answered) = Request::new(change);
-        self.requests.send(request).await.map_err(|_| ended())?;
+        self.others.send(request).await.map_err(|_| ended())?;
         match answered.await.map_err(|_| ended())? {
             Ok(Done::Current(current)) => Ok(current),
             Err(OpenError::Store(error)) => Err(error),
@@ -112,9 +116,23 @@ fn ended() -> StoreError {
     StoreError::corrupt("machine_status", "the register of connections has ended")
 }
 
-async fn write_all(store: Store, mut waiting: mpsc::Receiver<Request>) {
+async fn write_all(
+    store: Store,
+    mut opens: mpsc::Receiver<Request>,
+    mut others: mpsc::Receiver<Request>,
+) {
     let mut group = Vec::with_capacity(REGISTER_GROUP);
-    while waiting.recv_many(&mut group, REGISTER_GROUP).await > 0 {
+    loop {
+        let first = tokio::select! {
+            Some(request) = opens.recv() => request,
+            Some(request) = others.recv() => request,
+            else => return,
+        };
+        group.push(first);
+        // Neither keeps the other out; room that one leaves is the other's.
+        take(&mut others, &mut group, REGISTER_GROUP / 2);
+        take(&mut opens, &mut group, REGISTER_GROUP);
+        take(&mut others, &mut group, REGISTER_GROUP);
         for stale in group.extract_if(.., |request: &mut Request| request.is_stale()) {
             let _ = stale.answer.send(Err(OpenError::Busy));
         }
@@ -124,6 +142,14 @@ async fn write_all(store: Store, mut waiting: mpsc::Receiver<Request>) {
             // Who asked may be gone.
             let _ = answer.send(result);
         }
+    }
+}
+
+/// Fills a group with what waits, up to `most`.
+fn take(waiting: &mut mpsc::Receiver<Request>, group: &mut Vec<Request>, most: usize) {
+    while group.len() < most {
+        let Ok(request) = waiting.try_recv() else { return };
+        group.push(request);
     }
 }
 
