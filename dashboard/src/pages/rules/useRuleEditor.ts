@@ -132,6 +132,9 @@ function useProblemText(): (problem: Problem) => string {
         return numberText(problem.problem, problem.entered, problem.rules)
       case 'json':
         return t('error.json', { text: problem.text })
+      case 'time':
+      case 'parameter':
+        return t(`error.${problem.kind}`, { value: problem.value })
       case 'missing':
         return common('signIn.required')
       default:
