@@ -1,17 +1,9 @@
-import {
-  Alert,
-  Button,
-  Checkbox,
-  Group,
-  SegmentedControl,
-  Select,
-  Stack,
-  Text,
-} from '@mantine/core'
+import { Alert, Button, Checkbox, Group, SegmentedControl, Stack, Text } from '@mantine/core'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { ChartMark } from '../../../components/chart/series'
 import { Empty } from '../../../components/Loaded'
+import { MachineSelect } from '../../../components/MachineSelect'
 import { Section } from '../../../components/Section'
 import { useTroubleText } from '../../../components/trouble'
 import { BacktestEnd } from '../results/BacktestEnd'
@@ -53,7 +45,7 @@ export function Preview({ preview, watched, editor }: PreviewProps) {
       }
     >
       <Stack gap="sm">
-        <Controls preview={preview} watched={watched} editor={editor} />
+        <Controls preview={preview} watched={watched} />
         {machineId && condition ? (
           <RuleChart
             machineId={machineId}
@@ -71,23 +63,18 @@ export function Preview({ preview, watched, editor }: PreviewProps) {
   )
 }
 
-function Controls({ preview, watched, editor }: PreviewProps) {
+function Controls({ preview, watched }: Omit<PreviewProps, 'editor'>) {
   const { t } = useTranslation('rules')
   const spans = Object.keys(SPANS) as Span[]
   return (
     <Group gap="sm" align="flex-end">
-      {watched.machines.length > 0 && (
-        <Select
+      {watched.model !== undefined && watched.machineId && (
+        <MachineSelect
           label={t('preview.on')}
-          searchable
           allowDeselect={false}
-          maxDropdownHeight={300}
-          data={watched.machines.map(({ id, name, serial_number }) => ({
-            value: id,
-            label: `${name} (${serial_number})`,
-          }))}
+          filter={{ model: watched.model }}
           value={watched.machineId}
-          onChange={editor.setTried}
+          onChange={watched.choose}
         />
       )}
       <SegmentedControl
