@@ -14,23 +14,20 @@ interface RuleLinkProps {
 export function RuleLink({ id, name }: RuleLinkProps) {
   const { t } = useTranslation('alarms')
   const { error } = useRule(name ? id : undefined)
-  if (!name)
-    return (
-      <Text span size="sm">
-        {t('unnamedRule')}
-      </Text>
-    )
-  // Whoever is told its name would see it.
-  const isDeleted = troubleOf(error) === 'missing'
-  if (isDeleted)
-    return (
-      <Text span size="sm">
-        {t('deletedRule', { name })}
-      </Text>
-    )
+  if (!name) return <Plain text={t('unnamedRule')} />
+  // Names are told of deleted rules too, but only to those who could see the rule.
+  if (troubleOf(error) === 'missing') return <Plain text={t('deletedRule', { name })} />
   return (
     <Anchor component={Link} to={`/rules/${id}`} size="sm">
       {t('rule', { name })}
     </Anchor>
+  )
+}
+
+function Plain({ text }: { text: string }) {
+  return (
+    <Text span size="sm">
+      {text}
+    </Text>
   )
 }
