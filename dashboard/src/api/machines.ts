@@ -13,7 +13,7 @@ export type MachineFilter = Omit<
 /** Machines with their connection; with `all`, the whole fleet, page after page. */
 export function useMachines(
   filter: MachineFilter = {},
-  options: { all?: boolean; limit?: number } = {},
+  options: { all?: boolean; limit?: number; enabled?: boolean } = {},
 ) {
   return useList(
     ['machines', 'list', filter, options.limit ?? 500],
@@ -23,7 +23,7 @@ export function useMachines(
           params: { query: { ...filter, cursor, limit: options.limit ?? 500 } },
         }),
       ),
-    { all: options.all, refetchMs: 60_000 },
+    { all: options.all, enabled: options.enabled, refetchMs: 60_000 },
   )
 }
 

@@ -1,21 +1,27 @@
 import { Box, Code, Text } from '@mantine/core'
+import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Alarm } from '../../api/types'
 import { useFormat } from '../../format/use'
 import { Facts } from '../Facts'
+import { Said } from '../Said'
 import classes from './alarms.module.css'
-import { MESSAGE_KEY } from './explain'
+import { useCauseWords } from './causeWords'
+import { causesOf, findingsOf, MESSAGE_KEY } from './explain'
+import { useFindingWords } from './findingWords'
 
 /** Values when it was raised, its times and its ids. */
 export function AlarmDetails({ alarm }: { alarm: Alarm }) {
   const { t } = useTranslation('alarms')
   const format = useFormat()
+  const sentencesOf = useSentences()
   const values = Object.entries(alarm.context)
     .filter(([name]) => alarm.origin !== 'rule' || name !== MESSAGE_KEY)
-    .map(
-      ([name, value]) =>
-        [name, isMoment(value) ? format.dateTime(value) : format.measured(value)] as const,
-    )
+    .map(([name, value]): readonly [string, ReactNode] => {
+      const sentences = sentencesOf(alarm, name)
+      if (sentences) return [t('why.title'), <Lines key={name} lines={sentences} />]
+      return [name, isMoment(value) ? format.dateTime(value) : format.measured(value)]
+    })
   const times = [
     [t('details.raised'), format.dateTime(alarm.raised_at)],
     [t('details.received'), format.dateTime(alarm.received_at)],
@@ -55,6 +61,33 @@ export function AlarmDetails({ alarm }: { alarm: Alarm }) {
       </Box>
     </div>
   )
+}
+
+function Lines({ lines }: { lines: readonly string[] }) {
+  return lines.map((line, place) => (
+    <div key={place}>
+      <Said>{line}</Said>
+    </div>
+  ))
+}
+
+const noUnit = () => ''
+
+/** The lists of a rule's context as sentences; undefined where not all in them is understood. */
+function useSentences(): (alarm: Alarm, name: string) => string[] | undefined {
+  const causeWords = useCauseWords()
+  const findingWords = useFindingWords()
+  const wordsOf = (context: object, name: string): string[] => {
+    if (name === 'causes') return causesOf(context).map((cause) => causeWords(cause, noUnit))
+    if (name !== 'findings') return []
+    return findingsOf(context).map((finding) => findingWords(finding, ''))
+  }
+  return ({ origin, context }, name) => {
+    const list: unknown = (context as Record<string, unknown>)[name]
+    if (origin !== 'rule' || !Array.isArray(list) || list.length === 0) return undefined
+    const words = wordsOf(context, name)
+    return words.length === list.length && words.every((each) => each !== '') ? words : undefined
+  }
 }
 
 /** Values that are moments are told as RFC 3339. */

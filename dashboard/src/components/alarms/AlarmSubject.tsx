@@ -60,7 +60,9 @@ function Origin({ alarm }: { alarm: Alarm }) {
     )
   }
   const text = alarm.rule_name ? t('rule', { name: alarm.rule_name }) : t('unnamedRule')
-  if (!alarm.rule_id) return <span>{text}</span>
+  // One that was deleted, or that the reader may not see, has no page.
+  const hasPage = !!alarm.rule_name && alarm.clear_reason !== 'rule_deleted'
+  if (!alarm.rule_id || !hasPage) return <span>{text}</span>
   return (
     <Anchor component={Link} to={`/rules/${alarm.rule_id}`} size="sm">
       {text}

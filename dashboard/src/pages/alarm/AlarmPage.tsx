@@ -8,6 +8,7 @@ import { useEvidence } from '../../api/tickets'
 import type { Alarm } from '../../api/types'
 import { AlarmActions } from '../../components/alarms/AlarmActions'
 import { AlarmDetails } from '../../components/alarms/AlarmDetails'
+import { RuleLink } from '../../components/alarms/RuleLink'
 import { useAlarmWords } from '../../components/alarms/words'
 import { SeverityBadge } from '../../components/badges'
 import { Facts } from '../../components/Facts'
@@ -86,7 +87,9 @@ function AlarmFacts({ alarm }: { alarm: Alarm }) {
     [t('details.raised'), format.dateTime(alarm.raised_at)],
     [t('state'), state],
   ]
-  if (alarm.rule_id) facts.push([t('origin.rule'), <RuleLink key="rule" alarm={alarm} />])
+  if (alarm.rule_id) {
+    facts.push([t('origin.rule'), <RaisedBy key="rule" alarm={alarm} ruleId={alarm.rule_id} />])
+  }
   if (alarm.ticket_id) {
     const text = alarm.ticket_number
       ? t('ticketNumber', { number: alarm.ticket_number })
@@ -102,15 +105,11 @@ function AlarmFacts({ alarm }: { alarm: Alarm }) {
 }
 
 /** The rule that raised it, in the version that it had then where that was kept. */
-function RuleLink({ alarm }: { alarm: Alarm }) {
-  const { t } = useTranslation('alarms')
+function RaisedBy({ alarm, ruleId }: { alarm: Alarm; ruleId: string }) {
   const may = useMay()
-  const text = alarm.rule_name ? t('rule', { name: alarm.rule_name }) : t('unnamedRule')
   return (
     <>
-      <Anchor component={Link} to={`/rules/${alarm.rule_id}`} size="sm">
-        {text}
-      </Anchor>
+      <RuleLink id={ruleId} name={alarm.rule_name} />
       {alarm.ticket_id && may('tickets.read') && (
         <RuleVersion alarmId={alarm.id} ticketId={alarm.ticket_id} />
       )}

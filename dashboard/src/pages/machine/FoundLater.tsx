@@ -4,6 +4,7 @@ import { Link } from 'react-router'
 import { useRevisions } from '../../api/alarms'
 import type { AlarmRevision } from '../../api/types'
 import { useMadeWords } from '../../components/alarms/madeWords'
+import { RuleLink } from '../../components/alarms/RuleLink'
 import { SeverityBadge, ToneBadge } from '../../components/badges'
 import { ListFrame } from '../../components/ListFrame'
 import { Said } from '../../components/Said'
@@ -74,9 +75,7 @@ function RuleName({ revision }: { revision: AlarmRevision }) {
   const version = revision.rule_version
   return (
     <Text span size="sm">
-      <Anchor component={Link} to={`/rules/${revision.rule_id}`} inherit>
-        {t('rule', { name: revision.rule_name })}
-      </Anchor>
+      <RuleLink id={revision.rule_id} name={revision.rule_name} />
       {typeof version === 'number' && ` ${t('ruleVersion', { version })}`}
     </Text>
   )

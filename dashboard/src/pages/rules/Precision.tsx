@@ -20,7 +20,7 @@ export function Precision({ ruleId }: { ruleId: string }) {
             <div>
               <Text size="sm" fw={550}>
                 {precision === null || precision === undefined
-                  ? t('precision.unknown')
+                  ? t(expected > 0 ? 'precision.undecided' : 'precision.unknown')
                   : t('precision.share', { share: share(precision) })}
               </Text>
               <Text size="sm">

@@ -221,6 +221,7 @@ describe('a backtest', () => {
   it('is listed, or there is none', async () => {
     const { unmount } = await show(atAddress(<BacktestsPage />))
     await screen.findByText(/^You haven't tried a rule/)
+    screen.getByText('Your own, newest first, without previews. Each is kept for 7 days.')
     unmount()
     say('GET /rules/backtests', { items: [backtest({ state: 'running', progress: 0.5 })] })
     await show(atAddress(<BacktestsPage />))

@@ -60,6 +60,17 @@ it('has no versions where there are no alarms', async () => {
   expect(screen.queryByRole('table')).toBeNull()
 })
 
+it('isn’t known where all that was said is that alarms were expected', async () => {
+  tell({ alarms: 3, expected: 3, precision: null })
+  const { unmount } = await show(<Precision ruleId={ID} />)
+  await screen.findByText('No alarm was called real or a nuisance so far.')
+  screen.getByText('3 alarms: 0 real, 0 nuisance, 3 expected.')
+  expect(screen.queryByText(/^Nobody has said/)).toBeNull()
+  unmount()
+  await show(<Precision ruleId={ID} />, 'de')
+  await screen.findByText('Bisher wurde kein Alarm echt oder lästig genannt.')
+})
+
 it('says that it can’t be had, and speaks German', async () => {
   answer = () => Response.json({ type: 'x', title: 'Broken', status: 500 }, { status: 500 })
   const { unmount } = await show(<Precision ruleId={ID} />)

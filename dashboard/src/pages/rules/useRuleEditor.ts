@@ -17,6 +17,12 @@ import { toCondition } from './tree/write'
 type Texts = Record<string, string>
 const NO_TEXTS: Texts = {}
 
+/** The machine on which a rule of this model was wanted to be tried. */
+export interface Tried {
+  model: string
+  machineId: string
+}
+
 export type Editor = ReturnType<typeof useRuleEditor>
 
 /** A rule while it is edited: its own fields, its condition, and what is wrong with both. */
@@ -37,7 +43,7 @@ export function useRuleEditor(rule: Rule | undefined, onSaved?: (rule: Rule) => 
   const [draft, setDraft] = useState<Draft>(() =>
     rule ? draftOf(rule.condition, language) : firstDraft(),
   )
-  const [tried, setTried] = useState<string | null>(null)
+  const [tried, setTried] = useState<Tried>()
   /** What the platform found wrong with the condition as it is. */
   const [refused, setRefused] = useState<Texts>(NO_TEXTS)
   /** Whether all that is missing is told, not only what is wrong. */
@@ -132,6 +138,9 @@ function useProblemText(): (problem: Problem) => string {
         return numberText(problem.problem, problem.entered, problem.rules)
       case 'json':
         return t('error.json', { text: problem.text })
+      case 'time':
+      case 'parameter':
+        return t(`error.${problem.kind}`, { value: problem.value })
       case 'missing':
         return common('signIn.required')
       default:

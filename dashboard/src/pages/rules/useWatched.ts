@@ -1,24 +1,32 @@
+import { useDebouncedValue } from '@mantine/hooks'
 import { useMachines } from '../../api/machines'
-import type { Machine } from '../../api/types'
 import type { Editor } from './useRuleEditor'
+
+const TYPING_MS = 250
+/** Of so many machines of a model the first that is in use is taken, until somebody chooses. */
+const ASKED = 50
 
 export interface Watched {
   /** The machine whose signals are offered and on which the rule is tried. */
   machineId: string | null
-  /** Those of the rule's model that can be chosen; none for a rule of one machine. */
-  machines: readonly Machine[]
+  /** The model of the machines that can be chosen; none for a rule of one machine. */
+  model: string | undefined
+  choose: (machineId: string | null) => void
 }
 
-const NONE: readonly Machine[] = []
-
 /** The machine that was chosen, else the first that the rule would watch. */
-export function useWatched({ form, tried }: Editor): Watched {
-  const { scope, machine_id, model } = form.values
-  const { items } = useMachines()
-  if (scope === 'machine') return { machineId: machine_id, machines: NONE }
-  const machines = (items as Machine[]).filter(
-    (machine) => machine.model === model.trim() && machine.state !== 'decommissioned',
-  )
-  const chosen = machines.find(({ id }) => id === tried)
-  return { machineId: (chosen ?? machines[0])?.id ?? null, machines }
+export function useWatched({ form, tried, setTried }: Editor): Watched {
+  const { scope, machine_id } = form.values
+  const model = scope === 'model' ? form.values.model.trim() : ''
+  const [asked] = useDebouncedValue(model, TYPING_MS)
+  const { items } = useMachines({ model: asked }, { limit: ASKED, enabled: asked !== '' })
+  const choose = (machineId: string | null) => {
+    if (machineId !== null) setTried({ model, machineId })
+  }
+  if (scope === 'machine') return { machineId: machine_id, model: undefined, choose }
+  // While a model is typed, what is known is of another one.
+  const machines = asked === model ? items : []
+  const first = machines.find(({ state }) => state !== 'decommissioned') ?? machines[0]
+  const chosen = tried?.model === model ? tried.machineId : undefined
+  return { machineId: chosen ?? first?.id ?? null, model, choose }
 }

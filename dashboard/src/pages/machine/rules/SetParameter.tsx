@@ -8,8 +8,9 @@ import { NumberField } from '../../../components/NumberField'
 import { useNumberCheck } from '../../../components/number'
 import { useNotify } from '../../../components/trouble'
 import { type Entered, given, type NumberRules } from '../../../format/entered'
+import { PARAMETER_NAME_MAX } from '../../rules/tree/formats'
 import { DialogForm, FormDialog, type MachineDialogProps } from '../dialogs/FormDialog'
-import { changed, NAME_MAX, nameProblem, type ParameterRow } from './parameters'
+import { changed, nameProblem, type ParameterRow } from './parameters'
 
 interface SetParameterProps extends MachineDialogProps {
   /** Without it a new one is named. */
@@ -76,7 +77,7 @@ function Form({ machine, row, onClose }: SetParameterProps) {
           error={isSent && wrongName ? t(`parameters.wrong.${wrongName}`) : undefined}
           onChange={(event) => setName(event.currentTarget.value)}
           required
-          maxLength={NAME_MAX}
+          maxLength={PARAMETER_NAME_MAX}
           autoComplete="off"
           data-autofocus
         />

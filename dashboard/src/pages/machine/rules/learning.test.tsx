@@ -105,7 +105,9 @@ it('asks before it is learned anew, and names the rules', async () => {
 
 it('says that nothing is learned, or that it can’t be had', async () => {
   const { unmount } = await show(page())
-  await screen.findByText('No rule learns this machine.')
+  await screen.findByText('No rule that you can see learns this machine.')
+  // Rules of organizations above aren't told.
+  expect(screen.queryByText('No rule learns this machine.')).toBeNull()
   unmount()
   isBroken = true
   await show(page())

@@ -159,7 +159,7 @@ describe('the machine’s page', () => {
     const link = row.getByRole('link', { name: 'Too hot' })
     expect(link.getAttribute('href')).toBe('/rules/1')
     row.getByText(/default 80/)
-    within(screen.getByTestId('parameter-other')).getByText('No rule asks for it.')
+    within(screen.getByTestId('parameter-other')).getByText('No rule that you can see asks for it.')
     fireEvent.click(await screen.findByRole('button', { name: 'Set max_temperature' }))
     await screen.findByRole('dialog', { name: 'Set max_temperature' })
     fill(/This machine's value/, '1,500')
@@ -234,7 +234,7 @@ describe('the machine’s page', () => {
   it('says that there is nothing, or that it can’t be had', async () => {
     rules = []
     const { unmount } = await show(page(machine()))
-    await screen.findByText('No rule of this machine leaves a limit to it.')
+    await screen.findByText('No rule that you can see leaves a limit to this machine.')
     unmount()
     areRulesBroken = true
     await show(page(machine()))

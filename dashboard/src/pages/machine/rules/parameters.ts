@@ -1,5 +1,6 @@
 /** A machine's own limits: which of them rules ask for, what holds without them. Pure. */
 import type { Machine, Rule } from '../../../api/types'
+import { isParameterName } from '../../rules/tree/formats'
 import { leavesOf } from '../../rules/tree/watched'
 
 /** A rule that asks for a parameter, and the limit that holds without it. */
@@ -16,10 +17,6 @@ export interface ParameterRow {
   /** By rule; a rule may have several defaults. None: no rule asks for it. */
   uses: Use[]
 }
-
-/** The platform refuses others. */
-const NAME = /^[a-z0-9_.]{1,64}$/
-export const NAME_MAX = 64
 
 /** What rules ask for and what the machine has, by name. */
 export function parametersOf(rules: readonly Rule[], machine: Machine): ParameterRow[] {
@@ -58,7 +55,7 @@ function askedBy(rule: Rule): Asked[] {
 
 /** What is wrong with the name of a new parameter. */
 export function nameProblem(name: string, machine: Machine): 'name' | 'taken' | undefined {
-  if (!NAME.test(name)) return 'name'
+  if (!isParameterName(name)) return 'name'
   return machine.parameters && Object.hasOwn(machine.parameters, name) ? 'taken' : undefined
 }
 

@@ -6,11 +6,12 @@ import type { Backtest } from '../../../api/types'
 import { Loaded } from '../../../components/Loaded'
 import { BacktestEnd } from '../results/BacktestEnd'
 import { BacktestProgress } from '../results/BacktestProgress'
+import type { ComparedWith } from '../results/marks'
 import { ResultView } from './ResultView'
 
 interface BacktestViewProps {
   id: string
-  /** Whether its own page is somewhere else. */
+  /** In the rule's editor: its own page is somewhere else. */
   isLinked?: boolean
 }
 
@@ -22,7 +23,8 @@ export function BacktestView({ id, isLinked }: BacktestViewProps) {
     <Loaded query={query}>
       {(backtest) => (
         <Stack gap="sm">
-          <Inside backtest={backtest} />
+          {/* The editor compares with what is saved; who asks the API, with any rule. */}
+          <Inside backtest={backtest} comparedWith={isLinked ? 'saved' : 'other'} />
           {isLinked && (
             <Anchor component={Link} to={`/rules/backtests/${id}`} size="sm">
               {t('ownPage')}
@@ -34,9 +36,14 @@ export function BacktestView({ id, isLinked }: BacktestViewProps) {
   )
 }
 
-function Inside({ backtest }: { backtest: Backtest }) {
+interface InsideProps {
+  backtest: Backtest
+  comparedWith: ComparedWith
+}
+
+function Inside({ backtest, comparedWith }: InsideProps) {
   if (!isEnded(backtest)) return <BacktestProgress backtest={backtest} />
   const { result } = backtest
   if (!result) return <BacktestEnd backtest={backtest} />
-  return <ResultView backtest={backtest} result={result} />
+  return <ResultView {...{ backtest, result, comparedWith }} />
 }

@@ -1,23 +1,24 @@
 import { Button, Stack, Table, Text, Title } from '@mantine/core'
-import { useMemo, useState } from 'react'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Backtest, BacktestMachine, BacktestResult } from '../../../api/types'
 import { MachineLink } from '../../../components/MachineLink'
 import { millis } from '../../../format/format'
 import { useFormat } from '../../../format/use'
-import { machineOf, marksOf, sharesOf } from '../results/marks'
+import { type ComparedWith, machineOf, sharesOf } from '../results/marks'
 import { RuleChart } from '../results/RuleChart'
 import { RunSummary, useMachineNotes } from '../results/RunSummary'
-import { useMarkWords } from '../results/useMarkWords'
+import { useMarks } from '../results/useMarks'
 import { useShare } from '../results/useShare'
 
 interface ResultProps {
   backtest: Backtest
   result: BacktestResult
+  comparedWith: ComparedWith
 }
 
 /** What came out: all together, each machine, and one of them drawn. */
-export function ResultView({ backtest, result }: ResultProps) {
+export function ResultView({ backtest, result, comparedWith }: ResultProps) {
   const { t } = useTranslation('backtests')
   const { machines, totals } = result.rule
   // Where most happened, until somebody chooses.
@@ -28,6 +29,7 @@ export function ResultView({ backtest, result }: ResultProps) {
         totals={totals}
         against={result.against?.totals}
         differences={result.differences ?? undefined}
+        comparedWith={comparedWith}
       />
       {totals.failures && <FailureSummary totals={totals} failures={totals.failures} />}
       {result.machines_left_out > 0 && (
@@ -36,7 +38,7 @@ export function ResultView({ backtest, result }: ResultProps) {
         </Text>
       )}
       <MachineTable result={result} chosen={chosen} onChoose={setChosen} />
-      {chosen && <Drawn {...{ backtest, result }} machineId={chosen} />}
+      {chosen && <Drawn {...{ backtest, result, comparedWith }} machineId={chosen} />}
     </Stack>
   )
 }
@@ -159,11 +161,11 @@ function MachineRow({ machine, hasFailures, isChosen, onChoose }: MachineRowProp
   )
 }
 
-function Drawn({ backtest, result, machineId }: ResultProps & { machineId: string }) {
+function Drawn(props: ResultProps & { machineId: string }) {
+  const { backtest, result, comparedWith, machineId } = props
   const { t } = useTranslation('backtests')
-  const words = useMarkWords()
   const machine = machineOf(result.rule, machineId)
-  const marks = useMemo(() => marksOf(result, machineId, words), [result, machineId, words])
+  const marks = useMarks(backtest, machineId, comparedWith)
   const shared = { machineId, marks, from: millis(backtest.from), to: millis(backtest.to) }
   return (
     <section aria-label={t('chart.title')}>

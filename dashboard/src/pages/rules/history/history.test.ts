@@ -121,18 +121,20 @@ const RESULT: BacktestResult = {
 describe('what came out', () => {
   it('is drawn with severities, differences and failures', () => {
     const words = {
+      message: ({ message }: { message: string }) => message,
       onlyRule: (message: string) => `${message}, new`,
       onlyAgainst: 'old',
       failure: (name: string | null | undefined, isAnnounced: boolean) => `${name} ${isAnnounced}`,
     }
     const [first, second, third] = AT.map((at) => Date.parse(at))
-    expect(marksOf(RESULT, ID, words)).toEqual([
+    const from = Date.parse('2026-11-01T00:00:00Z')
+    expect(marksOf(RESULT, { machineId: ID, from }, words)).toEqual([
       { kind: 'alarm', at: first, until: second, label: 'hot', severity: 'major' },
       { kind: 'alarm', at: third, until: undefined, label: 'hot, new', severity: 'major' },
       { kind: 'alarm', at: second, until: third, label: 'old', severity: 'indeterminate' },
       { kind: 'failure', at: second, label: 'bearing true' },
     ])
-    expect(marksOf(RESULT, 'nobody', words)).toEqual([])
+    expect(marksOf(RESULT, { machineId: 'nobody', from }, words)).toEqual([])
   })
 
   it('has shares where there is something to share', () => {

@@ -1,25 +1,15 @@
-import {
-  Alert,
-  Button,
-  Checkbox,
-  Group,
-  SegmentedControl,
-  Select,
-  Stack,
-  Text,
-} from '@mantine/core'
-import { useMemo } from 'react'
+import { Alert, Button, Checkbox, Group, SegmentedControl, Stack, Text } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
-import type { ChartMark } from '../../../components/chart/series'
 import { Empty } from '../../../components/Loaded'
+import { MachineSelect } from '../../../components/MachineSelect'
 import { Section } from '../../../components/Section'
 import { useTroubleText } from '../../../components/trouble'
 import { BacktestEnd } from '../results/BacktestEnd'
 import { BacktestProgress } from '../results/BacktestProgress'
-import { marksOf, machineOf } from '../results/marks'
+import { machineOf } from '../results/marks'
 import { RuleChart } from '../results/RuleChart'
 import { RunSummary } from '../results/RunSummary'
-import { useMarkWords } from '../results/useMarkWords'
+import { useMarks } from '../results/useMarks'
 import type { Editor } from '../useRuleEditor'
 import type { Watched } from '../useWatched'
 import { type RulePreview, type Span, SPANS } from './usePreview'
@@ -30,19 +20,13 @@ interface PreviewProps {
   editor: Editor
 }
 
-const NO_MARKS: readonly ChartMark[] = []
-
 /** What the rule would have done, over the values of a real machine. */
 export function Preview({ preview, watched, editor }: PreviewProps) {
   const { t } = useTranslation('rules')
   const { machineId, trial, from, to } = preview
-  const markWords = useMarkWords()
   const { condition } = editor
-  const result = trial.state === 'ended' ? trial.backtest.result : undefined
-  const marks = useMemo(
-    () => (result && machineId ? marksOf(result, machineId, markWords) : NO_MARKS),
-    [result, machineId, markWords],
-  )
+  const ended = trial.state === 'ended' ? trial.backtest : undefined
+  const marks = useMarks(ended, machineId, 'saved')
   return (
     <Section
       title={t('preview.title')}
@@ -53,7 +37,7 @@ export function Preview({ preview, watched, editor }: PreviewProps) {
       }
     >
       <Stack gap="sm">
-        <Controls preview={preview} watched={watched} editor={editor} />
+        <Controls preview={preview} watched={watched} />
         {machineId && condition ? (
           <RuleChart
             machineId={machineId}
@@ -71,23 +55,18 @@ export function Preview({ preview, watched, editor }: PreviewProps) {
   )
 }
 
-function Controls({ preview, watched, editor }: PreviewProps) {
+function Controls({ preview, watched }: Omit<PreviewProps, 'editor'>) {
   const { t } = useTranslation('rules')
   const spans = Object.keys(SPANS) as Span[]
   return (
     <Group gap="sm" align="flex-end">
-      {watched.machines.length > 0 && (
-        <Select
+      {watched.model !== undefined && watched.machineId && (
+        <MachineSelect
           label={t('preview.on')}
-          searchable
           allowDeselect={false}
-          maxDropdownHeight={300}
-          data={watched.machines.map(({ id, name, serial_number }) => ({
-            value: id,
-            label: `${name} (${serial_number})`,
-          }))}
+          filter={{ model: watched.model }}
           value={watched.machineId}
-          onChange={editor.setTried}
+          onChange={watched.choose}
         />
       )}
       <SegmentedControl
@@ -135,6 +114,7 @@ function Outcome({ preview }: { preview: RulePreview }) {
           machine={machineOf(result.rule, machineId)}
           against={result.against?.totals}
           differences={result.differences ?? undefined}
+          comparedWith="saved"
         />
       )
     }

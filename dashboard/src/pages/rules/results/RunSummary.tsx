@@ -2,6 +2,7 @@ import { Stack, Text } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import type { BacktestMachine, BacktestResult, BacktestTotals } from '../../../api/types'
 import { useFormat } from '../../../format/use'
+import { type ComparedWith, listedOf } from './marks'
 import { useShare } from './useShare'
 
 interface RunSummaryProps {
@@ -10,11 +11,15 @@ interface RunSummaryProps {
   machine?: BacktestMachine
   /** The totals of what it is compared with. */
   against?: BacktestTotals
-  differences?: NonNullable<BacktestResult['differences']>
+  differences?: Differences
+  comparedWith: ComparedWith
 }
 
+type Differences = NonNullable<BacktestResult['differences']>
+
 /** What would have come out, in words. */
-export function RunSummary({ totals, machine, against, differences }: RunSummaryProps) {
+export function RunSummary(props: RunSummaryProps) {
+  const { totals, machine, against, differences, comparedWith } = props
   const { t } = useTranslation('backtests')
   return (
     <Stack gap={4} role="status" data-testid="trial">
@@ -22,17 +27,43 @@ export function RunSummary({ totals, machine, against, differences }: RunSummary
       {machine && <MachineNotes machine={machine} />}
       {against && (
         <Text size="sm">
-          {t('against')} <Words totals={against} />
+          {t(`against.${comparedWith}`)} <Words totals={against} />
         </Text>
       )}
-      {differences && (
-        <Text size="sm">
-          {t('differ.onlyRule', { count: differences.only_rule })}{' '}
-          {t('differ.onlyAgainst', { count: differences.only_against })}
-          {!differences.complete && ` ${t('differ.incomplete')}`}
-        </Text>
-      )}
+      {differences && <Differing differences={differences} comparedWith={comparedWith} />}
     </Stack>
+  )
+}
+
+/** How many alarms only one of the two would have raised, and which of them charts tell. */
+function Differing({
+  differences,
+  comparedWith,
+}: {
+  differences: Differences
+  comparedWith: ComparedWith
+}) {
+  const { t } = useTranslation('backtests')
+  const { only_rule, only_against, complete } = differences
+  const { onlyRule, onlyAgainst } = listedOf(differences)
+  return (
+    <>
+      <Text size="sm">
+        {t(`differ.${comparedWith}.onlyRule`, { count: only_rule })}{' '}
+        {t(`differ.${comparedWith}.onlyAgainst`, { count: only_against })}
+        {!complete && ` ${t('differ.incomplete')}`}
+      </Text>
+      {onlyRule !== undefined && (
+        <Text size="sm" c="dimmed">
+          {t(`differ.${comparedWith}.marked`, { listed: onlyRule })}
+        </Text>
+      )}
+      {onlyAgainst !== undefined && (
+        <Text size="sm" c="dimmed">
+          {t(`differ.${comparedWith}.drawn`, { listed: onlyAgainst })}
+        </Text>
+      )}
+    </>
   )
 }
 

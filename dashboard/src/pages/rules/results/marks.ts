@@ -5,7 +5,14 @@ import { millis } from '../../../format/format'
 
 type Run = BacktestResult['rule']
 
+type Differences = NonNullable<BacktestResult['differences']>
+
+/** What a rule is compared with: the editor knows that it is the saved version. */
+export type ComparedWith = 'saved' | 'other'
+
 export interface MarkWords {
+  /** What an alarm says. */
+  message: (alarm: BacktestAlarm) => string
   /** An alarm that only the edited rule would have raised. */
   onlyRule: (message: string) => string
   /** One that only the rule that it is compared with would have raised. */
@@ -17,15 +24,24 @@ export function machineOf(run: Run, machineId: string): BacktestMachine | undefi
   return run.machines.find((machine) => machine.machine_id === machineId)
 }
 
-/** Alarms with their severity, those of one side only called so, and known failures. */
-export function marksOf(result: BacktestResult, machineId: string, words: MarkWords): ChartMark[] {
+/**
+ * Alarms with their severity, those of one side only called so as far as they are listed, and known
+ * failures, at one machine. `from` is when the backtest begins, in Unix milliseconds.
+ */
+export function marksOf(
+  result: BacktestResult,
+  { machineId, from }: { machineId: string; from: number },
+  words: MarkWords,
+): ChartMark[] {
   const machine = machineOf(result.rule, machineId)
   const differing = result.differences?.machines.find((each) => each.machine_id === machineId)
-  const only = new Set((differing?.only_rule ?? []).map(({ from }) => millis(from)))
-  const alarms = (machine?.alarms ?? []).map((alarm) => alarmMark(alarm, only, words))
-  const others = (differing?.only_against ?? []).map(({ from, to }): ChartMark => {
-    const label = words.onlyAgainst
-    return { kind: 'alarm', at: millis(from), until: millis(to), label, severity: 'indeterminate' }
+  const only = new Set((differing?.only_rule ?? []).map((span) => millis(span.from)))
+  // The time of an alarm that was active already is told from the beginning on.
+  const isOnly = (alarm: BacktestAlarm) => only.has(Math.max(millis(alarm.from), from))
+  const alarms = (machine?.alarms ?? []).map((alarm) => alarmMark(alarm, isOnly(alarm), words))
+  const others = (differing?.only_against ?? []).map((span): ChartMark => {
+    const [at, until] = [millis(span.from), millis(span.to)]
+    return { kind: 'alarm', at, until, label: words.onlyAgainst, severity: 'indeterminate' }
   })
   const failures = result.rule.failures
     .filter((failure) => failure.machine_id === machineId)
@@ -35,14 +51,29 @@ export function marksOf(result: BacktestResult, machineId: string, words: MarkWo
   return [...alarms, ...others, ...failures]
 }
 
-function alarmMark(alarm: BacktestAlarm, only: ReadonlySet<number>, words: MarkWords): ChartMark {
-  const at = millis(alarm.from)
+function alarmMark(alarm: BacktestAlarm, isOnly: boolean, words: MarkWords): ChartMark {
+  const message = words.message(alarm)
   return {
     kind: 'alarm',
-    at,
+    at: millis(alarm.from),
     until: alarm.to == null ? undefined : millis(alarm.to),
-    label: only.has(at) ? words.onlyRule(alarm.message) : alarm.message,
+    label: isOnly ? words.onlyRule(message) : message,
     severity: alarm.worst,
+  }
+}
+
+/** How many differences of each side are listed, where these aren't all of them. */
+export function listedOf({ machines, only_rule, only_against }: Differences): {
+  onlyRule: number | undefined
+  onlyAgainst: number | undefined
+} {
+  const listed = (side: 'only_rule' | 'only_against', all: number) => {
+    const count = machines.reduce((sum, machine) => sum + machine[side].length, 0)
+    return count < all ? count : undefined
+  }
+  return {
+    onlyRule: listed('only_rule', only_rule),
+    onlyAgainst: listed('only_against', only_against),
   }
 }
 

@@ -3,9 +3,11 @@ import { useTranslation } from 'react-i18next'
 import type { Signal } from '../../../api/types'
 import { NumberField } from '../../../components/NumberField'
 import { ChangesField } from './ChangesField'
+import { CheckedInput } from './CheckedInput'
 import { fieldAt, isNumberName, NUMBERS } from './check'
 import { type FieldName, fieldsOf, type Leaf, type LeafFields, RATE_PERS, WEEKDAYS } from './draft'
 import type { SetFields } from './editing'
+import { isTimeOfDay } from './formats'
 import { LimitField } from './LimitField'
 import { SignalField, SignalsField } from './SignalField'
 import { ValuesField } from './ValuesField'
@@ -97,6 +99,9 @@ function Field(props: FieldProps) {
           onChange={(event) => set({ outside: event.currentTarget.checked })}
         />
       )
+    case 'day_from':
+    case 'day_to':
+      return <TimeField {...props} field={field} error={error} />
     case 'time_zone':
       return <TimeZone leaf={leaf} error={error} set={set} />
     default:
@@ -124,8 +129,8 @@ function ChoiceField({ leaf, field, errors, set }: FieldProps & { field: ChoiceN
   )
 }
 
-type TextName = 'unit' | 'event' | 'day_from' | 'day_to'
-const LENGTHS: Record<TextName, number> = { unit: 32, event: 128, day_from: 5, day_to: 5 }
+type TextName = 'unit' | 'event'
+const LENGTHS: Record<TextName, number> = { unit: 32, event: 128 }
 
 function TextField({
   leaf,
@@ -136,7 +141,7 @@ function TextField({
 }: Omit<FieldProps, 'field'> & { field: TextName; error: string | undefined }) {
   const { t } = useTranslation('conditions')
   const known = signals.find(({ signal }) => signal === leaf.signal.trim())?.unit
-  const placeholders = { unit: known ?? '', event: '', day_from: '00:00', day_to: '24:00' }
+  const placeholders = { unit: known ?? '', event: '' }
   return (
     <TextInput
       label={t(`field.${field}`)}
@@ -148,6 +153,27 @@ function TextField({
       value={leaf[field]}
       error={error}
       onChange={(event) => set({ [field]: event.currentTarget.value })}
+    />
+  )
+}
+
+type TimeName = 'day_from' | 'day_to'
+const TIMES: Record<TimeName, string> = { day_from: '00:00', day_to: '24:00' }
+
+/** A time of the day; without one the day's beginning, or its end. */
+function TimeField({ leaf, field, error, set }: OneProps & { field: TimeName }) {
+  const { t } = useTranslation('conditions')
+  const value = leaf[field].trim()
+  return (
+    <CheckedInput
+      label={t(`field.${field}`)}
+      placeholder={TIMES[field]}
+      maxLength={5}
+      autoComplete="off"
+      value={leaf[field]}
+      error={error}
+      problem={value && !isTimeOfDay(value) ? t('error.time', { value }) : undefined}
+      onChange={(time) => set({ [field]: time })}
     />
   )
 }

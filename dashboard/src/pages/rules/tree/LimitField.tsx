@@ -1,10 +1,12 @@
-import { Checkbox, Stack, TextInput } from '@mantine/core'
+import { Checkbox, Stack } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import type { Signal } from '../../../api/types'
 import { NumberField } from '../../../components/NumberField'
+import { CheckedInput } from './CheckedInput'
 import { fieldAt, limitRules } from './check'
 import type { Leaf, LimitEntry } from './draft'
 import type { SetFields } from './editing'
+import { isParameterName, PARAMETER_NAME_MAX } from './formats'
 
 interface LimitFieldProps {
   leaf: Leaf
@@ -14,13 +16,15 @@ interface LimitFieldProps {
   set: SetFields
 }
 
-const NAME_MAX = 64
-
 /** A number for all machines, or a machine's own by the name of its parameter. */
 export function LimitField({ leaf, field, errors, signals, set }: LimitFieldProps) {
   const { t } = useTranslation('conditions')
   const entry = leaf[field]
   const label = t(`field.${field}`)
+  const name = entry.parameter.trim()
+  // That it is missing is said when the form is sent.
+  const parameterProblem =
+    name && !isParameterName(name) ? t('error.parameter', { value: name }) : undefined
   const change = (more: Partial<LimitEntry>) => set({ [field]: { ...entry, ...more } })
   return (
     <Stack gap={6}>
@@ -42,15 +46,16 @@ export function LimitField({ leaf, field, errors, signals, set }: LimitFieldProp
         onChange={(event) => change({ isParameter: event.currentTarget.checked })}
       />
       {entry.isParameter && (
-        <TextInput
+        <CheckedInput
           label={t('parameter.name', { field: label })}
           description={t('parameter.hint')}
           required
-          maxLength={NAME_MAX}
+          maxLength={PARAMETER_NAME_MAX}
           autoComplete="off"
           value={entry.parameter}
           error={errors[fieldAt(leaf.key, `${field}.parameter`)]}
-          onChange={(event) => change({ parameter: event.currentTarget.value })}
+          problem={parameterProblem}
+          onChange={(parameter) => change({ parameter })}
         />
       )}
     </Stack>

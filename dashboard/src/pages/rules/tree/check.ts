@@ -13,6 +13,7 @@ import {
   type Leaf,
   type LimitEntry,
 } from './draft'
+import { isParameterName, isTimeOfDay } from './formats'
 import { parsed } from './write'
 
 const WEEK_S = 604_800
@@ -49,6 +50,7 @@ export type Problem =
   | { kind: 'values' }
   | { kind: 'empty' }
   | { kind: 'json'; text: string }
+  | { kind: 'time' | 'parameter'; value: string }
   | { kind: 'number'; problem: NumberProblem; entered: Entered; rules: NumberRules }
 
 /** The name of a field of a part, for its error. */
@@ -97,9 +99,7 @@ function leafField(leaf: Leaf, field: FieldName, language: string, tell: Tell): 
     case 'clear_at': {
       const entry = leaf[field]
       number(field, entry.number, limitRules(field, entry), language, tell)
-      if (entry.isParameter && !entry.parameter.trim()) {
-        tell(`${field}.parameter`, { kind: 'missing' })
-      }
+      if (entry.isParameter) parameter(`${field}.parameter`, entry.parameter.trim(), tell)
       return
     }
     case 'signal':
@@ -110,6 +110,12 @@ function leafField(leaf: Leaf, field: FieldName, language: string, tell: Tell): 
     case 'signals':
       if (leaf.signals.length === 0) tell(field, { kind: 'missing' })
       return
+    case 'day_from':
+    case 'day_to': {
+      const value = leaf[field].trim()
+      if (value && !isTimeOfDay(value)) tell(field, { kind: 'time', value })
+      return
+    }
     case 'values': {
       const isNeeded = leaf.kind !== 'missing'
       if (isNeeded && leaf.values.items.length === 0) tell(field, { kind: 'missing' })
@@ -134,6 +140,11 @@ function number(
 ): void {
   const read = readNumber(entered, language, rules)
   if ('problem' in read) tell(field, { kind: 'number', problem: read.problem, entered, rules })
+}
+
+function parameter(field: string, value: string, tell: Tell): void {
+  if (!value) tell(field, { kind: 'missing' })
+  else if (!isParameterName(value)) tell(field, { kind: 'parameter', value })
 }
 
 /** Numbers among the values must be some, and texts must not be empty. */

@@ -43,18 +43,25 @@ function walk(part: Draft, steps: Step[]): string {
       return fieldAt(level.key, 'severity')
     }
     default:
-      return fieldAt(part.key, fieldOf(part, name))
+      return fieldAt(part.key, fieldOf(part, steps))
   }
 }
 
 /** The form's names where they aren't the platform's. */
-function fieldOf(leaf: Leaf, name: Step | undefined): string {
+function fieldOf(leaf: Leaf, [name, within]: Step[]): string {
   const shown = fieldsOf(leaf)
   const has = (field: FieldName) => shown.find((each) => each === field) ?? ''
+  /** The number, or the name of the parameter in its place. */
+  const limit = (field: 'limit' | 'clear_at') =>
+    within === 'parameter' && leaf[field].isParameter && has(field)
+      ? `${field}.parameter`
+      : has(field)
   switch (name) {
     case 'above':
     case 'below':
-      return has('limit')
+      return limit('limit')
+    case 'clear_at':
+      return limit('clear_at')
     case 'is':
     case 'is_not':
     case 'states':

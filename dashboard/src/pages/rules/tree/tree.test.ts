@@ -127,6 +127,9 @@ describe('where the platform finds fault', () => {
     ['condition.conditions[9].above', draft, ''],
     ['condition.conditions[0].above', threshold, 'limit'],
     ['condition.conditions[0].below', threshold, 'limit'],
+    ['condition.conditions[0].above.parameter', threshold, 'limit.parameter'],
+    ['condition.conditions[0].above.default', threshold, 'limit'],
+    ['condition.conditions[0].clear_at.parameter', threshold, 'clear_at'],
     ['condition.conditions[0].unit', threshold, 'unit'],
     ['condition.conditions[0].sometimes', threshold, ''],
     ['condition.conditions[1].while.is[1]', gate, 'values'],
@@ -187,6 +190,22 @@ describe('what is wrong before the platform is asked', () => {
       ['limit.parameter', 'missing'],
       ['hold_s', 'number'],
     ])
+  })
+
+  it('is a time or the name of a parameter that isn’t one', () => {
+    const schedule = (day_from: string, day_to: string) =>
+      wrong(leafOf('schedule', { day_from, day_to })).map(([field]) => field)
+    expect(wrong(leafOf('schedule', { day_from: '8:00' }))).toEqual([['day_from', 'time']])
+    expect(schedule(' 08:00 ', '24:00')).toEqual([])
+    expect(schedule('08:60', '24:01')).toEqual(['day_from', 'day_to'])
+    expect(schedule('8 Uhr', '0800')).toEqual(['day_from', 'day_to'])
+    const named = (parameter: string) => {
+      const limit = { isParameter: true, parameter, number: 80 }
+      return wrong(leafOf('threshold', { signal: 't', limit }))
+    }
+    expect(named(' max_temperature.2 ')).toEqual([])
+    expect(named('Max Temp')).toEqual([['limit.parameter', 'parameter']])
+    expect(named('a'.repeat(65))).toEqual([['limit.parameter', 'parameter']])
   })
 
   it('is a value of another type, or text that isn’t JSON', () => {
