@@ -17,7 +17,8 @@ use millwright_store::telemetry::machines::MachineRow;
 
 use crate::consequences;
 use crate::limits::{
-    CATCH_UP_COUNTED, CATCH_UP_MACHINES, CATCH_UP_SAMPLES, LEARNED_BYTES_A_RULE, LEARNED_BYTES_MAX,
+    CATCH_UP_COUNTED, CATCH_UP_LOOK, CATCH_UP_MACHINES, CATCH_UP_SAMPLES, LEARNED_BYTES_A_RULE,
+    LEARNED_BYTES_MAX,
 };
 use crate::machine::{MachineState, Series};
 use crate::memory::Memory;
@@ -87,12 +88,13 @@ async fn go_on(
                     done.left_out += u64::from(leave_out(state, machine, rule.rule));
                     continue;
                 }
-                if counted >= CATCH_UP_COUNTED {
+                if counted >= CATCH_UP_COUNTED || left == 0 {
                     continue;
                 }
                 let of = (machine, &rule);
                 let begun = begin::begin_or_wait(tx, state, rebuilds, of, &stored).await?;
                 counted += begun.counted;
+                left = left.saturating_sub(rule.signals.len() * CATCH_UP_LOOK);
                 done.samples += begun.taken;
                 if !begun.has_begun {
                     continue;
@@ -102,7 +104,7 @@ async fn go_on(
             }
             if left > 0 {
                 let (taken, changes) = relive(tx, state, machine, rule.rule, left).await?;
-                left = left.saturating_sub(taken);
+                left = left.saturating_sub(taken + rule.signals.len() * CATCH_UP_LOOK);
                 done.samples += taken as u64;
                 if let Some(row) = machines.get(&machine) {
                     tell(tx, state, row, &changes, now).await?;

@@ -53,6 +53,9 @@ pub const CATCH_UP_MACHINES: usize = 16;
 /// Stored samples that rules take in a batch to catch up; the rest waits for the next one, and the
 /// rule is quiet until it has caught up.
 pub const CATCH_UP_SAMPLES: usize = 5_000;
+/// Stored samples that it costs to look at a signal, whether it has any: after a restart with little new it is the
+/// looking that acknowledgements would wait for.
+pub const CATCH_UP_LOOK: usize = 50;
 /// Stored samples that a batch counts for rules that begin, to find where [`RELIVED_SAMPLES`] begin;
 /// the one that goes beyond is the last one, further rules begin with the next batch.
 pub const CATCH_UP_COUNTED: usize = 100_000;

@@ -151,6 +151,33 @@ async fn without_a_checkpoint_it_learns_from_what_is_stored_in_parts() {
     assert_eq!(alarms[1..], ["t|1|6300|NULL"]);
 }
 
+/// Many rules with many signals and little that is new, as after a restart: looking costs too.
+#[tokio::test]
+async fn how_much_is_looked_at_in_a_batch_is_bounded() {
+    const RULES: u64 = 12;
+    let names: Vec<String> = (0..20).map(|signal| format!("s{signal}")).collect();
+    let mut site = Site::new().await;
+    for rule in 0..RULES {
+        let learned = json!({"kind": "anomaly", "signals": names, "train_rows": 150});
+        site.rule(u128::from(100 + rule), condition(learned)).await;
+    }
+    let message = |s: i64| {
+        let values: Value = names.iter().map(|name| (name.clone(), json!(noise(s)))).collect();
+        let sample = json!({"ts": T0 / 1000 + s * 1000, "values": values});
+        let mut message = telemetry(1, &json!({"samples": [sample]}).to_string());
+        message.received_at = second(s);
+        message
+    };
+    site.send_all(vec![message(0)]).await;
+    site.send_all(vec![message(1)]).await;
+    let begun = site.metric("learning_begun_total");
+    assert!((1.0..=10.0).contains(&begun), "{begun}");
+    for s in 2..30 {
+        site.send_all(vec![message(s)]).await;
+    }
+    assert_eq!(site.metric("learning_begun_total"), RULES as f64);
+}
+
 /// A message with all samples of this time, each second one. All are received at one time: no further
 /// checkpoint is due.
 fn at_once(seconds: std::ops::Range<i64>, spike: i64) -> Uplink {
