@@ -10,7 +10,7 @@ use millwright_detection::columns::{Columns, Detector, detect};
 use millwright_detection::learned::Verdict;
 use millwright_detection::learned::limits::TABLE_ROWS_MAX;
 use millwright_schemas::Timestamp;
-use millwright_schemas::api::rules::RuleCondition;
+use millwright_schemas::api::rules::{RuleCondition, locate};
 use serde_json::Value;
 
 use crate::cli::{DetectArgs, DetectorName};
@@ -48,7 +48,11 @@ fn read_rule(path: &Path) -> anyhow::Result<RuleCondition> {
             format!("{}: has neither kind, as a condition, nor condition, as a rule", file())
         })?
     };
-    serde_json::from_value(condition).with_context(|| format!("{} condition", file()))
+    serde_json::from_value(condition).map_err(|error| {
+        let text = error.to_string();
+        let (place, message) = locate("condition", &text);
+        anyhow::anyhow!("{} {place}: {message}", file())
+    })
 }
 
 /// The input: its columns as numbers, and as they were written.

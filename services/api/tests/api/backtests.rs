@@ -202,6 +202,11 @@ async fn what_cannot_be_tried_is_refused_with_field_and_reason() {
     let all = ["backtest.against.name", "backtest.against.condition.below"];
     assert_eq!(fields(&ask(api, token, with(good(), "against", against)).await), all);
     ask(api, token, with(good(), "form", json!(at(0)))).await.problem(422, "invalid");
+    let mut against = good();
+    against.as_object_mut().unwrap().remove("backtest");
+    against["condition"] = json!({"kind": "all", "conditions": [{"kind": "state", "sygnal": "t"}]});
+    let unread = ["backtest.against.condition.conditions[0].sygnal"];
+    assert_eq!(fields(&ask(api, token, with(good(), "against", against)).await), unread);
 
     // What another organization has doesn't exist.
     let stranger = customer(api).await;
