@@ -230,6 +230,14 @@ async fn what_cannot_be_watched_is_refused_with_field_and_reason() {
     let wrong =
         with(with(good(), "/condition/signal", json!("nope")), "/organization_id", json!(id));
     assert_eq!(fields(&plant.put(&rule, wrong).await), ["organization_id", "condition.signal"]);
+    // Also when it is switched off, behind a part that is as it was.
+    let second = group("any", limit(json!(1)));
+    let mut both = with(second, "/conditions/0/signal", json!("nope"));
+    both["conditions"].as_array_mut().unwrap().insert(0, good()["condition"].clone());
+    let wrong = with(with(good(), "/condition", both), "/enabled", json!(false));
+    assert_eq!(fields(&plant.put(&rule, wrong).await), ["condition.conditions[1].signal"]);
+    let off = plant.put(&rule, with(good(), "/enabled", json!(false))).await.json(200);
+    assert_eq!((&off["enabled"], &off["condition"]), (&json!(false), &rule["condition"]));
 }
 
 #[tokio::test]
