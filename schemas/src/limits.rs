@@ -77,7 +77,7 @@ pub const RULE_CONDITIONS_MAX: usize = 32;
 /// How deep conditions of a rule may be nested; a single one is 1 deep.
 pub const RULE_DEPTH_MAX: usize = 5;
 /// Objects and lists within each other in a condition as it is sent. A rule as deep as it may be has 12;
-/// beyond this bound it isn't even read, since each condition takes what is within it into its hands.
+/// beyond this bound it isn't read: what is within is moved once for each condition around it.
 pub const RULE_JSON_LEVELS_MAX: usize = 32;
 /// Levels of a rule: there are four severities.
 pub const RULE_LEVELS_MAX: usize = 4;
