@@ -76,6 +76,9 @@ pub const RULE_MISSING_S_MAX: f64 = 31_622_400.0;
 pub const RULE_CONDITIONS_MAX: usize = 32;
 /// How deep conditions of a rule may be nested; a single one is 1 deep.
 pub const RULE_DEPTH_MAX: usize = 5;
+/// Objects and lists within each other in a condition as it is sent. A rule as deep as it may be has 12;
+/// beyond this bound it isn't read: what is within is moved once for each condition around it.
+pub const RULE_JSON_LEVELS_MAX: usize = 32;
 /// Levels of a rule: there are four severities.
 pub const RULE_LEVELS_MAX: usize = 4;
 /// Largest number that a condition counts up to; so many times are remembered.

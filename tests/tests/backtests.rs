@@ -32,9 +32,12 @@ async fn a_backtest_is_done_by_the_worker_and_survives_a_kill() {
         "name": "Too hot", "machine_id": device.machine, "severity": "major",
         "condition": {"kind": "threshold", "signal": "temperature", "above": 80, "hold_s": 2},
     });
+    let mut preview = body.clone();
+    preview["backtest"] = json!({"preview": true});
     let asked: Vec<Value> = vec![
         api.post("/rules/backtest", &body).await.unwrap(),
         api.post("/rules/backtest", &body).await.unwrap(),
+        api.post("/rules/backtest", &preview).await.unwrap(),
     ];
     platform.kill();
     platform.resume().await;

@@ -124,7 +124,8 @@ pub struct BacktestOptions {
     /// 7,776,000 (90 days); 172,800 (48 hours) when left out.
     #[serde(default)]
     pub lead_s: Option<i64>,
-    /// It is one of many while a rule is edited: it isn't listed, and kept for an hour only.
+    /// It is one of many while a rule is edited: it waits for no others but previews, takes 30 seconds at
+    /// most, isn't listed, and is kept for an hour only.
     #[serde(default)]
     pub preview: bool,
 }

@@ -2,6 +2,7 @@
 
 mod condition;
 mod limit;
+mod reading;
 mod state_value;
 mod week;
 
@@ -22,6 +23,7 @@ pub use condition::{
 pub use limit::{
     InvalidParameterName, Limit, Parameter, ParameterName, ParameterValue, Parameters,
 };
+pub use reading::locate;
 pub use state_value::StateValue;
 pub use week::{InvalidLocalTime, LocalTime, Weekday};
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::fault::Severity;
-use crate::api::rules::{Parameters, Rule, RuleCondition};
+use crate::api::rules::{Parameters, Rule, RuleCondition, locate};
 use crate::ids::{MachineId, OrganizationId, RuleId};
 use crate::limits::{RULE_PROBLEM_MAX_BYTES, RULE_PROBLEMS_TOLD_MAX};
 use crate::time::Timestamp;
@@ -76,9 +76,15 @@ impl GivenRule {
     /// Reads a rule of a document.
     ///
     /// # Errors
-    /// What is wrong with its form.
+    /// What is wrong with its form, and where.
     pub fn read(value: &Value) -> Result<Self, String> {
-        Self::deserialize(value).map_err(|error| error.to_string())
+        serde_path_to_error::deserialize(value).map_err(|error| {
+            let text = error.inner().to_string();
+            match locate(&error.path().to_string(), &text) {
+                (place, message) if place == "." => message.to_owned(),
+                (place, message) => format!("{place}: {message}"),
+            }
+        })
     }
 
     /// The rule for this machine, as the detection takes it. Whose it is, and when it was made, the
@@ -207,7 +213,23 @@ mod tests {
             "id": ID, "version": 1, "name": "r", "severity": "major",
             "condition": {"kind": "telepathy", "signal": "t"},
         });
-        assert!(GivenRule::read(&value).unwrap_err().contains("telepathy"));
+        let told = GivenRule::read(&value).unwrap_err();
+        assert!(told.starts_with("condition.kind: unknown variant `telepathy`"), "{told}");
+    }
+
+    #[test]
+    fn what_is_wrong_deep_in_a_condition_is_told_with_its_place() {
+        let leaf = json!({"kind": "state", "signal": "t", "iz": [true]});
+        let mut value = json!({
+            "id": ID, "version": 1, "name": "r", "severity": "major",
+            "condition": {"kind": "all", "conditions": [leaf]},
+        });
+        let told = GivenRule::read(&value).unwrap_err();
+        let expected = "condition.conditions[0].iz: unknown field `iz`";
+        assert!(told.starts_with(expected), "{told}");
+        value["condition"] = json!(1);
+        let told = GivenRule::read(&value).unwrap_err();
+        assert!(told.starts_with("condition: invalid type: integer `1`"), "{told}");
     }
 
     #[test]

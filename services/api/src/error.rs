@@ -8,6 +8,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use millwright_core::access::{Forbidden, Permission};
 use millwright_schemas::api::problem::{FieldProblem, PROBLEM_JSON, Problem};
+use millwright_schemas::api::rules::locate;
 use millwright_store::StoreError;
 use millwright_store::page::InvalidPage;
 
@@ -249,9 +250,15 @@ impl ApiError {
         if error.classify() != serde_json::error::Category::Data {
             return Self::Malformed(quoted(&format!("not JSON: {text}")));
         }
-        let field = field_at(path, &text);
-        let problem = field.map(|field| FieldProblem { field, message: quoted(&text) });
-        Self::Invalid { detail: quoted(&text), errors: problem.into_iter().collect() }
+        let (path, message) = locate(path, &text);
+        let detail = quoted(message);
+        let Some(field) = field_at(&path, message) else {
+            return Self::Invalid { detail, errors: Vec::new() };
+        };
+        // Of a condition it is where that ends; the field says it better.
+        let position = format!(" at line {} column {}", error.line(), error.column());
+        let message = quoted(message.strip_suffix(position.as_str()).unwrap_or(message));
+        Self::Invalid { detail, errors: vec![FieldProblem { field, message }] }
     }
 }
 

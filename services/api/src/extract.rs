@@ -67,7 +67,7 @@ pub(crate) fn bearer(request: &HttpRequest) -> Result<&str, ApiError> {
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }
 }
 
-/// A JSON body. What is wrong with it is told with the field, such as `condition.above`.
+/// A JSON body. What is wrong with it is told with the field, such as `condition.conditions[0].above`.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 

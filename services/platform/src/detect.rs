@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use millwright_detection::columns::{Columns, Detector, detect};
 use millwright_detection::learned::limits::TABLE_ROWS_MAX;
 use millwright_detection::learned::{Verdict, multivariate, univariate};
-use millwright_schemas::api::rules::RuleCondition;
+use millwright_schemas::api::rules::{RuleCondition, locate};
 use serde_json::Value;
 
 use crate::cli::{DetectArgs, DetectorName};
@@ -55,7 +55,11 @@ fn read_rule(path: &Path) -> anyhow::Result<RuleCondition> {
             format!("{}: has neither kind, as a condition, nor condition, as a rule", file())
         })?
     };
-    serde_json::from_value(condition).with_context(|| format!("{} condition", file()))
+    serde_json::from_value(condition).map_err(|error| {
+        let text = error.to_string();
+        let (place, message) = locate("condition", &text);
+        anyhow::anyhow!("{} {place}: {message}", file())
+    })
 }
 
 /// The input: its columns as numbers, and as they were written.

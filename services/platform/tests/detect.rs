@@ -265,6 +265,19 @@ fn a_rule_that_does_not_learn_is_quiet_in_commissioning_and_hears_it() {
 }
 
 #[test]
+fn what_is_wrong_deep_in_a_rule_is_told_with_its_place() {
+    let of = |inner: Value| json!({"kind": "any", "conditions": [inner]});
+    let bare = of(json!({"kind": "threshold", "signal": "t", "above": "80"}));
+    let whole = json!({"name": "Hot", "severity": "major", "condition": bare});
+    for rule in [bare, whole] {
+        let desk = Desk::new("timestamp,t\n1,2\n").with_rule(&rule);
+        let said = desk.refused(&["--rule", "rule.json"], 1);
+        let told = "rule.json condition.conditions[0].above: invalid type: string \"80\"";
+        assert!(said.contains(told), "{said}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_told_with_value_and_rule() {
     let table = "timestamp,t,word\n1,2,x3\n";
     let limit = json!({"kind": "threshold", "signal": "t", "above": 10});
@@ -274,7 +287,11 @@ fn what_is_wrong_is_told_with_value_and_rule() {
         rule
     };
     let cases: [(Value, &[&str], &str); 10] = [
-        (with("kind", json!("treshold")), &[], "rule.json condition: unknown variant `treshold`"),
+        (
+            with("kind", json!("treshold")),
+            &[],
+            "rule.json condition.kind: unknown variant `treshold`",
+        ),
         (json!({"name": "Hot"}), &[], "rule.json: has neither kind"),
         (with("hold_s", json!(-1.5)), &[], "condition.hold_s: -1.5 "),
         (with("clear_at", json!(12)), &[], "condition.clear_at: 12 is above the limit 10"),

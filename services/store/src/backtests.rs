@@ -117,21 +117,26 @@ pub async fn insert(tx: &Tx, new: &StoredBacktest) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// How many haven't ended: of this organization, and of all.
+/// How many haven't ended, previews or others: of this organization, and of all.
 ///
 /// # Errors
 /// When the database can't be used.
 pub async fn count_unfinished(
     tx: &Tx,
     organization: OrganizationId,
+    preview: bool,
 ) -> Result<(u64, u64), StoreError> {
-    let all = || Entity::find().filter(unfinished());
-    let own = own_unfinished(organization);
-    Ok((own.count(tx.conn()).await?, all().count(tx.conn()).await?))
+    let own = own_unfinished(organization, preview);
+    let all = all_unfinished(preview);
+    Ok((own.count(tx.conn()).await?, all.count(tx.conn()).await?))
 }
 
-fn own_unfinished(organization: OrganizationId) -> Select<Entity> {
-    Entity::find().filter(unfinished()).filter(Column::OrganizationId.eq(organization.uuid()))
+fn own_unfinished(organization: OrganizationId, preview: bool) -> Select<Entity> {
+    all_unfinished(preview).filter(Column::OrganizationId.eq(organization.uuid()))
+}
+
+fn all_unfinished(preview: bool) -> Select<Entity> {
+    Entity::find().filter(unfinished()).filter(Column::Preview.eq(preview))
 }
 
 /// The backtest with this id.
@@ -422,12 +427,12 @@ mod tests {
             (add(&store, organization, 1).await, add(&store, organization, 1).await);
         begin(&store, runs, now()).await.unwrap();
         let tx = store.begin().await.unwrap();
-        assert_eq!(count_unfinished(&tx, organization).await.unwrap(), (2, 2));
+        assert_eq!(count_unfinished(&tx, organization, false).await.unwrap(), (2, 2));
         for id in [waits, runs] {
             let before = load(&tx, Scope::Platform, id).await.unwrap();
             cancel(&tx, &before, now()).await.unwrap();
         }
-        assert_eq!(count_unfinished(&tx, organization).await.unwrap(), (1, 1));
+        assert_eq!(count_unfinished(&tx, organization, false).await.unwrap(), (1, 1));
         tx.commit().await.unwrap();
         assert_eq!(state(&store, waits).await.state, BacktestState::Canceled);
         let running = state(&store, runs).await;
@@ -457,8 +462,24 @@ mod tests {
     async fn counting_those_that_wait_reads_no_others() {
         let (store, _folder) = sqlite_store().await;
         let organization = organization(&store, None).await;
-        let plan = plan(&store, &own_unfinished(organization).into_query()).await;
+        let plan = plan(&store, &own_unfinished(organization, true).into_query()).await;
         assert!(plan.contains("USING INDEX backtests_open "), "{plan}");
+    }
+
+    #[tokio::test]
+    async fn previews_that_wait_are_counted_apart() {
+        let (store, _folder) = store().await;
+        let top = organization(&store, None).await;
+        let below = organization(&store, Some(top)).await;
+        add(&store, top, 1).await;
+        for of in [top, below, below] {
+            add_as(&store, of, 1, true).await;
+        }
+        let tx = store.begin().await.unwrap();
+        assert_eq!(count_unfinished(&tx, top, false).await.unwrap(), (1, 1));
+        assert_eq!(count_unfinished(&tx, top, true).await.unwrap(), (1, 3));
+        assert_eq!(count_unfinished(&tx, below, true).await.unwrap(), (2, 3));
+        assert_eq!(count_unfinished(&tx, below, false).await.unwrap(), (0, 1));
     }
 
     #[tokio::test]

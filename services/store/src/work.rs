@@ -273,3 +273,21 @@ impl Work for BacktestDue {
         format!("backtests:{}", self.organization)
     }
 }
+
+/// A rule is to be tried while it is edited, and somebody looks on. Done by alarms, apart from
+/// [`BacktestDue`], which takes minutes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewDue {
+    /// What is to be done.
+    pub backtest: BacktestId,
+    /// Of who asked for it: one of an organization runs at a time.
+    pub organization: OrganizationId,
+}
+
+impl Work for PreviewDue {
+    const KIND: &'static str = "backtest.preview";
+
+    fn ordering_key(&self) -> String {
+        format!("previews:{}", self.organization)
+    }
+}

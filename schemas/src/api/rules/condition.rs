@@ -12,7 +12,8 @@ use crate::words::words;
 
 /// What a rule watches. Times are the machine's; a value counts until the next sample of its
 /// signal; a sample that is null or of bad quality interrupts a hold and raises or clears nothing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+// Read by `super::reading`, which has the kinds once more.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RuleCondition {
     /// A signal beyond a limit.

@@ -2,21 +2,25 @@
 
 use millwright_core::access::Caller;
 use millwright_schemas::api::backtests::{Backtest, BacktestInput, BacktestState};
-use millwright_schemas::{BacktestId, Timestamp};
+use millwright_schemas::{BacktestId, OrganizationId, Timestamp};
 use millwright_store::backtests::{self, StoredBacktest};
 use millwright_store::machines::organizations;
-use millwright_store::work::{self, BacktestDue};
-use millwright_store::{Scope, Store};
+use millwright_store::work::{self, BacktestDue, PreviewDue};
+use millwright_store::{Scope, Store, StoreError, Tx};
 use uuid::Uuid;
 
 use super::check::{against, failures, lead_s, machines, rule_of, span};
-use super::limits::{RETRY_AFTER_S, WAITING_ALL_MAX, WAITING_MAX};
+use super::limits::{
+    PREVIEW_RETRY_AFTER_S, PREVIEWS_WAITING_ALL_MAX, PREVIEWS_WAITING_MAX, RETRY_AFTER_S,
+    WAITING_ALL_MAX, WAITING_MAX,
+};
 use super::query::require;
 use super::request::{Request, view};
 use crate::AlarmError;
 use crate::rules::{form, missing};
 
-/// Asks for a backtest. It is done by a job; one of an organization at a time.
+/// Asks for a backtest. It is done by a job; one of an organization at a time, and apart from them one
+/// preview.
 ///
 /// # Errors
 /// Not permitted, a field can't be accepted, the organization isn't found, too many wait, or the
@@ -44,10 +48,7 @@ pub async fn create(
     let against = against(&tx, scope, &options, made, &mut fields).await?;
     failures(&options.known_failures, &machines, time, lead_s, &mut fields);
     fields.finish()?;
-    let (own, all) = backtests::count_unfinished(&tx, caller.organization).await?;
-    if own >= WAITING_MAX || all >= WAITING_ALL_MAX {
-        return Err(AlarmError::TooManyBacktests { retry_after_s: RETRY_AFTER_S });
-    }
+    has_room(&tx, caller.organization, options.preview).await?;
     let request = Request {
         rule: made(rule),
         against,
@@ -75,8 +76,31 @@ pub async fn create(
         preview: options.preview,
     };
     backtests::insert(&tx, &new).await?;
-    let due = BacktestDue { backtest: new.id, organization: caller.organization };
-    work::enqueue(&tx, caller.organization, &due, now).await?;
+    enqueue(&tx, &new, now).await?;
     tx.commit().await?;
     Ok(view(new)?)
+}
+
+/// Refuses one more when too many wait. Previews are counted apart: an editor is of no use without, and
+/// a backtest needn't be refused because many edit.
+async fn has_room(tx: &Tx, organization: OrganizationId, preview: bool) -> Result<(), AlarmError> {
+    let (own_max, all_max, retry_after_s) = if preview {
+        (PREVIEWS_WAITING_MAX, PREVIEWS_WAITING_ALL_MAX, PREVIEW_RETRY_AFTER_S)
+    } else {
+        (WAITING_MAX, WAITING_ALL_MAX, RETRY_AFTER_S)
+    };
+    let (own, all) = backtests::count_unfinished(tx, organization, preview).await?;
+    if own >= own_max || all >= all_max {
+        return Err(AlarmError::TooManyBacktests { retry_after_s });
+    }
+    Ok(())
+}
+
+async fn enqueue(tx: &Tx, new: &StoredBacktest, now: Timestamp) -> Result<(), StoreError> {
+    let (backtest, organization) = (new.id, new.organization);
+    if new.preview {
+        work::enqueue(tx, organization, &PreviewDue { backtest, organization }, now).await
+    } else {
+        work::enqueue(tx, organization, &BacktestDue { backtest, organization }, now).await
+    }
 }

@@ -18,15 +18,27 @@ pub const FAILURE_NAME_MAX: usize = 100;
 pub const LEAD_S: RangeInclusive<i64> = 60..=90 * 86_400;
 /// The same when nobody says: 48 hours.
 pub const LEAD_S_DEFAULT: i64 = 48 * 3_600;
-/// Backtests of an organization that haven't ended; one of them runs. Beyond it: 429.
+/// Backtests of an organization that haven't ended, without previews; one of them runs. Beyond it: 429.
 pub const WAITING_MAX: u64 = 5;
 /// The same of all organizations together.
 pub const WAITING_ALL_MAX: u64 = 100;
 /// When to try again then, in seconds.
 pub const RETRY_AFTER_S: u32 = 30;
+/// Previews of an organization that haven't ended; one of them runs. An editor has one at a time, so that
+/// this is about how many people edit at once. Beyond it: 429.
+pub const PREVIEWS_WAITING_MAX: u64 = 20;
+/// The same of all organizations together.
+pub const PREVIEWS_WAITING_ALL_MAX: u64 = 100;
+/// When to try again then, in seconds.
+pub const PREVIEW_RETRY_AFTER_S: u32 = 5;
+/// Previews that a process does at once, each of another organization: one that takes long doesn't hold up
+/// all others.
+pub const PREVIEWS_AT_ONCE: usize = 2;
 
 /// How long a run may take.
 pub const TIME_MAX: Duration = Duration::from_secs(600);
+/// The same of a preview: somebody waits for it.
+pub const PREVIEW_TIME_MAX: Duration = Duration::from_secs(30);
 /// Values that a run may read.
 pub const VALUES_MAX: i64 = 50_000_000;
 /// How far before the beginning it reads on for a rule's windows and hold times at most, in seconds: a

@@ -2,7 +2,7 @@
 //! far it is, and sees whether it is still wanted. Begun anew, it begins from the front.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use millwright_detection::conditions::needs::reach_s;
@@ -16,21 +16,22 @@ use millwright_store::backtests::{self, Ending, Progress, StoredBacktest};
 use millwright_store::jobs::{self, Job, JobError, JobHandler};
 use millwright_store::machines::{fleet, sites};
 use millwright_store::telemetry::reads::history::{History, Wanted};
-use millwright_store::work::{self, BacktestDue, Work as _};
+use millwright_store::work::{self, BacktestDue, PreviewDue, Work as _};
 use millwright_store::{Scope, Store, StoreError, policies};
 
 use super::limits::{
-    ATTEMPTS_MAX, BEFORE_S_MAX, LEASE_S, LISTED_MAX_BYTES, LOOK, NOTE, REST_MAX, REST_PART,
-    RESULT_MAX_BYTES, TIME_MAX, VALUES_MAX,
+    ATTEMPTS_MAX, BEFORE_S_MAX, LEASE_S, LISTED_MAX_BYTES, LOOK, NOTE, PREVIEW_TIME_MAX, REST_MAX,
+    REST_PART, RESULT_MAX_BYTES, TIME_MAX, VALUES_MAX,
 };
 use super::report::{Heard, Report};
 use super::request::Request;
 use super::tally::Case;
 use super::trial::{Sources, Trial};
 
-/// Does backtests.
+/// Does backtests: previews, or all others.
 #[derive(Clone)]
 pub struct Backtests {
+    kinds: &'static [&'static str],
     store: Store,
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     is_stopping: Arc<dyn Fn() -> bool + Send + Sync>,
@@ -38,30 +39,49 @@ pub struct Backtests {
 
 impl std::fmt::Debug for Backtests {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Backtests").finish_non_exhaustive()
+        f.debug_struct("Backtests").field("kinds", &self.kinds).finish_non_exhaustive()
     }
 }
 
 impl Backtests {
-    /// Backtests of this database, by this clock. When the platform is stopping, what runs is given
-    /// back and begun anew later.
+    /// Backtests of this database, by this clock, without previews. When the platform is stopping, what
+    /// runs is given back and begun anew later.
     pub fn new(
         store: Store,
         now: impl Fn() -> Timestamp + Send + Sync + 'static,
         is_stopping: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Self {
-        Self { store, now: Arc::new(now), is_stopping: Arc::new(is_stopping) }
+        let kinds: &'static [&'static str] = &[BacktestDue::KIND];
+        Self { kinds, store, now: Arc::new(now), is_stopping: Arc::new(is_stopping) }
     }
+
+    /// The previews alone. Another worker does them, so that they needn't wait for the others.
+    pub fn previews(
+        store: Store,
+        now: impl Fn() -> Timestamp + Send + Sync + 'static,
+        is_stopping: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self { kinds: &[PreviewDue::KIND], ..Self::new(store, now, is_stopping) }
+    }
+}
+
+/// Which one a job is about.
+fn backtest_of(job: &Job) -> Result<BacktestId, JobError> {
+    if job.kind == PreviewDue::KIND {
+        return Ok(work::payload::<PreviewDue>(job)?.backtest);
+    }
+    // Before previews had jobs of their own, theirs were of this kind too.
+    Ok(work::payload::<BacktestDue>(job)?.backtest)
 }
 
 #[async_trait]
 impl JobHandler for Backtests {
     fn kinds(&self) -> &'static [&'static str] {
-        &[BacktestDue::KIND]
+        self.kinds
     }
 
     async fn run(&self, job: &Job) -> Result<(), JobError> {
-        let BacktestDue { backtest: id, .. } = work::payload(job)?;
+        let id = backtest_of(job)?;
         if job.attempts > ATTEMPTS_MAX {
             let error = format!("interrupted: begun {ATTEMPTS_MAX} times, never ended");
             backtests::finish(&self.store, id, Ending::Failed(error), (self.now)()).await?;
@@ -71,7 +91,7 @@ impl JobHandler for Backtests {
             return Ok(());
         }
         let stored = backtests::get(&self.store, Scope::Platform, id).await?;
-        let ending = match Box::pin(Run::new(self, job, id).carry_out(&stored)).await {
+        let ending = match Box::pin(Run::new(self, job, &stored).carry_out(&stored)).await {
             Ok(result) => ended(&result),
             Err(Stop::Unwanted) => Ending::Canceled,
             Err(Stop::Failed(error)) => Ending::Failed(error),
@@ -160,6 +180,7 @@ struct Run<'a> {
     by: &'a Backtests,
     job: &'a Job,
     id: BacktestId,
+    time_max: Duration,
     values: i64,
     started: Instant,
     looked: Option<Instant>,
@@ -167,9 +188,11 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(by: &'a Backtests, job: &'a Job, id: BacktestId) -> Self {
+    fn new(by: &'a Backtests, job: &'a Job, stored: &StoredBacktest) -> Self {
         let started = Instant::now();
-        Self { by, job, id, values: 0, started, looked: None, noted: started }
+        let (id, values, looked) = (stored.id, 0, None);
+        let time_max = if stored.preview { PREVIEW_TIME_MAX } else { TIME_MAX };
+        Self { by, job, id, time_max, values, started, looked, noted: started }
     }
 
     async fn carry_out(mut self, stored: &StoredBacktest) -> Result<BacktestResult, Stop> {
@@ -279,8 +302,8 @@ impl<'a> Run<'a> {
         if (self.by.is_stopping)() {
             return Err(Stop::Stopping);
         }
-        if self.started.elapsed() > TIME_MAX {
-            let seconds = TIME_MAX.as_secs();
+        if self.started.elapsed() > self.time_max {
+            let seconds = self.time_max.as_secs();
             return Err(Stop::Failed(format!(
                 "took longer than {seconds} s; try fewer machines or a shorter time"
             )));
@@ -353,4 +376,62 @@ async fn off_the_way(
         tracing::error!(%error, "the engine failed in a backtest");
         Stop::Failed("the engine failed; the log tells more".to_owned())
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use millwright_core::access::Actor;
+    use millwright_schemas::api::backtests::BacktestState;
+    use millwright_schemas::{JobId, OrganizationId, UserId};
+    use millwright_store::Location;
+    use millwright_test_database::TestDatabase;
+    use serde_json::Value;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn stored(preview: bool) -> StoredBacktest {
+        StoredBacktest {
+            id: BacktestId(Uuid::nil()),
+            organization: OrganizationId(Uuid::nil()),
+            created_by: Actor::User(UserId(Uuid::nil())),
+            request: String::new(),
+            state: BacktestState::Running,
+            progress: 0.0,
+            values: 0,
+            cancel_requested: false,
+            error: None,
+            result: None,
+            created_at: Timestamp::from_micros(0),
+            started_at: None,
+            ended_at: None,
+            preview,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_preview_is_given_up_while_another_goes_on() {
+        let folder = TestDatabase::new().await;
+        let store = Store::open(&Location::new(folder.path(), folder.url())).await.unwrap();
+        let by = Backtests::new(store, || Timestamp::from_micros(0), || false);
+        let job = Job {
+            id: JobId(Uuid::nil()),
+            kind: PreviewDue::KIND.to_owned(),
+            ordering_key: String::new(),
+            payload: Value::Null,
+            attempts: 1,
+            last_error: None,
+        };
+        let long = PREVIEW_TIME_MAX + Duration::from_secs(1);
+        let started = Instant::now().checked_sub(long).unwrap();
+        let looked = async |preview: bool| {
+            let mut run = Run { started, ..Run::new(&by, &job, &stored(preview)) };
+            run.look(0.5).await
+        };
+        let Err(Stop::Failed(told)) = looked(true).await else { panic!("it goes on") };
+        assert_eq!(told, "took longer than 30 s; try fewer machines or a shorter time");
+        // It goes on to what comes next: whether it is still there.
+        assert!(matches!(looked(false).await, Err(Stop::Unwanted)));
+    }
 }

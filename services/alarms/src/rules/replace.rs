@@ -50,8 +50,10 @@ pub async fn replace(
         created_at: before.created_at,
         updated_at: now,
     };
-    // What it has watched so far may be gone: it can be switched off all the same.
-    if changed.enabled || !watches_the_same(&before, &changed) {
+    // What it has watched so far may be gone: as it is, it can be switched off all the same.
+    let as_it_was =
+        is_of_the_same_machines(&before, &changed) && before.condition == changed.condition;
+    if changed.enabled || !as_it_was {
         missing(&tx, scope, organization, &input, &mut fields).await?;
     }
     fields.finish()?;
@@ -63,10 +65,14 @@ pub async fn replace(
     Ok(changed)
 }
 
+fn is_of_the_same_machines(before: &Rule, after: &Rule) -> bool {
+    (before.machine_id, &before.model) == (after.machine_id, &after.model)
+}
+
 /// Whether a rule's alarms are about the same signal of the same machines.
 fn watches_the_same(before: &Rule, after: &Rule) -> bool {
-    let (was, is) = (subject(&before.condition), subject(&after.condition));
-    (before.machine_id, &before.model, was) == (after.machine_id, &after.model, is)
+    is_of_the_same_machines(before, after)
+        && subject(&before.condition) == subject(&after.condition)
 }
 
 /// Whether a rule judges as it did, so that it goes on where it stood.

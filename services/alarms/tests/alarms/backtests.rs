@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use millwright_alarms::backtests::limits::{ATTEMPTS_MAX, WAITING_MAX};
+use millwright_alarms::backtests::limits::{
+    ATTEMPTS_MAX, PREVIEW_RETRY_AFTER_S, PREVIEWS_WAITING_MAX, RETRY_AFTER_S, WAITING_MAX,
+};
 use millwright_alarms::backtests::{self, Backtests};
 use millwright_alarms::{AlarmError, rules};
 use millwright_core::access::{Actor, Caller, Permission};
@@ -15,6 +17,7 @@ use millwright_store::jobs::{self, Job, JobError, JobHandler as _};
 use millwright_store::telemetry::latest::{self, LatestRow};
 use millwright_store::telemetry::points::{self, PointRow};
 use millwright_store::telemetry::series::{self, NewSeries};
+use millwright_store::work::{self, BacktestDue};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -68,8 +71,12 @@ async fn ask(plant: &Plant, input: BacktestInput) -> Backtest {
 }
 
 async fn take(plant: &Plant) -> Job {
+    take_one(plant, "backtest.due").await
+}
+
+async fn take_one(plant: &Plant, kind: &str) -> Job {
     let now = at(NOW);
-    let job = jobs::take(&plant.store, &["backtest.due"], now, now.plus_seconds(60)).await;
+    let job = jobs::take(&plant.store, &[kind], now, now.plus_seconds(60)).await;
     job.unwrap().expect("a job")
 }
 
@@ -80,6 +87,14 @@ fn worker(plant: &Plant) -> Backtests {
 async fn done(plant: &Plant) {
     let job = take(plant).await;
     worker(plant).run(&job).await.unwrap();
+    assert!(jobs::complete(&plant.store, &job).await.unwrap());
+}
+
+/// Does the preview that waits.
+async fn previewed(plant: &Plant) {
+    let job = take_one(plant, "backtest.preview").await;
+    let worker = Backtests::previews(plant.store.clone(), || at(NOW), || false);
+    worker.run(&job).await.unwrap();
     assert!(jobs::complete(&plant.store, &job).await.unwrap());
 }
 
@@ -206,8 +221,63 @@ async fn a_preview_says_what_it_tries_and_is_not_listed() {
     let own = caller(&plant, 1);
     let listed = backtests::list(&plant.store, &own, &PageQuery::default()).await.unwrap();
     assert!(listed.items.is_empty());
-    done(&plant).await;
+    previewed(&plant).await;
     assert_eq!(result(&plant, asked.id).await.rule.totals.alarms, 0);
+}
+
+#[tokio::test]
+async fn a_preview_is_done_while_a_backtest_of_the_organization_runs() {
+    let plant = Plant::start().await;
+    measured(&plant, plant.machine, "t", &[(10, 20.0), (20, 85.0)]).await;
+    let long = ask(&plant, hot(plant.machine, 80.0, json!({"from": at(0)}))).await;
+    let running = take(&plant).await;
+    millwright_store::backtests::begin(&plant.store, long.id, at(NOW)).await.unwrap();
+    let options = json!({"from": at(0), "preview": true});
+    let preview = ask(&plant, hot(plant.machine, 90.0, options)).await;
+    previewed(&plant).await;
+    assert_eq!(result(&plant, preview.id).await.rule.totals.alarms, 0);
+    assert_eq!(seen(&plant, long.id).await.state, BacktestState::Running);
+    worker(&plant).run(&running).await.unwrap();
+    assert_eq!(result(&plant, long.id).await.rule.totals.alarms, 1);
+}
+
+#[tokio::test]
+async fn previews_and_other_backtests_take_no_room_from_each_other() {
+    let plant = Plant::start().await;
+    measured(&plant, plant.machine, "t", &[(10, 20.0)]).await;
+    let input =
+        |preview: bool| hot(plant.machine, 80.0, json!({"from": at(0), "preview": preview}));
+    for (preview, most) in [(false, WAITING_MAX), (true, PREVIEWS_WAITING_MAX)] {
+        for _ in 0..most {
+            ask(&plant, input(preview)).await;
+        }
+    }
+    let own = caller(&plant, 1);
+    for (preview, expected) in [(false, RETRY_AFTER_S), (true, PREVIEW_RETRY_AFTER_S)] {
+        let full = backtests::create(&plant.store, &own, input(preview), at(NOW)).await;
+        let Err(AlarmError::TooManyBacktests { retry_after_s }) = full else { panic!("{full:?}") };
+        assert_eq!(retry_after_s, expected);
+    }
+    previewed(&plant).await;
+    ask(&plant, input(true)).await;
+}
+
+/// A database of before has them.
+#[tokio::test]
+async fn a_preview_with_a_job_as_of_other_backtests_is_done() {
+    let plant = Plant::start().await;
+    measured(&plant, plant.machine, "t", &[(10, 20.0), (20, 85.0)]).await;
+    let options = json!({"from": at(0), "preview": true});
+    let asked = ask(&plant, hot(plant.machine, 80.0, options)).await;
+    let due = BacktestDue { backtest: asked.id, organization: plant.organization };
+    let tx = plant.store.begin().await.unwrap();
+    work::enqueue(&tx, plant.organization, &due, at(NOW)).await.unwrap();
+    tx.commit().await.unwrap();
+    done(&plant).await;
+    assert_eq!(result(&plant, asked.id).await.rule.totals.alarms, 1);
+    // Its other job finds nothing to do.
+    previewed(&plant).await;
+    assert_eq!(result(&plant, asked.id).await.rule.totals.alarms, 1);
 }
 
 #[tokio::test]

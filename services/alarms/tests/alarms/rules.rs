@@ -217,3 +217,63 @@ async fn that_a_rule_has_failed_says_nothing_of_its_precision() {
     assert_eq!((precision.alarms, precision.versions.len()), (1, 1));
     assert_eq!(precision.versions[0].version, rule.version);
 }
+
+/// What it watches may be gone. But what it will watch when it is switched on again must be there.
+#[tokio::test]
+async fn switched_off_it_may_watch_what_is_gone_but_nothing_new_that_is_not_there() {
+    let plant = Plant::start().await;
+    for signal in ["t", "u"] {
+        appear(&plant, signal, SignalKind::Number).await;
+    }
+    let tx = plant.store.begin().await.unwrap();
+    let unit = SignalInfo { signal: "u".parse().unwrap(), unit: Some("°C".to_owned()) };
+    units::put(&tx, plant.machine, &[unit]).await.unwrap();
+    let limit = |signal: &str| json!({"kind": "threshold", "signal": signal, "above": 1});
+    let any = |second: Value| -> RuleCondition {
+        let both = json!({"kind": "any", "conditions": [limit("t"), second]});
+        serde_json::from_value(both).unwrap()
+    };
+    let rule = Rule {
+        id: RuleId(Uuid::now_v7()),
+        organization_id: plant.organization,
+        name: "r".to_owned(),
+        machine_id: Some(plant.machine),
+        model: None,
+        condition: any(limit("gone")),
+        severity: Severity::Minor,
+        message: None,
+        enabled: true,
+        version: 1,
+        created_at: at(0),
+        updated_at: at(0),
+    };
+    millwright_store::rules::insert(&tx, &rule).await.unwrap();
+    tx.commit().await.unwrap();
+    let off = |condition: RuleCondition| RuleInput {
+        name: "r".to_owned(),
+        organization_id: None,
+        machine_id: Some(plant.machine),
+        model: None,
+        condition,
+        severity: Severity::Minor,
+        message: None,
+        enabled: false,
+    };
+    let caller = caller(&plant);
+    let put = async |version: i64, input: RuleInput| {
+        rules::replace(&plant.store, &caller, rule.id, version, input, at(1)).await
+    };
+    let mut in_bar = limit("u");
+    in_bar["unit"] = json!("bar");
+    for (second, field) in [(limit("nope"), "signal"), (in_bar, "unit")] {
+        let Err(AlarmError::Invalid(refused)) = put(1, off(any(second))).await else {
+            panic!("{field} is not looked at")
+        };
+        let fields: Vec<_> = refused.0.iter().map(|it| it.field.clone()).collect();
+        assert_eq!(fields, [format!("condition.conditions[1].{field}")]);
+    }
+    let changed = put(1, off(any(limit("gone")))).await.unwrap();
+    assert_eq!((changed.enabled, changed.version), (false, 2));
+    let changed = put(2, off(any(limit("u")))).await.unwrap();
+    assert_eq!(changed.condition, any(limit("u")));
+}

@@ -25,12 +25,13 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 /// Tries a rule on what was stored, with the engine that watches live. The body is that of
 /// `POST /rules`; `backtest` in it says what it is tried on. The alarms and tickets that there would
 /// have been are told by the backtest when it is done; nothing else changes. One of an organization
-/// runs at a time.
+/// runs at a time, for 10 minutes at most, and may have to wait for those of others. A preview waits for
+/// none of them and takes 30 seconds at most.
 #[utoipa::path(
     tag = "rules",
     responses(
         (status = 202, description = "Accepted; follow it at its Location", body = Backtest),
-        (status = 429, description = "Five of the organization's haven't ended yet"),
+        (status = 429, description = "Five of the organization's, or 20 previews, haven't ended yet"),
     )
 )]
 #[post("/rules/backtest")]

@@ -6,7 +6,7 @@ use millwright_alarms::backtests::Backtests;
 use millwright_core::access::Role;
 use millwright_schemas::api::rules::RuleCondition;
 use millwright_schemas::topics::UpChannel;
-use millwright_store::jobs::{self, JobHandler as _};
+use millwright_store::jobs::{self, Job, JobHandler as _};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, TestApi};
@@ -43,17 +43,26 @@ async fn ask(api: &TestApi, token: &str, body: Value) -> Answer {
     api.call(token, "POST", "/rules/backtest", Some(body)).await
 }
 
-/// Does all backtests that wait.
+/// Does all backtests that wait, then all previews.
 async fn work(api: &TestApi) {
-    let (store, clock) = (&api.state.store, api.state.clock.clone());
-    let worker = Backtests::new(store.clone(), move || clock.now(), || false);
-    loop {
-        let now = api.now();
-        let job = jobs::take(store, worker.kinds(), now, now.plus_seconds(60)).await.unwrap();
-        let Some(job) = job else { return };
-        worker.run(&job).await.unwrap();
-        assert!(jobs::complete(store, &job).await.unwrap());
+    let store = &api.state.store;
+    let clock = || {
+        let clock = api.state.clock.clone();
+        move || clock.now()
+    };
+    let trials = Backtests::new(store.clone(), clock(), || false);
+    let previews = Backtests::previews(store.clone(), clock(), || false);
+    for worker in [trials, previews] {
+        while let Some(job) = take(api, worker.kinds()).await {
+            worker.run(&job).await.unwrap();
+            assert!(jobs::complete(store, &job).await.unwrap());
+        }
     }
+}
+
+async fn take(api: &TestApi, kinds: &[&str]) -> Option<Job> {
+    let now = api.now();
+    jobs::take(&api.state.store, kinds, now, now.plus_seconds(60)).await.unwrap()
 }
 
 /// The result of a backtest of this body.
@@ -144,8 +153,33 @@ async fn too_many_that_wait_are_refused_for_a_while() {
     let refused = ask(&plant.api, &plant.token, hot(plant.machine)).await;
     refused.problem(429, "too-many");
     assert_eq!(refused.header("retry-after"), "30");
+    // Nobody's editor suffers from that.
+    let preview = with(hot(plant.machine), "preview", json!(true));
+    ask(&plant.api, &plant.token, preview).await.json(202);
     work(&plant.api).await;
     ask(&plant.api, &plant.token, hot(plant.machine)).await.json(202);
+}
+
+#[tokio::test]
+async fn a_preview_waits_for_no_backtest_of_another_organization() {
+    let plant = Plant::start().await;
+    let (api, token) = (&plant.api, plant.token.as_str());
+    values(&plant, &[(1, 20.0), (2, 85.0), (5, 20.0)]).await;
+    let stranger = customer(api).await;
+    let new = json!({"name": "Theirs", "serial_number": "9", "model": "M"});
+    let theirs = api.call(&stranger, "POST", "/machines", Some(new)).await.json(201);
+    let body = json!({"name": "Silent", "machine_id": theirs["id"], "severity": "major",
+        "condition": {"kind": "missing", "event": "lift.call", "for_s": 60}});
+    let long = ask(api, &stranger, body).await.json(202);
+    take(api, &["backtest.due"]).await.unwrap();
+    let begun = id(&long).parse().unwrap();
+    millwright_store::backtests::begin(&api.state.store, begun, api.now()).await.unwrap();
+
+    let result = tried(api, token, with(hot(plant.machine), "preview", json!(true))).await;
+    assert_eq!(result["rule"]["totals"]["alarms"], 1);
+    let path = format!("/rules/backtests/{}", id(&long));
+    let runs = api.call(&stranger, "GET", &path, None).await.json(200);
+    assert_eq!(runs["state"], "running");
 }
 
 #[tokio::test]
@@ -202,6 +236,11 @@ async fn what_cannot_be_tried_is_refused_with_field_and_reason() {
     let all = ["backtest.against.name", "backtest.against.condition.below"];
     assert_eq!(fields(&ask(api, token, with(good(), "against", against)).await), all);
     ask(api, token, with(good(), "form", json!(at(0)))).await.problem(422, "invalid");
+    let mut against = good();
+    against.as_object_mut().unwrap().remove("backtest");
+    against["condition"] = json!({"kind": "all", "conditions": [{"kind": "state", "sygnal": "t"}]});
+    let unread = ["backtest.against.condition.conditions[0].sygnal"];
+    assert_eq!(fields(&ask(api, token, with(good(), "against", against)).await), unread);
 
     // What another organization has doesn't exist.
     let stranger = customer(api).await;

@@ -177,6 +177,49 @@ async fn what_cannot_be_watched_is_refused_with_field_and_reason() {
     let at = "condition.levels[1].condition.conditions";
     let all = [format!("{at}[1].window_s"), format!("{at}[1].at_least"), format!("{at}[0].signal")];
     assert_eq!(fields(&plant.create(with(good(), "/condition", deep)).await), all);
+    // What can't be read is told with its place as well, the first of it.
+    let group = |kind: &str, inner: Value| json!({"kind": kind, "conditions": [inner]});
+    let levels = |higher: Value| {
+        json!({"kind": "levels", "levels": [
+        {"severity": "minor", "condition": {"kind": "threshold", "signal": "t", "above": 80}},
+        {"severity": "major", "condition": higher}]})
+    };
+    let (own, first) = (json!({"parameter": "Max Temp", "default": 80}), "conditions[0]");
+    let limit = |above: Value| json!({"kind": "threshold", "signal": "t", "above": above});
+    for (condition, expected, reason) in [
+        (
+            group("all", with(limit(json!(1)), "/hold", json!(3))),
+            format!("condition.{first}.hold"),
+            "unknown field `hold`",
+        ),
+        (
+            levels(json!({"kind": "rate", "signal": "t", "per": "minute", "above": 1})),
+            "condition.levels[1].condition.window_s".to_owned(),
+            "missing field `window_s`",
+        ),
+        (
+            group("any", group("all", limit(json!("80")))),
+            format!("condition.{first}.{first}.above"),
+            "expected a number or",
+        ),
+        (limit(own), "condition.above.parameter".to_owned(), "is not the name of a parameter"),
+        (
+            group("all", json!({"kind": "schedule", "from": "8:00"})),
+            format!("condition.{first}.from"),
+            "is not a time of the day such as 08:00, from 00:00 to 24:00\"",
+        ),
+        (
+            group("all", json!({"kind": "trend"})),
+            format!("condition.{first}.kind"),
+            "unknown variant",
+        ),
+        (group("all", json!({"signal": "t"})), format!("condition.{first}.kind"), "missing field"),
+        (json!("hot"), "condition".to_owned(), "expected a condition with its kind"),
+    ] {
+        let refused = plant.create(with(good(), "/condition", condition.clone())).await;
+        assert_eq!(fields(&refused), [expected], "{condition}");
+        assert!(refused.text.contains(reason), "{}", refused.text);
+    }
     // All at once.
     let body = json!({"name": "", "severity": "indeterminate",
         "condition": {"kind": "threshold", "signal": "t", "hold_s": -1}});
@@ -187,6 +230,14 @@ async fn what_cannot_be_watched_is_refused_with_field_and_reason() {
     let wrong =
         with(with(good(), "/condition/signal", json!("nope")), "/organization_id", json!(id));
     assert_eq!(fields(&plant.put(&rule, wrong).await), ["organization_id", "condition.signal"]);
+    // Also when it is switched off, behind a part that is as it was.
+    let second = group("any", limit(json!(1)));
+    let mut both = with(second, "/conditions/0/signal", json!("nope"));
+    both["conditions"].as_array_mut().unwrap().insert(0, good()["condition"].clone());
+    let wrong = with(with(good(), "/condition", both), "/enabled", json!(false));
+    assert_eq!(fields(&plant.put(&rule, wrong).await), ["condition.conditions[1].signal"]);
+    let off = plant.put(&rule, with(good(), "/enabled", json!(false))).await.json(200);
+    assert_eq!((&off["enabled"], &off["condition"]), (&json!(false), &rule["condition"]));
 }
 
 #[tokio::test]

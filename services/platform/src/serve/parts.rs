@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use millwright_alarms::backtests::Backtests;
+use millwright_alarms::backtests::limits::PREVIEWS_AT_ONCE;
 use millwright_api::clock::Clock;
 use millwright_api::health::Health;
 use millwright_api::server::{self, ServerConfig};
@@ -267,7 +268,12 @@ impl Common<'_> {
         let mut trials = Handlers::default();
         let ending = stop.clone();
         trials.add(Backtests::new(store.clone(), now, move || ending.is_cancelled()));
-        for handlers in [orders, tickets, trials] {
+        // And from those: somebody waits for each.
+        let mut previews = Handlers::default();
+        let ending = stop.clone();
+        previews.add(Backtests::previews(store.clone(), now, move || ending.is_cancelled()));
+        let previews = std::iter::repeat_n(previews, PREVIEWS_AT_ONCE);
+        for handlers in [orders, tickets, trials].into_iter().chain(previews) {
             tasks.spawn(jobs::run(store.clone(), handlers, dead_jobs.clone(), stop.clone()));
         }
         tasks.spawn(worker::keep_house(store.clone(), stop.clone()));
