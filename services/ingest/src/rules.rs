@@ -122,7 +122,9 @@ impl Rules {
             let key = Key { machine, origin, source: rule.source(), code: &code };
             if let Some(alarm) = alarms::active(&mut *tx, key).await? {
                 let causes = causes(&alarm.context);
-                known.insert(row.rule, rule.adopt(alarm.raised_at, alarm.severity, &causes));
+                // The machine's clock may have been ahead then and have been set since.
+                let since = alarm.raised_at.min(alarm.received_at);
+                known.insert(row.rule, rule.adopt(since, alarm.severity, &causes));
             }
         }
         Ok(known)

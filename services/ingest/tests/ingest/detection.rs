@@ -40,7 +40,8 @@ fn admin() -> Caller {
     }
 }
 
-fn input(rule: &Rule, condition: RuleCondition) -> RuleInput {
+/// What makes a rule one with this condition.
+pub(crate) fn input(rule: &Rule, condition: RuleCondition) -> RuleInput {
     RuleInput {
         name: rule.name.clone(),
         organization_id: None,
@@ -53,7 +54,7 @@ fn input(rule: &Rule, condition: RuleCondition) -> RuleInput {
     }
 }
 
-async fn replace(site: &Site, rule: &Rule, input: RuleInput) -> Rule {
+pub(crate) async fn replace(site: &Site, rule: &Rule, input: RuleInput) -> Rule {
     let now = Timestamp::from_micros(T0).plus_seconds(500);
     rules::replace(&site.store, &admin(), rule.id, rule.version, input, now).await.unwrap()
 }
