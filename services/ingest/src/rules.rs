@@ -10,6 +10,7 @@ use millwright_detection::surroundings::Surroundings;
 use millwright_detection::watch::Watch;
 use millwright_schemas::api::alarms::{AlarmOrigin, ClearReason};
 use millwright_schemas::{MachineId, RuleId, Timestamp};
+use millwright_store::rules::Understood;
 use millwright_store::telemetry::BatchTx;
 use millwright_store::telemetry::machines::MachineRow;
 use millwright_store::telemetry::rule_states::{self, StateRow, WatchedRow};
@@ -93,7 +94,12 @@ impl Rules {
         if revision == self.revision {
             return Ok(());
         }
-        let (set, refused) = RuleSet::compile(rule_states::enabled(tx).await?);
+        let Understood { rules, strange } = rule_states::enabled(tx).await?;
+        for (rule, error) in strange {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(rule.id = %rule, error, "a stored rule isn't understood");
+        }
+        let (set, refused) = RuleSet::compile(rules);
         for (rule, problems) in refused {
             tracing::error!(rule.id = %rule, ?problems, "a stored rule can't be watched");
         }

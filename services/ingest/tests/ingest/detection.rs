@@ -227,6 +227,35 @@ async fn a_models_rule_watches_its_machines_while_they_are_of_it() {
     assert_eq!(site.rows("SELECT hex(machine_id) FROM rule_states").await, [hex(2)]);
 }
 
+/// Of a newer program, beside this one or before it was set back.
+#[tokio::test]
+async fn a_rule_that_is_not_understood_stops_neither_storing_nor_other_rules() {
+    let mut site = Site::new().await;
+    let strange = site.rule(9, above("t", 80.0, 0.0, 0.0)).await;
+    site.rule(10, above("u", 80.0, 0.0, 0.0)).await;
+    site.telemetry(&[&value(1, "90")]).await;
+    let known = site.rows("SELECT condition FROM rules ORDER BY id LIMIT 1").await;
+    let id = site.db.id(strange.id.uuid());
+    let becomes = |condition: &str| {
+        format!(
+            "UPDATE rules SET condition = '{condition}' WHERE id = {id}; \
+             UPDATE revisions SET revision = revision + 1"
+        )
+    };
+    site.execute(&becomes(r#"{"kind":"of_tomorrow"}"#)).await;
+    site.telemetry(&[&value(2, "10"), &value(3, "90").replace("\"t\"", "\"u\"")]).await;
+    assert_eq!(site.rows("SELECT count(*) FROM points").await, ["3"]);
+    assert_eq!(site.rows("SELECT count(*) FROM quarantine").await, ["0"]);
+    let open = ["rule|t|1|1|NULL|NULL", "rule|u|1|3|NULL|NULL"];
+    assert_eq!(site.rows(ALARMS).await, open, "who understands the rule ends its alarm");
+    let mut site = site.restart().await;
+    site.telemetry(&[&value(4, "10")]).await;
+    assert_eq!(site.rows(ALARMS).await, open);
+    site.execute(&becomes(&known[0])).await;
+    site.telemetry(&[&value(5, "10")]).await;
+    assert_eq!(site.rows(ALARMS).await[0], "rule|t|0|1|5|normal");
+}
+
 #[tokio::test]
 async fn faults_are_alarms_once_and_a_snapshot_ends_what_it_leaves_out() {
     let mut site = Site::new().await;
