@@ -1,8 +1,9 @@
 //! The rules that watch, kept in memory as of their revision, and the machines' share in them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use millwright_alarms::Clear;
+use millwright_alarms::rules::FAILED;
 use millwright_core::alarm::Key;
 use millwright_detection::rules::{RuleSet, Watched, causes};
 use millwright_detection::state::RuleState;
@@ -26,6 +27,8 @@ pub(crate) const NEVER: i64 = -1;
 pub(crate) struct Rules {
     revision: i64,
     set: RuleSet,
+    /// Rules that are switched on but can't be watched by this program: what is of theirs is left alone.
+    strange: HashSet<RuleId>,
 }
 
 /// A rule that no longer watches a machine, though it did.
@@ -33,20 +36,21 @@ pub(crate) struct Rules {
 pub(crate) struct Lapsed {
     pub(crate) machine: MachineId,
     pub(crate) rule: RuleId,
-    /// Of its alarm, if it is active.
-    pub(crate) clear: Option<Clear>,
+    /// Of its alarms that may be active.
+    pub(crate) clear: Vec<Clear>,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { revision: NEVER, set: RuleSet::default() }
+        Self { revision: NEVER, set: RuleSet::default(), strange: HashSet::new() }
     }
 }
 
 impl Rules {
     /// Reads the rules if they have changed, and gives those machines of the batch that haven't
-    /// got them their rules, with the states that are stored. What no longer watches them, because
-    /// they are of another model now, is returned. `now`: when the batch's first message came.
+    /// got them their rules, with the states that are stored. What no longer watches them is returned:
+    /// because they are of another model now, or because another process has switched it off while a batch
+    /// of this one went by it. `now`: when the batch's first message came.
     pub(crate) async fn give(
         &mut self,
         tx: &mut BatchTx,
@@ -66,9 +70,9 @@ impl Rules {
         let (mut watched, mut stored) = (HashMap::new(), HashMap::new());
         if !self.set.is_empty() {
             watched = rule_states::watched(tx, &stale).await?;
-            for row in rule_states::load(tx, &stale).await? {
-                stored.entry(row.machine).or_insert_with(Vec::new).push(row);
-            }
+        }
+        for row in rule_states::load(tx, &stale).await? {
+            stored.entry(row.machine).or_insert_with(Vec::new).push(row);
         }
         let mut lapsed = Vec::new();
         for id in stale {
@@ -82,8 +86,11 @@ impl Rules {
             state.watch = self.watch(id, watched, &known);
             state.watch.follow(before);
             state.rules_of = self.revision;
-            let over = stored.iter().filter(|row| !state.watch.has(row.rule));
-            lapsed.extend(over.filter_map(|row| self.lapsed(machine, row, now)));
+            for row in &stored {
+                if !state.watch.has(row.rule) && !self.strange.contains(&row.rule) {
+                    lapsed.push(self.lapsed(tx, machine, row, now).await?);
+                }
+            }
         }
         Ok(lapsed)
     }
@@ -95,13 +102,16 @@ impl Rules {
             return Ok(());
         }
         let Understood { rules, strange } = rule_states::enabled(tx).await?;
+        self.strange.clear();
         for (rule, error) in strange {
             let error = &error as &dyn std::error::Error;
             tracing::error!(rule.id = %rule, error, "a stored rule isn't understood");
+            self.strange.insert(rule);
         }
         let (set, refused) = RuleSet::compile(rules);
         for (rule, problems) in refused {
             tracing::error!(rule.id = %rule, ?problems, "a stored rule can't be watched");
+            self.strange.insert(rule);
         }
         (self.revision, self.set) = (revision, set);
         Ok(())
@@ -148,21 +158,38 @@ impl Rules {
         Watch::new(rules, &around, |rule, _| known.get(&rule).cloned())
     }
 
-    fn lapsed(&self, machine: &MachineRow, row: &StateRow, now: Timestamp) -> Option<Lapsed> {
-        let rule = self.set.get(row.rule)?;
+    async fn lapsed(
+        &self,
+        tx: &mut BatchTx,
+        machine: &MachineRow,
+        row: &StateRow,
+        now: Timestamp,
+    ) -> Result<Lapsed, StoreError> {
+        let (id, code) = (machine.machine, row.rule.to_string());
         // One that isn't understood may be: to clear what isn't active does nothing.
         let raised = read(row).is_none_or(|state| state.is_raised());
-        let clear = raised.then(|| Clear {
-            machine: machine.machine,
+        let sources = match self.set.get(row.rule) {
+            _ if !raised => Vec::new(),
+            Some(rule) => vec![rule.source().to_owned()],
+            None => {
+                let active = alarms::active_of_origin(&mut *tx, id, AlarmOrigin::Rule).await?;
+                // That it has failed stays true.
+                let of_rule =
+                    active.into_iter().filter(|it| it.code == code && it.source != FAILED);
+                of_rule.map(|alarm| alarm.source).collect()
+            }
+        };
+        let clear = sources.into_iter().map(|source| Clear {
+            machine: id,
             organization: machine.organization,
             origin: AlarmOrigin::Rule,
-            source: rule.source().to_owned(),
-            code: row.rule.to_string(),
+            source,
+            code: code.clone(),
             reason: ClearReason::RuleDisabled,
             at: now,
             received_at: now,
         });
-        Some(Lapsed { machine: machine.machine, rule: row.rule, clear })
+        Ok(Lapsed { machine: id, rule: row.rule, clear: clear.collect() })
     }
 }
 

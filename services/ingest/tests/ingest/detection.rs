@@ -7,6 +7,7 @@ use millwright_core::access::{Actor, Caller, Permission};
 use millwright_schemas::api::rules::{Rule, RuleCondition, RuleInput};
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{OrganizationId, Timestamp, UserId};
+use millwright_store::rules::set_state;
 use uuid::Uuid;
 
 use crate::harness::{Site, T0, above, machine, rule, telemetry};
@@ -225,6 +226,34 @@ async fn a_models_rule_watches_its_machines_while_they_are_of_it() {
     }
     assert_eq!(site.rows(of).await, [format!("{}|0|rule_disabled", hex(1)), open(2)]);
     assert_eq!(site.rows("SELECT hex(machine_id) FROM rule_states").await, [hex(2)]);
+}
+
+/// As when two processes commit side by side: one switches a rule off that has failed, and hasn't seen what
+/// the other's batch makes of it.
+#[tokio::test]
+async fn what_was_raised_beside_the_end_of_its_rule_is_cleared_with_the_next_message() {
+    let mut site = Site::new().await;
+    let rule = site.rule(9, above("t", 80.0, 0.0, 0.0)).await;
+    site.telemetry(&[&value(1, "90")]).await;
+    let state = site.rows("SELECT state FROM rule_states").await.remove(0);
+    let failure = rules::Failure {
+        machine: machine(1),
+        organization: rule.organization_id,
+        reason: "too much work".to_owned(),
+    };
+    let tx = site.store.begin().await.unwrap();
+    rules::fail(&tx, &rule, failure, Timestamp::from_micros(T0).plus_seconds(2)).await.unwrap();
+    set_state(&tx, machine(1), (rule.id, 1), state).await.unwrap();
+    tx.commit().await.unwrap();
+    site.execute(
+        "UPDATE alarms SET active = TRUE, cleared_at = NULL, clear_reason = NULL WHERE source = 't'",
+    )
+    .await;
+    let failed = "rule||1|2|NULL|NULL";
+    assert_eq!(site.rows(ALARMS).await, ["rule|t|1|1|NULL|NULL", failed]);
+    site.telemetry(&[&value(3, "90")]).await;
+    assert_eq!(site.rows(ALARMS).await, ["rule|t|0|1|1|rule_disabled", failed]);
+    assert_eq!(site.rows("SELECT count(*) FROM rule_states").await, ["0"]);
 }
 
 /// Of a newer program, beside this one or before it was set back.
