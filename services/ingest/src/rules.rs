@@ -12,9 +12,9 @@ use millwright_detection::watch::Watch;
 use millwright_schemas::api::alarms::{AlarmOrigin, ClearReason};
 use millwright_schemas::{MachineId, RuleId, Timestamp};
 use millwright_store::rules::Understood;
-use millwright_store::telemetry::BatchTx;
 use millwright_store::telemetry::machines::MachineRow;
 use millwright_store::telemetry::rule_states::{self, StateRow, WatchedRow};
+use millwright_store::telemetry::{BatchTx, detector_states};
 use millwright_store::{StoreError, alarms};
 
 use crate::machine::MachineState;
@@ -67,12 +67,16 @@ impl Rules {
         if stale.is_empty() {
             return Ok(Vec::new());
         }
-        let (mut watched, mut stored) = (HashMap::new(), HashMap::new());
+        let (mut watched, mut stored, mut learned) =
+            (HashMap::new(), HashMap::new(), HashMap::new());
         if !self.set.is_empty() {
             watched = rule_states::watched(tx, &stale).await?;
         }
         for row in rule_states::load(tx, &stale).await? {
             stored.entry(row.machine).or_insert_with(Vec::new).push(row);
+        }
+        for (machine, rule) in detector_states::rules(tx, &stale).await? {
+            learned.entry(machine).or_insert_with(Vec::new).push(rule);
         }
         let mut lapsed = Vec::new();
         for id in stale {
@@ -80,17 +84,22 @@ impl Rules {
                 continue;
             };
             let watched = watched.remove(&id).unwrap_or_default();
-            let stored = stored.remove(&id).unwrap_or_default();
+            let mut stored = stored.remove(&id).unwrap_or_default();
+            let mut learned = learned.remove(&id).unwrap_or_default();
             let known = self.known(tx, id, &stored).await?;
             let before = std::mem::take(&mut state.watch);
             state.watch = self.watch(id, watched, &known);
             state.watch.follow(before);
             state.rules_of = self.revision;
+            let is_over = |rule| !state.watch.has(rule) && !self.strange.contains(&rule);
+            stored.retain(|row| is_over(row.rule));
+            learned.retain(|rule| is_over(*rule));
             for row in &stored {
-                if !state.watch.has(row.rule) && !self.strange.contains(&row.rule) {
-                    lapsed.push(self.lapsed(tx, machine, row, now).await?);
-                }
+                lapsed.push(self.lapsed(tx, machine, row, now).await?);
             }
+            // One that learns has a state only once it was about to speak.
+            let quiet = |rule| Lapsed { machine: id, rule, clear: Vec::new() };
+            lapsed.extend(learned.into_iter().map(quiet));
         }
         Ok(lapsed)
     }

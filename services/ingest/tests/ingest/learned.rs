@@ -7,12 +7,13 @@ use millwright_alarms::{maintenance, relearn, rules};
 use millwright_core::access::{Actor, Caller, Permission};
 use millwright_ingest::intake::Uplink;
 use millwright_schemas::api::alarms::StartMaintenance;
-use millwright_schemas::api::rules::{RuleCondition, RuleInput};
+use millwright_schemas::api::rules::{Rule, RuleCondition, RuleInput};
 use millwright_schemas::{OrganizationId, Timestamp, UserId};
+use millwright_store::telemetry::detector_marks::{self, MarkRow};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Site, T0, machine, telemetry};
+use crate::harness::{Site, T0, machine, rule, telemetry};
 
 /// Alarms: source, whether active, seconds of raise and clear after the start.
 const ALARMS: &str = "SELECT source, active, (raised_at - 1767225600000000) / 1000000, \
@@ -373,6 +374,41 @@ async fn what_was_learned_outlives_other_words_but_not_another_condition() {
     let now = second(700);
     rules::delete(&site.store, &caller(), first.id, now).await.unwrap();
     assert_eq!(site.rows("SELECT count(*) FROM detector_states").await, ["0"]);
+}
+
+/// Else it would be taken for what is normal when the machine is of that model again.
+#[tokio::test]
+async fn of_a_machine_of_another_model_nothing_that_was_learned_is_kept() {
+    let mut site = Site::new().await;
+    let of_model = Rule { model: Some("mill".to_owned()), ..rule(9, unusual()) };
+    site.add_rule(&of_model).await;
+    site.execute("UPDATE machines SET model = 'mill' WHERE serial_number <> '3'").await;
+    let other =
+        |s: i64| telemetry(2, &json!({"ts": T0 / 1000 + s, "values": {"t": 1}}).to_string());
+    send(&site, 0..10, noise).await;
+    site.send_all(vec![other(0)]).await;
+    // As if the rule were behind with both.
+    let mut tx = site.store.begin_batch().await.unwrap();
+    for machine in [machine(1), machine(2)] {
+        let mark = MarkRow { machine, rule: of_model.id, version: 1, judged: vec![Some(T0)] };
+        detector_marks::save(&mut tx, &[mark]).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let kept = "SELECT hex(s.machine_id), hex(m.machine_id) FROM detector_states s \
+                LEFT JOIN detector_marks m ON m.machine_id = s.machine_id ORDER BY 1";
+    let hex = |n: u128| machine(n).uuid().simple().to_string().to_uppercase();
+    let both = |n: u128| format!("{0}|{0}", hex(n));
+    assert_eq!(site.rows(kept).await, [both(1), both(2)]);
+    site.execute("UPDATE machines SET model = 'lathe' WHERE serial_number = '1'").await;
+    site.execute("UPDATE revisions SET revision = revision + 1").await;
+    send(&site, 10..11, noise).await;
+    assert_eq!(site.rows(kept).await, [both(2)]);
+    assert_eq!(site.rows("SELECT count(*) FROM detector_marks").await, ["1"]);
+    // Of a rule that isn't understood everything is left as it is.
+    site.execute("UPDATE rules SET condition = '{\"kind\":\"of_tomorrow\"}'").await;
+    site.execute("UPDATE revisions SET revision = revision + 1").await;
+    site.send_all(vec![other(1_000)]).await;
+    assert_eq!(site.rows(kept).await, [both(2)]);
 }
 
 #[tokio::test]
