@@ -8,7 +8,6 @@ use millwright_store::Scope;
 use millwright_store::telemetry::reads::signals;
 use serde_json::{Value, json};
 
-use crate::detection::{input, replace};
 use crate::harness::{Site, T0, above, machine, rule, telemetry};
 use crate::learned::noise;
 
@@ -244,6 +243,7 @@ async fn turned() -> (Site, Rule) {
 
 #[tokio::test]
 async fn a_changed_rule_is_not_deaf_after_a_clock_was_set_right() {
+    use crate::detection::{input, replace};
     let (mut site, rule) = turned().await;
     replace(&site, &rule, input(&rule, above("t", 95.0, 0.0, 0.0))).await;
     receive(&site, 710, &[value(710, 20.0)]).await;
