@@ -309,7 +309,7 @@ mod tests {
             crate::rules::insert(&tx, &made(n)).await.unwrap();
         }
         rule::Entity::update_many()
-            .col_expr(rule::Column::Condition, Expr::value(r#"{"kind":"of_tomorrow"}"#))
+            .col_expr(rule::Column::Condition, Expr::val(r#"{"kind":"of_tomorrow"}"#))
             .filter(rule::Column::Id.eq(Uuid::from_u128(1)))
             .exec(tx.conn())
             .await
