@@ -75,7 +75,7 @@ async fn reported(tx: &mut BatchTx, meaning: Meaning) -> Result<(), StoreError> 
 /// Clears the alarms of rules that no longer watch a machine.
 pub(crate) async fn let_lapse(tx: &mut BatchTx, lapsed: Vec<Lapsed>) -> Result<(), StoreError> {
     for Lapsed { machine, rule, clear } in lapsed {
-        if let Some(clear) = clear {
+        for clear in clear {
             millwright_alarms::apply(&mut *tx, AlarmEvent::Clear(clear)).await?;
         }
         rule_states::forget(tx, machine, rule).await?;

@@ -1,8 +1,9 @@
 //! The rules that watch, kept in memory as of their revision, and the machines' share in them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use millwright_alarms::Clear;
+use millwright_alarms::rules::FAILED;
 use millwright_core::alarm::Key;
 use millwright_detection::rules::{RuleSet, Watched, causes};
 use millwright_detection::state::RuleState;
@@ -10,9 +11,10 @@ use millwright_detection::surroundings::Surroundings;
 use millwright_detection::watch::Watch;
 use millwright_schemas::api::alarms::{AlarmOrigin, ClearReason};
 use millwright_schemas::{MachineId, RuleId, Timestamp};
-use millwright_store::telemetry::BatchTx;
+use millwright_store::rules::Understood;
 use millwright_store::telemetry::machines::MachineRow;
 use millwright_store::telemetry::rule_states::{self, StateRow, WatchedRow};
+use millwright_store::telemetry::{BatchTx, detector_states};
 use millwright_store::{StoreError, alarms};
 
 use crate::machine::MachineState;
@@ -25,6 +27,8 @@ pub(crate) const NEVER: i64 = -1;
 pub(crate) struct Rules {
     revision: i64,
     set: RuleSet,
+    /// Rules that are switched on but can't be watched by this program: what is of theirs is left alone.
+    strange: HashSet<RuleId>,
 }
 
 /// A rule that no longer watches a machine, though it did.
@@ -32,20 +36,21 @@ pub(crate) struct Rules {
 pub(crate) struct Lapsed {
     pub(crate) machine: MachineId,
     pub(crate) rule: RuleId,
-    /// Of its alarm, if it is active.
-    pub(crate) clear: Option<Clear>,
+    /// Of its alarms that may be active.
+    pub(crate) clear: Vec<Clear>,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { revision: NEVER, set: RuleSet::default() }
+        Self { revision: NEVER, set: RuleSet::default(), strange: HashSet::new() }
     }
 }
 
 impl Rules {
     /// Reads the rules if they have changed, and gives those machines of the batch that haven't
-    /// got them their rules, with the states that are stored. What no longer watches them, because
-    /// they are of another model now, is returned. `now`: when the batch's first message came.
+    /// got them their rules, with the states that are stored. What no longer watches them is returned:
+    /// because they are of another model now, or because another process has switched it off while a batch
+    /// of this one went by it. `now`: when the batch's first message came.
     pub(crate) async fn give(
         &mut self,
         tx: &mut BatchTx,
@@ -62,12 +67,16 @@ impl Rules {
         if stale.is_empty() {
             return Ok(Vec::new());
         }
-        let (mut watched, mut stored) = (HashMap::new(), HashMap::new());
+        let (mut watched, mut stored, mut learned) =
+            (HashMap::new(), HashMap::new(), HashMap::new());
         if !self.set.is_empty() {
             watched = rule_states::watched(tx, &stale).await?;
-            for row in rule_states::load(tx, &stale).await? {
-                stored.entry(row.machine).or_insert_with(Vec::new).push(row);
-            }
+        }
+        for row in rule_states::load(tx, &stale).await? {
+            stored.entry(row.machine).or_insert_with(Vec::new).push(row);
+        }
+        for (machine, rule) in detector_states::rules(tx, &stale).await? {
+            learned.entry(machine).or_insert_with(Vec::new).push(rule);
         }
         let mut lapsed = Vec::new();
         for id in stale {
@@ -75,14 +84,22 @@ impl Rules {
                 continue;
             };
             let watched = watched.remove(&id).unwrap_or_default();
-            let stored = stored.remove(&id).unwrap_or_default();
+            let mut stored = stored.remove(&id).unwrap_or_default();
+            let mut learned = learned.remove(&id).unwrap_or_default();
             let known = self.known(tx, id, &stored).await?;
             let before = std::mem::take(&mut state.watch);
             state.watch = self.watch(id, watched, &known);
             state.watch.follow(before);
             state.rules_of = self.revision;
-            let over = stored.iter().filter(|row| !state.watch.has(row.rule));
-            lapsed.extend(over.filter_map(|row| self.lapsed(machine, row, now)));
+            let is_over = |rule| !state.watch.has(rule) && !self.strange.contains(&rule);
+            stored.retain(|row| is_over(row.rule));
+            learned.retain(|rule| is_over(*rule));
+            for row in &stored {
+                lapsed.push(self.lapsed(tx, machine, row, now).await?);
+            }
+            // One that learns has a state only once it was about to speak.
+            let quiet = |rule| Lapsed { machine: id, rule, clear: Vec::new() };
+            lapsed.extend(learned.into_iter().map(quiet));
         }
         Ok(lapsed)
     }
@@ -93,9 +110,17 @@ impl Rules {
         if revision == self.revision {
             return Ok(());
         }
-        let (set, refused) = RuleSet::compile(rule_states::enabled(tx).await?);
+        let Understood { rules, strange } = rule_states::enabled(tx).await?;
+        self.strange.clear();
+        for (rule, error) in strange {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(rule.id = %rule, error, "a stored rule isn't understood");
+            self.strange.insert(rule);
+        }
+        let (set, refused) = RuleSet::compile(rules);
         for (rule, problems) in refused {
             tracing::error!(rule.id = %rule, ?problems, "a stored rule can't be watched");
+            self.strange.insert(rule);
         }
         (self.revision, self.set) = (revision, set);
         Ok(())
@@ -122,7 +147,9 @@ impl Rules {
             let key = Key { machine, origin, source: rule.source(), code: &code };
             if let Some(alarm) = alarms::active(&mut *tx, key).await? {
                 let causes = causes(&alarm.context);
-                known.insert(row.rule, rule.adopt(alarm.raised_at, alarm.severity, &causes));
+                // The machine's clock may have been ahead then and have been set since.
+                let since = alarm.raised_at.min(alarm.received_at);
+                known.insert(row.rule, rule.adopt(since, alarm.severity, &causes));
             }
         }
         Ok(known)
@@ -140,21 +167,38 @@ impl Rules {
         Watch::new(rules, &around, |rule, _| known.get(&rule).cloned())
     }
 
-    fn lapsed(&self, machine: &MachineRow, row: &StateRow, now: Timestamp) -> Option<Lapsed> {
-        let rule = self.set.get(row.rule)?;
+    async fn lapsed(
+        &self,
+        tx: &mut BatchTx,
+        machine: &MachineRow,
+        row: &StateRow,
+        now: Timestamp,
+    ) -> Result<Lapsed, StoreError> {
+        let (id, code) = (machine.machine, row.rule.to_string());
         // One that isn't understood may be: to clear what isn't active does nothing.
         let raised = read(row).is_none_or(|state| state.is_raised());
-        let clear = raised.then(|| Clear {
-            machine: machine.machine,
+        let sources = match self.set.get(row.rule) {
+            _ if !raised => Vec::new(),
+            Some(rule) => vec![rule.source().to_owned()],
+            None => {
+                let active = alarms::active_of_origin(&mut *tx, id, AlarmOrigin::Rule).await?;
+                // That it has failed stays true.
+                let of_rule =
+                    active.into_iter().filter(|it| it.code == code && it.source != FAILED);
+                of_rule.map(|alarm| alarm.source).collect()
+            }
+        };
+        let clear = sources.into_iter().map(|source| Clear {
+            machine: id,
             organization: machine.organization,
             origin: AlarmOrigin::Rule,
-            source: rule.source().to_owned(),
-            code: row.rule.to_string(),
+            source,
+            code: code.clone(),
             reason: ClearReason::RuleDisabled,
             at: now,
             received_at: now,
         });
-        Some(Lapsed { machine: machine.machine, rule: row.rule, clear })
+        Ok(Lapsed { machine: id, rule: row.rule, clear: clear.collect() })
     }
 }
 

@@ -66,11 +66,12 @@ impl StoreError {
     }
 
     /// Whether what was to be written is at fault. If not, the database is: away, full, damaged, without
-    /// its tables or rights. Nothing that was sent may then be refused, only kept waiting.
+    /// its tables or rights; or another process was quicker, which is read anew. Nothing that was sent may
+    /// then be refused, only kept waiting.
     #[must_use]
     pub fn blames_data(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::Schema(_) => false,
+            Self::Unavailable(_) | Self::Schema(_) | Self::VersionMismatch { .. } => false,
             Self::Database(
                 DbErr::Exec(RuntimeErr::SqlxError(error))
                 | DbErr::Query(RuntimeErr::SqlxError(error)),
@@ -168,4 +169,17 @@ fn is_transient(error: &sqlx::Error) -> bool {
 fn is_transient_postgres(code: &str) -> bool {
     ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
         || ["55P03", "25006", "25P03", "25P04"].contains(&code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_another_process_was_quicker_is_no_fault_of_what_is_written() {
+        assert!(!StoreError::VersionMismatch { current: 2 }.blames_data());
+        assert!(!StoreError::Unavailable(DbErr::Custom("away".to_owned())).blames_data());
+        assert!(StoreError::Exists("machine").blames_data());
+        assert!(StoreError::corrupt("rules", "no such kind").blames_data());
+    }
 }

@@ -117,7 +117,9 @@ async fn settle(
         if stays {
             continue;
         }
-        let state = compiled.adopt(alarm.raised_at, alarm.severity, &causes(&alarm.context));
+        // The machine's clock may have been ahead then and have been set since.
+        let since = alarm.raised_at.min(alarm.received_at);
+        let state = compiled.adopt(since, alarm.severity, &causes(&alarm.context));
         let state = serde_json::to_string(&state).map_err(|error| corrupt(&error))?;
         rules::set_state(tx, alarm.machine_id, (changed.id, changed.version), state).await?;
     }

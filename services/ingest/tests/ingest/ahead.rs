@@ -226,6 +226,41 @@ async fn a_known_clock_that_is_set_right_is_gone_by_within_minutes() {
     assert_eq!(site.rows(through).await, ["716"]);
 }
 
+/// An alarm of the time to come, of a clock that was ahead, with values that are as bad since the clock
+/// was set right.
+async fn turned() -> (Site, Rule) {
+    let mut site = Site::new().await;
+    let rule = site.rule(9, above("t", 80.0, 0.0, 0.0)).await;
+    for (s, bad) in [(0, 20.0), (150, 20.0), (300, 90.0)] {
+        receive(&site, s, &[value(s + AHEAD, bad)]).await;
+    }
+    for s in [400, 550, 700] {
+        receive(&site, s, &[value(s, 90.0)]).await;
+    }
+    assert_eq!(site.rows(ALARMS).await, [format!("t|1|{}|NULL", 300 + AHEAD)]);
+    (site, rule)
+}
+
+#[tokio::test]
+async fn a_changed_rule_is_not_deaf_after_a_clock_was_set_right() {
+    use crate::detection::{input, replace};
+    let (mut site, rule) = turned().await;
+    replace(&site, &rule, input(&rule, above("t", 95.0, 0.0, 0.0))).await;
+    receive(&site, 710, &[value(710, 20.0)]).await;
+    let raised = 300 + AHEAD;
+    assert_eq!(site.rows(ALARMS).await, [format!("t|0|{raised}|{raised}")]);
+}
+
+#[tokio::test]
+async fn an_alarm_whose_state_is_not_understood_ends_after_a_clock_was_set_right() {
+    let (mut site, _) = turned().await;
+    site.execute("UPDATE rule_states SET state = '\"of tomorrow\"'").await;
+    let mut site = site.restart().await;
+    receive(&site, 710, &[value(710, 20.0)]).await;
+    let raised = 300 + AHEAD;
+    assert_eq!(site.rows(ALARMS).await, [format!("t|0|{raised}|{raised}")]);
+}
+
 #[tokio::test]
 async fn of_two_clocks_of_one_machine_rules_go_by_the_right_one() {
     let mut site = Site::new().await;

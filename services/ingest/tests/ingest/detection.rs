@@ -7,6 +7,7 @@ use millwright_core::access::{Actor, Caller, Permission};
 use millwright_schemas::api::rules::{Rule, RuleCondition, RuleInput};
 use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{OrganizationId, Timestamp, UserId};
+use millwright_store::rules::set_state;
 use uuid::Uuid;
 
 use crate::harness::{Site, T0, above, machine, rule, telemetry};
@@ -40,7 +41,8 @@ fn admin() -> Caller {
     }
 }
 
-fn input(rule: &Rule, condition: RuleCondition) -> RuleInput {
+/// What makes a rule one with this condition.
+pub(crate) fn input(rule: &Rule, condition: RuleCondition) -> RuleInput {
     RuleInput {
         name: rule.name.clone(),
         organization_id: None,
@@ -53,7 +55,7 @@ fn input(rule: &Rule, condition: RuleCondition) -> RuleInput {
     }
 }
 
-async fn replace(site: &Site, rule: &Rule, input: RuleInput) -> Rule {
+pub(crate) async fn replace(site: &Site, rule: &Rule, input: RuleInput) -> Rule {
     let now = Timestamp::from_micros(T0).plus_seconds(500);
     rules::replace(&site.store, &admin(), rule.id, rule.version, input, now).await.unwrap()
 }
@@ -224,6 +226,63 @@ async fn a_models_rule_watches_its_machines_while_they_are_of_it() {
     }
     assert_eq!(site.rows(of).await, [format!("{}|0|rule_disabled", hex(1)), open(2)]);
     assert_eq!(site.rows("SELECT hex(machine_id) FROM rule_states").await, [hex(2)]);
+}
+
+/// As when two processes commit side by side: one switches a rule off that has failed, and hasn't seen what
+/// the other's batch makes of it.
+#[tokio::test]
+async fn what_was_raised_beside_the_end_of_its_rule_is_cleared_with_the_next_message() {
+    let mut site = Site::new().await;
+    let rule = site.rule(9, above("t", 80.0, 0.0, 0.0)).await;
+    site.telemetry(&[&value(1, "90")]).await;
+    let state = site.rows("SELECT state FROM rule_states").await.remove(0);
+    let failure = rules::Failure {
+        machine: machine(1),
+        organization: rule.organization_id,
+        reason: "too much work".to_owned(),
+    };
+    let tx = site.store.begin().await.unwrap();
+    rules::fail(&tx, &rule, failure, Timestamp::from_micros(T0).plus_seconds(2)).await.unwrap();
+    set_state(&tx, machine(1), (rule.id, 1), state).await.unwrap();
+    tx.commit().await.unwrap();
+    site.execute(
+        "UPDATE alarms SET active = TRUE, cleared_at = NULL, clear_reason = NULL WHERE source = 't'",
+    )
+    .await;
+    let failed = "rule||1|2|NULL|NULL";
+    assert_eq!(site.rows(ALARMS).await, ["rule|t|1|1|NULL|NULL", failed]);
+    site.telemetry(&[&value(3, "90")]).await;
+    assert_eq!(site.rows(ALARMS).await, ["rule|t|0|1|1|rule_disabled", failed]);
+    assert_eq!(site.rows("SELECT count(*) FROM rule_states").await, ["0"]);
+}
+
+/// Of a newer program, beside this one or before it was set back.
+#[tokio::test]
+async fn a_rule_that_is_not_understood_stops_neither_storing_nor_other_rules() {
+    let mut site = Site::new().await;
+    let strange = site.rule(9, above("t", 80.0, 0.0, 0.0)).await;
+    site.rule(10, above("u", 80.0, 0.0, 0.0)).await;
+    site.telemetry(&[&value(1, "90")]).await;
+    let known = site.rows("SELECT condition FROM rules ORDER BY id LIMIT 1").await;
+    let id = site.db.id(strange.id.uuid());
+    let becomes = |condition: &str| {
+        format!(
+            "UPDATE rules SET condition = '{condition}' WHERE id = {id}; \
+             UPDATE revisions SET revision = revision + 1"
+        )
+    };
+    site.execute(&becomes(r#"{"kind":"of_tomorrow"}"#)).await;
+    site.telemetry(&[&value(2, "10"), &value(3, "90").replace("\"t\"", "\"u\"")]).await;
+    assert_eq!(site.rows("SELECT count(*) FROM points").await, ["3"]);
+    assert_eq!(site.rows("SELECT count(*) FROM quarantine").await, ["0"]);
+    let open = ["rule|t|1|1|NULL|NULL", "rule|u|1|3|NULL|NULL"];
+    assert_eq!(site.rows(ALARMS).await, open, "who understands the rule ends its alarm");
+    let mut site = site.restart().await;
+    site.telemetry(&[&value(4, "10")]).await;
+    assert_eq!(site.rows(ALARMS).await, open);
+    site.execute(&becomes(&known[0])).await;
+    site.telemetry(&[&value(5, "10")]).await;
+    assert_eq!(site.rows(ALARMS).await[0], "rule|t|0|1|5|normal");
 }
 
 #[tokio::test]

@@ -7,12 +7,13 @@ use millwright_alarms::{maintenance, relearn, rules};
 use millwright_core::access::{Actor, Caller, Permission};
 use millwright_ingest::intake::Uplink;
 use millwright_schemas::api::alarms::StartMaintenance;
-use millwright_schemas::api::rules::{RuleCondition, RuleInput};
+use millwright_schemas::api::rules::{Rule, RuleCondition, RuleInput};
 use millwright_schemas::{OrganizationId, Timestamp, UserId};
+use millwright_store::telemetry::detector_marks::{self, MarkRow};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Site, T0, machine, telemetry};
+use crate::harness::{Site, T0, above, machine, rule, telemetry};
 
 /// Alarms: source, whether active, seconds of raise and clear after the start.
 const ALARMS: &str = "SELECT source, active, (raised_at - 1767225600000000) / 1000000, \
@@ -400,6 +401,47 @@ async fn what_was_learned_outlives_other_words_but_not_another_condition() {
     let now = second(700);
     rules::delete(&site.store, &caller(), first.id, now).await.unwrap();
     assert_eq!(site.rows("SELECT count(*) FROM detector_states").await, ["0"]);
+}
+
+/// Else it would be taken for what is normal when the machine is of that model again.
+#[tokio::test]
+async fn of_a_machine_of_another_model_nothing_that_was_learned_is_kept() {
+    let mut site = Site::new().await;
+    let of_model = |rule: Rule| Rule { model: Some("mill".to_owned()), ..rule };
+    let other_rule = of_model(rule(10, above("t", 80.0, 0.0, 0.0)));
+    site.add_rule(&of_model(rule(9, unusual()))).await;
+    site.add_rule(&other_rule).await;
+    site.execute("UPDATE machines SET model = 'mill' WHERE serial_number <> '3'").await;
+    let other =
+        |s: i64| telemetry(2, &json!({"ts": T0 / 1000 + s, "values": {"t": 1}}).to_string());
+    send(&site, 0..10, noise).await;
+    site.send_all(vec![other(0)]).await;
+    // Each by itself, as of a rule that is behind and has learned nothing yet.
+    let mut tx = site.store.begin_batch().await.unwrap();
+    for machine in [machine(1), machine(2)] {
+        let mark = MarkRow { machine, rule: other_rule.id, version: 1, judged: vec![Some(T0)] };
+        detector_marks::save(&mut tx, &[mark]).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let states = "SELECT hex(machine_id) FROM detector_states ORDER BY 1";
+    let marks = "SELECT hex(machine_id) FROM detector_marks ORDER BY 1";
+    let hex = |n: u128| machine(n).uuid().simple().to_string().to_uppercase();
+    for kept in [states, marks] {
+        assert_eq!(site.rows(kept).await, [hex(1), hex(2)]);
+    }
+    site.execute("UPDATE machines SET model = 'lathe' WHERE serial_number = '1'").await;
+    site.execute("UPDATE revisions SET revision = revision + 1").await;
+    send(&site, 10..11, noise).await;
+    for kept in [states, marks] {
+        assert_eq!(site.rows(kept).await, [hex(2)]);
+    }
+    // Of rules that aren't understood everything is left as it is.
+    site.execute("UPDATE rules SET condition = '{\"kind\":\"of_tomorrow\"}'").await;
+    site.execute("UPDATE revisions SET revision = revision + 1").await;
+    site.send_all(vec![other(1_000)]).await;
+    for kept in [states, marks] {
+        assert_eq!(site.rows(kept).await, [hex(2)]);
+    }
 }
 
 #[tokio::test]

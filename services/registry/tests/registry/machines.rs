@@ -12,6 +12,7 @@ use millwright_schemas::wire::events::Severity;
 use millwright_schemas::{RuleId, Timestamp};
 use millwright_store::machines::revocations::DISCONNECT_JOB;
 use millwright_store::machines::surroundings;
+use millwright_store::telemetry::detector_marks::{self, MarkRow};
 use millwright_store::telemetry::detector_states::{self, DetectorStateRow};
 use millwright_store::telemetry::rule_states;
 use millwright_store::{Scope, StoreError, audit, events, jobs, rules};
@@ -245,13 +246,17 @@ async fn of_a_decommissioned_machine_nothing_is_known_to_rules_any_more() {
             watching_since: None,
         };
         detector_states::save(&mut tx, &row).await.unwrap();
+        let mark = MarkRow { machine, rule: rule.id, version: 1, judged: vec![Some(0)] };
+        detector_marks::save(&mut tx, &[mark]).await.unwrap();
     }
     tx.commit().await.unwrap();
     machines::decommission(store, caller, gone, now()).await.unwrap();
     let mut tx = store.begin_batch().await.unwrap();
     let states = rule_states::load(&mut tx, &[gone, stays]).await.unwrap();
     let learned = detector_states::load(&mut tx, &[gone, stays]).await.unwrap();
+    let marks = detector_marks::load(&mut tx, &[gone, stays]).await.unwrap();
     tx.commit().await.unwrap();
+    assert_eq!(marks.iter().map(|row| row.machine).collect::<Vec<_>>(), [stays]);
     assert_eq!(states.iter().map(|row| row.machine).collect::<Vec<_>>(), [stays]);
     assert_eq!(learned.iter().map(|row| row.machine).collect::<Vec<_>>(), [stays]);
 }

@@ -257,8 +257,8 @@ pub async fn forget_states(tx: &Tx, rule: RuleId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Forgets where all rules stand with a machine, and what they have learned of it, in the transaction that
-/// takes it out of use.
+/// Forgets where all rules stand with a machine, what they have learned of it and how far they have judged,
+/// in the transaction that takes it out of use.
 ///
 /// # Errors
 /// When the database refuses it.
@@ -269,6 +269,10 @@ pub async fn forget_machine(tx: &Tx, machine: MachineId) -> Result<(), StoreErro
         .await?;
     detector_state::Entity::delete_many()
         .filter(detector_state::Column::MachineId.eq(machine.uuid()))
+        .exec(tx.conn())
+        .await?;
+    detector_mark::Entity::delete_many()
+        .filter(detector_mark::Column::MachineId.eq(machine.uuid()))
         .exec(tx.conn())
         .await?;
     Ok(())

@@ -13,7 +13,7 @@ pub use catalogue::{
     keep_states, list, load, save, set_state, touch, version,
 };
 pub use precision::{Judged, judged};
-pub(crate) use row::from_row;
+pub use row::Understood;
 pub use targets::{Target, is_model_used, machines, signal_kinds, signal_units};
 
 /// The name in `revisions`.

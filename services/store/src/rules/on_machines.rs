@@ -12,7 +12,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::REVISION;
-use super::row::from_row;
+use super::row::Understood;
 use crate::engine::statement;
 use crate::entities::machine_rule::{ActiveModel, Column, Entity, Model};
 use crate::entities::{revision, rule};
@@ -192,10 +192,10 @@ pub async fn revision(store: &Store) -> Result<i64, StoreError> {
     Ok(row.revision)
 }
 
-/// All rules that are switched on.
+/// All rules that are switched on, but those that this program doesn't understand.
 ///
 /// # Errors
-/// When the database can't be used or a row isn't understood.
+/// When the database can't be used.
 pub async fn enabled(store: &Store) -> Result<Vec<Rule>, StoreError> {
     let rows = rule::Entity::find()
         .filter(rule::Column::Enabled.eq(true))
@@ -203,7 +203,12 @@ pub async fn enabled(store: &Store) -> Result<Vec<Rule>, StoreError> {
         .order_by_asc(rule::Column::Id)
         .all(store.readers())
         .await?;
-    rows.into_iter().map(from_row).collect()
+    let Understood { rules, strange } = Understood::of(rows);
+    for (rule, error) in strange {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(rule.id = %rule, error, "a stored rule isn't understood");
+    }
+    Ok(rules)
 }
 
 const WATCHED: &str = "
@@ -234,6 +239,9 @@ pub async fn watched(store: &Store, machine: MachineId) -> Result<Option<Watched
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use millwright_schemas::wire::events::Severity;
+    use sea_orm::sea_query::Expr;
+
     use super::*;
     use crate::entities::machine_status;
     use crate::testing::{self, now, organization, store};
@@ -274,6 +282,40 @@ mod tests {
         tx.commit().await.unwrap();
         assert_eq!(waiting(&store, None, 10).await.unwrap(), []);
         assert_eq!(connected(&store, None, 10).await.unwrap(), [here]);
+    }
+
+    #[tokio::test]
+    async fn a_rule_that_is_not_understood_keeps_no_other_from_being_watched() {
+        let (store, _folder) = store().await;
+        let top = organization(&store, None).await;
+        let machine = testing::machine(&store, top).await;
+        let condition = serde_json::json!({"kind": "threshold", "signal": "t", "above": 1});
+        let made = |n: u128| Rule {
+            id: Uuid::from_u128(n).into(),
+            organization_id: top,
+            name: "r".to_owned(),
+            machine_id: Some(machine),
+            model: None,
+            condition: serde_json::from_value(condition.clone()).unwrap(),
+            severity: Severity::Major,
+            message: None,
+            enabled: true,
+            version: 1,
+            created_at: now(),
+            updated_at: now(),
+        };
+        let tx = store.begin().await.unwrap();
+        for n in [1, 2] {
+            crate::rules::insert(&tx, &made(n)).await.unwrap();
+        }
+        rule::Entity::update_many()
+            .col_expr(rule::Column::Condition, Expr::val(r#"{"kind":"of_tomorrow"}"#))
+            .filter(rule::Column::Id.eq(Uuid::from_u128(1)))
+            .exec(tx.conn())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(enabled(&store).await.unwrap(), [made(2)]);
     }
 
     #[tokio::test]

@@ -32,7 +32,31 @@ pub(super) fn to_row(rule: &Rule) -> Result<ActiveModel, StoreError> {
     })
 }
 
-pub(crate) fn from_row(row: Model) -> Result<Rule, StoreError> {
+/// Stored rules, as far as this program understands them. What a newer one has written, beside this one or
+/// before it, mustn't keep the others from watching.
+#[derive(Debug, Default)]
+pub struct Understood {
+    /// Those that it understands.
+    pub rules: Vec<Rule>,
+    /// The others, each with what isn't understood.
+    pub strange: Vec<(RuleId, StoreError)>,
+}
+
+impl Understood {
+    pub(crate) fn of(rows: Vec<Model>) -> Self {
+        let mut found = Self::default();
+        for row in rows {
+            let id = RuleId(row.id);
+            match from_row(row) {
+                Ok(rule) => found.rules.push(rule),
+                Err(error) => found.strange.push((id, error)),
+            }
+        }
+        found
+    }
+}
+
+pub(super) fn from_row(row: Model) -> Result<Rule, StoreError> {
     Ok(Rule {
         id: RuleId(row.id),
         organization_id: OrganizationId(row.organization_id),

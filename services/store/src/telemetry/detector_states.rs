@@ -58,6 +58,29 @@ static LOAD: LazyLock<Bulk<1>> = LazyLock::new(|| {
     )
 });
 
+static RULES: LazyLock<Bulk<1>> = LazyLock::new(|| {
+    Bulk::new(
+        "WITH wanted (id) AS ({rows}) \
+         SELECT machine_id, rule_id FROM detector_states \
+         WHERE machine_id IN (SELECT id FROM wanted) UNION \
+         SELECT machine_id, rule_id FROM detector_marks \
+         WHERE machine_id IN (SELECT id FROM wanted)",
+        [Type::Id],
+    )
+});
+
+/// Of which rules it is stored what they have learned of these machines, or how far they have judged.
+///
+/// # Errors
+/// When the database can't be used.
+pub async fn rules(
+    tx: &mut BatchTx,
+    machines: &[MachineId],
+) -> Result<Vec<(MachineId, RuleId)>, StoreError> {
+    let rows = tx.fetch_rows(&RULES, machines, |machine| [machine.uuid().into()]).await?;
+    rows.iter().map(|row| Ok((MachineId(row.get(0)?), RuleId(row.get(1)?)))).collect()
+}
+
 /// What rules have learned of these machines.
 ///
 /// # Errors

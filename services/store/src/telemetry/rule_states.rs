@@ -4,14 +4,14 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use millwright_schemas::api::rules::{Parameters, Rule};
+use millwright_schemas::api::rules::Parameters;
 use millwright_schemas::{MachineId, OrganizationId, RuleId};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryTrait};
 
 use super::BatchTx;
 use crate::engine::{Bulk, Type};
 use crate::entities::rule::{Column, Entity, Model};
-use crate::rules::{REVISION, from_row};
+use crate::rules::{REVISION, Understood};
 use crate::{Conn, StoreError};
 
 /// Where a rule stands with a machine.
@@ -80,15 +80,15 @@ pub async fn revision(tx: &mut BatchTx) -> Result<i64, StoreError> {
 /// All rules that are switched on.
 ///
 /// # Errors
-/// When the database can't be used or a row isn't understood.
-pub async fn enabled(tx: &mut BatchTx) -> Result<Vec<Rule>, StoreError> {
+/// When the database can't be used.
+pub async fn enabled(tx: &mut BatchTx) -> Result<Understood, StoreError> {
     let query = Entity::find()
         .filter(Column::Enabled.eq(true))
         .filter(Column::DeletedAt.is_null())
         .order_by_asc(Column::Id)
         .into_query();
     let rows: Vec<Model> = Conn::from(tx).models(&query).await?;
-    rows.into_iter().map(from_row).collect()
+    Ok(Understood::of(rows))
 }
 
 /// Models, organizations and surroundings of these machines.
