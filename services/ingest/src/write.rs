@@ -1,6 +1,6 @@
 //! Writes a batch: reads what isn't remembered, plans, inserts, commits.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Instant;
 
 use millwright_schemas::MachineId;
@@ -241,6 +241,13 @@ impl Writer {
         plan.texts.iter_mut().for_each(|row| stored(&mut row.series));
         plan.latest.iter_mut().for_each(|row| stored(&mut row.series));
         plan.in_time.values_mut().for_each(|row| stored(&mut row.series));
+        let retaken = std::mem::take(&mut plan.retaken).into_iter();
+        plan.retaken = retaken
+            .map(|(mut series, ts)| {
+                stored(&mut series);
+                (series, ts)
+            })
+            .collect();
         Ok(())
     }
 
@@ -257,11 +264,11 @@ impl Writer {
         points::insert_new(tx, &plan.new_points).await?;
         let numbers = points::insert_any(tx, &plan.other_points).await?;
         let texts = points::insert_texts(tx, &plan.texts).await?;
-        self.count_repeated(&[numbers, texts], counts);
+        let again = self.count_repeated(&[numbers, texts], &plan.retaken, counts);
         for (machine, late) in &plan.late {
-            // So far these count values only; one that was there already isn't late.
-            let row = counts.of(*machine);
-            row.late = (late - row.duplicates - row.conflicts).max(0);
+            // One that was there already isn't late.
+            let again = again.get(machine).copied().unwrap_or(0);
+            counts.of(*machine).late = (late - again).max(0);
         }
         for (machine, ahead) in &plan.ahead {
             counts.of(*machine).ahead = *ahead;
@@ -269,9 +276,16 @@ impl Writer {
         Ok(())
     }
 
-    fn count_repeated(&self, repeated: &[Repeated], counts: &mut Counts) {
+    /// Counts what was there already. How many of it rules don't see, by machine: not what is `retaken`.
+    fn count_repeated(
+        &self,
+        repeated: &[Repeated],
+        retaken: &HashSet<(i64, i64)>,
+        counts: &mut Counts,
+    ) -> HashMap<MachineId, i64> {
+        let mut unseen = HashMap::new();
         if repeated.iter().all(|some| some.duplicates.is_empty() && some.conflicts.is_empty()) {
-            return;
+            return unseen;
         }
         let owners: HashMap<i64, MachineId> = self
             .memory
@@ -281,13 +295,20 @@ impl Writer {
             .flat_map(|(machine, state)| state.series.values().map(move |s| (s.id, *machine)))
             .collect();
         for some in repeated {
-            for machine in some.duplicates.iter().filter_map(|series| owners.get(series)) {
+            for machine in some.duplicates.iter().filter_map(|(series, _)| owners.get(series)) {
                 counts.of(*machine).duplicates += 1;
             }
-            for machine in some.conflicts.iter().filter_map(|series| owners.get(series)) {
+            for machine in some.conflicts.iter().filter_map(|(series, _)| owners.get(series)) {
                 counts.of(*machine).conflicts += 1;
             }
+            let all = some.duplicates.iter().chain(&some.conflicts);
+            for (series, _) in all.filter(|key| !retaken.contains(*key)) {
+                if let Some(machine) = owners.get(series) {
+                    *unseen.entry(*machine).or_insert(0) += 1;
+                }
+            }
         }
+        unseen
     }
 }
 

@@ -76,6 +76,9 @@ pub(crate) struct Plan {
     pub(crate) ahead: HashMap<MachineId, i64>,
     /// The times of those of them whose signal a rule watches.
     pub(crate) late_spans: HashMap<MachineId, LateRow>,
+    /// Series and time of values that rules see, where one of another clock may be stored already. What they
+    /// don't see of such a time is the same value again, and no late one.
+    pub(crate) retaken: HashSet<(i64, i64)>,
     pub(crate) quarantine: Vec<QuarantineRow>,
     pub(crate) seen: Vec<SeenRow>,
 }

@@ -63,6 +63,7 @@ impl Planner<'_> {
         let at = point.ts.unwrap_or(received_at);
         let (ts, ahead) = (at.micros(), clock.is_ahead(at, received_at));
         let in_order = !ahead && ts > series.latest_ts && ts > clock.begins_ts();
+        let (key, may_be_stored) = ((series.id, ts), ts <= series.stored_ts);
         push(plan, series, message, point, ts);
         if in_order || ts > series.stored_ts {
             let mut row = latest_row(series.id, ts, point, received_at);
@@ -70,16 +71,22 @@ impl Planner<'_> {
             note_newest(plan, series, self.known.batch, row, in_order);
         }
         let in_time = in_order && ts >= place.passed;
-        if !in_time {
-            *plan.late.entry(machine).or_insert(0) += 1;
-            if ahead {
-                *plan.ahead.entry(machine).or_insert(0) += 1;
+        if in_time {
+            if may_be_stored {
+                plan.retaken.insert(key);
             }
-            if state.watch.hears(&point.signal) {
-                widen(plan, machine, ts, received_at);
-            }
+            return Ok(true);
         }
-        Ok(in_time)
+        if !plan.retaken.contains(&key) {
+            *plan.late.entry(machine).or_insert(0) += 1;
+        }
+        if ahead {
+            *plan.ahead.entry(machine).or_insert(0) += 1;
+        }
+        if state.watch.hears(&point.signal) {
+            widen(plan, machine, ts, received_at);
+        }
+        Ok(false)
     }
 
     /// The machine goes by another clock from now on: its rules begin anew. If that clock is less ahead, what

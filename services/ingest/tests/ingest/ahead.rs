@@ -303,3 +303,34 @@ async fn a_machine_has_its_own_clock_whoever_speaks_for_it() {
     let alarms = site.rows(ALARMS).await;
     assert_eq!(alarms, ["u|1|150|NULL".to_owned(), format!("t|1|{}|NULL", 300 + AHEAD)]);
 }
+
+/// A clock that is ahead leaves samples of times at which the right one measures again.
+#[tokio::test]
+async fn what_meets_samples_of_the_other_clock_hides_no_late_one() {
+    const FEW: i64 = 700;
+    let mut site = Site::new().await;
+    site.rule(9, above("t", 80.0, 0.0, 0.0)).await;
+    for s in [0, 150, 300] {
+        receive(&site, s, &[value(s + FEW, 20.0)]).await;
+    }
+    // Set right.
+    for s in [400, 550, 710] {
+        receive(&site, s, &[value(s, 20.0)]).await;
+    }
+    assert_eq!(site.rows(COUNTED).await, ["4|2|0"]);
+    site.execute("DELETE FROM late_spans").await;
+    // At 850 another value is stored, at 1,000 the same one; at 705 nothing is.
+    let samples = [(850, 90.0), (1_000, 20.0), (705, 20.0)];
+    let samples = samples.map(|(s, it)| json!({"ts": T0 / 1000 + s * 1000, "values": {"t": it}}));
+    receive(&site, 1_000, &[json!({"samples": samples}).to_string()]).await;
+    let spans = "SELECT (from_ts - 1767225600000000) / 1000000, \
+                 (to_ts - 1767225600000000) / 1000000 FROM late_spans";
+    assert_eq!(site.rows(spans).await, ["705|705"]);
+    assert_eq!(site.rows(COUNTED).await, ["5|2|1"]);
+    assert_eq!(site.rows("SELECT conflicts FROM machine_counters").await, ["1"]);
+    assert_eq!(site.rows(ALARMS).await, ["t|0|850|1000"], "rules judge what came");
+    // All of it again: nothing of it is late.
+    receive(&site, 1_001, &[json!({"samples": samples}).to_string()]).await;
+    assert_eq!(site.rows(COUNTED).await, ["5|2|3"]);
+    assert_eq!(site.rows("SELECT conflicts FROM machine_counters").await, ["2"]);
+}

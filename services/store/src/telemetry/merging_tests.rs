@@ -100,7 +100,7 @@ async fn old_days_become_one_partition_and_keep_all_their_rows() {
     let mut tx = store.begin_batch().await.unwrap();
     let told = points::insert_any(&mut tx, &[row(OLD), row(OLD + 100)]).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(told.duplicates, [1]);
+    assert_eq!(told.duplicates, [(1, OLD * DAY_US)]);
     assert_eq!(rows(&store, "points").await.len(), 82);
     assert_eq!(attached(pool).await[0].len(), 2);
 }

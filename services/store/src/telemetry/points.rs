@@ -40,10 +40,10 @@ pub struct TextRow {
 /// What became of rows that may have been there before.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Repeated {
-    /// Series of each row that was there with the same content.
-    pub duplicates: Vec<i64>,
-    /// Series of each row that was there with another content; the first one stays.
-    pub conflicts: Vec<i64>,
+    /// Series and time of each row that was there with the same content.
+    pub duplicates: Vec<(i64, i64)>,
+    /// Series and time of each row that was there with another content; the first one stays.
+    pub conflicts: Vec<(i64, i64)>,
 }
 
 const POINT: [Type; 4] = [Type::Int, Type::Int, Type::Real, Type::Int];
@@ -135,8 +135,8 @@ pub async fn insert_any(tx: &mut BatchTx, rows: &[PointRow]) -> Result<Repeated,
         let keys: Vec<_> = again.iter().map(|row| (row.series, row.ts)).collect();
         let stored: Stored<f64> = stored(tx, &EXISTING, &keys).await?;
         for row in again {
-            let same = stored.get(&(row.series, row.ts)) == Some(&(row.value, row.quality));
-            repeated.add(row.series, same);
+            let key = (row.series, row.ts);
+            repeated.add(key, stored.get(&key) == Some(&(row.value, row.quality)));
         }
     }
     mark(tx, hours).await?;
@@ -196,10 +196,11 @@ pub async fn insert_texts(tx: &mut BatchTx, rows: &[TextRow]) -> Result<Repeated
         let keys: Vec<_> = again.iter().map(|row| (row.series, row.ts)).collect();
         let stored: Stored<String> = stored(tx, &EXISTING_TEXT, &keys).await?;
         for row in again {
+            let key = (row.series, row.ts);
             let same = stored
-                .get(&(row.series, row.ts))
+                .get(&key)
                 .is_some_and(|(value, quality)| *value == row.value && *quality == row.quality);
-            repeated.add(row.series, same);
+            repeated.add(key, same);
         }
     }
     Ok(repeated)
@@ -239,11 +240,11 @@ where
 }
 
 impl Repeated {
-    fn add(&mut self, series: i64, same: bool) {
+    fn add(&mut self, key: (i64, i64), same: bool) {
         if same {
-            self.duplicates.push(series);
+            self.duplicates.push(key);
         } else {
-            self.conflicts.push(series);
+            self.conflicts.push(key);
         }
     }
 }
