@@ -37,8 +37,9 @@ pub(crate) struct Message {
 /// What a message says.
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// Samples; every point has a time.
-    Samples { points: Vec<Point>, rejected: Vec<RejectedValue> },
+    /// Samples; every point has a time. `timed`: places of those that came without one, in order; theirs is
+    /// ours.
+    Samples { points: Vec<Point>, timed: Vec<usize>, rejected: Vec<RejectedValue> },
     /// An event.
     Event(Box<Reported>),
     /// Nothing that can be stored.
@@ -160,13 +161,13 @@ fn decode_samples(
         believed
     });
     let told_ts = points.iter().filter_map(|point| point.ts).chain(through_ts).max();
-    fill_times(&mut points, uplink, clock);
+    let timed = fill_times(&mut points, uplink, clock);
     Decoded {
         stream: outbox.zip(seq).map(|(outbox, seq)| (outbox, StreamTopic::Telemetry, seq)),
         through_ts: through_ts.map(Timestamp::micros),
         told_ts: told_ts.map(Timestamp::micros),
         clock_offset_us: newest.map(|ts| ts.micros_since(uplink.received_at)),
-        body: Body::Samples { points, rejected },
+        body: Body::Samples { points, timed, rejected },
     }
 }
 
@@ -200,11 +201,12 @@ fn reject_absurd_times(
 }
 
 /// Points without a time get the receive time; a signal that comes again within the message
-/// starts a new, later time.
-fn fill_times(points: &mut [Point], uplink: &Uplink, clock: &mut ReceiveClock) {
+/// starts a new, later time. The places of these points.
+fn fill_times(points: &mut [Point], uplink: &Uplink, clock: &mut ReceiveClock) -> Vec<usize> {
     let mut now = None;
+    let mut timed = Vec::new();
     let mut seen: HashSet<String> = HashSet::new();
-    for point in points.iter_mut().filter(|point| point.ts.is_none()) {
+    for (place, point) in points.iter_mut().enumerate().filter(|(_, point)| point.ts.is_none()) {
         let again = seen.contains(&point.signal);
         if again {
             seen.clear();
@@ -214,7 +216,9 @@ fn fill_times(points: &mut [Point], uplink: &Uplink, clock: &mut ReceiveClock) {
         }
         seen.insert(point.signal.clone());
         point.ts = now;
+        timed.push(place);
     }
+    timed
 }
 
 /// No event goes to quarantine for its time: faults must alarm, and a machine whose clock is

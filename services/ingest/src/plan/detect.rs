@@ -39,7 +39,9 @@ impl Planner<'_> {
         let passed = event.ts < Timestamp::from_micros(place.passed);
         let (clock, received_at) = (&state.clock, place.source.received_at);
         let is_of_clock = event.ts.micros() > clock.begins_ts();
-        if !passed && is_of_clock && !clock.is_ahead(event.ts, received_at) {
+        // What we gave a time is never ahead of it, whatever our clock was.
+        let ahead = event.ts_is_device_time && clock.is_ahead(event.ts, received_at);
+        if !passed && is_of_clock && !ahead {
             let changes = state.watch.event(&event.event_type, event.ts);
             self.changes(place.source, &changes);
         }

@@ -230,8 +230,12 @@ impl<'a> Planner<'a> {
             received_at: uplink.received_at,
         };
         match &message.body {
-            Body::Samples { points, rejected } => {
-                self.samples(Place { source, passed }, state, message, points, rejected);
+            Body::Samples { points, timed, rejected } => {
+                let place = Place { source, passed };
+                let points = (points.as_slice(), timed.as_slice());
+                let refused = self.samples(place, state, message, points);
+                let all: Vec<&RejectedValue> = rejected.iter().chain(&refused).collect();
+                self.quarantine_values(message, &all);
             }
             Body::Event(event) => {
                 self.event(source, message, event);

@@ -14,19 +14,21 @@ use crate::machine::{MachineState, Series};
 use crate::machine_clock::Turn;
 
 impl Planner<'_> {
+    /// Takes a message's points; `timed`: the places of those to which we gave a time. Those that can't be
+    /// stored.
     pub(super) fn samples(
         &mut self,
         place: Place,
         state: &mut MachineState,
         message: &Message,
-        points: &[Point],
-        rejected: &[RejectedValue],
-    ) {
+        (points, timed): (&[Point], &[usize]),
+    ) -> Vec<RejectedValue> {
         let uplink = message.uplink();
         let watched = self.known.watched.contains(&uplink.machine);
         let (mut refused, mut newest) = (Vec::new(), Vec::new());
-        for point in points {
-            match self.point(place, state, message, point) {
+        for (n, point) in points.iter().enumerate() {
+            let is_timed = timed.binary_search(&n).is_ok();
+            match self.point(place, state, message, (point, is_timed)) {
                 Ok(is_newest) => {
                     if is_newest && !state.watch.is_empty() {
                         newest.push(point);
@@ -40,8 +42,7 @@ impl Planner<'_> {
             }
         }
         self.detect(place.source, state, newest);
-        let all: Vec<&RejectedValue> = rejected.iter().chain(&refused).collect();
-        self.quarantine_values(message, &all);
+        refused
     }
 
     /// Whether rules are to see it.
@@ -50,7 +51,7 @@ impl Planner<'_> {
         place: Place,
         state: &mut MachineState,
         message: &Message,
-        point: &Point,
+        (point, is_timed): (&Point, bool),
     ) -> Result<bool, RejectedValue> {
         if !state.series.contains_key(&point.signal) {
             self.add_series(state, message, point)?;
@@ -61,7 +62,8 @@ impl Planner<'_> {
         fix_kind(plan, series, point)?;
         let (machine, received_at) = (place.source.machine, message.uplink().received_at);
         let at = point.ts.unwrap_or(received_at);
-        let (ts, ahead) = (at.micros(), clock.is_ahead(at, received_at));
+        // The time that we gave may be ahead of the receipt as well, when our clock was set back.
+        let (ts, ahead) = (at.micros(), !is_timed && clock.is_ahead(at, received_at));
         let in_order = !ahead && ts > series.latest_ts && ts > clock.begins_ts();
         let (key, may_be_stored) = ((series.id, ts), ts <= series.stored_ts);
         push(plan, series, message, point, ts);

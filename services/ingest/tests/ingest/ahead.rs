@@ -8,7 +8,7 @@ use millwright_store::Scope;
 use millwright_store::telemetry::reads::signals;
 use serde_json::{Value, json};
 
-use crate::harness::{Site, T0, above, machine, rule, telemetry};
+use crate::harness::{Site, T0, above, event, machine, rule, telemetry};
 use crate::learned::noise;
 
 const ALARMS: &str = "SELECT source, active, (raised_at - 1767225600000000) / 1000000, \
@@ -333,4 +333,35 @@ async fn what_meets_samples_of_the_other_clock_hides_no_late_one() {
     receive(&site, 1_001, &[json!({"samples": samples}).to_string()]).await;
     assert_eq!(site.rows(COUNTED).await, ["5|2|3"]);
     assert_eq!(site.rows("SELECT conflicts FROM machine_counters").await, ["2"]);
+}
+
+/// What has no time gets one of the platform's clock; that was an hour fast, and steps back.
+#[tokio::test]
+async fn a_time_that_the_platform_gave_is_never_ahead() {
+    let mut site = Site::new().await;
+    site.rule(9, above("t", 80.0, 0.0, 0.0)).await;
+    let missing = json!({"kind": "missing", "event": "lift.test_call", "for_s": 100});
+    let missing: RuleCondition = serde_json::from_value(missing).unwrap();
+    site.rule(10, missing).await;
+    let call = async |site: &Site, s: i64| {
+        let mut message = event(1, r#"{"type":"lift.test_call","data":{}}"#);
+        message.received_at = Timestamp::from_micros(T0).plus_seconds(s);
+        site.send_all(vec![message]).await;
+    };
+    call(&site, 0).await;
+    let plain = |value: f64| json!({"t": value}).to_string();
+    receive(&site, HOUR, &[plain(20.0)]).await;
+    assert_eq!(site.rows(ALARMS).await, ["lift.test_call|1|100|NULL"]);
+    // Each gets a time right after the one before.
+    call(&site, 10).await;
+    assert_eq!(site.rows(ALARMS).await, [format!("lift.test_call|0|100|{HOUR}")]);
+    receive(&site, 20, &[plain(90.0)]).await;
+    let alarms = [format!("lift.test_call|0|100|{HOUR}"), format!("t|1|{HOUR}|NULL")];
+    assert_eq!(site.rows(ALARMS).await, alarms);
+    // One of the machine's own beside it is.
+    let both = json!({"samples": [{"values": {"t": 91}},
+        {"ts": T0 / 1000 + 2 * HOUR * 1000, "values": {"t": 20}}]});
+    receive(&site, 30, &[both.to_string()]).await;
+    assert_eq!(site.rows(ALARMS).await, alarms);
+    assert_eq!(site.rows(COUNTED).await, ["1|1|0"]);
 }
