@@ -309,7 +309,8 @@ impl Watch {
 
     /// The machine's clock is another one from `at` on, by that clock: what rules remember is of times that
     /// can't be compared with those that come. They begin anew; an alarm that is active stays, until all is
-    /// well. `unlearn`: those that learn are behind as well, with nothing taken.
+    /// well. `unlearn`: those that learn are behind as well, with nothing taken; of what is stored they have judged
+    /// what isn't later than `at`.
     pub fn begin_anew(&mut self, at: Timestamp, unlearn: bool) {
         for watching in self.rules.iter_mut().filter(|watching| watching.failed == Failed::No) {
             let (severity, causes) = match (&watching.state, &watching.with) {
@@ -325,7 +326,12 @@ impl Watch {
             };
             watching.changed = true;
             if unlearn && let Some(learner) = &mut watching.learner {
-                **learner = Learner { behind: true, paused: learner.paused, ..Learner::default() };
+                let sources = match &watching.with {
+                    Evaluator::Anomaly(anomaly) => anomaly.sources().count(),
+                    Evaluator::Threshold(_) | Evaluator::Tree(_) => 0,
+                };
+                let (told, paused) = (vec![Some(at); sources], learner.paused);
+                **learner = Learner { behind: true, told, paused, ..Learner::default() };
             }
         }
     }

@@ -7,8 +7,8 @@ use millwright_schemas::MachineId;
 use millwright_store::telemetry::points::Repeated;
 use millwright_store::telemetry::reported::Outcome;
 use millwright_store::telemetry::{
-    BatchTx, clocks, days_of, detector_states, late, latest, machines, points, quarantine,
-    reported, series, streams,
+    BatchTx, clocks, days_of, detector_marks, detector_states, late, latest, machines, points,
+    quarantine, reported, series, streams,
 };
 use millwright_store::{Store, StoreError};
 use uuid::Uuid;
@@ -209,6 +209,9 @@ impl Writer {
         streams::save_cursors(tx, &plan.streams.cursors).await?;
         clocks::save(tx, &plan.clocks).await?;
         detector_states::forget_all(tx, &plan.unlearned).await?;
+        // Always in the same order, so that no two processes wait for each other.
+        plan.marks.sort_unstable_by_key(|row| (row.machine, row.rule));
+        detector_marks::save(tx, &plan.marks).await?;
         consequences::save_states(tx, &plan.rule_states).await?;
         consequences::save_learned(tx, plan).await?;
         insert_events(tx, plan, &mut counts).await?;

@@ -67,6 +67,10 @@ fn rules_that_learn_are_behind_when_a_clock_was_set_back() {
     watch.begin_anew(second(100), true);
     let behind = watch.behind();
     assert_eq!(behind.len(), 1);
-    assert!(!behind[0].begun && !behind[0].judged);
+    assert!(!behind[0].begun && behind[0].judged);
     assert_eq!(behind[0].signals, [("t".to_owned(), None)]);
+    let marks = watch.take_marks();
+    assert_eq!(marks.kept.len(), 1, "what comes from now on is still to be judged");
+    assert_eq!(marks.kept[0].judged, [Some(second(100))]);
+    assert_eq!(watch.take_marks(), Marks::default());
 }

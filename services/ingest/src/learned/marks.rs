@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use millwright_detection::watch::{Behind, Mark};
+use millwright_detection::watch::Behind;
 use millwright_schemas::{MachineId, Timestamp};
 use millwright_store::StoreError;
 use millwright_store::telemetry::BatchTx;
@@ -13,6 +13,7 @@ use millwright_store::telemetry::machines::MachineRow;
 
 use crate::machine::MachineState;
 use crate::memory::Memory;
+use crate::plan::mark_row;
 
 /// Notes up to when rules have judged that are behind since now: as is stored, or all that is stored, which
 /// was judged when it came, or is older than the rule.
@@ -81,14 +82,9 @@ pub(super) async fn keep(
         for rule in marks.over {
             detector_marks::forget(tx, *machine, rule).await?;
         }
-        rows.extend(marks.kept.into_iter().map(|mark| to_row(*machine, &mark)));
+        rows.extend(marks.kept.iter().map(|mark| mark_row(*machine, mark)));
     }
     // Always in the same order, so that no two processes wait for each other.
     rows.sort_unstable_by_key(|row| (row.machine, row.rule));
     detector_marks::save(tx, &rows).await
-}
-
-fn to_row(machine: MachineId, mark: &Mark) -> MarkRow {
-    let judged = mark.judged.iter().map(|judged| judged.map(Timestamp::micros)).collect();
-    MarkRow { machine, rule: mark.rule, version: mark.version, judged }
 }

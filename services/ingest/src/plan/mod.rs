@@ -10,4 +10,4 @@ mod samples;
 
 pub(crate) use consequence::{Asked, Consequence, Meaning, Source, of_rule};
 pub(crate) use counts::Counts;
-pub(crate) use planner::{Known, Plan, Planned, plan};
+pub(crate) use planner::{Known, Plan, Planned, mark_row, plan};

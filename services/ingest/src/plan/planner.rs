@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use millwright_detection::state::RuleState;
-use millwright_detection::watch::{Change, Checkpoints};
+use millwright_detection::watch::{Change, Checkpoints, Mark};
 use millwright_schemas::api::telemetry::LiveSample;
 use millwright_schemas::wire::telemetry::RejectedValue;
 use millwright_schemas::{MachineId, OutboxId, RuleId, SignalKind, Timestamp};
 use millwright_store::telemetry::clocks::ClockRow;
+use millwright_store::telemetry::detector_marks::MarkRow;
 use millwright_store::telemetry::detector_states::DetectorStateRow;
 use millwright_store::telemetry::late::LateRow;
 use millwright_store::telemetry::latest::LatestRow;
@@ -58,6 +59,8 @@ pub(crate) struct Plan {
     pub(crate) set_back: Vec<i64>,
     /// Machines whose rules learn anew from what is stored, because the clock was set right, and when.
     pub(crate) unlearned: Vec<(MachineId, i64)>,
+    /// Up to when these rules have judged: what came since isn't in it, be it of this batch.
+    pub(crate) marks: Vec<MarkRow>,
     /// What is known of machines' clocks, where that has changed.
     pub(crate) clocks: Vec<ClockRow>,
     pub(crate) forgotten: Vec<(MachineId, OutboxId)>,
@@ -123,12 +126,22 @@ pub(crate) fn plan(
             let moved = state.watch.take_changed().into_iter();
             let rows = moved.map(|(rule, version, state)| (machine, rule, version, state));
             planned.plan.rule_states.extend(rows);
+            if planned.plan.unlearned.iter().any(|(set_back, _)| *set_back == machine) {
+                let marks = state.watch.take_marks().kept;
+                planned.plan.marks.extend(marks.iter().map(|mark| mark_row(machine, mark)));
+            }
             if let Some(now) = now {
                 keep_learned(state, machine, now, &mut planned.plan);
             }
         }
     }
     planned
+}
+
+/// A mark as it is stored.
+pub(crate) fn mark_row(machine: MachineId, mark: &Mark) -> MarkRow {
+    let judged = mark.judged.iter().map(|judged| judged.map(Timestamp::micros)).collect();
+    MarkRow { machine, rule: mark.rule, version: mark.version, judged }
 }
 
 /// What the machine's rules have learned is stored, if it is time for that and the batch has room.

@@ -365,3 +365,40 @@ async fn a_time_that_the_platform_gave_is_never_ahead() {
     assert_eq!(site.rows(ALARMS).await, alarms);
     assert_eq!(site.rows(COUNTED).await, ["1|1|0"]);
 }
+
+/// Rules that learn are behind after a turn: what is stored with it is judged by them like what comes later.
+#[tokio::test]
+async fn what_follows_a_turn_is_judged_by_rules_that_learn_in_any_batching() {
+    let course = |s: i64| noise(s) + if s == 1_325 { 60.0 } else { 0.0 };
+    let mut left = Vec::new();
+    for in_a_message in [20, 1] {
+        let mut site = Site::new().await;
+        let learns = json!({"kind": "anomaly", "signals": ["t"], "train_rows": 150});
+        let learns: RuleCondition = serde_json::from_value(learns).unwrap();
+        site.rule(9, learns).await;
+        let healthy: Vec<String> = (0..300).map(|s| value(s, course(s))).collect();
+        receive(&site, 0, &healthy).await;
+        for s in [400, 550, 700] {
+            receive(&site, s, &[value(s + AHEAD, course(s))]).await;
+        }
+        // Set right: known with the message that begins at 1,310.
+        for s in [1_000, 1_150] {
+            receive(&site, s, &[value(s, course(s))]).await;
+        }
+        let after: Vec<i64> = (1_310..1_330).collect();
+        for part in after.chunks(in_a_message) {
+            let sample = |s: &i64| json!({"ts": T0 / 1000 + s * 1000, "values": {"t": course(*s)}});
+            let samples: Vec<Value> = part.iter().map(sample).collect();
+            receive(&site, part[0], &[json!({"samples": samples}).to_string()]).await;
+            // The process may end while they are behind.
+            site = site.restart().await;
+        }
+        receive(&site, 1_330, &[value(1_330, course(1_330))]).await;
+        let clocks =
+            "SELECT ahead_us, (begins_ts - 1767225600000000) / 1000000 FROM machine_clocks";
+        assert_eq!(site.rows(clocks).await, ["0|1150"]);
+        left.push(site.rows(ALARMS).await);
+    }
+    assert!(left[0].iter().any(|alarm| alarm.contains("|1325|")), "{left:?}");
+    assert_eq!(left[0], left[1]);
+}
