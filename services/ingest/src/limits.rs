@@ -97,6 +97,9 @@ pub const CLOCK_KNOWN_MESSAGES: i64 = 3;
 pub const CLOCK_KNOWN_US: i64 = 300_000_000;
 /// Over how long they may have come at most, in microseconds: an hour. Beyond it they are counted anew.
 pub const CLOCK_DOUBT_MAX_US: i64 = 3_600_000_000;
+/// So long after its last message another clock isn't forgotten for one that is further ahead, in microseconds:
+/// ten minutes.
+pub const CLOCK_DOUBT_HELD_US: i64 = 600_000_000;
 /// Rejected values of one message that its quarantine row names; the others are counted.
 pub const REASONS_SHOWN: usize = 10;
 

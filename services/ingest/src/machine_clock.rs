@@ -9,7 +9,9 @@ use millwright_schemas::limits::AHEAD_TOLERANCE_US;
 use millwright_schemas::{MachineId, Timestamp};
 use millwright_store::telemetry::clocks::{ClockRow, DoubtRow};
 
-use crate::limits::{CLOCK_DOUBT_MAX_US, CLOCK_KNOWN_MESSAGES, CLOCK_KNOWN_US};
+use crate::limits::{
+    CLOCK_DOUBT_HELD_US, CLOCK_DOUBT_MAX_US, CLOCK_KNOWN_MESSAGES, CLOCK_KNOWN_US,
+};
 
 /// A machine's clock. A machine has one for all of its streams and those who speak for it: so the states of
 /// its rules never go by two clocks at once.
@@ -76,6 +78,9 @@ impl MachineClock {
             // One that came before, or none that goes on.
             return None;
         }
+        if known.is_none() && self.doubt.is_some_and(|it| wins(it, offset_us, received_at)) {
+            return None;
+        }
         let known =
             known.filter(|doubt| received_at.saturating_sub(doubt.since) <= CLOCK_DOUBT_MAX_US);
         self.changed = true;
@@ -95,6 +100,14 @@ impl MachineClock {
         (self.ahead_us, self.begins_ts, self.doubt) = (ahead_us, Some(turn.at), None);
         Some(turn)
     }
+}
+
+/// Whether a clock that isn't known yet wins over one that is further ahead: it does as long as it is heard. So
+/// neither keeps the other from ever being known, and a single wrong time doesn't for long.
+fn wins(doubt: DoubtRow, offset_us: i64, received_at: i64) -> bool {
+    let heard_at = doubt.newest_ts.saturating_sub(doubt.offset_us);
+    offset_us > doubt.offset_us
+        && received_at.abs_diff(heard_at) <= CLOCK_DOUBT_HELD_US.unsigned_abs()
 }
 
 /// Whether two offsets may be those of one clock.
@@ -204,6 +217,30 @@ mod tests {
         }
         assert_eq!(turns.len(), 1);
         assert!(turns.iter().all(|turn| turn.back) && !goes_by(&clock, 601));
+    }
+
+    #[test]
+    fn of_two_clocks_that_are_both_ahead_the_one_that_is_less_is_gone_by() {
+        // How many messages the other one sends in between.
+        for more in [1, 4] {
+            let mut clock = MachineClock::default();
+            let mut turns = Vec::new();
+            for s in 0..100 {
+                let ahead = if s % (more + 1) == 0 { 2 * HOUR } else { 3 * HOUR };
+                turns.extend(hear(&mut clock, s * 60, ahead));
+            }
+            assert_eq!(turns.len(), 1, "{turns:?}");
+            assert!(!turns[0].back && goes_by(&clock, 2 * HOUR) && !goes_by(&clock, 3 * HOUR));
+        }
+    }
+
+    #[test]
+    fn one_time_that_is_less_ahead_holds_up_for_ten_minutes_at_most() {
+        let mut clock = MachineClock::default();
+        assert_eq!(hear(&mut clock, 0, HOUR), None);
+        let found = (1_i64..100).find(|s| hear(&mut clock, *s * 60, 2 * HOUR).is_some());
+        assert_eq!(found, Some(16), "ten minutes, then five of its own");
+        assert!(goes_by(&clock, 2 * HOUR));
     }
 
     #[test]
