@@ -25,6 +25,8 @@ use crate::write::Writer;
 pub struct IngestOptions {
     /// What one machine may take up.
     pub limits: MachineLimits,
+    /// Bytes of what rules may learn of all machines together.
+    pub learned_bytes_max: usize,
     /// Where copies for watchers go.
     pub live: Live,
     /// Where it counts.
@@ -51,7 +53,7 @@ impl Ingest {
         let stop = CancellationToken::new();
         let health = Health::default();
         let collector = Collector::new(messages, batches, stop.clone());
-        let IngestOptions { limits, live, metrics, now } = options;
+        let IngestOptions { limits, learned_bytes_max, live, metrics, now } = options;
         let rebuilds = Rebuilds::default();
         let rebuild = learned::rebuild(store.clone(), rebuilds.clone());
         // What isn't done when it stops is begun again, or goes on.
@@ -62,6 +64,7 @@ impl Ingest {
                 () = rebuild => {}
             }
         };
+        let limits = (limits, learned_bytes_max);
         let writer = Writer::new(store, live.clone(), limits, rebuilds);
         let committer = Committer { writer, live, health: health.clone(), metrics, now };
         let tasks = vec![

@@ -18,7 +18,6 @@ use millwright_store::telemetry::machines::MachineRow;
 use crate::consequences;
 use crate::limits::{
     CATCH_UP_COUNTED, CATCH_UP_LOOK, CATCH_UP_MACHINES, CATCH_UP_SAMPLES, LEARNED_BYTES_A_RULE,
-    LEARNED_BYTES_MAX,
 };
 use crate::machine::{MachineState, Series};
 use crate::memory::Memory;
@@ -73,8 +72,8 @@ async fn go_on(
     if behind.is_empty() {
         return Ok(done);
     }
-    let mut held = memory.learned_bytes();
-    let has_room = |held: usize| held + LEARNED_BYTES_A_RULE <= LEARNED_BYTES_MAX;
+    let (mut held, most) = (memory.learned_bytes(), memory.learned_bytes_max);
+    let has_room = |held: usize| held + LEARNED_BYTES_A_RULE <= most;
     let begin_now = |(_, rules): &&(MachineId, Vec<Behind>)| rules.iter().any(|it| !it.begun);
     let new = behind.iter().filter(begin_now).map(|(machine, _)| *machine);
     let new: Vec<MachineId> = if has_room(held) { new.collect() } else { Vec::new() };
@@ -85,7 +84,9 @@ async fn go_on(
         for rule in rules {
             if !rule.begun {
                 if !has_room(held) {
-                    done.left_out += u64::from(leave_out(state, machine, rule.rule));
+                    if let Some(row) = machines.get(&machine) {
+                        done.left_out += leave_out(tx, state, row, &rule, now).await?;
+                    }
                     continue;
                 }
                 if counted >= CATCH_UP_COUNTED || left == 0 {
@@ -160,17 +161,27 @@ fn behind(
     behind
 }
 
-fn leave_out(state: &mut MachineState, machine: MachineId, rule: RuleId) -> bool {
-    let is_new = state.watch.leave_out(rule);
-    if is_new {
-        tracing::warn!(
-            machine.id = %machine,
-            rule.id = %rule,
-            bound = LEARNED_BYTES_MAX,
-            "no room for what a rule would learn: it doesn't watch this machine"
-        );
-    }
-    is_new
+/// There is no room for what a rule would learn of a machine: it doesn't watch it, and its alarm is over, which
+/// nobody else would end. How many rules that are that weren't left out before.
+async fn leave_out(
+    tx: &mut BatchTx,
+    state: &mut MachineState,
+    row: &MachineRow,
+    rule: &Behind,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    // By the machine's time: what it judges when there is room again goes by that.
+    let newest = marks::newest(state, rule).into_iter().flatten().max();
+    let Some(changes) = state.watch.leave_out(rule.rule, newest.unwrap_or(now)) else {
+        return Ok(0);
+    };
+    tracing::warn!(
+        machine.id = %row.machine,
+        rule.id = %rule.rule,
+        "no room for what a rule would learn: it doesn't watch this machine"
+    );
+    tell(tx, state, row, &changes, now).await?;
+    Ok(1)
 }
 
 /// The signals of a rule that there are. What is learned must be numbers.

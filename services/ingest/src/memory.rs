@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use millwright_schemas::MachineId;
 
+use crate::limits::LEARNED_BYTES_MAX;
 use crate::machine::MachineState;
 
 /// Machines by id, with bounds on their number and on what they hold together.
@@ -21,6 +22,8 @@ pub(crate) struct Memory {
     entries: usize,
     machines_max: usize,
     entries_max: usize,
+    /// Bytes of what rules may learn of all machines.
+    pub(crate) learned_bytes_max: usize,
     lots: Lots,
 }
 
@@ -46,6 +49,7 @@ impl Memory {
             entries: 0,
             machines_max,
             entries_max,
+            learned_bytes_max: LEARNED_BYTES_MAX,
             lots: Lots(0x9E37_79B9_7F4A_7C15),
         }
     }

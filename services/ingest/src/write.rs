@@ -55,8 +55,14 @@ struct Attempt {
 }
 
 impl Writer {
-    pub(crate) fn new(store: Store, live: Live, limits: MachineLimits, rebuilds: Rebuilds) -> Self {
-        let memory = Memory::new(CACHED_MACHINES, CACHED_ENTRIES);
+    pub(crate) fn new(
+        store: Store,
+        live: Live,
+        (limits, learned_bytes_max): (MachineLimits, usize),
+        rebuilds: Rebuilds,
+    ) -> Self {
+        let mut memory = Memory::new(CACHED_MACHINES, CACHED_ENTRIES);
+        memory.learned_bytes_max = learned_bytes_max;
         let (rules, run) = (Rules::default(), Uuid::new_v4());
         Self { store, live, limits, memory, rules, rebuilds, batch: 0, run }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use millwright_core::access::Role;
 use millwright_ingest::intake::{AckLine, Generation, Uplink};
-use millwright_ingest::limits::MachineLimits;
+use millwright_ingest::limits::{LEARNED_BYTES_MAX, MachineLimits};
 use millwright_ingest::live::Live;
 use millwright_ingest::metrics::IngestMetrics;
 use millwright_ingest::{Ingest, IngestOptions};
@@ -102,6 +102,7 @@ impl Plant {
 fn start_ingest(api: &TestApi, live: Live) -> Ingest {
     let options = IngestOptions {
         limits: MachineLimits::default(),
+        learned_bytes_max: LEARNED_BYTES_MAX,
         live,
         metrics: IngestMetrics::register(&prometheus::Registry::new()).unwrap(),
         now: || Timestamp::from_millis(T0),

@@ -322,14 +322,19 @@ impl Watch {
         }
     }
 
-    /// There is no room for what a rule would learn. Whether that is new.
-    pub fn leave_out(&mut self, rule: RuleId) -> bool {
-        let learner = self.learning(rule).and_then(|it| it.learner.as_mut());
-        learner.is_some_and(|learner| {
-            // It doesn't watch: what comes meanwhile isn't judged later.
-            learner.told = Vec::new();
-            !std::mem::replace(&mut learner.left_out, true)
-        })
+    /// There is no room for what a rule would learn: it doesn't watch from `at` on. Its alarm is over, because
+    /// nothing else would end it. How that changes; `None`: it was left out before.
+    pub fn leave_out(&mut self, rule: RuleId, at: Timestamp) -> Option<Vec<Change>> {
+        let watching = self.learning(rule)?;
+        let learner = watching.learner.as_mut()?;
+        // What comes meanwhile isn't judged later.
+        learner.told = Vec::new();
+        if std::mem::replace(&mut learner.left_out, true) {
+            return None;
+        }
+        let mut changes = Vec::new();
+        watching.guarded(|it| it.end(at, 0, &mut changes));
+        Some(in_order(changes))
     }
 
     /// What is to be stored now of what rules have learned. It counts as stored then.

@@ -149,6 +149,17 @@ impl Watching {
         }
     }
 
+    /// It doesn't watch from `at` on: an alarm that is active is over.
+    pub(super) fn end(&mut self, at: Timestamp, place: usize, changes: &mut Vec<(usize, Change)>) {
+        let (Evaluator::Anomaly(anomaly), RuleState::Anomaly(state)) =
+            (&self.with, &mut self.state)
+        else {
+            return;
+        };
+        let mut tell = teller(&self.rule, anomaly, place, changes);
+        self.changed |= anomaly.end(state, None, at, &mut tell);
+    }
+
     /// Nothing older than this will come. Time doesn't pass beyond a row that isn't whole: it may
     /// still say otherwise.
     pub(super) fn learn_through(

@@ -74,3 +74,26 @@ fn rules_that_learn_are_behind_when_a_clock_was_set_back() {
     assert_eq!(marks.kept[0].judged, [Some(second(100))]);
     assert_eq!(watch.take_marks(), Marks::default());
 }
+
+#[test]
+fn the_alarm_of_a_rule_that_is_left_out_is_over() {
+    let condition = json!({"kind": "anomaly", "signals": ["t"]});
+    for was_raised in [true, false] {
+        let rules = vec![rule(condition.clone())];
+        let id = rules[0].rule().id;
+        let raised = rules[0].adopt(second(50), Severity::Major, &[]);
+        let stored = |_: RuleId, _: i64| was_raised.then(|| raised.clone());
+        let mut watch = Watch::new(rules, &Surroundings::default(), stored);
+        watch.follow(Watch::default());
+        let changes = watch.leave_out(id, second(60)).unwrap();
+        let told: Vec<&Transition> = changes.iter().map(|change| &change.transition).collect();
+        let over = Transition::Cleared { at: second(60) };
+        let expected = if was_raised { vec![&over] } else { Vec::new() };
+        assert_eq!(told, expected);
+        let moved = watch.take_changed();
+        assert_eq!(moved.len(), expected.len());
+        assert!(moved.iter().all(|(_, _, state)| !state.is_raised()));
+        assert!(watch.behind()[0].left_out);
+        assert_eq!(watch.leave_out(id, second(70)), None, "it is said once");
+    }
+}

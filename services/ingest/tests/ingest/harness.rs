@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millwright_ingest::intake::{AckLine, Generation, Uplink};
-use millwright_ingest::limits::MachineLimits;
+use millwright_ingest::limits::{LEARNED_BYTES_MAX, MachineLimits};
 use millwright_ingest::live::Live;
 use millwright_ingest::metrics::IngestMetrics;
 use millwright_ingest::{Ingest, IngestOptions};
@@ -46,7 +46,7 @@ impl Site {
         let mut db = database.peer().await;
         found(&mut db).await;
         let live = Live::new();
-        let (ingest, registry) = start(&store, limits, &live);
+        let (ingest, registry) = start(&store, (limits, LEARNED_BYTES_MAX), &live);
         Self { database, store, ingest, live, registry, db }
     }
 
@@ -56,15 +56,22 @@ impl Site {
         assert!(self.ingest.stop(PATIENCE).await);
         self.db.clear().await;
         found(&mut self.db).await;
-        let (ingest, registry) = start(&self.store, MachineLimits::default(), &self.live);
+        let limits = (MachineLimits::default(), LEARNED_BYTES_MAX);
+        let (ingest, registry) = start(&self.store, limits, &self.live);
         (self.ingest, self.registry) = (ingest, registry);
         self
     }
 
     /// Stops ingest and starts it again on the same database.
-    pub(crate) async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
+        self.restart_with_room(LEARNED_BYTES_MAX).await
+    }
+
+    /// The same, with room for so many bytes of what rules learn.
+    pub(crate) async fn restart_with_room(mut self, learned_bytes_max: usize) -> Self {
         assert!(self.ingest.stop(PATIENCE).await);
-        let (ingest, registry) = start(&self.store, MachineLimits::default(), &self.live);
+        let limits = (MachineLimits::default(), learned_bytes_max);
+        let (ingest, registry) = start(&self.store, limits, &self.live);
         (self.ingest, self.registry) = (ingest, registry);
         self
     }
@@ -226,11 +233,15 @@ pub(crate) fn above(signal: &str, limit: f64, hold_s: f64, clear_hold_s: f64) ->
     ThresholdCondition { clear_at, hold_s, clear_hold_s, ..above }.into()
 }
 
-fn start(store: &Store, limits: MachineLimits, live: &Live) -> (Ingest, prometheus::Registry) {
+fn start(
+    store: &Store,
+    (limits, learned_bytes_max): (MachineLimits, usize),
+    live: &Live,
+) -> (Ingest, prometheus::Registry) {
     let registry = prometheus::Registry::new();
     let metrics = IngestMetrics::register(&registry).unwrap();
     let now = || Timestamp::from_micros(T0);
-    let options = IngestOptions { limits, live: live.clone(), metrics, now };
+    let options = IngestOptions { limits, learned_bytes_max, live: live.clone(), metrics, now };
     (Ingest::start(store.clone(), options), registry)
 }
 

@@ -444,6 +444,27 @@ async fn of_a_machine_of_another_model_nothing_that_was_learned_is_kept() {
     }
 }
 
+/// Nobody can clear it by hand, and nothing that comes is judged.
+#[tokio::test]
+async fn the_alarm_of_a_rule_for_which_there_is_no_room_any_more_is_over() {
+    let site = Site::new().await;
+    site.rule(9, unusual()).await;
+    send(&site, 0..401, with_spike(400)).await;
+    let mut site = site.restart_with_room(0).await;
+    assert_eq!(site.rows(ALARMS).await, ["t|1|400|NULL"]);
+    for from in [401, 405] {
+        send(&site, from..from + 4, noise).await;
+        assert_eq!(site.rows(ALARMS).await, ["t|0|400|400"]);
+        assert_eq!(site.metric("learning_left_out_total"), 1.0);
+    }
+    // When there is room again, it goes on.
+    let mut site = site.restart().await;
+    send(&site, 409..470, noise).await;
+    assert_eq!(site.rows(ALARMS).await, ["t|0|400|400"]);
+    send(&site, 470..471, |_| 300.0).await;
+    assert_eq!(site.rows(ALARMS).await, ["t|0|400|400", "t|1|470|NULL"]);
+}
+
 #[tokio::test]
 async fn signals_of_different_messages_are_learned_together() {
     let mut site = Site::new().await;
