@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use millwright_detection::conditions::value::Reading;
-use millwright_schemas::{SignalKind, Timestamp};
+use millwright_schemas::{MachineId, RuleId, SignalKind, Timestamp};
 use millwright_store::telemetry::detector_states;
 use millwright_store::{Store, StoreError};
 use tokio::time::sleep;
@@ -41,6 +41,11 @@ enum Ended {
     Unwanted,
 }
 
+fn warn(error: &StoreError, machine: MachineId, rule: RuleId) {
+    let error = error as &dyn std::error::Error;
+    tracing::warn!(machine.id = %machine, rule.id = %rule, error, "rebuilding failed");
+}
+
 async fn rebuild(store: &Store, rebuilds: &Rebuilds, job: &mut Job) -> Ended {
     let (machine, rule) = (job.machine, job.rebuild.rule());
     tracing::info!(machine.id = %machine, rule.id = %rule, "what a rule has learned is rebuilt");
@@ -53,8 +58,7 @@ async fn rebuild(store: &Store, rebuilds: &Rebuilds, job: &mut Job) -> Ended {
             }
             // It goes on where it was.
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(machine.id = %machine, rule.id = %rule, error, "rebuilding failed");
+                warn(&error, machine, rule);
                 sleep(RETRY_MAX).await;
             }
         }

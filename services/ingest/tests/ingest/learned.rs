@@ -157,7 +157,7 @@ async fn without_a_checkpoint_it_learns_from_what_is_stored_in_parts() {
 async fn how_much_is_looked_at_in_a_batch_is_bounded() {
     const RULES: u64 = 12;
     let names: Vec<String> = (0..20).map(|signal| format!("s{signal}")).collect();
-    let mut site = Site::new().await;
+    let site = Site::new().await;
     for rule in 0..RULES {
         let learned = json!({"kind": "anomaly", "signals": names, "train_rows": 150});
         site.rule(u128::from(100 + rule), condition(learned)).await;
