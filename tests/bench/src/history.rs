@@ -187,7 +187,13 @@ pub(crate) async fn refresh(inside: &Inside) -> Result<()> {
     for (view, width) in AGGREGATES {
         let to = floor(now_ms() * 1_000, width);
         let text = format!("CALL refresh_continuous_aggregate('{view}', {from}, {to})");
-        sqlx::raw_sql(AssertSqlSafe(text)).execute(pool).await?;
+        let start = Instant::now();
+        while let Err(error) = sqlx::raw_sql(AssertSqlSafe(text.as_str())).execute(pool).await {
+            // The platform does the same each minute.
+            let is_busy = error.to_string().contains("concurrent refresh");
+            ensure!(is_busy && start.elapsed() < ROLLUPS_PATIENCE, error);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
     Ok(())
 }
