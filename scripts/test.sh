@@ -39,7 +39,12 @@ fi
 
 all=no
 [ "$#" != 0 ] || all=yes
-run "$@"
+if [ "$all$nextest" = yesyes ]; then
+    # Many of them wait for times to pass; those that start platforms keep to their group.
+    run --test-threads "$(($(getconf _NPROCESSORS_ONLN) * 2))"
+else
+    run "$@"
+fi
 if [ "$nextest" = yes ]; then
     # nextest doesn't run the examples in the documentation. All members, although few have any:
     # another selection would build dependencies again.

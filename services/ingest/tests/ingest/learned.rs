@@ -459,10 +459,10 @@ async fn the_alarm_of_a_rule_for_which_there_is_no_room_any_more_is_over() {
     }
     // When there is room again, it goes on.
     let mut site = site.restart().await;
-    send(&site, 409..470, noise).await;
+    send(&site, 409..700, noise).await;
     assert_eq!(site.rows(ALARMS).await, ["t|0|400|400"]);
-    send(&site, 470..471, |_| 300.0).await;
-    assert_eq!(site.rows(ALARMS).await, ["t|0|400|400", "t|1|470|NULL"]);
+    send(&site, 700..701, |_| 900.0).await;
+    assert_eq!(site.rows(ALARMS).await, ["t|0|400|400", "t|1|700|NULL"]);
 }
 
 #[tokio::test]
