@@ -50,7 +50,8 @@ struct Args {
     /// Repeats the schedule and the traffic of a run. [default: a random one]
     #[arg(long)]
     seed: Option<u64>,
-    /// The platform's database; PostgreSQL is a private server that is killed and paused too.
+    /// The platform's database; PostgreSQL, without or with TimescaleDB, is a private server that is killed and
+    /// paused too.
     #[arg(long, value_enum, default_value_t = DatabaseKind::Sqlite)]
     database: DatabaseKind,
     /// Processes that machines connect to, 1 or 2. The second has the role gateway, and the bus is then a
@@ -76,13 +77,13 @@ struct Args {
 
 impl Args {
     fn gateways(&self) -> usize {
-        let most = if self.database == DatabaseKind::Postgres { 2 } else { 1 };
+        let most = if self.database.is_server() { 2 } else { 1 };
         self.gateways.map_or(most, usize::from)
     }
 
     /// What clap can't check: options beside each other.
     fn checked(self) -> Result<Self, clap::Error> {
-        if self.gateways() > 1 && self.database == DatabaseKind::Sqlite {
+        if self.gateways() > 1 && !self.database.is_server() {
             let rule =
                 "--gateways 2 needs --database postgres: on SQLite one process does everything";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, rule));
@@ -99,6 +100,7 @@ impl Args {
 enum DatabaseKind {
     Sqlite,
     Postgres,
+    Timescale,
 }
 
 impl DatabaseKind {
@@ -106,7 +108,13 @@ impl DatabaseKind {
         match self {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
+            Self::Timescale => "timescale",
         }
+    }
+
+    /// Whether it is a server, which several processes share, and which can be killed and paused.
+    fn is_server(self) -> bool {
+        self != Self::Sqlite
     }
 }
 
@@ -171,6 +179,7 @@ mod tests {
         let refused = parsed(&["--gateways", "2"]).unwrap_err().to_string();
         assert!(refused.contains("--gateways 2 needs --database postgres"), "{refused}");
         assert!(parsed(&["--database", "postgres", "--gateways", "3"]).is_err());
+        assert_eq!(parsed(&["--database", "timescale"]).unwrap().gateways(), 2);
     }
 
     #[test]

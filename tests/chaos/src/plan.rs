@@ -111,7 +111,7 @@ impl Targets {
             Kind::Stall,
             Kind::NoNetwork,
         ];
-        if self.database == DatabaseKind::Postgres {
+        if self.database.is_server() {
             kinds.extend([Kind::KillPostgres, Kind::PausePostgres]);
         }
         if self.gateways > 1 {
@@ -126,7 +126,7 @@ impl Targets {
         if self.gateways > 1 {
             outages.push(Outage::BusPaused);
         }
-        if self.database == DatabaseKind::Postgres {
+        if self.database.is_server() {
             outages.extend([Outage::PostgresKilled, Outage::PostgresPaused]);
         }
         outages

@@ -19,9 +19,14 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    pub(crate) async fn start() -> anyhow::Result<Self> {
+    /// With TimescaleDB, which must be installed, or without.
+    pub(crate) async fn start(timescale: bool) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("millwright-chaos-postgres-").tempdir()?;
-        let server = script("start", folder.path()).await?;
+        if timescale {
+            let found = script("timescale", folder.path(), true).await;
+            found.context("there is no TimescaleDB for this PostgreSQL")?;
+        }
+        let server = script("start", folder.path(), timescale).await?;
         let mut started = Self { folder, url: String::new() };
         started.url = millwright_test_database::create(server.trim()).await;
         Ok(started)
@@ -33,12 +38,12 @@ impl Postgres {
 
     /// Ends it as a crash would: what wasn't committed is gone.
     pub(crate) async fn crash(&self) -> anyhow::Result<()> {
-        script("halt", self.folder.path()).await.map(drop)
+        script("halt", self.folder.path(), false).await.map(drop)
     }
 
     /// Starts it again; it recovers from its log.
     pub(crate) async fn again(&self) -> anyhow::Result<()> {
-        script("resume", self.folder.path()).await.map(drop)
+        script("resume", self.folder.path(), false).await.map(drop)
     }
 
     /// To the server and all its processes.
@@ -62,8 +67,12 @@ impl Drop for Postgres {
     }
 }
 
-async fn script(what: &str, folder: &Path) -> anyhow::Result<String> {
-    let output = Command::new(SCRIPT).arg(what).arg(folder).output().await?;
+/// Only `start` and `timescale` go by whether TimescaleDB is wanted; what was started keeps it.
+async fn script(what: &str, folder: &Path, timescale: bool) -> anyhow::Result<String> {
+    let wanted = if timescale { "yes" } else { "no" };
+    let mut command = Command::new(SCRIPT);
+    command.arg(what).arg(folder).env("MILLWRIGHT_TEST_TIMESCALE", wanted);
+    let output = command.output().await?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "scripts/postgres.sh {what}: {said}");
     Ok(String::from_utf8(output.stdout)?)

@@ -67,7 +67,8 @@ impl World {
         }
         let postgres = match args.database {
             crate::DatabaseKind::Sqlite => None,
-            crate::DatabaseKind::Postgres => Some(Postgres::start().await?),
+            crate::DatabaseKind::Postgres => Some(Postgres::start(false).await?),
+            crate::DatabaseKind::Timescale => Some(Postgres::start(true).await?),
         };
         let doors: Vec<SocketAddr> = (0..args.gateways()).map(|_| ports::free()).collect();
         let network = Network::start(&doors).await?;
