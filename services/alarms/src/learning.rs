@@ -56,8 +56,7 @@ async fn learning_rules(
     let mut found: Vec<Rule> = Vec::new();
     loop {
         let page = PageRequest::<Uuid>::parse("rules", &wanted)?;
-        let items = rules::list(store, scope, &filter, &page).await?;
-        let page = page.page(items, |item| item.id.uuid());
+        let page = rules::list(store, scope, &filter, &page).await?;
         found.extend(page.items.into_iter().filter(|rule| learns(&rule.condition)));
         if found.len() > LEARNING_RULES_MAX || page.next_cursor.is_none() {
             break;

@@ -6,6 +6,7 @@ use millwright_schemas::Timestamp;
 use millwright_schemas::api::rules::Rule;
 use millwright_store::StoreError;
 use millwright_store::changes::{self, Change};
+use millwright_store::rules::Stored;
 use serde_json::{Map, Value};
 
 /// Fields that say nothing about what was changed.
@@ -37,4 +38,12 @@ pub(super) fn traced(rule: &Rule) -> Result<Map<String, Value>, StoreError> {
         *condition = Value::String(condition.to_string());
     }
     Ok(map)
+}
+
+/// The same of a rule as it is stored. A condition that isn't understood stands as it is stored.
+pub(super) fn traced_stored(stored: &Stored) -> Result<Map<String, Value>, StoreError> {
+    match stored.clone().understood() {
+        Ok(rule) => traced(&rule),
+        Err(_) => changes::fields(stored, &UNTOLD),
+    }
 }

@@ -25,7 +25,8 @@ pub async fn get(store: &Store, caller: &Caller, id: RuleId) -> Result<Rule, Ala
     Ok(rules::get(store, Scope::Organization(caller.organization), id).await?)
 }
 
-/// The rules that the caller sees and wants, in the order of their creation.
+/// The rules that the caller sees and wants, in the order of their creation, but those that this program
+/// doesn't understand.
 ///
 /// # Errors
 /// Not permitted, no such page, or the database can't.
@@ -38,8 +39,7 @@ pub async fn list(
     let page = PageRequest::<Uuid>::parse("rules", &wanted.page())?;
     let filter = Filter { machine: wanted.machine_id, model: wanted.model };
     let scope = Scope::Organization(caller.organization);
-    let items = rules::list(store, scope, &filter, &page).await?;
-    Ok(page.page(items, |item| item.id.uuid()))
+    Ok(rules::list(store, scope, &filter, &page).await?)
 }
 
 /// How good a rule is, as people have said of its alarms that the caller sees.

@@ -8,14 +8,15 @@ use millwright_schemas::api::rules::{Rule, RuleInput};
 use millwright_schemas::{RuleId, Timestamp};
 use millwright_store::{Scope, Store, StoreError, Tx, alarms, changes, rules};
 
-use super::change::{change, traced};
+use super::change::{change, traced, traced_stored};
 use super::check::{form, missing};
 use super::fail::settle_failure;
 use crate::AlarmError;
 
 /// Replaces a rule that is at this version. Where it stood stays when it judges as before (another
 /// name or message), and is forgotten otherwise. Alarms that are active stay, and the new version
-/// knows of them; when it watches something else, or nothing, they are cleared.
+/// knows of them; when it watches something else, or nothing, they are cleared. So they are where this program
+/// didn't understand what it has watched.
 ///
 /// # Errors
 /// Not permitted, not found, changed meanwhile, a field can't be accepted, or the database can't.
@@ -31,8 +32,10 @@ pub async fn replace(
     let scope = Scope::Organization(caller.organization);
     let mut fields = form(&input);
     let tx = store.begin().await?;
-    let before = rules::load(&tx, scope, id).await?;
-    let organization = before.organization_id;
+    let stored = rules::load_stored(&tx, scope, id).await?;
+    let traced_before = traced_stored(&stored)?;
+    let (organization, created_at) = (stored.organization_id, stored.created_at);
+    let before = stored.understood().ok();
     if input.organization_id.is_some_and(|other| other != organization) {
         fields.refuse("organization_id", "can't be changed");
     }
@@ -47,19 +50,20 @@ pub async fn replace(
         message: input.message.clone(),
         enabled: input.enabled,
         version: version + 1,
-        created_at: before.created_at,
+        created_at,
         updated_at: now,
     };
     // What it has watched so far may be gone: as it is, it can be switched off all the same.
-    let as_it_was =
-        is_of_the_same_machines(&before, &changed) && before.condition == changed.condition;
+    let as_it_was = before.as_ref().is_some_and(|before| {
+        is_of_the_same_machines(before, &changed) && before.condition == changed.condition
+    });
     if changed.enabled || !as_it_was {
         missing(&tx, scope, organization, &input, &mut fields).await?;
     }
     fields.finish()?;
     rules::save(&tx, scope, &changed, version).await?;
-    settle(&tx, caller, &before, &changed, now).await?;
-    let details = changes::differences(&traced(&before)?, &traced(&changed)?, &[])?;
+    settle(&tx, caller, before.as_ref(), &changed, now).await?;
+    let details = changes::differences(&traced_before, &traced(&changed)?, &[])?;
     changes::record(&tx, change(caller, &changed, "rule.updated", details, now)).await?;
     tx.commit().await?;
     Ok(changed)
@@ -82,24 +86,26 @@ fn judges_the_same(before: &Rule, after: &Rule) -> bool {
         && (&before.condition, before.severity) == (&after.condition, after.severity)
 }
 
-/// What becomes of the rule's states and alarms.
+/// What becomes of the rule's states and alarms; `before`: the rule, if it was understood.
 async fn settle(
     tx: &Tx,
     caller: &Caller,
-    before: &Rule,
+    before: Option<&Rule>,
     changed: &Rule,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let stays = judges_the_same(before, changed);
-    if stays {
-        rules::keep_states(tx, changed.id, before.version, changed.version).await?;
-    } else {
-        rules::forget_states(tx, changed.id).await?;
+    let going_on = before.filter(|before| judges_the_same(before, changed));
+    match going_on {
+        Some(before) => {
+            rules::keep_states(tx, changed.id, before.version, changed.version).await?;
+        }
+        None => rules::forget_states(tx, changed.id).await?,
     }
-    if !changed.enabled || before.condition != changed.condition {
+    let stays = going_on.is_some();
+    if !changed.enabled || before.is_none_or(|before| before.condition != changed.condition) {
         rules::forget_learned(tx, changed.id).await?;
     }
-    if !changed.enabled || !watches_the_same(before, changed) {
+    if !changed.enabled || before.is_none_or(|before| !watches_the_same(before, changed)) {
         let reason = ClearReason::RuleDisabled;
         alarms::clear_rule(tx, changed.id, reason, caller.actor, now).await?;
         return Ok(());

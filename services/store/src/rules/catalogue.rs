@@ -1,5 +1,6 @@
 //! Rules as people write, change and read them.
 
+use millwright_schemas::api::page::Page;
 use millwright_schemas::api::rules::Rule;
 use millwright_schemas::{MachineId, OrganizationId, RuleId, Timestamp};
 use sea_orm::sea_query::{Expr, Query};
@@ -10,7 +11,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::REVISION;
-use super::row::{from_row, to_row};
+use super::row::{Stored, Understood, to_row};
 use crate::entities::rule::{ActiveModel, Column, Entity};
 use crate::entities::{
     detector_mark, detector_state, machine, organization_tree, revision, rule_state, rule_version,
@@ -63,26 +64,36 @@ fn watching(scope: Scope, id: MachineId) -> Condition {
 /// The rule with this id.
 ///
 /// # Errors
-/// [`StoreError::NotFound`] when there is none in scope, or it was deleted.
+/// [`StoreError::NotFound`] when there is none in scope, or it was deleted; [`StoreError::Corrupt`] when it
+/// isn't understood.
 pub async fn get(store: &Store, scope: Scope, id: RuleId) -> Result<Rule, StoreError> {
-    find(store.readers(), scope, id).await
+    find(store.readers(), scope, id).await?.understood()
 }
 
 /// The same, within a transaction that goes on to use it.
 ///
 /// # Errors
-/// [`StoreError::NotFound`] when there is none in scope, or it was deleted.
+/// [`StoreError::NotFound`] when there is none in scope, or it was deleted; [`StoreError::Corrupt`] when it
+/// isn't understood.
 pub async fn load(tx: &Tx, scope: Scope, id: RuleId) -> Result<Rule, StoreError> {
+    load_stored(tx, scope, id).await?.understood()
+}
+
+/// The same, also when it isn't understood.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when there is none in scope, or it was deleted.
+pub async fn load_stored(tx: &Tx, scope: Scope, id: RuleId) -> Result<Stored, StoreError> {
     find(tx.conn(), scope, id).await
 }
 
-async fn find(db: &impl ConnectionTrait, scope: Scope, id: RuleId) -> Result<Rule, StoreError> {
+async fn find(db: &impl ConnectionTrait, scope: Scope, id: RuleId) -> Result<Stored, StoreError> {
     let row = Entity::find_by_id(id.uuid())
         .filter(scope.covers(Column::OrganizationId))
         .filter(Column::DeletedAt.is_null())
         .one(db)
         .await?;
-    from_row(row.ok_or(StoreError::NotFound("rule"))?)
+    row.map(Stored::from).ok_or(StoreError::NotFound("rule"))
 }
 
 /// A rule as it was at this version.
@@ -91,22 +102,23 @@ async fn find(db: &impl ConnectionTrait, scope: Scope, id: RuleId) -> Result<Rul
 /// [`StoreError::NotFound`] when there is no such rule in scope, it was deleted, or it never had this
 /// version.
 pub async fn version(tx: &Tx, scope: Scope, id: RuleId, version: i64) -> Result<Rule, StoreError> {
-    load(tx, scope, id).await?;
+    load_stored(tx, scope, id).await?;
     let row = rule_version::Entity::find_by_id((id.uuid(), version)).one(tx.conn()).await?;
     let row = row.ok_or(StoreError::NotFound("version of the rule"))?;
     serde_json::from_str(&row.rule).map_err(|error| StoreError::corrupt("rule_versions", error))
 }
 
-/// Rules in the order of their creation.
+/// One page of rules, in the order of their creation. Those that aren't understood are left out, so that a
+/// page may have fewer than it could while others follow.
 ///
 /// # Errors
-/// When the database can't be used or a row isn't understood.
+/// When the database can't be used.
 pub async fn list(
     store: &Store,
     scope: Scope,
     filter: &Filter,
     page: &PageRequest<Uuid>,
-) -> Result<Vec<Rule>, StoreError> {
+) -> Result<Page<Rule>, StoreError> {
     let mut query = Entity::find()
         .filter(scope.covers(Column::OrganizationId))
         .filter(filter.condition(scope))
@@ -115,7 +127,8 @@ pub async fn list(
     if let Some(after) = page.after {
         query = query.filter(Column::Id.gt(after));
     }
-    query.all(store.readers()).await?.into_iter().map(from_row).collect()
+    let rows = page.page(query.all(store.readers()).await?, |row| row.id);
+    Ok(Page { items: Understood::of(rows.items).rules, next_cursor: rows.next_cursor })
 }
 
 /// How many rules an organization has.
@@ -153,7 +166,7 @@ pub async fn save(tx: &Tx, scope: Scope, changed: &Rule, expected: i64) -> Resul
         .exec(tx.conn())
         .await?;
     if done.rows_affected == 0 {
-        let current = load(tx, scope, changed.id).await?.version;
+        let current = load_stored(tx, scope, changed.id).await?.version;
         return Err(StoreError::VersionMismatch { current });
     }
     keep_version(tx, changed).await?;

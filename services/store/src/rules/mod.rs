@@ -10,10 +10,10 @@ mod targets;
 
 pub use catalogue::{
     Filter, count, delete, disable, forget_learned, forget_machine, forget_states, get, insert,
-    keep_states, list, load, save, set_state, touch, version,
+    keep_states, list, load, load_stored, save, set_state, touch, version,
 };
 pub use precision::{Judged, judged};
-pub use row::Understood;
+pub use row::{Stored, Understood};
 pub use targets::{Target, is_model_used, machines, signal_kinds, signal_units};
 
 /// The name in `revisions`.
