@@ -10,7 +10,7 @@ use millwright_schemas::{MachineId, OrganizationId, Timestamp};
 use millwright_store::alarms::{self, Filter};
 use millwright_store::page::PageRequest;
 use millwright_store::{Location, Scope, Store, events, jobs, machines};
-use millwright_test_database::TestDatabase;
+use millwright_test_database::{Peer, TestDatabase};
 use serde_json::Map;
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ pub struct Plant {
     pub store: Store,
     pub organization: OrganizationId,
     pub machine: MachineId,
-    _folder: TestDatabase,
+    folder: TestDatabase,
 }
 
 impl Plant {
@@ -46,10 +46,14 @@ impl Plant {
         let tx = store.begin().await.unwrap();
         machines::organizations::insert(&tx, &top).await.unwrap();
         tx.commit().await.unwrap();
-        let mut plant =
-            Self { store, organization, machine: MachineId(Uuid::nil()), _folder: folder };
+        let mut plant = Self { store, organization, machine: MachineId(Uuid::nil()), folder };
         plant.machine = plant.add(None).await;
         plant
+    }
+
+    /// Another connection to the database.
+    pub async fn peer(&self) -> Peer {
+        self.folder.peer().await
     }
 
     /// Another machine, perhaps connected by this one.

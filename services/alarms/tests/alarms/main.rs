@@ -16,3 +16,4 @@ mod harness;
 mod revisions;
 mod rules;
 mod storms;
+mod strange;

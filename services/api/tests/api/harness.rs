@@ -21,7 +21,7 @@ use millwright_schemas::api::enrollment::MqttEndpoint;
 use millwright_schemas::{OrganizationId, Secret, Timestamp};
 use millwright_store::sequencer::Sequencer;
 use millwright_store::{Location, Store};
-use millwright_test_database::TestDatabase;
+use millwright_test_database::{Peer, TestDatabase};
 use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -160,6 +160,11 @@ impl TestApi {
     /// As when the platform stops.
     pub fn stop_sequencer(&self) {
         self.stop.send_replace(true);
+    }
+
+    /// Another connection to the database.
+    pub async fn peer(&self) -> Peer {
+        self.folder.peer().await
     }
 
     /// The data folder.

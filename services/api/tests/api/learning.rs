@@ -142,6 +142,29 @@ async fn a_changed_condition_begins_anew_and_another_name_does_not() {
     assert_eq!(begun[0]["seen"], Value::Null);
 }
 
+/// Of a newer program, beside this one or before it was set back.
+#[tokio::test]
+async fn a_rule_that_is_not_understood_hides_no_other_and_can_be_deleted() {
+    let plant = Plant::start().await;
+    let anomaly = json!({"kind": "anomaly", "signals": ["t"]});
+    let strange = rule(&plant, "Of tomorrow", anomaly.clone(), true).await;
+    rule(&plant, "Alone", anomaly, true).await;
+    let mut peer = plant.api.peer().await;
+    let id = peer.id(strange.uuid());
+    let condition = r#"{"kind":"of_tomorrow"}"#;
+    peer.execute(&format!("UPDATE rules SET condition = '{condition}' WHERE id = {id}")).await;
+    let learned = told(&plant).await;
+    assert_eq!(learned.len(), 1, "{learned:?}");
+    is(&learned[0], "Alone", "waiting", &["t"]);
+    let (api, token) = (&plant.api, &plant.token);
+    let rules = api.call(token, "GET", "/rules", None).await.json(200);
+    assert_eq!(rules["items"].as_array().unwrap().len(), 1, "{rules}");
+    assert_eq!(rules["items"][0]["name"], "Alone");
+    let path = format!("/rules/{strange}");
+    api.call(token, "DELETE", &path, None).await.json(204);
+    api.call(token, "DELETE", &path, None).await.problem(404, "not-found");
+}
+
 #[tokio::test]
 async fn of_very_many_rules_it_says_that_there_are_more() {
     let plant = Plant::start().await;
