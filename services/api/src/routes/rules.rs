@@ -24,7 +24,8 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(get_rule_precision);
 }
 
-/// Rules of the caller's organization and all below it, oldest first.
+/// Rules of the caller's organization and all below it, oldest first. What this version of the program doesn't
+/// understand is left out; a page may have fewer items than its limit then.
 #[utoipa::path(
     tag = "rules",
     params(RuleQuery),
