@@ -14,6 +14,8 @@ pub const POINTS_DEFAULT: u32 = 500;
 pub const POINTS_MAX: u32 = 5_000;
 /// Most signals in one request.
 pub const SIGNALS_MAX: usize = 20;
+/// Most machines that one request for newest values may name.
+pub const LATEST_MACHINES_MAX: usize = 200;
 /// Machines in the list of those that send most, when the caller doesn't say.
 pub const GROWTH_DEFAULT: u32 = 20;
 /// Most machines in that list.

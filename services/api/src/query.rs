@@ -1,6 +1,6 @@
 //! Queries in which a name may come repeatedly.
 
-use millwright_registry::readings::{ChartInput, signal_names};
+use millwright_registry::readings::{ChartInput, FleetInput, signal_names};
 use millwright_schemas::api::page::PageQuery;
 use millwright_schemas::{MachineId, OrganizationId};
 
@@ -33,9 +33,8 @@ impl LiveQuery {
     pub(crate) fn parse(pairs: &Pairs) -> Result<Self, ApiError> {
         only(pairs, &["machine_id", "signal"])?;
         let machine = one(pairs, "machine_id")
-            .ok_or_else(|| ApiError::invalid_field("machine_id", "name a machine"))?
-            .parse::<MachineId>()
-            .map_err(|error| ApiError::invalid_field("machine_id", error.to_string()))?;
+            .ok_or_else(|| ApiError::invalid_field("machine_id", "name a machine"))?;
+        let machine = machine_id(machine)?;
         Ok(Self { machine, signals: signal_names(signals(pairs))? })
     }
 }
@@ -43,22 +42,23 @@ impl LiveQuery {
 /// What `GET /telemetry/latest` asks for.
 #[derive(Debug, Clone)]
 pub(crate) struct LatestQuery {
-    pub(crate) signals: Vec<String>,
-    pub(crate) organization: Option<OrganizationId>,
+    pub(crate) wanted: FleetInput,
     pub(crate) page: PageQuery,
 }
 
 impl LatestQuery {
     pub(crate) fn parse(pairs: &Pairs) -> Result<Self, ApiError> {
-        only(pairs, &["signal", "organization_id", "limit", "cursor"])?;
+        only(pairs, &["signal", "organization_id", "machine_id", "limit", "cursor"])?;
         let organization = one(pairs, "organization_id")
             .map(|text| text.parse::<OrganizationId>())
             .transpose()
             .map_err(|error| ApiError::invalid_field("organization_id", error.to_string()))?;
+        let machines = all(pairs, "machine_id").map(machine_id).collect::<Result<Vec<_>, _>>()?;
         let limit = one(pairs, "limit").map(str::parse::<u32>).transpose();
         let limit = limit.map_err(|error| ApiError::invalid_field("limit", error.to_string()))?;
         let cursor = one(pairs, "cursor").map(str::to_owned);
-        Ok(Self { signals: signals(pairs), organization, page: PageQuery { limit, cursor } })
+        let wanted = FleetInput { signals: signals(pairs), organization, machines };
+        Ok(Self { wanted, page: PageQuery { limit, cursor } })
     }
 }
 
@@ -75,6 +75,15 @@ fn one<'a>(pairs: &'a Pairs, name: &str) -> Option<&'a str> {
     pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
+fn all<'a>(pairs: &'a Pairs, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pairs.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
 fn signals(pairs: &Pairs) -> Vec<String> {
-    pairs.iter().filter(|(key, _)| key == "signal").map(|(_, value)| value.clone()).collect()
+    all(pairs, "signal").map(str::to_owned).collect()
+}
+
+fn machine_id(text: &str) -> Result<MachineId, ApiError> {
+    text.parse::<MachineId>()
+        .map_err(|error| ApiError::invalid_field("machine_id", error.to_string()))
 }

@@ -38,7 +38,7 @@ function latest(machine_id: string, ...signals: Signal[]): MachineLatest {
 let machines: Machine[]
 let permissions: string[]
 /** What the platform answers with, by path. */
-let answers: Record<string, () => Response>
+let answers: Record<string, (query: URLSearchParams) => Response>
 /** With what values were asked for. */
 let asked: URLSearchParams[]
 
@@ -50,7 +50,7 @@ async function platform(input: Request | string): Promise<Response> {
   if (pathname.endsWith('/auth/me')) return Response.json({ id: ME, name: 'Ada', permissions })
   if (pathname.endsWith('/machines')) return Response.json({ items: machines })
   if (pathname.endsWith('/telemetry/latest')) asked.push(searchParams)
-  return answers[pathname]?.() ?? Response.json({ items: [] })
+  return answers[pathname]?.(searchParams) ?? Response.json({ items: [] })
 }
 
 const say = (...items: MachineLatest[]) => {
@@ -104,6 +104,7 @@ describe('newest values as columns', () => {
     ;(await row('Mill 3')).getByText('no such signal')
     expect(headers().slice(0, 3)).toEqual(['Name', 'load', 'Model'])
     expect(asked[0]?.getAll('signal')).toEqual(['load'])
+    expect(asked[0]?.getAll('machine_id')).toEqual(['1', '2', '3'])
     expect(asked[0]?.get('limit')).toBe('500')
   })
 
@@ -121,7 +122,10 @@ describe('newest values as columns', () => {
       Response.json({ title: 'Busy', status: 503 }, { status: 503 })
     await open('?signal=load')
     await (await row('Mill 1')).findByText('not loaded yet')
-    ;(await row('Mill 2')).getByText('no such signal')
+    const two = await row('Mill 2')
+    two.getByText('out of use')
+    expect(two.queryByText('no such signal')).toBeNull()
+    expect(asked[0]?.getAll('machine_id')).toEqual(['1'])
     await screen.findByText("The newest values couldn't be loaded.")
     say(latest('1', load(5)))
     fireEvent.click(screen.getByRole('button', { name: 'Try again' }))
@@ -143,7 +147,17 @@ describe('newest values as columns', () => {
   it('say how many machines an order waits for', async () => {
     say(latest('1', load(5)))
     await open('?signal=load&sort=signal:load')
-    await screen.findByText('Sorted as far as values are loaded; 2 machines are missing.')
+    await screen.findByText('2 machines are still missing.')
+    // A number that changes with every answer isn't read out.
+    expect(screen.getByTestId('order').textContent).toBe('Sorted as far as values are loaded.')
+  })
+
+  it('say once that their order is whole', async () => {
+    say(latest('1', load(5)), latest('2', load(4)), latest('3', load(3)))
+    await open('?signal=load&sort=signal:load')
+    await (await row('Mill 1')).findByText('5 %')
+    await waitFor(() => expect(screen.getByTestId('order').textContent).toBe(''))
+    expect(screen.queryByText(/still missing/)).toBeNull()
   })
 
   it('aren’t for everyone', async () => {
@@ -195,6 +209,31 @@ describe('the choice', () => {
     await open()
     await screen.findByRole('columnheader', { name: 'door, left' })
     await waitFor(() => expect(asked[0]?.getAll('signal')).toEqual(['door, left']))
+  })
+
+  it('is offered of the machines that can say it, to their last signal', async () => {
+    answers['/api/v1/machines/1/signals'] = () =>
+      Response.json({ title: 'Not found', status: 404 }, { status: 404 })
+    answers['/api/v1/machines/2/signals'] = (query) =>
+      query.get('cursor') === 'more'
+        ? Response.json({ items: [load(1, { signal: 'speed' })], next_cursor: null })
+        : Response.json({ items: [load(1)], next_cursor: 'more' })
+    await open()
+    await input()
+    const dialog = within(screen.getByRole('dialog'))
+    await dialog.findByText(/^Offered is what 2 of these machines measure;/)
+    await waitFor(() => {
+      const options = dialog.getAllByRole('option', { hidden: true })
+      expect(options.map(({ textContent }) => textContent)).toEqual(['load', 'speed'])
+    })
+  })
+
+  it('is offered nothing where no machine is in use', async () => {
+    machines = [machine('1', { state: 'decommissioned' })]
+    await open()
+    await input()
+    const dialog = within(screen.getByRole('dialog'))
+    await dialog.findByText(/^No machine that is in use is listed/)
   })
 
   it('of an address is shown, and isn’t taken for the person’s own', async () => {

@@ -43,6 +43,7 @@ async fn list_signals(
     params(
         ("signal" = Vec<String>, Query, description = "Names of signals, 1 to 20, each as its own `signal=…`"),
         ("organization_id" = Option<OrganizationId>, Query, description = "Only machines of this organization and all below it"),
+        ("machine_id" = Option<Vec<MachineId>>, Query, description = "Only these machines, up to 200, each as its own `machine_id=…`; one that isn't there, isn't seen or is decommissioned gives no item"),
         PageQuery,
     ),
     responses((status = 200, description = "One page", body = Page<MachineLatest>))
@@ -53,8 +54,8 @@ async fn list_latest(
     Authenticated(caller): Authenticated,
     query: web::Query<Pairs>,
 ) -> Result<web::Json<Page<MachineLatest>>, ApiError> {
-    let LatestQuery { signals, organization, page } = LatestQuery::parse(&query)?;
-    let found = readings::fleet_values(&state.store, &caller, signals, organization, &page).await?;
+    let LatestQuery { wanted, page } = LatestQuery::parse(&query)?;
+    let found = readings::fleet_values(&state.store, &caller, wanted, &page).await?;
     let items = found
         .items
         .into_iter()

@@ -20,6 +20,7 @@ mod enrollment;
 mod groups;
 mod harness;
 mod idempotency;
+mod latest;
 mod learning;
 mod logs;
 mod machines;

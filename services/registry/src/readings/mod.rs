@@ -17,5 +17,5 @@ pub use loss::loss;
 pub use machine_events::machine_events;
 pub use parameters::signal_names;
 pub use quarantine::quarantine;
-pub use signals::{fleet_values, signals};
+pub use signals::{FleetInput, fleet_values, signals};
 pub use storage::{machine_storage, storage_growth, storage_status};

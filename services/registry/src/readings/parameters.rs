@@ -1,7 +1,7 @@
 //! Rules of what is asked for: names of signals, times.
 
-use millwright_schemas::api::telemetry::SIGNALS_MAX;
-use millwright_schemas::{SignalName, Timestamp};
+use millwright_schemas::api::telemetry::{LATEST_MACHINES_MAX, SIGNALS_MAX};
+use millwright_schemas::{MachineId, SignalName, Timestamp};
 
 use crate::RegistryError;
 use crate::limits::SHOWN_MAX;
@@ -24,6 +24,17 @@ pub fn signal_names(names: Vec<String>) -> Result<Vec<String>, RegistryError> {
         return Err(RegistryError::field("signal", message));
     }
     Ok(signals)
+}
+
+/// Ids of machines, each once.
+pub(super) fn machine_ids(mut ids: Vec<MachineId>) -> Result<Vec<MachineId>, RegistryError> {
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.len() > LATEST_MACHINES_MAX {
+        let message = format!("{} machines, more than {LATEST_MACHINES_MAX}", ids.len());
+        return Err(RegistryError::field("machine_id", message));
+    }
+    Ok(ids)
 }
 
 /// A time: RFC 3339 or Unix milliseconds.

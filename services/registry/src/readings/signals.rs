@@ -4,12 +4,12 @@ use millwright_core::access::{Caller, Permission};
 use millwright_schemas::api::page::{Page, PageQuery};
 use millwright_schemas::{MachineId, OrganizationId};
 use millwright_store::page::PageRequest;
-use millwright_store::telemetry::reads::fleet::{self, MachineValues};
+use millwright_store::telemetry::reads::fleet::{self, MachineValues, Wanted};
 use millwright_store::telemetry::reads::signals::{self, SignalState};
 use millwright_store::{Scope, Store};
 use uuid::Uuid;
 
-use super::signal_names;
+use super::parameters::{machine_ids, signal_names};
 use crate::RegistryError;
 
 /// The signals of a machine that the caller sees, by name.
@@ -28,25 +28,38 @@ pub async fn signals(
     Ok(signals::list(store, scope, machine, &page).await?)
 }
 
-/// The newest values of some signals, over all machines that the caller sees, or those of one
-/// organization and all below it.
+/// Which newest values over a fleet are wanted, as the caller wrote it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FleetInput {
+    /// Names of signals, at least one.
+    pub signals: Vec<String>,
+    /// Only of machines of this organization and all below it.
+    pub organization: Option<OrganizationId>,
+    /// Only of these machines; empty: of all.
+    pub machines: Vec<MachineId>,
+}
+
+/// The newest values of some signals, over the machines that the caller sees. One that is asked
+/// for and not seen gives nothing, as one that doesn't exist.
 ///
 /// # Errors
-/// Not permitted, no such page, no signal is named, or the database can't.
+/// Not permitted, no such page, no signal is named, too many signals or machines are, or the
+/// database can't.
 pub async fn fleet_values(
     store: &Store,
     caller: &Caller,
-    names: Vec<String>,
-    organization: Option<OrganizationId>,
+    input: FleetInput,
     page: &PageQuery,
 ) -> Result<Page<MachineValues>, RegistryError> {
     caller.require(Permission::ReadTelemetry)?;
-    let names = signal_names(names)?;
-    if names.is_empty() {
+    let signals = signal_names(input.signals)?;
+    if signals.is_empty() {
         return Err(RegistryError::field("signal", "name at least one signal"));
     }
+    let machines = machine_ids(input.machines)?;
     let page = PageRequest::<Uuid>::parse("latest", page)?;
     let scope = Scope::Organization(caller.organization);
-    let within = organization.map(Scope::Organization);
-    Ok(fleet::latest(store, scope, within, &names, &page).await?)
+    let within = input.organization.map(Scope::Organization);
+    let wanted = Wanted { within, machines: &machines, signals: &signals };
+    Ok(fleet::latest(store, scope, wanted, &page).await?)
 }

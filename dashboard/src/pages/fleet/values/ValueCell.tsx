@@ -22,7 +22,7 @@ export function ValueCell({ machine, signal, values }: ValueCellProps) {
   const { t } = useTranslation('fleet')
   const newest = newestOf(machine, values, signal)
   if (newest === 'waiting') return <Missing sign="…" words={t('values.waiting')} />
-  if (newest === 'none') return <Missing sign={NOTHING} words={t('values.none')} />
+  if (typeof newest === 'string') return <Missing sign={NOTHING} words={t(`values.${newest}`)} />
   return (
     <>
       <Value newest={newest} />

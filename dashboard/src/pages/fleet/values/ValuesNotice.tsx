@@ -57,15 +57,21 @@ export function OrderNotice({ view, machines, values }: OrderNoticeProps) {
     [sort, machines, values],
   )
   if (!order) return null
+  const isPartly = order.waiting > 0
   const units = order.units.map((unit) => unit || NOTHING).join(', ')
+  const mixed = order.units.length > 1 && <Text size="sm">{t('values.units', { units })}</Text>
+  // What changes with each answer isn't read out: only that values are on their way, and what is there then.
   return (
-    <div aria-live="polite">
-      {order.waiting > 0 && (
+    <div>
+      <div aria-live="polite" data-testid="order">
+        {isPartly ? <Text size="sm">{t('values.sortedPartly')}</Text> : mixed}
+      </div>
+      {isPartly && (
         <Text size="sm" c="dimmed">
-          {t('values.sortedPartly', { count: order.waiting })}
+          {t('values.missing', { count: order.waiting })}
         </Text>
       )}
-      {order.units.length > 1 && <Text size="sm">{t('values.units', { units })}</Text>}
+      {isPartly && mixed}
     </div>
   )
 }

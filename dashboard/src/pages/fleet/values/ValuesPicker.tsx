@@ -63,7 +63,7 @@ function SignalsInput({ machines, chosen, onChoose }: SignalsInputProps) {
   const names = useSignalNames(machines, { enabled: true })
   const [wrong, setWrong] = useState<{ name: string; problem: NameProblem }>()
   const offered = useMemo(
-    () => [...(names.data ?? [])].sort(comparer(i18n.language)),
+    () => [...(names.data?.names ?? [])].sort(comparer(i18n.language)),
     [names.data, i18n.language],
   )
   const choose = (next: string[]) => {
@@ -93,23 +93,18 @@ function SignalsInput({ machines, chosen, onChoose }: SignalsInputProps) {
         comboboxProps={{ withinPortal: false }}
       />
       <Text size="xs" c="dimmed" mt={6} aria-live="polite">
-        <Offered names={names} machines={machines.length} />
+        <Offered names={names} />
       </Text>
     </>
   )
 }
 
-interface OfferedProps {
-  names: ReturnType<typeof useSignalNames>
-  machines: number
-}
-
 /** Where the names that are offered come from. */
-function Offered({ names, machines }: OfferedProps) {
+function Offered({ names }: { names: ReturnType<typeof useSignalNames> }) {
   const { t } = useTranslation('fleet')
   const { t: common } = useTranslation()
   const text = useTroubleText()
   if (names.error) return <>{t('values.notOffered', { reason: text(names.error) })}</>
   if (names.isLoading) return <>{common('state.loading')}</>
-  return <>{t('values.offered', { count: machines })}</>
+  return <>{t('values.offered', { count: names.data?.machines ?? 0 })}</>
 }

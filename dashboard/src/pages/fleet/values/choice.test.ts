@@ -83,13 +83,13 @@ describe('the newest value', () => {
     expect(newestOf(machine('a'), had(), 'load')).toBe('none')
     expect(newestOf(machine('a'), undefined, 'load')).toBe('waiting')
     expect(newestOf(machine('a'), had(value), 'speed')).toBe('waiting')
-    expect(newestOf(machine('a', { state: 'decommissioned' }), undefined, 'load')).toBe('none')
+    expect(newestOf(machine('a', { state: 'decommissioned' }), undefined, 'load')).toBe('outOfUse')
   })
 
   it('is sorted as a number or a text; nothing has no place', () => {
     const keys = [7, true, false, 'idle', null].map((value) => valueKey({ signal: 'x', value }))
     expect(keys).toEqual([7, 1, 0, 'idle', undefined])
-    expect([valueKey('none'), valueKey('waiting')]).toEqual([undefined, undefined])
+    for (const no of ['none', 'waiting', 'outOfUse'] as const) expect(valueKey(no)).toBeUndefined()
     expect(keyOf(machine('a'), 'signal:load', '', had({ value: -2.5 }))).toBe(-2.5)
     expect(keyOf(machine('a'), 'signal:load', '', undefined)).toBeUndefined()
     expect(keyOf(machine('a'), 'name', '', had({ value: 1 }))).toBe('a')
@@ -110,7 +110,11 @@ describe('how far an order can be trusted', () => {
       ['b', had({ value: 500, unit: 'kPa' })],
       ['c', had()],
     ])
-    expect(orderBy('load', machines, values)).toEqual({ waiting: 1, units: ['bar', 'kPa'] })
+    const gone = machine('e', { state: 'decommissioned' })
+    expect(orderBy('load', [...machines, gone], values)).toEqual({
+      waiting: 1,
+      units: ['bar', 'kPa'],
+    })
   })
 
   it('asks no unit of texts', () => {

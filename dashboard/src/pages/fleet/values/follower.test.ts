@@ -1,71 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { LATEST_PAGE } from '../../../api/latest'
+import type { LatestOf } from '../../../api/latest'
 import { OfflineError, ProblemError } from '../../../api/problem'
 import type { MachineLatest, Page, Signal } from '../../../api/types'
-import { type Known, nextOf, PAGES_MAX, REFRESH_MS, SHARE, withPage } from './plan'
+import { IDS_MAX, REFRESH_MS, SHARE } from './plan'
 import { PAUSE_MS, ValuesFollower } from './valuesFollower'
-
-function known(machines: string[], more: Partial<Known> = {}): Known {
-  return {
-    cursor: undefined,
-    next: undefined,
-    machines: new Set(machines),
-    at: 0,
-    tookMs: 0,
-    ...more,
-  }
-}
-
-describe('which page is next', () => {
-  const first = known(['a', 'b'], { next: '2', at: 1_000 })
-  const second = known(['c', 'd'], { cursor: '2', next: '3', at: 2_000 })
-  const last = known(['e'], { cursor: '3', at: 3_000 })
-
-  it('is none when nobody looks', () => {
-    expect(nextOf([], [])).toBeUndefined()
-    expect(nextOf([first, second, last], [])).toBeUndefined()
-  })
-
-  it('follows at once while a machine that is looked at isn’t had', () => {
-    expect(nextOf([], ['a'])).toEqual({ place: 0, dueAt: 0 })
-    expect(nextOf([first], ['a', 'e'])).toEqual({ place: 1, dueAt: 0 })
-  })
-
-  it('is the oldest one with a machine that is looked at, after a while', () => {
-    expect(nextOf([first], ['a'])).toEqual({ place: 0, dueAt: 1_000 + REFRESH_MS })
-    expect(nextOf([first, second, last], ['c', 'e'])).toEqual({
-      place: 1,
-      dueAt: 2_000 + REFRESH_MS,
-    })
-  })
-
-  it('comes later when the platform needs long for all of them', () => {
-    const slow = { ...first, tookMs: 3_000 }
-    const other = { ...second, tookMs: 2_000 }
-    expect(nextOf([slow, other, last], ['a', 'c'])?.dueAt).toBe(1_000 + SHARE * 5_000)
-    expect(nextOf([slow, other, last], ['e'])?.dueAt).toBe(3_000 + REFRESH_MS)
-  })
-
-  it('is the last one for a machine that was registered since', () => {
-    expect(nextOf([first, second, last], ['new'])?.place).toBe(2)
-  })
-
-  it('isn’t asked for beyond the bound', () => {
-    const pages = Array.from({ length: PAGES_MAX }, (_, at) => known([`m${at}`], { next: 'x', at }))
-    expect(nextOf(pages.slice(1), ['new'])?.place).toBe(PAGES_MAX - 1)
-    expect(nextOf(pages, ['new'])).toEqual({
-      place: PAGES_MAX - 1,
-      dueAt: PAGES_MAX - 1 + REFRESH_MS,
-    })
-  })
-
-  it('is none any more that came after the one that is the last now', () => {
-    const shrunk = known(['a', 'b', 'c'])
-    expect(withPage([first, second, last], 0, shrunk)).toEqual([shrunk])
-    expect(withPage([first, second, last], 1, second)).toEqual([first, second, last])
-    expect(withPage([first], 1, second)).toEqual([first, second])
-  })
-})
 
 function signal(name: string, value: unknown): Signal {
   return { signal: name, value, ts: '2026-11-28T12:00:00Z', quality: 'good' }
@@ -81,7 +19,7 @@ function page(values: Record<string, number>, next?: string): Page<MachineLatest
 
 interface Asked {
   signals: readonly string[]
-  cursor: string | undefined
+  of: LatestOf
   stop: AbortSignal
   answer: (page: Page<MachineLatest>) => Promise<void>
   fail: (error: unknown) => Promise<void>
@@ -102,11 +40,11 @@ describe('ValuesFollower', () => {
     vi.useFakeTimers()
     asked = []
     follower = new ValuesFollower(
-      (signals, cursor, stop) =>
+      (signals, of, stop) =>
         new Promise((resolve, reject) => {
           asked.push({
             signals,
-            cursor,
+            of,
             stop,
             answer: async (page) => {
               resolve(page)
@@ -134,38 +72,58 @@ describe('ValuesFollower', () => {
     expect(asked).toHaveLength(0)
   })
 
-  it('goes on, one request at a time, until it has what is looked at', async () => {
+  it('asks for what is looked at, one request at a time', async () => {
     follower.see(['a', 'd'])
     follower.see(['b', 'd'])
     expect(asked).toHaveLength(1)
-    await nth(0).answer(page({ a: 1, b: 2 }, '2'))
-    expect(asked.map(({ cursor }) => cursor)).toEqual([undefined, '2'])
-    await nth(1).answer(page({ c: 3, d: 4 }, '3'))
+    await nth(0).answer(page({ a: 1, d: 4 }))
+    expect(asked.map(({ of }) => of)).toEqual([{ machines: ['a', 'd'] }, { machines: ['b'] }])
+    await nth(1).answer(page({ b: 2 }))
     expect(asked).toHaveLength(2)
-    expect([shown('a'), shown('d')]).toEqual([1, 4])
-    follower.see(['e'])
-    expect(nth(2).cursor).toBe('3')
+    expect([shown('a'), shown('b'), shown('d')]).toEqual([1, 2, 4])
+    follower.see(['d', 'e'])
+    expect(nth(2).of).toEqual({ machines: ['e'] })
   })
 
-  it('asks again for the page that is looked at, and only for that', async () => {
-    follower.see(['c'])
-    await nth(0).answer(page({ a: 1, b: 2 }, '2'))
-    await nth(1).answer(page({ c: 3 }))
+  it('asks again for what is looked at, and only for that', async () => {
+    follower.see(['a', 'b'])
+    await nth(0).answer(page({ a: 1, b: 2 }))
+    follower.see(['b'])
     await vi.advanceTimersByTimeAsync(REFRESH_MS - 1)
+    expect(asked).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(nth(1).of).toEqual({ machines: ['b'] })
+    await nth(1).answer(page({ b: 20 }))
+    expect([shown('a'), shown('b')]).toEqual([1, 20])
+  })
+
+  it('takes a tenth of the time at most to renew what it has', async () => {
+    follower.see(['a'])
+    await vi.advanceTimersByTimeAsync(6_000)
+    await nth(0).answer(page({ a: 1 }))
+    await vi.advanceTimersByTimeAsync((SHARE - 1) * 6_000 - 1)
+    expect(asked).toHaveLength(1)
+    // What isn't there yet doesn't wait, but what comes after it does again.
+    follower.see(['a', 'b'])
+    expect(nth(1).of).toEqual({ machines: ['b'] })
+    await vi.advanceTimersByTimeAsync(3_000)
+    await nth(1).answer(page({ b: 1 }))
+    await vi.advanceTimersByTimeAsync((SHARE - 1) * 3_000 - 1)
     expect(asked).toHaveLength(2)
     await vi.advanceTimersByTimeAsync(1)
-    expect(nth(2).cursor).toBe('2')
-    await nth(2).answer(page({ c: 30 }))
-    expect([shown('a'), shown('c')]).toEqual([1, 30])
+    expect(nth(2).of).toEqual({ machines: ['a', 'b'] })
   })
 
-  it('forgets a machine that is in its page no more', async () => {
+  it('forgets a machine that the platform has no values of any more, and waits to ask again', async () => {
     follower.see(['a', 'b'])
     await nth(0).answer(page({ a: 1, b: 2 }))
     await vi.advanceTimersByTimeAsync(REFRESH_MS)
     await nth(1).answer(page({ a: 1 }))
     expect(shown('b')).toBeUndefined()
     expect(shown('a')).toBe(1)
+    expect(asked).toHaveLength(2)
+    await vi.advanceTimersByTimeAsync(REFRESH_MS)
+    expect(nth(2).of).toEqual({ machines: ['a', 'b'] })
   })
 
   it('asks for nothing while the tab is hidden, and at once when it is back', async () => {
@@ -205,8 +163,9 @@ describe('ValuesFollower', () => {
   })
 
   it('tries again later and later, keeps what it has, and says why', async () => {
+    follower.see(['a'])
+    await nth(0).answer(page({ a: 1 }))
     follower.see(['a', 'b'])
-    await nth(0).answer(page({ a: 1 }, '2'))
     const error = new OfflineError()
     await nth(1).fail(error)
     expect(follower.snapshot().error).toBe(error)
@@ -216,9 +175,20 @@ describe('ValuesFollower', () => {
     await vi.advanceTimersByTimeAsync(2 * PAUSE_MS.first - 1)
     expect(asked).toHaveLength(3)
     await vi.advanceTimersByTimeAsync(1)
-    expect(nth(3).cursor).toBe('2')
+    expect(nth(3).of).toEqual({ machines: ['b'] })
     await nth(3).answer(page({ b: 2 }))
     expect(follower.snapshot().error).toBeUndefined()
+  })
+
+  it('doesn’t ask again for what is new, when an outage is over', async () => {
+    follower.see(['a'])
+    await nth(0).answer(page({ a: 1 }))
+    follower.retry()
+    expect(asked).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(REFRESH_MS)
+    await nth(1).fail(new ProblemError(503, { type: 't', title: 'Busy', status: 503 }))
+    follower.retry()
+    expect(nth(2).of).toEqual({ machines: ['a'] })
   })
 
   it('waits as long as the platform says', async () => {
@@ -231,15 +201,19 @@ describe('ValuesFollower', () => {
     expect(asked).toHaveLength(2)
   })
 
-  it('doesn’t repeat what is refused until somebody asks for it', async () => {
-    follower.see(['a'])
-    await nth(0).answer(page({ b: 1 }, 'no such cursor'))
+  it('doesn’t repeat what is refused until somebody asks for it, then all over', async () => {
+    const many = Array.from({ length: IDS_MAX + 1 }, (_, at) => `m${at}`)
+    follower.see([...many, ...many.map((one) => `${one}'`)])
+    const values = Object.fromEntries(many.map((one) => [one, 1]))
+    await nth(0).answer(page(values, 'no such cursor'))
+    expect(asked.map(({ of }) => of)).toEqual([{ cursor: undefined }, { cursor: 'no such cursor' }])
     await nth(1).fail(new ProblemError(422, { type: 't', title: 'Invalid', status: 422 }))
     await vi.advanceTimersByTimeAsync(10 * PAUSE_MS.longest)
     expect(asked).toHaveLength(2)
     follower.retry()
     expect(follower.snapshot().error).toBeUndefined()
-    expect(nth(2).cursor).toBeUndefined()
+    expect(nth(2).of).toEqual({ cursor: undefined })
+    expect(shown('m0')).toBe(1)
   })
 
   it('tells its readers of each change once', async () => {
@@ -252,8 +226,4 @@ describe('ValuesFollower', () => {
     follower.follow([])
     expect(heard).toHaveBeenCalledTimes(1)
   })
-})
-
-it('values are asked for of as many machines as the list has at most', () => {
-  expect(PAGES_MAX * LATEST_PAGE).toBe(20_000)
 })

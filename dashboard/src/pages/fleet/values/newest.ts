@@ -2,15 +2,15 @@
 import type { Machine, Signal } from '../../../api/types'
 import type { MachineValues, Snapshot } from './valuesFollower'
 
-/** The value, or why there is none: it isn't there yet, or the machine doesn't have the signal. */
-export type Newest = Signal | 'waiting' | 'none'
+/** The value, or why there is none: it isn't there yet, or the machine doesn't have the signal or is out of use. */
+export type Newest = Signal | 'waiting' | 'none' | 'outOfUse'
 
 export function newestOf(
   machine: Machine,
   values: MachineValues | undefined,
   signal: string,
 ): Newest {
-  if (machine.state === 'decommissioned') return 'none'
+  if (machine.state === 'decommissioned') return 'outOfUse'
   if (!values?.asked.includes(signal)) return 'waiting'
   return values.of.get(signal) ?? 'none'
 }
@@ -41,7 +41,8 @@ export function orderBy(
   for (const machine of machines) {
     const newest = newestOf(machine, values.get(machine.id), signal)
     if (newest === 'waiting') waiting += 1
-    else if (newest !== 'none' && typeof newest.value === 'number') units.add(newest.unit ?? '')
+    else if (typeof newest !== 'string' && typeof newest.value === 'number')
+      units.add(newest.unit ?? '')
   }
   return { waiting, units: [...units].sort() }
 }

@@ -23,16 +23,26 @@ pub struct MachineValues {
     pub signals: Vec<SignalState>,
 }
 
+/// Which newest values are wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Only of machines in here too.
+    pub within: Option<Scope>,
+    /// Only of these machines; empty: of all.
+    pub machines: &'a [MachineId],
+    /// Of these signals.
+    pub signals: &'a [String],
+}
+
 /// One page of machines that aren't decommissioned, in the order of their registration, with the
-/// newest values of these signals.
+/// newest values that are wanted. A machine outside the scope isn't in it, whoever names it.
 ///
 /// # Errors
 /// When the database can't be used or a row isn't understood.
 pub async fn latest(
     store: &Store,
     scope: Scope,
-    within: Option<Scope>,
-    signals: &[String],
+    wanted: Wanted<'_>,
     page: &PageRequest<Uuid>,
 ) -> Result<Page<MachineValues>, StoreError> {
     let mut query = Entity::find()
@@ -42,15 +52,18 @@ pub async fn latest(
         .filter(Column::State.ne("decommissioned"))
         .order_by_asc(Column::Id)
         .limit(page.rows());
-    if let Some(within) = within {
+    if let Some(within) = wanted.within {
         query = query.filter(within.covers(Column::OrganizationId));
+    }
+    if !wanted.machines.is_empty() {
+        query = query.filter(Column::Id.is_in(wanted.machines.iter().map(|id| id.uuid())));
     }
     if let Some(after) = page.after {
         query = query.filter(Column::Id.gt(after));
     }
     let ids: Vec<Uuid> = query.into_tuple().all(store.readers()).await?;
     let page = page.page(ids, |id| *id);
-    let mut found = values(store, &page.items, signals).await?;
+    let mut found = values(store, &page.items, wanted.signals).await?;
     let items = page
         .items
         .into_iter()
