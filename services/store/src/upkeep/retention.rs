@@ -1,8 +1,6 @@
 //! Retention: what is older than an organization wants is removed, in short transactions, organization by
 //! organization and series by series.
 
-use std::fmt::Write as _;
-
 use millwright_schemas::api::policies::{COMPRESS_AFTER_DAYS, RetentionPolicy};
 use millwright_schemas::{OrganizationId, Timestamp};
 use sea_orm::{EntityTrait, QuerySelect};
@@ -405,6 +403,15 @@ impl Removal<'_> {
         Ok(())
     }
 
+    /// The condition that values of a series are rolled up; `is` begins it, such as `ts <`. With TimescaleDB, which
+    /// rolls up by itself, there is none.
+    fn if_rolled_up(&self, is: &str) -> String {
+        if timescale::is_there(self.store) {
+            return String::new();
+        }
+        format!(" AND {is} {}", unrolled::through())
+    }
+
     /// A series' rows of before a time, the oldest first: so many in each transaction, however close they
     /// lie. What isn't rolled up by then stays for the next round.
     async fn rows(&mut self, table: &Table, series: i64, before: i64) -> Result<bool, StoreError> {
@@ -413,11 +420,12 @@ impl Removal<'_> {
             "SELECT count(*), min(s.at), max(s.at) FROM (SELECT {time} AS at FROM {name} \
              WHERE series_id = ? AND {time} < ? ORDER BY {time} LIMIT {rows}) AS s"
         );
-        let mut delete =
-            format!("DELETE FROM {name} WHERE series_id = ?1 AND {time} >= ?2 AND {time} <= ?3");
-        if *name == POINTS.name && !timescale::is_there(self.store) {
-            let _ = write!(delete, " AND {time} < {}", unrolled::through());
-        }
+        let rolled_up =
+            if *name == POINTS.name { self.if_rolled_up("ts <") } else { String::new() };
+        let delete = format!(
+            "DELETE FROM {name} \
+             WHERE series_id = ?1 AND {time} >= ?2 AND {time} <= ?3{rolled_up}"
+        );
         loop {
             let cells = [series.into(), before.into()];
             let found = self.store.reader_pool().first(&oldest, &cells).await?;
@@ -444,24 +452,34 @@ impl Removal<'_> {
     }
 
     /// Packed days that lie before a time wholly, so up to a day later than what isn't packed: a block is
-    /// only taken apart to be read.
+    /// only taken apart to be read. One in which something isn't rolled up by then stays for the next round:
+    /// its minutes are made of all of its values, or not at all.
     async fn blocks(&mut self, series: i64, before: i64) -> Result<bool, StoreError> {
         let day = before.div_euclid(DAY_US);
+        let rolled_up = self.if_rolled_up(&format!("(day + 1) * {DAY_US} <="));
+        let delete = format!(
+            "DELETE FROM packed_points WHERE series_id = ?1 AND day * {DAY_US} >= ?2 \
+             AND (day + 1) * {DAY_US} <= ?3{rolled_up} RETURNING count"
+        );
         loop {
             let sql = "SELECT day, count FROM packed_points WHERE series_id = ? AND day < ? \
                        ORDER BY day LIMIT ?";
             let cells = [series.into(), day.into(), REMOVED_BLOCKS.into()];
             let rows = self.store.reader_pool().fetch(sql, &cells).await?;
-            let Some((last, points)) = some_blocks(&rows, REMOVED_BLOCK_POINTS)? else {
-                return Ok(true);
-            };
+            let Some(some) = some_blocks(&rows, REMOVED_BLOCK_POINTS)? else { return Ok(true) };
             if !self.steps.go_on().await? {
                 return Ok(false);
             }
             self.note(series, before).await?;
-            let sql = "DELETE FROM packed_points WHERE series_id = ? AND day <= ?";
-            self.store.writer_pool().execute(sql, &[series.into(), last.into()]).await?;
-            self.count += points.unsigned_abs();
+            let (from, to) = (some.first * DAY_US, (some.last + 1) * DAY_US);
+            let cells = [series, from, to].map(Cell::from);
+            let gone = self.store.writer_pool().fetch(&delete, &cells).await?;
+            for block in &gone {
+                self.count += block.get::<i64>(0)?.unsigned_abs();
+            }
+            if gone.len() < some.blocks {
+                return Ok(true);
+            }
         }
     }
 
@@ -499,17 +517,27 @@ impl Removal<'_> {
     }
 }
 
-/// The last of as many days as have so many points, one at least, and how many they have. From rows of
-/// `day, count`.
-fn some_blocks(rows: &[Row], most: i64) -> Result<Option<(i64, i64)>, StoreError> {
-    let mut some: Option<(i64, i64)> = None;
+/// Packed days that go in one transaction.
+#[derive(Debug, Clone, Copy)]
+struct Blocks {
+    first: i64,
+    last: i64,
+    /// How many.
+    blocks: usize,
+}
+
+/// As many days as have so many points, one at least. From rows of `day, count`, in their order.
+fn some_blocks(rows: &[Row], most: i64) -> Result<Option<Blocks>, StoreError> {
+    let mut some: Option<Blocks> = None;
+    let mut points = 0;
     for row in rows {
         let (day, count): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let points = some.map_or(0, |(_, points)| points) + count;
+        points += count;
         if some.is_some() && points > most {
             break;
         }
-        some = Some((day, points));
+        let (first, blocks) = some.map_or((day, 0), |some| (some.first, some.blocks));
+        some = Some(Blocks { first, last: day, blocks: blocks + 1 });
     }
     Ok(some)
 }

@@ -8,7 +8,7 @@ use crate::upkeep::rollups::MINUTE_US;
 use crate::upkeep::rollups::tests::{
     SECOND, expected, new_series, settle, so_often, stored, write,
 };
-use crate::upkeep::{Kept, take_turn};
+use crate::upkeep::{Kept, packing, take_turn};
 
 async fn keep(store: &Store, organization: OrganizationId, retention: RetentionPolicy) {
     let tx = store.begin().await.unwrap();
@@ -25,9 +25,28 @@ async fn apply_now(store: &Store) -> u64 {
     removed
 }
 
-async fn points(store: &Store) -> i64 {
-    let rows = store.reader_pool().fetch("SELECT count(*) FROM points", &[]).await.unwrap();
+/// Packs what is a week old; how many values.
+async fn pack(store: &Store) -> u64 {
+    let wanted = Wanted::read(store, now()).await.unwrap();
+    let turn = take_turn(store).await.unwrap().unwrap();
+    let go_on = || true;
+    let steps = Steps::new(&turn, &go_on);
+    let done = packing::run(store, &wanted, &mut packing::Round::default(), &steps).await.unwrap();
+    turn.end().await.unwrap();
+    done.points
+}
+
+async fn number(store: &Store, sql: &str) -> i64 {
+    let rows = store.reader_pool().fetch(sql, &[]).await.unwrap();
     rows[0].get(0).unwrap()
+}
+
+async fn points(store: &Store) -> i64 {
+    number(store, "SELECT count(*) FROM points").await
+}
+
+async fn blocks(store: &Store) -> i64 {
+    number(store, "SELECT count(*) FROM packed_points").await
 }
 
 #[tokio::test]
@@ -248,6 +267,45 @@ async fn what_comes_while_others_are_removed_stays_until_it_is_rolled_up() {
     all.extend([next, late, more]);
     assert_eq!(stored(&store, "rollups_1m").await, expected(&all, MINUTE_US, i64::MAX));
     assert_eq!(stored(&store, "rollups_1h").await, expected(&all, HOUR_US, i64::MAX));
+    turn.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_packed_day_into_which_something_comes_stays_until_that_is_rolled_up() {
+    let (store, _folder) = store().await;
+    if timescale::is_there(&store) {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let start = floor(NOW - 10 * DAY_US, DAY_US);
+    let last = NOW - 3 * DAY_US;
+    let mut all: BTreeMap<i64, Option<f64>> =
+        (0..10_i32).map(|n| (start + i64::from(n) * MINUTE_US, Some(f64::from(n)))).collect();
+    all.insert(last, Some(10.0));
+    let values: Vec<_> = all.iter().map(|(ts, value)| (*ts, *value)).collect();
+    write(&store, series, &values, true).await;
+    settle(&store).await;
+    assert_eq!((pack(&store).await, points(&store).await, blocks(&store).await), (10, 1, 1));
+    let turn = take_turn(&store).await.unwrap().unwrap();
+    let go_on = || true;
+    let steps = Steps::new(&turn, &go_on);
+    // All of it is taken for rolled up from here on, and something comes late.
+    let late = (start + SECOND, Some(-1.0));
+    all.insert(late.0, late.1);
+    write(&store, series, &[late], false).await;
+    let removed = async || {
+        let mut removal = Removal::new(&store, &steps, now());
+        assert!(removal.blocks(series, NOW).await.unwrap(), "it comes to an end");
+        removal.count
+    };
+    assert_eq!((removed().await, blocks(&store).await), (0, 1));
+    settle(&store).await;
+    assert_eq!((removed().await, blocks(&store).await), (10, 0));
+    assert_eq!(stored(&store, "rollups_1m").await, expected(&all, MINUTE_US, last));
+    assert_eq!(stored(&store, "rollups_1h").await, expected(&all, HOUR_US, last));
     turn.end().await.unwrap();
 }
 
