@@ -3,8 +3,9 @@
 //! What came in order is rolled up behind a cursor of each series; hours in which something came
 //! late are marked by ingest and made anew (`repair`). A bucket is always computed from all that it
 //! is made of, so late and repeated points leave it right, and every step can be repeated. One that
-//! counts more than what is left of its points stays: points come late, they are never taken back,
-//! but retention removes them. Of packed days minutes are computed in `packed_minutes`.
+//! counts as many as are left of its points, or more, stays: points come late, they are never taken back
+//! or changed, but retention removes them, so as many are the same ones, or some are gone. Of packed days
+//! minutes are computed in `packed_minutes`.
 //!
 //! With TimescaleDB these are continuous aggregates: see [`super::timescale`].
 
@@ -458,7 +459,7 @@ impl Level {
              WHERE TRUE \
              ON CONFLICT (series_id, bucket) DO UPDATE SET count = excluded.count, \
                  min = excluded.min, max = excluded.max, sum = excluded.sum, last = excluded.last \
-                 WHERE excluded.count >= {target}.count",
+                 WHERE excluded.count > {target}.count",
             rows = rows.join(","),
             bucket = format_args!("p.{time} - ((p.{time} % {width}) + {width}) % {width}"),
             inner = within("p"),
