@@ -162,7 +162,7 @@ pub struct Round {
     dropped: bool,
     /// Organizations before this one are done, and its series up to this one.
     place: Option<(OrganizationId, i64)>,
-    /// Why something couldn't be removed at once.
+    /// Why something couldn't be removed at once, or rolled up before.
     failed: Option<StoreError>,
 }
 
@@ -188,10 +188,13 @@ pub async fn run(
             return broken_off(0);
         }
         // Told at the end: a partition that can't be had now keeps nothing else from being removed.
-        round.failed = drop_whole(store, wanted).await.err();
+        if let Err(error) = drop_whole(store, wanted).await {
+            round.failed.get_or_insert(error);
+        }
         round.dropped = true;
     }
     let mut removal = Removal::new(store, steps, wanted.now);
+    removal.left = round.failed.is_some();
     for (id, policy) in &wanted.policies {
         let mut after = match round.place {
             Some((under_way, _)) if *id < under_way => continue,
@@ -231,12 +234,8 @@ async fn prepare(
     if let Some(before) = wanted.newest_raw() {
         if round.prepared != Some(before) {
             if !hypertables {
-                let begun = round.preparing.filter(|(of, _)| *of == before);
-                let (_, after) = round.preparing.insert(begun.unwrap_or((before, 0)));
-                while rollups::finish_some(store, before, after).await? {
-                    if !steps.go_on().await? {
-                        return Ok(false);
-                    }
+                if !finish(store, before, round, steps).await? {
+                    return Ok(false);
                 }
             } else if marks::get(store, marks::RAW_REMOVED).await?.is_some() {
                 // From the mark on. Without one it isn't known of what something was removed before
@@ -257,6 +256,28 @@ async fn prepare(
     };
     if let Some(before) = minutes {
         marks::raise(store, marks::MINUTES_REMOVED, before).await?;
+    }
+    Ok(true)
+}
+
+/// Rolls up the last minutes of series that have ended before a time; whether it got to the end.
+async fn finish(
+    store: &Store,
+    before: i64,
+    round: &mut Round,
+    steps: &Steps<'_>,
+) -> Result<bool, StoreError> {
+    if let Err(error) = rollups::see_all(store).await {
+        // What can't be rolled up now stays; it keeps nothing else from being removed.
+        round.failed.get_or_insert(error);
+        return Ok(true);
+    }
+    let begun = round.preparing.filter(|(of, _)| *of == before);
+    let (_, after) = round.preparing.insert(begun.unwrap_or((before, 0)));
+    while rollups::finish_some(store, before, after).await? {
+        if !steps.go_on().await? {
+            return Ok(false);
+        }
     }
     Ok(true)
 }
@@ -303,11 +324,13 @@ struct Removal<'a> {
     count: u64,
     /// The series of which it is noted that values are removed, and of before which time.
     noted: Option<(i64, i64)>,
+    /// A partition couldn't be removed: it may be left so that nobody sees its values. Nothing is made anew then.
+    left: bool,
 }
 
 impl<'a> Removal<'a> {
     const fn new(store: &'a Store, steps: &'a Steps<'a>, now: Timestamp) -> Self {
-        Self { store, steps, now, count: 0, noted: None }
+        Self { store, steps, now, count: 0, noted: None, left: false }
     }
 }
 
@@ -370,7 +393,7 @@ impl Removal<'_> {
     /// made anew: those of a signal that is late all the time would never go. `None`: it didn't get to the end.
     async fn rolled_up(&self, series: i64, before: i64) -> Result<Option<i64>, StoreError> {
         let rolled_up = self.through(series, before).await?;
-        if rolled_up == before {
+        if rolled_up == before || self.left {
             return Ok(Some(rolled_up));
         }
         let mut after = i64::MIN;

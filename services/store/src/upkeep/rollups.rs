@@ -13,9 +13,9 @@ use std::fmt::Write as _;
 
 use super::limits::{COUNTED_SPANS, ROLLED_MINUTES, ROLLED_POINTS, ROLLED_SERIES};
 use super::{Done, Steps, packed_minutes, repair};
-use crate::engine::{Engine, Row};
+use crate::engine::{Engine, Pool, Row};
 use crate::telemetry::Layout;
-use crate::telemetry::layout::DAY_US;
+use crate::telemetry::layout::{self, DAY_US};
 use crate::telemetry::snapshot::Snapshot;
 use crate::{Store, StoreError, Tx};
 
@@ -48,12 +48,13 @@ pub struct Round {
 /// say no; how many series and hours. A round ends, whatever comes meanwhile: that is for the next one.
 ///
 /// # Errors
-/// When the database can't be used.
+/// When the database can't be used, or somebody keeps values out of sight that a removal has left.
 pub async fn run(store: &Store, round: &mut Round, steps: &Steps<'_>) -> Result<Done, StoreError> {
     let mut count = 0;
     if matches!(store.layout(), Layout::Hypertables) {
         return Ok(Done { count, finished: true });
     }
+    see_all(store).await?;
     // One of the two may have been at its end when the other was broken off: there may be more by now.
     round.series.again();
     round.hours.again();
@@ -70,6 +71,18 @@ pub async fn run(store: &Store, round: &mut Round, steps: &Steps<'_>) -> Result<
         }
     }
     Ok(Done { count, finished: true })
+}
+
+/// Before anything is rolled up: a removal of a partition that was broken off may have left it so that nobody sees its
+/// values. Cursors would pass over them, and marks of what came late would go, as if there were nothing.
+///
+/// # Errors
+/// When the database can't be used, or somebody still looks at what is left.
+pub(super) async fn see_all(store: &Store) -> Result<(), StoreError> {
+    match (store.layout(), store.writer_pool()) {
+        (Layout::Days { .. }, Pool::Postgres(pool)) => layout::bring_back_left(pool).await,
+        _ => Ok(()),
+    }
 }
 
 /// Once over all series, in their order.
