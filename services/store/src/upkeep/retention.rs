@@ -481,8 +481,8 @@ impl Removal<'_> {
         let day = before.div_euclid(DAY_US);
         let rolled_up = self.if_rolled_up(&format!("(day + 1) * {DAY_US} <="));
         let delete = format!(
-            "DELETE FROM packed_points WHERE series_id = ?1 AND day * {DAY_US} >= ?2 \
-             AND (day + 1) * {DAY_US} <= ?3{rolled_up} RETURNING count"
+            "DELETE FROM packed_points \
+             WHERE series_id = ?1 AND day >= ?2 AND day <= ?3{rolled_up} RETURNING count"
         );
         loop {
             let sql = "SELECT day, count FROM packed_points WHERE series_id = ? AND day < ? \
@@ -494,8 +494,7 @@ impl Removal<'_> {
                 return Ok(false);
             }
             self.note(series, before).await?;
-            let (from, to) = (some.first * DAY_US, (some.last + 1) * DAY_US);
-            let cells = [series, from, to].map(Cell::from);
+            let cells = [series.into(), some.first.into(), some.last.into()];
             let gone = self.store.writer_pool().fetch(&delete, &cells).await?;
             for block in &gone {
                 self.count += block.get::<i64>(0)?.unsigned_abs();

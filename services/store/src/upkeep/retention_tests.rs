@@ -273,6 +273,56 @@ async fn what_comes_while_others_are_removed_stays_until_it_is_rolled_up() {
 }
 
 #[tokio::test]
+async fn what_goes_on_in_a_packed_last_minute_stays_until_it_is_rolled_up() {
+    let (store, _folder) = store().await;
+    if timescale::is_there(&store) {
+        eprintln!("SKIPPED: TimescaleDB rolls up and compresses by itself");
+        return;
+    }
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let start = floor(NOW - 10 * DAY_US, HOUR_US);
+    let mut all: BTreeMap<i64, Option<f64>> =
+        (0..10_i32).map(|n| (start + i64::from(n) * SECOND, Some(f64::from(n)))).collect();
+    let values: Vec<_> = all.iter().map(|(ts, value)| (*ts, *value)).collect();
+    write(&store, series, &values, true).await;
+    settle(&store).await;
+    rollups::finish(&store, NOW).await.unwrap();
+    assert_eq!((pack(&store).await, points(&store).await, blocks(&store).await), (10, 0, 1));
+    let more = async || {
+        let mut after = 0;
+        rollups::finish_some(&store, NOW, &mut after).await.unwrap()
+    };
+    assert!(!more().await, "it isn't done again and again");
+
+    // A machine that was off goes on, after all was rolled up.
+    let next = (start + 20 * SECOND, Some(99.0));
+    all.insert(next.0, next.1);
+    write(&store, series, &[next], true).await;
+    let turn = take_turn(&store).await.unwrap().unwrap();
+    let go_on = || true;
+    let steps = Steps::new(&turn, &go_on);
+    let removed = async || {
+        let mut removal = Removal::new(&store, &steps, now());
+        assert!(removal.rows(&POINTS, series, NOW).await.unwrap());
+        assert!(removal.blocks(series, NOW).await.unwrap());
+        removal.count
+    };
+    assert_eq!(removed().await, 0);
+    if let (Layout::Days { made }, Pool::Postgres(pool)) = (store.layout(), store.writer_pool()) {
+        layout::drop_before(pool, made, start / DAY_US + 1).await.unwrap();
+    }
+    assert_eq!((points(&store).await, blocks(&store).await), (1, 1));
+    assert!(more().await);
+    assert_eq!(stored(&store, "rollups_1m").await, expected(&all, MINUTE_US, i64::MAX));
+    assert_eq!(removed().await, 11);
+    assert_eq!((points(&store).await, blocks(&store).await), (0, 0));
+    assert_eq!(stored(&store, "rollups_1h").await, expected(&all, HOUR_US, i64::MAX));
+    turn.end().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_packed_day_into_which_something_comes_stays_until_that_is_rolled_up() {
     let (store, _folder) = store().await;
     if timescale::is_there(&store) {

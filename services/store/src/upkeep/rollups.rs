@@ -276,7 +276,7 @@ async fn cut(store: &Store, span: Span, points: i64) -> Result<i64, StoreError> 
 
 /// Rolls up the last minutes of series that have ended before this time, in microseconds: in order a
 /// minute is rolled up when something comes after it. Their cursors stay, so that what does come is
-/// rolled up with them.
+/// rolled up with them; up to which value they are finished is noted, and nothing done until there is more.
 ///
 /// # Errors
 /// When the database can't be used.
@@ -296,10 +296,11 @@ pub(super) async fn finish_some(
     after: &mut i64,
 ) -> Result<bool, StoreError> {
     let sql = format!(
-        "SELECT l.series_id, c.through FROM latest l JOIN series s ON s.id = l.series_id \
+        "SELECT l.series_id, c.through, l.ts FROM latest l JOIN series s ON s.id = l.series_id \
          JOIN rollup_cursors c ON c.series_id = l.series_id \
          WHERE s.kind IN ('number', 'boolean') AND l.series_id > ? AND l.ts < ? \
          AND l.ts >= c.through AND l.ts < c.through + {MINUTE_US} \
+         AND (c.finished IS NULL OR l.ts > c.finished) \
          ORDER BY l.series_id LIMIT {ROLLED_SERIES}"
     );
     let rows = store.reader_pool().fetch(&sql, &[(*after).into(), before.into()]).await?;
@@ -310,9 +311,21 @@ pub(super) async fn finish_some(
     let spans: Vec<Span> = rows.iter().map(span).collect::<Result<_, _>>()?;
     let spans = within(store, &spans, ROLLED_POINTS).await?;
     let Some(last) = spans.last() else { return Ok(false) };
+    let mut values = String::new();
+    for (Span { series, from, .. }, row) in spans.iter().zip(&rows) {
+        // It was there before the transaction, which so sees it and all before it.
+        let newest: i64 = row.get(2)?;
+        let comma = if values.is_empty() { "" } else { "," };
+        let _ = write!(values, "{comma}({series},{from},{newest})");
+    }
     let snapshot = store.snapshot().await?;
     let tx = store.begin_beside().await?;
     roll(snapshot, &tx, &spans).await?;
+    tx.run(&format!(
+        "INSERT INTO rollup_cursors (series_id, through, finished) VALUES {values} \
+         ON CONFLICT (series_id) DO UPDATE SET finished = excluded.finished"
+    ))
+    .await?;
     tx.commit().await?;
     *after = last.series;
     Ok(true)
