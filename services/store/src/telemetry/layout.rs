@@ -375,10 +375,15 @@ async fn take_out(connection: &mut PgConnection, found: Partition) -> Result<(),
 /// Drops a partition, unless it has become part of its table again. One into which something came before it was
 /// taken out, which isn't rolled up, becomes that here: it goes the next time.
 async fn drop_apart(connection: &mut PgConnection, found: Partition) -> Result<(), sqlx::Error> {
+    let is_apart = |now: &Partition| now.lies == Lies::Apart;
+    let Some(now) = again(connection, found).await?.filter(is_apart) else { return Ok(()) };
+    // As long as it is apart nothing comes into it. Looking for it takes long, so nobody waits behind it: a batch
+    // that needs any other partition would.
+    let rolled_up = is_rolled_up(connection, now).await?;
     let mut tx = connection.begin().await?;
     hold(&mut tx).await?;
-    if let Some(now) = again(&mut tx, found).await?.filter(|now| now.lies == Lies::Apart) {
-        if is_rolled_up(&mut tx, now).await? {
+    if let Some(now) = again(&mut tx, found).await?.filter(is_apart) {
+        if rolled_up {
             run(&mut tx, format!("DROP TABLE IF EXISTS {}", now.name())).await?;
         } else {
             bring_back(&mut tx, now).await?;
