@@ -441,7 +441,7 @@ impl Removal<'_> {
         let Table { name, time, rows, raw } = table;
         let oldest = format!(
             "SELECT count(*), min(s.at), max(s.at) FROM (SELECT {time} AS at FROM {name} \
-             WHERE series_id = ? AND {time} < ? ORDER BY {time} LIMIT {rows}) AS s"
+             WHERE series_id = ? AND {time} > ? AND {time} < ? ORDER BY {time} LIMIT {rows}) AS s"
         );
         let rolled_up =
             if *name == POINTS.name { self.if_rolled_up("ts <") } else { String::new() };
@@ -449,8 +449,10 @@ impl Removal<'_> {
             "DELETE FROM {name} \
              WHERE series_id = ?1 AND {time} >= ?2 AND {time} <= ?3{rolled_up}"
         );
+        // What is gone isn't looked through again: as long as somebody sees it, the index has it still.
+        let mut after = i64::MIN;
         loop {
-            let cells = [series.into(), before.into()];
+            let cells = [series.into(), after.into(), before.into()];
             let found = self.store.reader_pool().first(&oldest, &cells).await?;
             let Some(found) = found else { return Ok(true) };
             let (Some(first), Some(last)) =
@@ -471,6 +473,7 @@ impl Removal<'_> {
             if found < *rows || gone < found.unsigned_abs() {
                 return Ok(true);
             }
+            after = last;
         }
     }
 
