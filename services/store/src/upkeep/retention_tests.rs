@@ -6,6 +6,8 @@ use millwright_schemas::api::policies::{PolicyInput, SignalRetention};
 use super::*;
 use crate::telemetry::layout::tests::half_detach;
 use crate::testing::{NOW, machine, now, organization, store};
+use crate::upkeep::limits::REMOVED_ROWS;
+use crate::upkeep::removal::POINTS;
 use crate::upkeep::rollups::MINUTE_US;
 use crate::upkeep::rollups::tests::{
     SECOND, expected, new_series, settle, so_often, stored, write,
