@@ -142,6 +142,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0026_machine_clocks.sqlite.sql"),
                 postgres: include_str!("0026_machine_clocks.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0027_finished_minutes",
+                sqlite: include_str!("0027_finished_minutes.sqlite.sql"),
+                postgres: include_str!("0027_finished_minutes.postgres.sql"),
+            }),
         ]
     }
 }

@@ -19,6 +19,9 @@ pub(crate) const DAY_US: i64 = 86_400_000_000;
 pub(crate) const TEXTS: &str = "points_text";
 /// The two tables of points.
 pub(super) const TABLES: [&str; 2] = ["points", TEXTS];
+/// How long it is waited for whoever looks at what a removal has left, before something is rolled up: a batch that
+/// needs another partition waits behind it.
+const PATIENCE: &str = "SET LOCAL lock_timeout = '1s'";
 /// Names of partitions, of those that a removal has left, and of those that are being made of others.
 pub(crate) const NAMES: &str = "^points(_text|)_(new_|)m?[0-9]+(_m?[0-9]+|)$";
 /// Partitions made in one transaction: each takes up to four places in the server's table of locks until
@@ -271,6 +274,32 @@ async fn bring_back(tx: &mut PgConnection, found: Partition) -> Result<bool, sql
     Ok(filled)
 }
 
+/// The same while nobody else makes or drops partitions, if it is still left.
+async fn bring_back_alone(tx: &mut PgConnection, found: Partition) -> Result<(), sqlx::Error> {
+    hold(tx).await?;
+    if let Some(now) = again(tx, found).await?.filter(|now| now.left_in(found.days)) {
+        bring_back(tx, now).await?;
+    }
+    Ok(())
+}
+
+/// What removals of values that were broken off have left is part of its table again, if it has rows: what is
+/// rolled up while nobody sees them would be taken for all there is.
+pub(crate) async fn bring_back_left(pool: &PgPool) -> Result<(), StoreError> {
+    let mut pooled = pool.acquire().await?;
+    let connection: &mut PgConnection = &mut pooled;
+    for found in partitions(connection).await? {
+        if found.lies == Lies::Attached || found.table == TEXTS {
+            continue;
+        }
+        let mut tx = connection.begin().await?;
+        run(&mut tx, PATIENCE.to_owned()).await?;
+        bring_back_alone(&mut tx, found).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
 async fn finalize(
     connection: &mut PgConnection,
     table: &str,
@@ -306,10 +335,7 @@ async fn drop_days(
         if found.days.to > day {
             // Somebody wants it again.
             let mut tx = connection.begin().await?;
-            hold(&mut tx).await?;
-            if let Some(now) = again(&mut tx, found).await?.filter(|now| now.left_in(found.days)) {
-                bring_back(&mut tx, now).await?;
-            }
+            bring_back_alone(&mut tx, found).await?;
             tx.commit().await?;
             continue;
         }
@@ -349,10 +375,15 @@ async fn take_out(connection: &mut PgConnection, found: Partition) -> Result<(),
 /// Drops a partition, unless it has become part of its table again. One into which something came before it was
 /// taken out, which isn't rolled up, becomes that here: it goes the next time.
 async fn drop_apart(connection: &mut PgConnection, found: Partition) -> Result<(), sqlx::Error> {
+    let is_apart = |now: &Partition| now.lies == Lies::Apart;
+    let Some(now) = again(connection, found).await?.filter(is_apart) else { return Ok(()) };
+    // As long as it is apart nothing comes into it. Looking for it takes long, so nobody waits behind it: a batch
+    // that needs any other partition would.
+    let rolled_up = is_rolled_up(connection, now).await?;
     let mut tx = connection.begin().await?;
     hold(&mut tx).await?;
-    if let Some(now) = again(&mut tx, found).await?.filter(|now| now.lies == Lies::Apart) {
-        if is_rolled_up(&mut tx, now).await? {
+    if let Some(now) = again(&mut tx, found).await?.filter(is_apart) {
+        if rolled_up {
             run(&mut tx, format!("DROP TABLE IF EXISTS {}", now.name())).await?;
         } else {
             bring_back(&mut tx, now).await?;
@@ -388,4 +419,4 @@ pub(crate) async fn drop_leftovers(tx: &mut PgConnection) -> Result<(), sqlx::Er
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::print_stderr)]
 #[path = "layout_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -41,7 +41,7 @@ async fn points_of(store: &Store) -> i64 {
 }
 
 /// Breaks a removal off while it waits for a reader.
-async fn half_detach(pool: &PgPool, day: i64) {
+pub(crate) async fn half_detach(pool: &PgPool, day: i64) {
     let mut reader = pool.begin().await.unwrap();
     sqlx::query("SELECT count(*) FROM points").execute(&mut *reader).await.unwrap();
     let mut connection = pool.acquire().await.unwrap().detach();
@@ -191,6 +191,39 @@ async fn what_was_half_removed_comes_back_when_it_is_wanted() {
     write(&other, DAY - 1, 2).await.unwrap();
     assert_eq!(points_of(&store).await, 3, "with what was in it");
     assert!(tables(pool).await.iter().all(|(.., lies)| *lies == Lies::Attached));
+}
+
+#[tokio::test]
+async fn values_that_a_removal_has_left_come_back_and_texts_wait() {
+    let (store, _folder) = store().await;
+    let Some((pool, _)) = parts(&store) else { return };
+    for day in [DAY - 3, DAY - 2, DAY - 1] {
+        write(&store, day, 1).await.unwrap();
+    }
+    half_detach(pool, DAY - 3).await;
+    for (table, day) in [("points", DAY - 2), ("points_text", DAY - 1)] {
+        let name = partition(table, day);
+        let detach = format!("ALTER TABLE {table} DETACH PARTITION {name}");
+        run(&mut pool.acquire().await.unwrap(), detach).await.unwrap();
+    }
+    assert_eq!(points_of(&store).await, 1);
+    bring_back_left(pool).await.unwrap();
+    assert_eq!(points_of(&store).await, 3);
+    let left: Vec<_> =
+        tables(pool).await.into_iter().filter(|(.., lies)| *lies != Lies::Attached).collect();
+    assert_eq!(left, [("points_text", DAY - 1, Lies::Apart)]);
+
+    // As long as somebody looks at it, it can't be.
+    half_detach(pool, DAY - 3).await;
+    let mut reader = pool.begin().await.unwrap();
+    let name = partition("points", DAY - 3);
+    let look = format!("SELECT count(*) FROM {name}");
+    sqlx::query(AssertSqlSafe(look)).execute(&mut *reader).await.unwrap();
+    let error = bring_back_left(pool).await.unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+    reader.rollback().await.unwrap();
+    bring_back_left(pool).await.unwrap();
+    assert_eq!(points_of(&store).await, 3);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod limits;
 pub(crate) mod marks;
 mod packed_minutes;
 pub mod packing;
+mod removal;
 mod repair;
 pub mod retention;
 pub mod rollups;

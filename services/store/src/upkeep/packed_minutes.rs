@@ -107,7 +107,7 @@ async fn minutes(
     Ok(minutes)
 }
 
-/// As the statement for what isn't packed does it: never to less than was counted.
+/// As the statement for what isn't packed does it: only to more than was counted.
 async fn save(tx: &Tx, series: i64, minutes: &BTreeMap<i64, Minute>) -> Result<(), StoreError> {
     let rows: Vec<(&i64, &Minute)> = minutes.iter().collect();
     for piece in rows.chunks(ROWS_MAX) {
@@ -115,7 +115,7 @@ async fn save(tx: &Tx, series: i64, minutes: &BTreeMap<i64, Minute>) -> Result<(
             "INSERT INTO rollups_1m (series_id, bucket, count, min, max, sum, last) VALUES {} \
              ON CONFLICT (series_id, bucket) DO UPDATE SET count = excluded.count, \
              min = excluded.min, max = excluded.max, sum = excluded.sum, last = excluded.last \
-             WHERE excluded.count >= rollups_1m.count",
+             WHERE excluded.count > rollups_1m.count",
             vec!["(?,?,?,?,?,?,?)"; piece.len()].join(",")
         );
         let values = piece.iter().flat_map(|(bucket, minute)| {

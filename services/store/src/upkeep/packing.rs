@@ -95,6 +95,7 @@ pub async fn run(
     };
     if round.after == 0 {
         // Of series that have ended the last minute too.
+        rollups::see_all(store).await?;
         rollups::finish(store, before).await?;
     }
     let mut group = Group::default();

@@ -337,6 +337,32 @@ async fn a_machine_that_goes_on_in_a_packed_day_is_rolled_up_with_it() {
 }
 
 #[tokio::test]
+async fn a_late_value_of_a_packed_day_doesnt_take_the_place_of_one_that_is_gone() {
+    let site = site().await;
+    if site.hypertables() {
+        eprintln!("SKIPPED: TimescaleDB does this by itself");
+        return;
+    }
+    let load = site.series[0];
+    // One a minute.
+    let mut rows: Vec<_> = (0..20).map(|n| (OLD + n * MINUTE_US, Some(1.0))).collect();
+    rows.push((LAST, Some(2.0)));
+    write(&site.store, load, &rows, true).await;
+    settle(&site.store).await;
+    // Retention has taken the first one; then more was wanted, and the rest is packed.
+    let gone = format!("DELETE FROM points WHERE ts < {}", OLD + MINUTE_US);
+    site.folder.peer().await.execute(&gone).await;
+    assert_eq!(site.pack().await, 19);
+    let rolled =
+        async || (site.rolled("rollups_1m", load).await, site.rolled("rollups_1h", load).await);
+    let before = rolled().await;
+    write(&site.store, load, &[(OLD + SECOND, Some(-7.0))], false).await;
+    settle(&site.store).await;
+    assert_eq!(rolled().await, before);
+    assert_eq!(before.0[&OLD], (1, Some(1.0), Some(1.0), Some(1.0), Some(1.0)));
+}
+
+#[tokio::test]
 async fn readers_see_every_point_once_while_days_are_packed() {
     let site = site().await;
     let all = site.fill(2).await;

@@ -1,20 +1,15 @@
 //! Retention: what is older than an organization wants is removed, in short transactions, organization by
 //! organization and series by series.
 
-use std::fmt::Write as _;
-
 use millwright_schemas::api::policies::{COMPRESS_AFTER_DAYS, RetentionPolicy};
 use millwright_schemas::{OrganizationId, Timestamp};
 use sea_orm::{EntityTrait, QuerySelect};
 use uuid::Uuid;
 
-use super::limits::{
-    LOOKED_AT_SERIES, REMOVED_BLOCK_POINTS, REMOVED_BLOCKS, REMOVED_EVENTS, REMOVED_ROWS,
-    REMOVED_TEXTS,
-};
+use super::removal::Removal;
 use super::rollups::{self, HOUR_US, floor};
-use super::{Done, Steps, marks, repair, timescale, unrolled};
-use crate::engine::{Cell, Pool, Row};
+use super::{Done, Steps, marks, timescale};
+use crate::engine::Pool;
 use crate::entities::organization;
 use crate::telemetry::layout::{self, DAY_US, Layout};
 use crate::telemetry::spans::Covered;
@@ -22,10 +17,10 @@ use crate::{Store, StoreError, policies};
 
 /// What holds for an organization, in times: older than these is removed. `None`: for ever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Cuts {
-    raw: Option<i64>,
-    minutes: Option<i64>,
-    hours: Option<i64>,
+pub(super) struct Cuts {
+    pub(super) raw: Option<i64>,
+    pub(super) minutes: Option<i64>,
+    pub(super) hours: Option<i64>,
 }
 
 pub(super) fn before(days: Option<u32>, now: Timestamp) -> Option<i64> {
@@ -33,7 +28,7 @@ pub(super) fn before(days: Option<u32>, now: Timestamp) -> Option<i64> {
     days.map(|days| floor(now.micros() - i64::from(days) * DAY_US, HOUR_US))
 }
 
-fn cuts(policy: &RetentionPolicy, signal: &str, now: Timestamp) -> Cuts {
+pub(super) fn cuts(policy: &RetentionPolicy, signal: &str, now: Timestamp) -> Cuts {
     let own = policy.signals.iter().find(|own| own.fits(signal));
     let (raw, minutes, hours) = own
         .map_or((policy.raw_days, policy.minute_days, policy.hour_days), |own| {
@@ -164,7 +159,7 @@ pub struct Round {
     dropped: bool,
     /// Organizations before this one are done, and its series up to this one.
     place: Option<(OrganizationId, i64)>,
-    /// Why something couldn't be removed at once.
+    /// Why something couldn't be removed at once, or rolled up before.
     failed: Option<StoreError>,
 }
 
@@ -190,10 +185,13 @@ pub async fn run(
             return broken_off(0);
         }
         // Told at the end: a partition that can't be had now keeps nothing else from being removed.
-        round.failed = drop_whole(store, wanted).await.err();
+        if let Err(error) = drop_whole(store, wanted).await {
+            round.failed.get_or_insert(error);
+        }
         round.dropped = true;
     }
     let mut removal = Removal::new(store, steps, wanted.now);
+    removal.left = round.failed.is_some();
     for (id, policy) in &wanted.policies {
         let mut after = match round.place {
             Some((under_way, _)) if *id < under_way => continue,
@@ -233,12 +231,8 @@ async fn prepare(
     if let Some(before) = wanted.newest_raw() {
         if round.prepared != Some(before) {
             if !hypertables {
-                let begun = round.preparing.filter(|(of, _)| *of == before);
-                let (_, after) = round.preparing.insert(begun.unwrap_or((before, 0)));
-                while rollups::finish_some(store, before, after).await? {
-                    if !steps.go_on().await? {
-                        return Ok(false);
-                    }
+                if !finish(store, before, round, steps).await? {
+                    return Ok(false);
                 }
             } else if marks::get(store, marks::RAW_REMOVED).await?.is_some() {
                 // From the mark on. Without one it isn't known of what something was removed before
@@ -263,6 +257,28 @@ async fn prepare(
     Ok(true)
 }
 
+/// Rolls up the last minutes of series that have ended before a time; whether it got to the end.
+async fn finish(
+    store: &Store,
+    before: i64,
+    round: &mut Round,
+    steps: &Steps<'_>,
+) -> Result<bool, StoreError> {
+    if let Err(error) = rollups::see_all(store).await {
+        // What can't be rolled up now stays; it keeps nothing else from being removed.
+        round.failed.get_or_insert(error);
+        return Ok(true);
+    }
+    let begun = round.preparing.filter(|(of, _)| *of == before);
+    let (_, after) = round.preparing.insert(begun.unwrap_or((before, 0)));
+    while rollups::finish_some(store, before, after).await? {
+        if !steps.go_on().await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Removes at once what nobody wants any more: days on PostgreSQL, chunks with TimescaleDB.
 async fn drop_whole(store: &Store, wanted: &Wanted) -> Result<(), StoreError> {
     let before = wanted.oldest_raw();
@@ -279,239 +295,6 @@ async fn drop_whole(store: &Store, wanted: &Wanted) -> Result<(), StoreError> {
         }
         _ => Ok(()),
     }
-}
-
-/// A table of which the rows of a series go by time.
-struct Table {
-    name: &'static str,
-    time: &'static str,
-    /// So many of them in one transaction.
-    rows: i64,
-    /// Whether these are values as received.
-    raw: bool,
-}
-
-const POINTS: Table = Table { name: "points", time: "ts", rows: REMOVED_ROWS, raw: true };
-const TEXTS: Table = Table { name: "points_text", time: "ts", rows: REMOVED_TEXTS, raw: true };
-const MINUTES: Table = Table { name: "rollups_1m", time: "bucket", rows: REMOVED_ROWS, raw: false };
-const HOURS: Table = Table { name: "rollups_1h", time: "bucket", rows: REMOVED_ROWS, raw: false };
-
-/// Removing, step by step: each part says whether it got to its end.
-struct Removal<'a> {
-    store: &'a Store,
-    steps: &'a Steps<'a>,
-    now: Timestamp,
-    /// How much was removed.
-    count: u64,
-    /// The series of which it is noted that values are removed, and of before which time.
-    noted: Option<(i64, i64)>,
-}
-
-impl<'a> Removal<'a> {
-    const fn new(store: &'a Store, steps: &'a Steps<'a>, now: Timestamp) -> Self {
-        Self { store, steps, now, count: 0, noted: None }
-    }
-}
-
-impl Removal<'_> {
-    /// What is too old of an organization's series after one, and of its events.
-    async fn of_organization(
-        &mut self,
-        organization: OrganizationId,
-        policy: &RetentionPolicy,
-        after: &mut i64,
-    ) -> Result<bool, StoreError> {
-        loop {
-            let sql = "SELECT s.id, s.signal FROM series s JOIN machines m ON m.id = s.machine_id \
-                 WHERE m.organization_id = ? AND s.id > ? ORDER BY s.id LIMIT ?";
-            let cells = [organization.uuid().into(), (*after).into(), LOOKED_AT_SERIES.into()];
-            let series = self.store.reader_pool().fetch(sql, &cells).await?;
-            if series.is_empty() {
-                break;
-            }
-            for row in &series {
-                let (id, signal): (i64, String) = (row.get(0)?, row.get(1)?);
-                let cuts = cuts(policy, &signal, self.now);
-                if !(self.steps.wanted)() || !self.of_series(id, cuts).await? {
-                    return Ok(false);
-                }
-                *after = id;
-            }
-        }
-        match before(policy.event_days, self.now) {
-            Some(before) => self.events(organization, before).await,
-            None => Ok(true),
-        }
-    }
-
-    async fn of_series(&mut self, series: i64, cuts: Cuts) -> Result<bool, StoreError> {
-        if let Some(before) = cuts.raw {
-            let Some(rolled_up) = self.rolled_up(series, before).await? else { return Ok(false) };
-            for (table, before) in [(POINTS, rolled_up), (TEXTS, before)] {
-                if !self.rows(&table, series, before).await? {
-                    return Ok(false);
-                }
-            }
-            if !self.blocks(series, rolled_up).await? {
-                return Ok(false);
-            }
-        }
-        if timescale::is_there(self.store) {
-            return Ok(true);
-        }
-        for (table, before) in [(MINUTES, cuts.minutes), (HOURS, cuts.hours)] {
-            let Some(before) = before else { continue };
-            if !self.rows(&table, series, before).await? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Up to where a series' values of before a time are rolled up, once hours in which something came late are
-    /// made anew: those of a signal that is late all the time would never go. `None`: it didn't get to the end.
-    async fn rolled_up(&self, series: i64, before: i64) -> Result<Option<i64>, StoreError> {
-        let rolled_up = self.through(series, before).await?;
-        if rolled_up == before {
-            return Ok(Some(rolled_up));
-        }
-        let mut after = i64::MIN;
-        while let Some(done) = repair::at_once(self.store, series, (after, before)).await? {
-            if !self.steps.go_on().await? {
-                return Ok(None);
-            }
-            after = done;
-        }
-        self.through(series, before).await.map(Some)
-    }
-
-    /// Up to where a series' values of before a time are rolled up now.
-    async fn through(&self, series: i64, before: i64) -> Result<i64, StoreError> {
-        let through = rollups::through(self.store, series).await?;
-        Ok(through.map_or(before, |through| through.min(before)))
-    }
-
-    /// Notes that values of before a time are removed, unless it is already: who looks for them then knows that
-    /// they were there.
-    async fn note(&mut self, series: i64, before: i64) -> Result<(), StoreError> {
-        if self.noted.is_some_and(|(of, to)| of == series && to >= before) {
-            return Ok(());
-        }
-        let sql = "UPDATE series SET raw_removed_before = ? WHERE id = ? \
-                   AND (raw_removed_before IS NULL OR raw_removed_before < ?)";
-        let cells = [before.into(), series.into(), before.into()];
-        self.store.writer_pool().execute(sql, &cells).await?;
-        self.noted = Some((series, before));
-        Ok(())
-    }
-
-    /// A series' rows of before a time, the oldest first: so many in each transaction, however close they
-    /// lie. What isn't rolled up by then stays for the next round.
-    async fn rows(&mut self, table: &Table, series: i64, before: i64) -> Result<bool, StoreError> {
-        let Table { name, time, rows, raw } = table;
-        let oldest = format!(
-            "SELECT count(*), min(s.at), max(s.at) FROM (SELECT {time} AS at FROM {name} \
-             WHERE series_id = ? AND {time} < ? ORDER BY {time} LIMIT {rows}) AS s"
-        );
-        let mut delete =
-            format!("DELETE FROM {name} WHERE series_id = ?1 AND {time} >= ?2 AND {time} <= ?3");
-        if *name == POINTS.name && !timescale::is_there(self.store) {
-            let _ = write!(delete, " AND {time} < {}", unrolled::through());
-        }
-        loop {
-            let cells = [series.into(), before.into()];
-            let found = self.store.reader_pool().first(&oldest, &cells).await?;
-            let Some(found) = found else { return Ok(true) };
-            let (Some(first), Some(last)) =
-                (found.get::<Option<i64>>(1)?, found.get::<Option<i64>>(2)?)
-            else {
-                return Ok(true);
-            };
-            if !self.steps.go_on().await? {
-                return Ok(false);
-            }
-            if *raw {
-                self.note(series, before).await?;
-            }
-            let cells = [series.into(), first.into(), last.into()];
-            let gone = self.store.writer_pool().execute(&delete, &cells).await?;
-            self.count += gone;
-            let found: i64 = found.get(0)?;
-            if found < *rows || gone < found.unsigned_abs() {
-                return Ok(true);
-            }
-        }
-    }
-
-    /// Packed days that lie before a time wholly, so up to a day later than what isn't packed: a block is
-    /// only taken apart to be read.
-    async fn blocks(&mut self, series: i64, before: i64) -> Result<bool, StoreError> {
-        let day = before.div_euclid(DAY_US);
-        loop {
-            let sql = "SELECT day, count FROM packed_points WHERE series_id = ? AND day < ? \
-                       ORDER BY day LIMIT ?";
-            let cells = [series.into(), day.into(), REMOVED_BLOCKS.into()];
-            let rows = self.store.reader_pool().fetch(sql, &cells).await?;
-            let Some((last, points)) = some_blocks(&rows, REMOVED_BLOCK_POINTS)? else {
-                return Ok(true);
-            };
-            if !self.steps.go_on().await? {
-                return Ok(false);
-            }
-            self.note(series, before).await?;
-            let sql = "DELETE FROM packed_points WHERE series_id = ? AND day <= ?";
-            self.store.writer_pool().execute(sql, &[series.into(), last.into()]).await?;
-            self.count += points.unsigned_abs();
-        }
-    }
-
-    /// Reported events, domain events and revisions of an organization.
-    async fn events(
-        &mut self,
-        organization: OrganizationId,
-        before: i64,
-    ) -> Result<bool, StoreError> {
-        let reported = "DELETE FROM machine_events WHERE (machine_id, id) IN (\
-                        SELECT e.machine_id, e.id FROM machine_events e \
-                        JOIN machines m ON m.id = e.machine_id \
-                        WHERE m.organization_id = ? AND e.ts < ? AND e.received_at < ? LIMIT ?)";
-        // The newest position stays, so that positions go on counting from it.
-        let domain = "DELETE FROM events WHERE seq IN (SELECT seq FROM events \
-             WHERE organization_id = ? AND occurred_at < ? AND position IS NOT NULL \
-             AND position < (SELECT max(position) FROM events) AND occurred_at < ? LIMIT ?)";
-        let revisions = "DELETE FROM alarm_revisions WHERE id IN (SELECT id FROM alarm_revisions \
-                         WHERE organization_id = ? AND found_at < ? AND from_ts < ? LIMIT ?)";
-        for sql in [reported, domain, revisions] {
-            loop {
-                if !self.steps.go_on().await? {
-                    return Ok(false);
-                }
-                let (of, before) = (organization.uuid().into(), Cell::from(before));
-                let cells: [Cell<'_>; 4] = [of, before, before, REMOVED_EVENTS.into()];
-                let gone = self.store.writer_pool().execute(sql, &cells).await?;
-                self.count += gone;
-                if gone < REMOVED_EVENTS.unsigned_abs() {
-                    break;
-                }
-            }
-        }
-        Ok(true)
-    }
-}
-
-/// The last of as many days as have so many points, one at least, and how many they have. From rows of
-/// `day, count`.
-fn some_blocks(rows: &[Row], most: i64) -> Result<Option<(i64, i64)>, StoreError> {
-    let mut some: Option<(i64, i64)> = None;
-    for row in rows {
-        let (day, count): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let points = some.map_or(0, |(_, points)| points) + count;
-        if some.is_some() && points > most {
-            break;
-        }
-        some = Some((day, points));
-    }
-    Ok(some)
 }
 
 #[cfg(test)]

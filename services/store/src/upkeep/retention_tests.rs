@@ -1,14 +1,18 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use millwright_schemas::api::policies::{PolicyInput, SignalRetention};
 
 use super::*;
+use crate::telemetry::layout::tests::half_detach;
 use crate::testing::{NOW, machine, now, organization, store};
+use crate::upkeep::limits::REMOVED_ROWS;
+use crate::upkeep::removal::POINTS;
 use crate::upkeep::rollups::MINUTE_US;
 use crate::upkeep::rollups::tests::{
     SECOND, expected, new_series, settle, so_often, stored, write,
 };
-use crate::upkeep::{Kept, take_turn};
+use crate::upkeep::{Kept, packing, take_turn};
 
 async fn keep(store: &Store, organization: OrganizationId, retention: RetentionPolicy) {
     let tx = store.begin().await.unwrap();
@@ -25,9 +29,28 @@ async fn apply_now(store: &Store) -> u64 {
     removed
 }
 
-async fn points(store: &Store) -> i64 {
-    let rows = store.reader_pool().fetch("SELECT count(*) FROM points", &[]).await.unwrap();
+/// Packs what is a week old; how many values.
+async fn pack(store: &Store) -> u64 {
+    let wanted = Wanted::read(store, now()).await.unwrap();
+    let turn = take_turn(store).await.unwrap().unwrap();
+    let go_on = || true;
+    let steps = Steps::new(&turn, &go_on);
+    let done = packing::run(store, &wanted, &mut packing::Round::default(), &steps).await.unwrap();
+    turn.end().await.unwrap();
+    done.points
+}
+
+async fn number(store: &Store, sql: &str) -> i64 {
+    let rows = store.reader_pool().fetch(sql, &[]).await.unwrap();
     rows[0].get(0).unwrap()
+}
+
+async fn points(store: &Store) -> i64 {
+    number(store, "SELECT count(*) FROM points").await
+}
+
+async fn blocks(store: &Store) -> i64 {
+    number(store, "SELECT count(*) FROM packed_points").await
 }
 
 #[tokio::test]
@@ -252,6 +275,95 @@ async fn what_comes_while_others_are_removed_stays_until_it_is_rolled_up() {
 }
 
 #[tokio::test]
+async fn what_goes_on_in_a_packed_last_minute_stays_until_it_is_rolled_up() {
+    let (store, _folder) = store().await;
+    if timescale::is_there(&store) {
+        eprintln!("SKIPPED: TimescaleDB rolls up and compresses by itself");
+        return;
+    }
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let start = floor(NOW - 10 * DAY_US, HOUR_US);
+    let mut all: BTreeMap<i64, Option<f64>> =
+        (0..10_i32).map(|n| (start + i64::from(n) * SECOND, Some(f64::from(n)))).collect();
+    let values: Vec<_> = all.iter().map(|(ts, value)| (*ts, *value)).collect();
+    write(&store, series, &values, true).await;
+    settle(&store).await;
+    rollups::finish(&store, NOW).await.unwrap();
+    assert_eq!((pack(&store).await, points(&store).await, blocks(&store).await), (10, 0, 1));
+    let more = async || {
+        let mut after = 0;
+        rollups::finish_some(&store, NOW, &mut after).await.unwrap()
+    };
+    assert!(!more().await, "it isn't done again and again");
+
+    // A machine that was off goes on, after all was rolled up.
+    let next = (start + 20 * SECOND, Some(99.0));
+    all.insert(next.0, next.1);
+    write(&store, series, &[next], true).await;
+    let turn = take_turn(&store).await.unwrap().unwrap();
+    let go_on = || true;
+    let steps = Steps::new(&turn, &go_on);
+    let removed = async || {
+        let mut removal = Removal::new(&store, &steps, now());
+        assert!(removal.rows(&POINTS, series, NOW).await.unwrap());
+        assert!(removal.blocks(series, NOW).await.unwrap());
+        removal.count
+    };
+    assert_eq!(removed().await, 0);
+    if let (Layout::Days { made }, Pool::Postgres(pool)) = (store.layout(), store.writer_pool()) {
+        layout::drop_before(pool, made, start / DAY_US + 1).await.unwrap();
+    }
+    assert_eq!((points(&store).await, blocks(&store).await), (1, 1));
+    assert!(more().await);
+    assert_eq!(stored(&store, "rollups_1m").await, expected(&all, MINUTE_US, i64::MAX));
+    assert_eq!(removed().await, 11);
+    assert_eq!((points(&store).await, blocks(&store).await), (0, 0));
+    assert_eq!(stored(&store, "rollups_1h").await, expected(&all, HOUR_US, i64::MAX));
+    turn.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_packed_day_into_which_something_comes_stays_until_that_is_rolled_up() {
+    let (store, _folder) = store().await;
+    if timescale::is_there(&store) {
+        eprintln!("SKIPPED: TimescaleDB compresses itself");
+        return;
+    }
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let start = floor(NOW - 10 * DAY_US, DAY_US);
+    let last = NOW - 3 * DAY_US;
+    let mut all: BTreeMap<i64, Option<f64>> =
+        (0..10_i32).map(|n| (start + i64::from(n) * MINUTE_US, Some(f64::from(n)))).collect();
+    all.insert(last, Some(10.0));
+    let values: Vec<_> = all.iter().map(|(ts, value)| (*ts, *value)).collect();
+    write(&store, series, &values, true).await;
+    settle(&store).await;
+    assert_eq!((pack(&store).await, points(&store).await, blocks(&store).await), (10, 1, 1));
+    let turn = take_turn(&store).await.unwrap().unwrap();
+    let go_on = || true;
+    let steps = Steps::new(&turn, &go_on);
+    // All of it is taken for rolled up from here on, and something comes late.
+    let late = (start + SECOND, Some(-1.0));
+    all.insert(late.0, late.1);
+    write(&store, series, &[late], false).await;
+    let removed = async || {
+        let mut removal = Removal::new(&store, &steps, now());
+        assert!(removal.blocks(series, NOW).await.unwrap(), "it comes to an end");
+        removal.count
+    };
+    assert_eq!((removed().await, blocks(&store).await), (0, 1));
+    settle(&store).await;
+    assert_eq!((removed().await, blocks(&store).await), (10, 0));
+    assert_eq!(stored(&store, "rollups_1m").await, expected(&all, MINUTE_US, last));
+    assert_eq!(stored(&store, "rollups_1h").await, expected(&all, HOUR_US, last));
+    turn.end().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_partition_that_got_something_just_before_it_goes_stays_until_that_is_rolled_up() {
     let (store, folder) = store().await;
     let (Layout::Days { made }, Pool::Postgres(pool)) = (store.layout(), store.writer_pool())
@@ -295,6 +407,95 @@ async fn a_partition_that_got_something_just_before_it_goes_stays_until_that_is_
     let counted = "SELECT CAST(sum(count) AS BIGINT) FROM rollups_1h";
     let rows = store.reader_pool().fetch(counted, &[]).await.unwrap();
     assert_eq!(rows[0].get::<i64>(0).unwrap(), 5);
+}
+
+#[tokio::test]
+async fn what_a_removal_has_left_is_rolled_up_before_it_goes() {
+    let (store, folder) = store().await;
+    let (Layout::Days { made }, Pool::Postgres(pool)) = (store.layout(), store.writer_pool())
+    else {
+        eprintln!("SKIPPED: only PostgreSQL without TimescaleDB has partitions");
+        return;
+    };
+    let top = organization(&store, None).await;
+    let (first, second) = (machine(&store, top).await, machine(&store, top).await);
+    let (series, other) = (new_series(&store, first).await, new_series(&store, second).await);
+    let day = NOW / DAY_US - 10;
+    let start = day * DAY_US + HOUR_US;
+    let last = start + 2 * DAY_US;
+    write(&store, series, &[(start, Some(1.0)), (last, Some(2.0))], true).await;
+    settle(&store).await;
+    // As if it had come while the partition was being taken out: something late, and in order of a machine that
+    // was off for long.
+    write(&store, series, &[(start + SECOND, Some(3.0))], false).await;
+    write(&store, other, &[(start, Some(4.0)), (last, Some(5.0))], true).await;
+    let name = layout::partition("points", day);
+    let mut peer = folder.peer().await;
+    peer.execute(&format!("ALTER TABLE points DETACH PARTITION {name}")).await;
+    assert_eq!(points(&store).await, 2);
+    // Rollups have their turn first.
+    peer.execute("UPDATE rollup_dirty SET marked_at = 0").await;
+    let turn = take_turn(&store).await.unwrap().unwrap();
+    let go_on = || true;
+    let steps = Steps::new(&turn, &go_on);
+    let mut round = rollups::Round::default();
+    assert!(rollups::run(&store, &mut round, &steps).await.unwrap().finished);
+    turn.end().await.unwrap();
+    assert_eq!(number(&store, "SELECT count(*) FROM rollup_dirty").await, 0);
+    layout::drop_before(pool, made, day + 1).await.unwrap();
+    assert_eq!(points(&store).await, 2);
+    let sum = "SELECT CAST(sum(sum) AS BIGINT) FROM rollups_1h";
+    assert_eq!(number(&store, sum).await, 1 + 3 + 4);
+}
+
+#[tokio::test]
+async fn nothing_is_made_anew_while_a_partition_is_half_removed() {
+    let (store, folder) = store().await;
+    let (Layout::Days { .. }, Pool::Postgres(pool)) = (store.layout(), store.writer_pool()) else {
+        eprintln!("SKIPPED: only PostgreSQL without TimescaleDB has partitions");
+        return;
+    };
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    keep(&store, top, RetentionPolicy { raw_days: Some(2), ..RetentionPolicy::default() }).await;
+    let start = floor(NOW - 10 * DAY_US, HOUR_US);
+    write(&store, series, &[(start, Some(1.0)), (NOW, Some(2.0))], true).await;
+    settle(&store).await;
+    write(&store, series, &[(start + SECOND, Some(3.0))], false).await;
+    let day = start / DAY_US;
+    half_detach(pool, day).await;
+    assert_eq!(points(&store).await, 1, "what is half removed isn't seen");
+
+    let wanted = Wanted::read(&store, now()).await.unwrap();
+    let turn = take_turn(&store).await.unwrap().unwrap();
+    let go_on = || true;
+    let steps = Steps::new(&turn, &go_on);
+    // Somebody looks at it, such as a backup: the next round gives up waiting, and goes on with all else.
+    let (mut reader, mut peer) = (folder.peer().await, folder.peer().await);
+    let name = layout::partition("points", day);
+    reader.execute(&format!("BEGIN; SELECT count(*) FROM {name}")).await;
+    let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE state = 'active' \
+                  AND datname = current_database() \
+                  AND query LIKE 'ALTER TABLE points DETACH PARTITION%'";
+    let mut applied = Box::pin(apply(&store, &wanted, &steps));
+    loop {
+        tokio::select! {
+            done = &mut applied => {
+                done.unwrap_err();
+                break;
+            }
+            () = tokio::time::sleep(Duration::from_millis(20)) => peer.execute(cancel).await,
+        }
+    }
+    assert_eq!(number(&store, "SELECT count(*) FROM rollup_dirty").await, 1, "it isn't seen");
+
+    reader.execute("ROLLBACK").await;
+    apply(&store, &wanted, &steps).await.unwrap();
+    turn.end().await.unwrap();
+    assert_eq!(points(&store).await, 1);
+    let sum = "SELECT CAST(sum(sum) AS BIGINT) FROM rollups_1h";
+    assert_eq!(number(&store, sum).await, 1 + 3);
 }
 
 #[tokio::test]

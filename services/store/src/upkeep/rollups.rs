@@ -3,8 +3,9 @@
 //! What came in order is rolled up behind a cursor of each series; hours in which something came
 //! late are marked by ingest and made anew (`repair`). A bucket is always computed from all that it
 //! is made of, so late and repeated points leave it right, and every step can be repeated. One that
-//! counts more than what is left of its points stays: points come late, they are never taken back,
-//! but retention removes them. Of packed days minutes are computed in `packed_minutes`.
+//! counts as many as are left of its points, or more, stays: points come late, they are never taken back
+//! or changed, but retention removes them, so as many are the same ones, or some are gone. Of packed days
+//! minutes are computed in `packed_minutes`.
 //!
 //! With TimescaleDB these are continuous aggregates: see [`super::timescale`].
 
@@ -12,9 +13,9 @@ use std::fmt::Write as _;
 
 use super::limits::{COUNTED_SPANS, ROLLED_MINUTES, ROLLED_POINTS, ROLLED_SERIES};
 use super::{Done, Steps, packed_minutes, repair};
-use crate::engine::{Engine, Row};
+use crate::engine::{Engine, Pool, Row};
 use crate::telemetry::Layout;
-use crate::telemetry::layout::DAY_US;
+use crate::telemetry::layout::{self, DAY_US};
 use crate::telemetry::snapshot::Snapshot;
 use crate::{Store, StoreError, Tx};
 
@@ -47,12 +48,13 @@ pub struct Round {
 /// say no; how many series and hours. A round ends, whatever comes meanwhile: that is for the next one.
 ///
 /// # Errors
-/// When the database can't be used.
+/// When the database can't be used, or somebody keeps values out of sight that a removal has left.
 pub async fn run(store: &Store, round: &mut Round, steps: &Steps<'_>) -> Result<Done, StoreError> {
     let mut count = 0;
     if matches!(store.layout(), Layout::Hypertables) {
         return Ok(Done { count, finished: true });
     }
+    see_all(store).await?;
     // One of the two may have been at its end when the other was broken off: there may be more by now.
     round.series.again();
     round.hours.again();
@@ -69,6 +71,18 @@ pub async fn run(store: &Store, round: &mut Round, steps: &Steps<'_>) -> Result<
         }
     }
     Ok(Done { count, finished: true })
+}
+
+/// Before anything is rolled up: a removal of a partition that was broken off may have left it so that nobody sees its
+/// values. Cursors would pass over them, and marks of what came late would go, as if there were nothing.
+///
+/// # Errors
+/// When the database can't be used, or somebody still looks at what is left.
+pub(super) async fn see_all(store: &Store) -> Result<(), StoreError> {
+    match (store.layout(), store.writer_pool()) {
+        (Layout::Days { .. }, Pool::Postgres(pool)) => layout::bring_back_left(pool).await,
+        _ => Ok(()),
+    }
 }
 
 /// Once over all series, in their order.
@@ -262,7 +276,7 @@ async fn cut(store: &Store, span: Span, points: i64) -> Result<i64, StoreError> 
 
 /// Rolls up the last minutes of series that have ended before this time, in microseconds: in order a
 /// minute is rolled up when something comes after it. Their cursors stay, so that what does come is
-/// rolled up with them.
+/// rolled up with them; up to which value they are finished is noted, and nothing done until there is more.
 ///
 /// # Errors
 /// When the database can't be used.
@@ -282,10 +296,11 @@ pub(super) async fn finish_some(
     after: &mut i64,
 ) -> Result<bool, StoreError> {
     let sql = format!(
-        "SELECT l.series_id, c.through FROM latest l JOIN series s ON s.id = l.series_id \
+        "SELECT l.series_id, c.through, l.ts FROM latest l JOIN series s ON s.id = l.series_id \
          JOIN rollup_cursors c ON c.series_id = l.series_id \
          WHERE s.kind IN ('number', 'boolean') AND l.series_id > ? AND l.ts < ? \
          AND l.ts >= c.through AND l.ts < c.through + {MINUTE_US} \
+         AND (c.finished IS NULL OR l.ts > c.finished) \
          ORDER BY l.series_id LIMIT {ROLLED_SERIES}"
     );
     let rows = store.reader_pool().fetch(&sql, &[(*after).into(), before.into()]).await?;
@@ -296,9 +311,21 @@ pub(super) async fn finish_some(
     let spans: Vec<Span> = rows.iter().map(span).collect::<Result<_, _>>()?;
     let spans = within(store, &spans, ROLLED_POINTS).await?;
     let Some(last) = spans.last() else { return Ok(false) };
+    let mut values = String::new();
+    for (Span { series, from, .. }, row) in spans.iter().zip(&rows) {
+        // It was there before the transaction, which so sees it and all before it.
+        let newest: i64 = row.get(2)?;
+        let comma = if values.is_empty() { "" } else { "," };
+        let _ = write!(values, "{comma}({series},{from},{newest})");
+    }
     let snapshot = store.snapshot().await?;
     let tx = store.begin_beside().await?;
     roll(snapshot, &tx, &spans).await?;
+    tx.run(&format!(
+        "INSERT INTO rollup_cursors (series_id, through, finished) VALUES {values} \
+         ON CONFLICT (series_id) DO UPDATE SET finished = excluded.finished"
+    ))
+    .await?;
     tx.commit().await?;
     *after = last.series;
     Ok(true)
@@ -458,7 +485,7 @@ impl Level {
              WHERE TRUE \
              ON CONFLICT (series_id, bucket) DO UPDATE SET count = excluded.count, \
                  min = excluded.min, max = excluded.max, sum = excluded.sum, last = excluded.last \
-                 WHERE excluded.count >= {target}.count",
+                 WHERE excluded.count > {target}.count",
             rows = rows.join(","),
             bucket = format_args!("p.{time} - ((p.{time} % {width}) + {width}) % {width}"),
             inner = within("p"),

@@ -299,6 +299,32 @@ async fn a_late_value_doesnt_replace_rollups_whose_values_are_gone() {
     assert_eq!(stored(&store, "rollups_1h").await, hours);
 }
 
+#[tokio::test]
+async fn a_late_value_doesnt_take_the_place_of_one_that_is_gone() {
+    let (store, folder) = store().await;
+    if crate::upkeep::timescale::is_there(&store) {
+        eprintln!("SKIPPED: TimescaleDB refreshes nothing whose values were removed");
+        return;
+    }
+    let top = organization(&store, None).await;
+    let machine = machine(&store, top).await;
+    let series = new_series(&store, machine).await;
+    let start = floor(NOW, HOUR_US);
+    // One a minute.
+    let values = [(start, Some(1.0)), (start + MINUTE_US, Some(2.0)), (start + HOUR_US, Some(3.0))];
+    write(&store, series, &values, true).await;
+    settle(&store).await;
+    finish(&store, i64::MAX).await.unwrap();
+    let rolled = async || (stored(&store, "rollups_1m").await, stored(&store, "rollups_1h").await);
+    let before = rolled().await;
+    assert_eq!(before.0, expected(&values.into(), MINUTE_US, i64::MAX));
+
+    folder.peer().await.execute("DELETE FROM points").await;
+    write(&store, series, &[(start + SECOND, Some(-7.0))], false).await;
+    settle(&store).await;
+    assert_eq!(rolled().await, before);
+}
+
 /// The answer to so many questions whether to go on.
 pub(crate) fn so_often(steps: u32) -> impl Fn() -> bool + Send + Sync {
     let asked = AtomicU32::new(0);
