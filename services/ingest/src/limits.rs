@@ -69,9 +69,12 @@ pub const RELIVED_US: i64 = 30 * 86_400_000_000;
 pub const REBUILD_SAMPLES: usize = 20_000_000;
 /// Rules that wait to be rebuilt, some hundred bytes each; beyond it those that need it wait for room.
 pub const REBUILDS_MAX: usize = 10_000;
-/// Rules that have been rebuilt since and wait for their machine's next batch, 64 KiB each at most: 16 MiB.
-/// Beyond it the oldest is dropped, and rebuilt again when its machine is heard.
-pub const REBUILT_MAX: usize = 256;
+/// Bytes of what has been rebuilt and waits for its machine's next batch. Beyond it nothing more is rebuilt
+/// until some of it is taken.
+pub const REBUILT_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// How long it waits for that at least: a day. Then the oldest makes room for others where there is none, and is
+/// rebuilt again when its machine is heard.
+pub const REBUILT_KEPT: Duration = Duration::from_secs(86_400);
 /// Samples of a signal that are read in one go.
 pub const REBUILD_READ: usize = 10_000;
 /// Samples of packed days that are held at once, over a rule's signals, if that is more: a day is unpacked as a

@@ -87,6 +87,13 @@ impl Rebuild {
         self.ticket
     }
 
+    /// Bytes that it takes up, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let judged = self.judged.len() * size_of::<Option<Timestamp>>();
+        size_of::<Self>() + judged + self.memory().map_or(0, Memory::bytes)
+    }
+
     /// Whether its signals are learned together: then they are to begin at one time, because a signal of which
     /// nothing has come in commissioning takes no part.
     #[must_use]

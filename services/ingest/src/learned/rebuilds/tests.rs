@@ -1,0 +1,116 @@
+use millwright_detection::rules::CompiledRule;
+use millwright_detection::surroundings::Surroundings;
+use millwright_detection::watch::Watch;
+use serde_json::json;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::*;
+
+fn machine(n: usize) -> MachineId {
+    MachineId(Uuid::from_u128(n as u128))
+}
+
+fn job(n: usize, ticket: u64) -> Job {
+    let condition = json!({"kind": "anomaly", "signals": ["t"]});
+    let condition = serde_json::from_value(condition).unwrap();
+    let rule = Arc::new(CompiledRule::of_condition(condition).unwrap());
+    let id = rule.rule().id;
+    let mut watch = Watch::new(vec![rule], &Surroundings::default(), |_, _| None);
+    let rebuild = watch.set_aside(id, ticket, false).unwrap();
+    Job { machine: machine(n), rebuild, signals: Vec::new(), taken: 7 }
+}
+
+fn key(n: usize) -> Key {
+    (machine(n), job(n, 0).rebuild.rule())
+}
+
+async fn finish(rebuilds: &Rebuilds, n: usize, ticket: u64) {
+    rebuilds.ask(job(n, ticket));
+    let Job { rebuild, taken, .. } = *rebuilds.next().await;
+    let done = Outcome::Done { rebuild: Box::new(rebuild), taken };
+    rebuilds.end(key(n), ticket, done);
+}
+
+#[tokio::test]
+async fn what_was_asked_for_is_told_until_it_is_over_and_taken_once() {
+    let rebuilds = Rebuilds::default();
+    assert!(rebuilds.ticket() < rebuilds.ticket());
+    assert!(!rebuilds.is_to_come(key(1), Some(1)));
+    rebuilds.ask(job(1, 1));
+    assert!(rebuilds.is_to_come(key(1), Some(1)));
+    assert!(!rebuilds.is_to_come(key(1), Some(2)) && !rebuilds.is_to_come(key(1), None));
+    let next = rebuilds.next().await;
+    assert_eq!((next.machine, next.rebuild.ticket()), (machine(1), 1));
+    let so_far = Kept { version: 1, through: 5, state: vec![1] };
+    rebuilds.keep(key(1), 1, so_far.clone());
+    assert_eq!(rebuilds.take_kept(key(1), 2), None);
+    assert_eq!(rebuilds.take_kept(key(1), 1), Some(so_far));
+    assert_eq!(rebuilds.take_kept(key(1), 1), None);
+    assert!(matches!(rebuilds.take(key(1), Some(1)), Outcome::Unknown), "it isn't over");
+    rebuilds.end(key(1), 1, Outcome::Failed);
+    assert!(!rebuilds.is_to_come(key(1), Some(1)));
+    assert!(matches!(rebuilds.take(key(1), Some(1)), Outcome::Failed));
+    assert!(matches!(rebuilds.take(key(1), Some(1)), Outcome::Unknown));
+}
+
+#[tokio::test]
+async fn what_is_asked_for_again_replaces_what_was() {
+    let rebuilds = Rebuilds::default();
+    rebuilds.ask(job(1, 1));
+    rebuilds.ask(job(1, 2));
+    let next = rebuilds.next().await;
+    assert_eq!(next.rebuild.ticket(), 2);
+    assert!(rebuilds.is_wanted(key(1), 2));
+    rebuilds.ask(job(1, 3));
+    assert!(!rebuilds.is_wanted(key(1), 2));
+    rebuilds.end(key(1), 2, Outcome::Failed);
+    assert!(rebuilds.is_to_come(key(1), Some(3)), "the end of another one");
+}
+
+/// As of machines that are heard in turn.
+#[tokio::test]
+async fn what_is_over_is_there_for_all_that_were_asked_for() {
+    let rebuilds = Rebuilds::default();
+    for n in 1..=300 {
+        finish(&rebuilds, n, n as u64).await;
+    }
+    for n in 1..=300 {
+        let Outcome::Done { taken, .. } = rebuilds.take(key(n), Some(n as u64)) else {
+            panic!("{n} isn't there")
+        };
+        assert_eq!(taken, 7);
+    }
+    assert_eq!(rebuilds.desk().over_bytes, 0);
+}
+
+#[tokio::test]
+async fn beyond_the_bound_others_wait_until_something_is_taken() {
+    let rebuilds = Rebuilds::bounded(Bounds { over_bytes: 1, ..Bounds::default() });
+    finish(&rebuilds, 1, 1).await;
+    rebuilds.ask(job(2, 2));
+    assert!(rebuilds.begin().is_err_and(|until| until.is_some()));
+    assert!(rebuilds.is_to_come(key(2), Some(2)));
+    assert!(matches!(rebuilds.take(key(1), Some(1)), Outcome::Done { .. }));
+    assert_eq!(rebuilds.next().await.machine, machine(2));
+    // What can't be rebuilt lies there as well.
+    rebuilds.end(key(2), 2, Outcome::Failed);
+    rebuilds.ask(job(3, 3));
+    assert!(rebuilds.begin().is_err());
+    // Asked for anew, it isn't what is waited for.
+    rebuilds.ask(job(2, 4));
+    assert_eq!(rebuilds.next().await.machine, machine(3));
+}
+
+#[tokio::test]
+async fn what_nobody_takes_for_long_makes_room() {
+    let over_kept = Duration::from_millis(20);
+    let bounds = Bounds { over_bytes: 1, over_kept, ..Bounds::default() };
+    let rebuilds = Rebuilds::bounded(bounds);
+    finish(&rebuilds, 1, 1).await;
+    rebuilds.ask(job(2, 2));
+    // Nobody tells it that there is room.
+    let next = timeout(Duration::from_secs(60), rebuilds.next()).await.unwrap();
+    assert_eq!(next.machine, machine(2));
+    assert!(matches!(rebuilds.take(key(1), Some(1)), Outcome::Unknown));
+}
