@@ -67,8 +67,11 @@ pub const RELIVED_US: i64 = 30 * 86_400_000_000;
 /// Stored samples that a rule with a machine is rebuilt from at most, in equal shares for its signals: of one
 /// at a sample a second 30 days need 2.6 million. Older ones are passed over.
 pub const REBUILD_SAMPLES: usize = 20_000_000;
-/// Rules that wait to be rebuilt, some hundred bytes each; beyond it those that need it wait for room.
+/// Rules that wait to be rebuilt, some hundred bytes each besides what they know; beyond it those that need it
+/// wait for room.
 pub const REBUILDS_MAX: usize = 10_000;
+/// Bytes of these together, with what those that go on from a checkpoint know; likewise.
+pub const REBUILDS_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Bytes of what has been rebuilt and waits for its machine's next batch. Beyond it nothing more is rebuilt
 /// until some of it is taken.
 pub const REBUILT_BYTES_MAX: usize = 128 * 1024 * 1024;

@@ -21,6 +21,7 @@ pub struct IngestMetrics {
     pub(crate) learning_left_out: IntCounter,
     pub(crate) checkpoints: IntCounter,
     pub(crate) stalled: IntGauge,
+    rebuilds_waiting: IntGauge,
     pub(crate) batch_messages: Histogram,
     pub(crate) commit_seconds: Histogram,
 }
@@ -45,6 +46,11 @@ impl IngestMetrics {
         let stalled =
             IntGauge::new("millwright_ingest_stalled", "1 while the database can't be written to")?;
         registry.register(Box::new(stalled.clone()))?;
+        let rebuilds_waiting = IntGauge::new(
+            "millwright_ingest_rebuilds_waiting",
+            "Rules with a machine that wait until what they would have learned is rebuilt",
+        )?;
+        registry.register(Box::new(rebuilds_waiting.clone()))?;
         Ok(Self {
             messages: counter("messages_total", "Messages committed")?,
             points: counter("points_total", "Values handed to the database")?,
@@ -80,6 +86,7 @@ impl IngestMetrics {
             )?,
             checkpoints: counter("checkpoints_total", "Times that what was learned was stored")?,
             stalled,
+            rebuilds_waiting,
             batch_messages: histogram(
                 "batch_messages",
                 "Messages in a batch",
@@ -91,5 +98,9 @@ impl IngestMetrics {
                 prometheus::exponential_buckets(0.000_5, 2.0, 14)?,
             )?,
         })
+    }
+
+    pub(crate) fn set_rebuilds_waiting(&self, waiting: usize) {
+        self.rebuilds_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 }

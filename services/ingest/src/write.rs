@@ -67,6 +67,11 @@ impl Writer {
         Self { store, live, limits, memory, rules, rebuilds, batch: 0, run }
     }
 
+    /// Rules that wait to be rebuilt.
+    pub(crate) fn rebuilds_waiting(&self) -> usize {
+        self.rebuilds.waiting()
+    }
+
     /// Writes and commits. After an error nothing is remembered of the batch's machines, so that
     /// the next attempt starts from what is stored, whatever became of this one.
     ///

@@ -48,7 +48,8 @@ pub(super) async fn begin_or_wait(
         Outcome::Failed => beside = None,
         Outcome::Unknown => {}
     }
-    if rule.paced && beside.is_some_and(|rebuilds| !rebuilds.has_room()) {
+    // That it has to be rebuilt was found before.
+    if rule.aside.is_some() && beside.is_some_and(|rebuilds| !rebuilds.has_room()) {
         return Ok(Begun::default());
     }
     let row = stored.iter().find(|it| it.machine == machine && it.rule == rule.rule);
@@ -97,8 +98,8 @@ async fn begin(
         let newest = begins.unwrap_or(oldest).min(latest.max(oldest));
         let stretch = Stretch { series, texts, after: oldest, to: latest };
         signals.push(Wanted { place, stretch, kind, learned, newest });
-        // Since a checkpoint there is little.
-        counted += if used { 0 } else { RELIVED_SAMPLES };
+        // Since a checkpoint there is little, mostly.
+        counted += if used && begins.is_none() { 0 } else { RELIVED_SAMPLES };
     }
     if let Some(rebuilds) = beside.filter(|_| rule.paced && is_too_much) {
         set_aside(state, rebuilds, (machine, rule.rule), signals, used);
@@ -110,7 +111,8 @@ async fn begin(
     Ok(Begun { has_begun: true, counted, taken: 0 })
 }
 
-/// A rule that has begun waits until it was rebuilt, of what has been judged.
+/// A rule that has begun waits until it was rebuilt, of what has been judged; where there is no room for that, with
+/// a ticket of which nothing is known, until there is.
 fn set_aside(
     state: &mut MachineState,
     rebuilds: &Rebuilds,
@@ -119,11 +121,14 @@ fn set_aside(
     used: bool,
 ) {
     let Some(rebuild) = state.watch.set_aside(rule, rebuilds.ticket(), used) else { return };
+    if !rebuilds.has_room() {
+        return;
+    }
     for Wanted { place, stretch, .. } in &mut signals {
         let judged = rebuild.judged(*place).map_or(i64::MIN, Timestamp::micros);
         stretch.to = stretch.to.min(judged);
     }
-    rebuilds.ask(Job { machine, rebuild, signals, taken: 0 });
+    rebuilds.ask(Job { machine, rebuild, signals, taken: 0, used });
 }
 
 /// Stores what rules have learned that are still being rebuilt, so that whoever begins again goes on from there.

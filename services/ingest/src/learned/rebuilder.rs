@@ -17,11 +17,13 @@ use crate::limits::{
     REBUILD_KEPT_EVERY, REBUILD_READ, REBUILD_REST_MAX, REBUILD_SAMPLES, REBUILD_TRIES,
     REBUILD_UNPACKED, REBUILD_YIELD, RETRY_MAX,
 };
+use crate::metrics::IngestMetrics;
 
 /// Rebuilds what is asked for, for ever.
-pub(crate) async fn run(store: Store, rebuilds: Rebuilds) {
+pub(crate) async fn run(store: Store, rebuilds: Rebuilds, metrics: IngestMetrics) {
     loop {
         let mut job = rebuilds.next().await;
+        metrics.set_rebuilds_waiting(rebuilds.waiting());
         let (key, ticket) = ((job.machine, job.rebuild.rule()), job.rebuild.ticket());
         let ended = rebuild(&store, &rebuilds, &mut job).await;
         let Job { rebuild, taken, .. } = *job;

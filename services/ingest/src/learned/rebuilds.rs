@@ -11,7 +11,7 @@ use millwright_store::telemetry::detector_states::Stretch;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use crate::limits::{REBUILDS_MAX, REBUILT_BYTES_MAX, REBUILT_KEPT};
+use crate::limits::{REBUILDS_BYTES_MAX, REBUILDS_MAX, REBUILT_BYTES_MAX, REBUILT_KEPT};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
@@ -28,6 +28,8 @@ pub(super) struct Job {
     pub(super) signals: Vec<Wanted>,
     /// Stored samples that it has taken.
     pub(super) taken: u64,
+    /// Whether it goes on from what was stored of it: it was watching. The others are new.
+    pub(super) used: bool,
 }
 
 impl Job {
@@ -85,6 +87,8 @@ pub(super) struct Kept {
 pub(crate) struct Bounds {
     /// Of what waits for its turn.
     pub(crate) waiting: usize,
+    /// Bytes of that.
+    pub(crate) waiting_bytes: usize,
     /// Bytes of what is over and wasn't taken.
     pub(crate) over_bytes: usize,
     /// How long that stays at least.
@@ -93,8 +97,12 @@ pub(crate) struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        let (waiting, over_bytes) = (REBUILDS_MAX, REBUILT_BYTES_MAX);
-        Self { waiting, over_bytes, over_kept: REBUILT_KEPT }
+        Self {
+            waiting: REBUILDS_MAX,
+            waiting_bytes: REBUILDS_BYTES_MAX,
+            over_bytes: REBUILT_BYTES_MAX,
+            over_kept: REBUILT_KEPT,
+        }
     }
 }
 
@@ -114,7 +122,9 @@ struct Asked {
 #[derive(Debug, Default)]
 struct Desk {
     asked: HashMap<Key, Asked>,
+    /// Those that were watching come first.
     waiting: VecDeque<Box<Job>>,
+    waiting_bytes: usize,
     /// Bytes of what is over.
     over_bytes: usize,
     tickets: u64,
@@ -130,17 +140,22 @@ impl Desk {
 
     /// Drops what isn't to be kept, whatever has become of it.
     fn retain(&mut self, keep: impl Fn(Key, &Asked) -> bool) {
-        let Self { asked, waiting, over_bytes, .. } = self;
+        let Self { asked, waiting, waiting_bytes, over_bytes, .. } = self;
         asked.retain(|key, asked| keep(*key, asked));
         waiting.retain(|job| {
             let asked = asked.get(&job.key());
             asked.is_some_and(|asked| asked.ticket == job.rebuild.ticket())
         });
+        *waiting_bytes = waiting.iter().map(|job| job.rebuild.bytes()).sum();
         let bytes = asked.values().map(|asked| match asked.stage {
             Stage::Over { bytes, .. } => bytes,
             Stage::Waiting | Stage::Working(_) => 0,
         });
         *over_bytes = bytes.sum();
+    }
+
+    fn has_room(&self, bounds: Bounds) -> bool {
+        self.waiting.len() < bounds.waiting && self.waiting_bytes < bounds.waiting_bytes
     }
 
     /// What has been over for longest.
@@ -165,8 +180,7 @@ struct Shared {
 }
 
 impl Rebuilds {
-    #[cfg(test)]
-    pub(super) fn bounded(bounds: Bounds) -> Self {
+    pub(crate) fn new(bounds: Bounds) -> Self {
         Self(Arc::new(Shared { bounds, ..Shared::default() }))
     }
 
@@ -183,7 +197,12 @@ impl Rebuilds {
 
     /// Whether one more may be asked for.
     pub(super) fn has_room(&self) -> bool {
-        self.desk().waiting.len() < self.0.bounds.waiting
+        self.desk().has_room(self.0.bounds)
+    }
+
+    /// How many wait for their turn.
+    pub(crate) fn waiting(&self) -> usize {
+        self.desk().waiting.len()
     }
 
     /// Asks for one, instead of what was asked for of the same rule and machine before.
@@ -194,15 +213,24 @@ impl Rebuilds {
             desk.retain(|other, _| other != key);
         }
         desk.asked.insert(key, Asked { ticket, stage: Stage::Waiting });
-        desk.waiting.push_back(Box::new(job));
+        desk.waiting_bytes += job.rebuild.bytes();
+        let place = if job.used {
+            desk.waiting.partition_point(|other| other.used)
+        } else {
+            desk.waiting.len()
+        };
+        desk.waiting.insert(place, Box::new(job));
         drop(desk);
         self.0.more.notify_one();
     }
 
-    /// Whether what was asked for with this ticket is still to come.
-    pub(super) fn is_to_come(&self, key: Key, ticket: Option<u64>) -> bool {
-        let Some(ticket) = ticket else { return false };
-        matches!(self.desk().stage(key, ticket), Some(Stage::Waiting | Stage::Working(_)))
+    /// Whether a rule that was set aside with this ticket may begin: what was asked for is over, or it may be asked
+    /// for because it wasn't, or isn't there any more. One without a ticket may.
+    pub(super) fn may_begin(&self, key: Key, ticket: Option<u64>) -> bool {
+        let Some(ticket) = ticket else { return true };
+        let mut desk = self.desk();
+        let is_over = desk.stage(key, ticket).map(|stage| matches!(stage, Stage::Over { .. }));
+        is_over.unwrap_or_else(|| desk.has_room(self.0.bounds))
     }
 
     /// What has become of what was asked for with this ticket.
@@ -265,6 +293,7 @@ impl Rebuilds {
             desk.retain(|key, _| key != oldest);
         }
         let Some(job) = desk.waiting.pop_front() else { return Err(None) };
+        desk.waiting_bytes = desk.waiting_bytes.saturating_sub(job.rebuild.bytes());
         if let Some(stage) = desk.stage(job.key(), job.rebuild.ticket()) {
             *stage = Stage::Working(None);
         }

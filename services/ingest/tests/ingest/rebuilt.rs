@@ -8,12 +8,12 @@ use std::time::Duration;
 use millwright_alarms::relearn;
 use millwright_core::access::{Actor, Caller, Permission};
 use millwright_ingest::intake::Uplink;
-use millwright_schemas::api::rules::RuleCondition;
+use millwright_schemas::api::rules::{Rule, RuleCondition};
 use millwright_schemas::{OrganizationId, Timestamp, UserId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Site, T0, machine, telemetry};
+use crate::harness::{Site, T0, machine, rule, telemetry};
 use crate::learned::noise;
 
 /// Seconds between two samples: twelve are looked at together.
@@ -52,7 +52,11 @@ fn second(s: i64) -> Timestamp {
 }
 
 fn message(samples: &[Value], last: i64) -> Uplink {
-    let mut message = telemetry(1, &json!({"samples": samples}).to_string());
+    message_of(1, samples, last)
+}
+
+fn message_of(n: u128, samples: &[Value], last: i64) -> Uplink {
+    let mut message = telemetry(n, &json!({"samples": samples}).to_string());
     message.received_at = second(last);
     message
 }
@@ -175,6 +179,34 @@ async fn what_comes_while_a_rule_is_rebuilt_is_judged_afterwards() {
     send_incident(&other).await;
     assert_eq!(site.rows(ALARMS).await, other.rows(ALARMS).await);
     assert_eq!(site.rows(ALARMS).await.len(), 1);
+}
+
+#[tokio::test]
+async fn who_needs_nothing_rebuilt_waits_for_no_room_for_that() {
+    let mut site = Site::new().await;
+    let say = async |site: &Site, n: u128, s: i64| {
+        let sample = json!({"ts": T0 / 1000 + s * 1000, "values": {"t": healthy(s)}});
+        site.send_all(vec![message_of(n, &[sample], s)]).await;
+        site.metric("learning_begun_total")
+    };
+    let watch = async |site: &Site, n: u128| {
+        let of_machine = Rule { machine_id: Some(machine(n)), ..rule(100 + n, shipped()) };
+        site.add_rule(&of_machine).await;
+    };
+    send(&site, 0..10, healthy).await;
+    watch(&site, 2).await;
+    say(&site, 2, 10 * HOUR).await;
+    assert_eq!(site.rows("SELECT count(*) FROM detector_states").await, ["1"]);
+    watch(&site, 1).await;
+    watch(&site, 3).await;
+    let site = site.restart_with_queue(0).await;
+    assert_eq!(say(&site, 1, 10 * HOUR).await, 0.0, "of ten hours, for which there is no room");
+    assert_eq!(say(&site, 2, 10 * HOUR + STEP).await, 1.0, "of a checkpoint");
+    assert_eq!(say(&site, 3, 10 * HOUR).await, 2.0, "of nothing");
+    assert_eq!(say(&site, 1, 10 * HOUR + STEP).await, 2.0);
+    let site = site.restart().await;
+    send_until_begun(&site).await;
+    assert!(site.metric("relived_total") >= 10.0 * OF_HOUR);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ fn job(n: usize, ticket: u64) -> Job {
     let id = rule.rule().id;
     let mut watch = Watch::new(vec![rule], &Surroundings::default(), |_, _| None);
     let rebuild = watch.set_aside(id, ticket, false).unwrap();
-    Job { machine: machine(n), rebuild, signals: Vec::new(), taken: 7 }
+    Job { machine: machine(n), rebuild, signals: Vec::new(), taken: 7, used: false }
 }
 
 fn key(n: usize) -> Key {
@@ -36,10 +36,10 @@ async fn finish(rebuilds: &Rebuilds, n: usize, ticket: u64) {
 async fn what_was_asked_for_is_told_until_it_is_over_and_taken_once() {
     let rebuilds = Rebuilds::default();
     assert!(rebuilds.ticket() < rebuilds.ticket());
-    assert!(!rebuilds.is_to_come(key(1), Some(1)));
+    assert!(rebuilds.may_begin(key(1), Some(1)));
     rebuilds.ask(job(1, 1));
-    assert!(rebuilds.is_to_come(key(1), Some(1)));
-    assert!(!rebuilds.is_to_come(key(1), Some(2)) && !rebuilds.is_to_come(key(1), None));
+    assert!(!rebuilds.may_begin(key(1), Some(1)));
+    assert!(rebuilds.may_begin(key(1), Some(2)) && rebuilds.may_begin(key(1), None));
     let next = rebuilds.next().await;
     assert_eq!((next.machine, next.rebuild.ticket()), (machine(1), 1));
     let so_far = Kept { version: 1, through: 5, state: vec![1] };
@@ -49,7 +49,7 @@ async fn what_was_asked_for_is_told_until_it_is_over_and_taken_once() {
     assert_eq!(rebuilds.take_kept(key(1), 1), None);
     assert!(matches!(rebuilds.take(key(1), Some(1)), Outcome::Unknown), "it isn't over");
     rebuilds.end(key(1), 1, Outcome::Failed);
-    assert!(!rebuilds.is_to_come(key(1), Some(1)));
+    assert!(rebuilds.may_begin(key(1), Some(1)));
     assert!(matches!(rebuilds.take(key(1), Some(1)), Outcome::Failed));
     assert!(matches!(rebuilds.take(key(1), Some(1)), Outcome::Unknown));
 }
@@ -65,7 +65,7 @@ async fn what_is_asked_for_again_replaces_what_was() {
     rebuilds.ask(job(1, 3));
     assert!(!rebuilds.is_wanted(key(1), 2));
     rebuilds.end(key(1), 2, Outcome::Failed);
-    assert!(rebuilds.is_to_come(key(1), Some(3)), "the end of another one");
+    assert!(!rebuilds.may_begin(key(1), Some(3)), "the end of another one");
 }
 
 /// As of machines that are heard in turn.
@@ -86,11 +86,11 @@ async fn what_is_over_is_there_for_all_that_were_asked_for() {
 
 #[tokio::test]
 async fn beyond_the_bound_others_wait_until_something_is_taken() {
-    let rebuilds = Rebuilds::bounded(Bounds { over_bytes: 1, ..Bounds::default() });
+    let rebuilds = Rebuilds::new(Bounds { over_bytes: 1, ..Bounds::default() });
     finish(&rebuilds, 1, 1).await;
     rebuilds.ask(job(2, 2));
     assert!(rebuilds.begin().is_err_and(|until| until.is_some()));
-    assert!(rebuilds.is_to_come(key(2), Some(2)));
+    assert!(!rebuilds.may_begin(key(2), Some(2)));
     assert!(matches!(rebuilds.take(key(1), Some(1)), Outcome::Done { .. }));
     assert_eq!(rebuilds.next().await.machine, machine(2));
     // What can't be rebuilt lies there as well.
@@ -106,11 +106,43 @@ async fn beyond_the_bound_others_wait_until_something_is_taken() {
 async fn what_nobody_takes_for_long_makes_room() {
     let over_kept = Duration::from_millis(20);
     let bounds = Bounds { over_bytes: 1, over_kept, ..Bounds::default() };
-    let rebuilds = Rebuilds::bounded(bounds);
+    let rebuilds = Rebuilds::new(bounds);
     finish(&rebuilds, 1, 1).await;
     rebuilds.ask(job(2, 2));
     // Nobody tells it that there is room.
     let next = timeout(Duration::from_secs(60), rebuilds.next()).await.unwrap();
     assert_eq!(next.machine, machine(2));
     assert!(matches!(rebuilds.take(key(1), Some(1)), Outcome::Unknown));
+}
+
+#[tokio::test]
+async fn what_was_watching_comes_before_what_is_new() {
+    let rebuilds = Rebuilds::default();
+    for n in 1..=4 {
+        rebuilds.ask(Job { used: n > 2, ..job(n, n as u64) });
+    }
+    assert_eq!(rebuilds.waiting(), 4);
+    for n in [3, 4, 1, 2] {
+        assert_eq!(rebuilds.next().await.machine, machine(n));
+    }
+    assert_eq!((rebuilds.waiting(), rebuilds.desk().waiting_bytes), (0, 0));
+}
+
+#[tokio::test]
+async fn where_there_is_no_room_only_what_was_asked_for_may_begin() {
+    for bounds in [
+        Bounds { waiting: 1, ..Bounds::default() },
+        Bounds { waiting_bytes: 1, ..Bounds::default() },
+    ] {
+        let rebuilds = Rebuilds::new(bounds);
+        finish(&rebuilds, 1, 1).await;
+        rebuilds.ask(job(2, 2));
+        assert!(!rebuilds.has_room());
+        assert!(rebuilds.may_begin(key(1), Some(1)), "it is over");
+        assert!(!rebuilds.may_begin(key(2), Some(2)), "it is to come");
+        assert!(!rebuilds.may_begin(key(3), Some(3)), "it can't be asked for");
+        assert!(rebuilds.may_begin(key(4), None), "it isn't known that it has to be");
+        rebuilds.next().await;
+        assert!(rebuilds.has_room() && rebuilds.may_begin(key(3), Some(3)));
+    }
 }
