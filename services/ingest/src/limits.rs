@@ -90,7 +90,8 @@ pub const REBUILD_YIELD: usize = 5_000;
 pub const REBUILD_KEPT_EVERY: u64 = 1_000_000;
 /// Rebuilding rests as long as it has worked, but no longer than this.
 pub const REBUILD_REST_MAX: Duration = Duration::from_secs(1);
-/// So many times it is tried when the database can't be used; then a rule begins with what batches relive.
+/// So many times it is tried where what is stored is at fault; then a rule begins with what batches relive. For a
+/// database that can't be used it waits.
 pub const REBUILD_TRIES: u32 = 5;
 /// Window in which new signals are counted, in microseconds: a minute.
 pub const NEW_SIGNALS_WINDOW_US: i64 = 60_000_000;

@@ -20,6 +20,7 @@ pub struct IngestMetrics {
     pub(crate) learning_begun: IntCounter,
     pub(crate) learning_left_out: IntCounter,
     pub(crate) checkpoints: IntCounter,
+    pub(crate) rebuild_retries: IntCounter,
     pub(crate) stalled: IntGauge,
     rebuilds_waiting: IntGauge,
     pub(crate) batch_messages: Histogram,
@@ -85,6 +86,10 @@ impl IngestMetrics {
                 "Times that there was no room for what a rule would learn of a machine",
             )?,
             checkpoints: counter("checkpoints_total", "Times that what was learned was stored")?,
+            rebuild_retries: counter(
+                "rebuild_retries_total",
+                "Times that rebuilding what a rule would have learned was tried again after an error",
+            )?,
             stalled,
             rebuilds_waiting,
             batch_messages: histogram(

@@ -8,12 +8,13 @@ use std::time::Duration;
 use millwright_alarms::relearn;
 use millwright_core::access::{Actor, Caller, Permission};
 use millwright_ingest::intake::Uplink;
+use millwright_ingest::limits::REBUILD_TRIES;
 use millwright_schemas::api::rules::{Rule, RuleCondition};
 use millwright_schemas::{OrganizationId, Timestamp, UserId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Site, T0, machine, rule, telemetry};
+use crate::harness::{Site, T0, machine, rule, telemetry, until};
 use crate::learned::noise;
 
 /// Seconds between two samples: twelve are looked at together.
@@ -179,6 +180,23 @@ async fn what_comes_while_a_rule_is_rebuilt_is_judged_afterwards() {
     send_incident(&other).await;
     assert_eq!(site.rows(ALARMS).await, other.rows(ALARMS).await);
     assert_eq!(site.rows(ALARMS).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_database_that_can_not_be_read_for_a_while_is_waited_for() {
+    let mut site = Site::new().await;
+    send(&site, HOURS, healthy).await;
+    site.rule(9, shipped()).await;
+    // Of the packed days a batch reads nothing while there is so much beside them.
+    site.execute("ALTER TABLE packed_points RENAME TO away").await;
+    let s = HOURS.end * HOUR;
+    let sample = json!({"ts": T0 / 1000 + s * 1000, "values": {"t": healthy(s)}});
+    site.send_all(vec![message(&[sample], s)]).await;
+    let often = f64::from(REBUILD_TRIES) + 1.0;
+    until("tried again", || site.metric("rebuild_retries_total") >= often).await;
+    site.execute("ALTER TABLE away RENAME TO packed_points").await;
+    send_until_begun(&site).await;
+    assert!(site.metric("relived_total") >= 72.0 * OF_HOUR, "all that is stored");
 }
 
 #[tokio::test]
