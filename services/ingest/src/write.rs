@@ -120,6 +120,9 @@ impl Writer {
         self.remember(&mut tx, &machines).await?;
         let mut caught_up = CaughtUp::default();
         if let Some(first) = messages.first() {
+            if self.rules.refresh(&mut tx).await? {
+                self.rebuilds.keep_only(|rule, version| self.rules.has(rule, version));
+            }
             let (states, at) = (&mut self.memory.states, first.uplink().received_at);
             let lapsed = self.rules.give(&mut tx, states, &machines, at).await?;
             consequences::let_lapse(&mut tx, lapsed).await?;

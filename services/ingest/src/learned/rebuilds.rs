@@ -116,6 +116,8 @@ enum Stage {
 #[derive(Debug)]
 struct Asked {
     ticket: u64,
+    /// The rule's.
+    version: i64,
     stage: Stage,
 }
 
@@ -212,7 +214,8 @@ impl Rebuilds {
         if desk.asked.contains_key(&key) {
             desk.retain(|other, _| other != key);
         }
-        desk.asked.insert(key, Asked { ticket, stage: Stage::Waiting });
+        let version = job.rebuild.version();
+        desk.asked.insert(key, Asked { ticket, version, stage: Stage::Waiting });
         desk.waiting_bytes += job.rebuild.bytes();
         let place = if job.used {
             desk.waiting.partition_point(|other| other.used)
@@ -221,6 +224,12 @@ impl Rebuilds {
         };
         desk.waiting.insert(place, Box::new(job));
         drop(desk);
+        self.0.more.notify_one();
+    }
+
+    /// Nobody wants any more what was asked for of other rules, or other versions of them.
+    pub(crate) fn keep_only(&self, keep: impl Fn(RuleId, i64) -> bool) {
+        self.desk().retain(|(_, rule), asked| keep(rule, asked.version));
         self.0.more.notify_one();
     }
 

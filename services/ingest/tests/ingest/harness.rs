@@ -189,7 +189,9 @@ impl Site {
     pub(crate) fn metric(&self, name: &str) -> f64 {
         let families = self.registry.gather();
         let family = families.iter().find(|f| f.name() == format!("millwright_ingest_{name}"));
-        family.unwrap().get_metric()[0].get_counter().get_value()
+        let metric = &family.unwrap().get_metric()[0];
+        // The other one is 0.
+        metric.get_counter().get_value() + metric.get_gauge().get_value()
     }
 }
 

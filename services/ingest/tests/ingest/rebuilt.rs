@@ -200,6 +200,27 @@ async fn a_database_that_can_not_be_read_for_a_while_is_waited_for() {
 }
 
 #[tokio::test]
+async fn rules_that_are_switched_off_are_not_rebuilt() {
+    let mut site = Site::new().await;
+    send(&site, 0..10, healthy).await;
+    for n in [9, 10] {
+        site.rule(n, shipped()).await;
+    }
+    // As long as this is away, none is done.
+    site.execute("ALTER TABLE packed_points RENAME TO away").await;
+    for (s, waiting) in [(10 * HOUR, 1.0), (10 * HOUR + STEP, 0.0)] {
+        let sample = json!({"ts": T0 / 1000 + s * 1000, "values": {"t": healthy(s)}});
+        site.send_all(vec![message(&[sample], s)]).await;
+        let is_worked_on = || site.metric("rebuild_retries_total") >= 1.0;
+        until("counted", || is_worked_on() && site.metric("rebuilds_waiting") == waiting).await;
+        site.execute("UPDATE rules SET enabled = FALSE").await;
+        site.execute("UPDATE revisions SET revision = revision + 1").await;
+    }
+    site.execute("ALTER TABLE away RENAME TO packed_points").await;
+    assert_eq!(site.metric("learning_begun_total"), 0.0);
+}
+
+#[tokio::test]
 async fn who_needs_nothing_rebuilt_waits_for_no_room_for_that() {
     let mut site = Site::new().await;
     let say = async |site: &Site, n: u128, s: i64| {

@@ -146,3 +146,22 @@ async fn where_there_is_no_room_only_what_was_asked_for_may_begin() {
         assert!(rebuilds.has_room() && rebuilds.may_begin(key(3), Some(3)));
     }
 }
+
+#[tokio::test]
+async fn what_was_asked_for_of_rules_that_are_gone_is_dropped() {
+    let rebuilds = Rebuilds::default();
+    finish(&rebuilds, 1, 1).await;
+    rebuilds.ask(job(2, 2));
+    rebuilds.ask(job(3, 3));
+    assert_eq!(rebuilds.next().await.machine, machine(2));
+    let (rule, version) = (key(1).1, job(1, 1).rebuild.version());
+    rebuilds.keep_only(|of, in_version| (of, in_version) == (rule, version));
+    assert!(rebuilds.is_wanted(key(1), 1) && rebuilds.is_wanted(key(2), 2));
+    assert_eq!(rebuilds.waiting(), 1);
+    rebuilds.keep_only(|_, in_version| in_version != version);
+    assert!(!rebuilds.is_wanted(key(2), 2), "it was worked on");
+    assert!(rebuilds.begin().is_err(), "it was waiting");
+    assert!(matches!(rebuilds.take(key(1), Some(1)), Outcome::Unknown), "it was over");
+    let desk = rebuilds.desk();
+    assert_eq!((desk.waiting_bytes, desk.over_bytes), (0, 0));
+}
