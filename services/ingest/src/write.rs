@@ -73,7 +73,7 @@ impl Writer {
     }
 
     /// Writes and commits. After an error nothing is remembered of the batch's machines, so that
-    /// the next attempt starts from what is stored, whatever became of this one.
+    /// the next attempt starts from what is stored, whatever became of this one, and finds what was rebuilt.
     ///
     /// `again`: an earlier attempt may have been committed without anyone knowing.
     pub(crate) async fn write(
@@ -96,14 +96,20 @@ impl Writer {
             // More is stored than the newest values say. All is read anew, and each point is
             // looked up.
             tracing::warn!("points were there that could not be");
-            self.memory.forget(&ids);
+            self.forget(&ids);
             written = self.write_for(&ids, messages, Attempt { again, careful: true }).await;
         }
         if written.is_err() {
-            self.memory.forget(&ids);
+            self.forget(&ids);
         }
+        self.rebuilds.settle(written.is_ok());
         self.memory.settle(&ids, before);
         written
+    }
+
+    fn forget(&mut self, machines: &[MachineId]) {
+        self.memory.forget(machines);
+        self.rebuilds.settle(false);
     }
 
     async fn write_for(
@@ -137,6 +143,9 @@ impl Writer {
         };
         let mut planned = plan(&mut self.memory.states, &known, messages);
         let counts = self.execute(&mut tx, &mut planned.plan, attempt).await?;
+        // Also if nobody knows whether it is committed: it is of a time before the clock was set back.
+        let set_back: Vec<MachineId> = planned.plan.unlearned.iter().map(|it| it.0).collect();
+        self.rebuilds.forget(&set_back);
         tx.commit().await?;
         Ok(Written { planned, counts, caught_up })
     }
@@ -150,6 +159,7 @@ impl Writer {
         let others = machines.values().filter(|row| row.writer != Some(self.run));
         let others: Vec<MachineId> = others.map(|row| row.machine).collect();
         self.memory.forget(&others);
+        self.rebuilds.forget(&others);
         machines::claim(tx, &others, self.run).await
     }
 

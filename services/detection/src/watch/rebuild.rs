@@ -47,6 +47,15 @@ impl Watch {
         Some(Rebuild { watching, since, work, ticket, judged })
     }
 
+    /// A rule that hasn't begun waits for what was set aside with this ticket by the watch that was there before.
+    pub fn wait_for(&mut self, rule: RuleId, ticket: u64) {
+        if let Some(learner) = self.learning(rule).and_then(|it| it.learner.as_mut())
+            && learner.memory.is_none()
+        {
+            learner.aside = Some(ticket);
+        }
+    }
+
     /// Takes back what was set aside; the rule has begun with it, and takes what is stored behind it. Whether it
     /// could be used: not when the rule has failed with it, is another one by now, begins anew, or has handed it
     /// out again.
@@ -79,6 +88,12 @@ impl Rebuild {
     #[must_use]
     pub fn version(&self) -> i64 {
         self.watching.rule.rule().version
+    }
+
+    /// From when on samples are learned; `None`: all of them.
+    #[must_use]
+    pub const fn since(&self) -> Option<Timestamp> {
+        self.since
     }
 
     /// The one with which it was set aside.

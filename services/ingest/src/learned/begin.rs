@@ -10,7 +10,7 @@ use millwright_store::telemetry::BatchTx;
 use millwright_store::telemetry::detector_states::{self, DetectorStateRow, Stretch};
 use millwright_store::telemetry::machines::MachineRow;
 
-use super::rebuilds::{Job, Outcome, Rebuilds, Wanted};
+use super::rebuilds::{Job, Key, Outcome, Rebuilds, Wanted};
 use super::said::Stored;
 use super::{marks, stored_signals};
 use crate::limits::{RELIVED_SAMPLES, RELIVED_US};
@@ -36,8 +36,13 @@ pub(super) async fn begin_or_wait(
     (machine, rule): (MachineId, &Behind),
     stored: &[DetectorStateRow],
 ) -> Result<Begun, StoreError> {
+    let key = (machine, rule.rule);
+    let aside = rule.aside.or_else(|| adopt(state, rebuilds, key, rule));
+    if !rebuilds.may_begin(key, aside) {
+        return Ok(Begun::default());
+    }
     let mut beside = Some(rebuilds);
-    match rebuilds.take((machine, rule.rule), rule.aside) {
+    match rebuilds.take(key, aside) {
         Outcome::Done { rebuild, taken } => {
             if state.watch.take_back(*rebuild) {
                 tracing::debug!(machine.id = %machine, rule.id = %rule.rule, taken, "a rule is back");
@@ -48,12 +53,16 @@ pub(super) async fn begin_or_wait(
         Outcome::Failed => beside = None,
         Outcome::Unknown => {}
     }
-    // That it has to be rebuilt was found before.
-    if rule.aside.is_some() && beside.is_some_and(|rebuilds| !rebuilds.has_room()) {
-        return Ok(Begun::default());
-    }
     let row = stored.iter().find(|it| it.machine == machine && it.rule == rule.rule);
     begin(tx, state, beside, (machine, rule), row).await
+}
+
+/// After a batch that has failed, and in place of a machine that was forgotten, a rule waits for what was asked for of
+/// it before.
+fn adopt(state: &mut MachineState, rebuilds: &Rebuilds, key: Key, rule: &Behind) -> Option<u64> {
+    let ticket = rebuilds.adopt(key, rule.version, rule.since)?;
+    state.watch.wait_for(rule.rule, ticket);
+    Some(ticket)
 }
 
 /// Hands a rule what is stored of it. Samples that are too old, or too many, are passed over; one that needs days

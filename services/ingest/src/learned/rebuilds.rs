@@ -1,12 +1,12 @@
 //! What rules have learned that is brought up to what is stored, in no batch: what was asked for, and what has
 //! become of it. Batches put it here and take it from here, the rebuilder works on it in between.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use millwright_detection::watch::Rebuild;
-use millwright_schemas::{MachineId, RuleId, SignalKind};
+use millwright_schemas::{MachineId, RuleId, SignalKind, Timestamp};
 use millwright_store::telemetry::detector_states::Stretch;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -51,7 +51,7 @@ pub(super) struct Wanted {
 }
 
 /// What has become of something that was asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Outcome {
     /// It wasn't asked for, or isn't there any more.
     Unknown,
@@ -116,8 +116,10 @@ enum Stage {
 #[derive(Debug)]
 struct Asked {
     ticket: u64,
-    /// The rule's.
+    /// Of the rule.
     version: i64,
+    /// From when on the machine is learned.
+    since: Option<Timestamp>,
     stage: Stage,
 }
 
@@ -129,6 +131,8 @@ struct Desk {
     waiting_bytes: usize,
     /// Bytes of what is over.
     over_bytes: usize,
+    /// What the batch that is being written has taken.
+    taken: Vec<(Key, u64)>,
     tickets: u64,
     /// Whether the one that is worked on has something to be stored.
     kept: bool,
@@ -214,8 +218,8 @@ impl Rebuilds {
         if desk.asked.contains_key(&key) {
             desk.retain(|other, _| other != key);
         }
-        let version = job.rebuild.version();
-        desk.asked.insert(key, Asked { ticket, version, stage: Stage::Waiting });
+        let (version, since) = (job.rebuild.version(), job.rebuild.since());
+        desk.asked.insert(key, Asked { ticket, version, since, stage: Stage::Waiting });
         desk.waiting_bytes += job.rebuild.bytes();
         let place = if job.used {
             desk.waiting.partition_point(|other| other.used)
@@ -233,6 +237,28 @@ impl Rebuilds {
         self.0.more.notify_one();
     }
 
+    /// Nobody wants any more what was asked for of these machines.
+    pub(crate) fn forget(&self, machines: &[MachineId]) {
+        if machines.is_empty() {
+            return;
+        }
+        let machines: HashSet<MachineId> = machines.iter().copied().collect();
+        self.desk().retain(|(machine, _), _| !machines.contains(&machine));
+        self.0.more.notify_one();
+    }
+
+    /// The ticket of what was asked for of a rule and machine by whoever was there before; what was asked for of
+    /// another version, or another time to learn from, is dropped.
+    pub(super) fn adopt(&self, key: Key, version: i64, since: Option<Timestamp>) -> Option<u64> {
+        let mut desk = self.desk();
+        let asked = desk.asked.get(&key)?;
+        if (asked.version, asked.since) == (version, since) {
+            return Some(asked.ticket);
+        }
+        desk.retain(|other, _| other != key);
+        None
+    }
+
     /// Whether a rule that was set aside with this ticket may begin: what was asked for is over, or it may be asked
     /// for because it wasn't, or isn't there any more. One without a ticket may.
     pub(super) fn may_begin(&self, key: Key, ticket: Option<u64>) -> bool {
@@ -242,19 +268,28 @@ impl Rebuilds {
         is_over.unwrap_or_else(|| desk.has_room(self.0.bounds))
     }
 
-    /// What has become of what was asked for with this ticket.
+    /// What has become of what was asked for with this ticket. It stays there until it is told that the batch was
+    /// committed.
     pub(super) fn take(&self, key: Key, ticket: Option<u64>) -> Outcome {
         let Some(ticket) = ticket else { return Outcome::Unknown };
         let mut desk = self.desk();
         let Some(Stage::Over { outcome, .. }) = desk.stage(key, ticket) else {
             return Outcome::Unknown;
         };
-        let outcome = std::mem::replace(outcome, Outcome::Unknown);
-        desk.retain(|other, _| other != key);
-        drop(desk);
-        // There is room for more.
-        self.0.more.notify_one();
+        let outcome = outcome.clone();
+        desk.taken.push((key, ticket));
         outcome
+    }
+
+    /// The batch was written, or wasn't: then what it has taken is there for the next attempt.
+    pub(crate) fn settle(&self, committed: bool) {
+        let mut desk = self.desk();
+        let taken = std::mem::take(&mut desk.taken);
+        if committed && !taken.is_empty() {
+            desk.retain(|key, asked| !taken.contains(&(key, asked.ticket)));
+            // There is room for more.
+            self.0.more.notify_one();
+        }
     }
 
     /// Whether there is something to be stored on the way.

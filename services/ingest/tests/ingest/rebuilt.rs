@@ -85,11 +85,18 @@ async fn say(site: &Site, s: i64, state: &str) {
 
 /// Sends the first sample behind these days until its rule watches: only the first time it is news.
 async fn send_until_begun(site: &Site) {
+    send_until_begun_with(site, Vec::new).await;
+}
+
+/// The same, each time with other messages.
+async fn send_until_begun_with(site: &Site, others: impl Fn() -> Vec<Uplink>) {
     let s = HOURS.end * HOUR;
     let sample = json!({"ts": T0 / 1000 + s * 1000, "values": {"t": healthy(s)}});
     let begun = async {
         loop {
-            site.send_all(vec![message(std::slice::from_ref(&sample), s)]).await;
+            let mut messages = others();
+            messages.insert(0, message(std::slice::from_ref(&sample), s));
+            site.send_all(messages).await;
             if site.metric("learning_begun_total") >= 1.0 {
                 return;
             }
@@ -197,6 +204,24 @@ async fn a_database_that_can_not_be_read_for_a_while_is_waited_for() {
     site.execute("ALTER TABLE away RENAME TO packed_points").await;
     send_until_begun(&site).await;
     assert!(site.metric("relived_total") >= 72.0 * OF_HOUR, "all that is stored");
+}
+
+/// What is refused is refused together with what else is in its batch, at first.
+#[tokio::test]
+async fn batches_that_fail_cost_nothing_that_is_rebuilt() {
+    let mut site = Site::new().await;
+    send(&site, HOURS, healthy).await;
+    site.rule(9, shipped()).await;
+    site.db.refuse("points", Some("NEW.value = 666"), "poisonous value").await;
+    let s = HOURS.end * HOUR;
+    let poison = json!({"ts": T0 / 1000 + s * 1000, "values": {"t": 666}});
+    let poisonous = || vec![message_of(2, std::slice::from_ref(&poison), s)];
+    send_until_begun_with(&site, poisonous).await;
+    let relived = site.metric("relived_total");
+    assert!((72.0 * OF_HOUR..2.0 * 72.0 * OF_HOUR).contains(&relived), "{relived}");
+    assert_ne!(site.rows("SELECT count(*) FROM quarantine").await, ["0"]);
+    site.db.accept("points").await;
+    assert_eq!(found(&mut site).await, lived().await);
 }
 
 #[tokio::test]

@@ -51,6 +51,9 @@ async fn what_was_asked_for_is_told_until_it_is_over_and_taken_once() {
     rebuilds.end(key(1), 1, Outcome::Failed);
     assert!(rebuilds.may_begin(key(1), Some(1)));
     assert!(matches!(rebuilds.take(key(1), Some(1)), Outcome::Failed));
+    rebuilds.settle(false);
+    assert!(matches!(rebuilds.take(key(1), Some(1)), Outcome::Failed), "the batch has failed");
+    rebuilds.settle(true);
     assert!(matches!(rebuilds.take(key(1), Some(1)), Outcome::Unknown));
 }
 
@@ -81,6 +84,7 @@ async fn what_is_over_is_there_for_all_that_were_asked_for() {
         };
         assert_eq!(taken, 7);
     }
+    rebuilds.settle(true);
     assert_eq!(rebuilds.desk().over_bytes, 0);
 }
 
@@ -92,6 +96,8 @@ async fn beyond_the_bound_others_wait_until_something_is_taken() {
     assert!(rebuilds.begin().is_err_and(|until| until.is_some()));
     assert!(!rebuilds.may_begin(key(2), Some(2)));
     assert!(matches!(rebuilds.take(key(1), Some(1)), Outcome::Done { .. }));
+    assert!(rebuilds.begin().is_err(), "the batch isn't committed");
+    rebuilds.settle(true);
     assert_eq!(rebuilds.next().await.machine, machine(2));
     // What can't be rebuilt lies there as well.
     rebuilds.end(key(2), 2, Outcome::Failed);
@@ -164,4 +170,27 @@ async fn what_was_asked_for_of_rules_that_are_gone_is_dropped() {
     assert!(matches!(rebuilds.take(key(1), Some(1)), Outcome::Unknown), "it was over");
     let desk = rebuilds.desk();
     assert_eq!((desk.waiting_bytes, desk.over_bytes), (0, 0));
+}
+
+#[tokio::test]
+async fn what_was_asked_for_is_found_again_unless_it_is_of_another_version_or_time() {
+    let rebuilds = Rebuilds::default();
+    let (version, other) = (job(1, 1).rebuild.version(), Some(Timestamp::from_micros(1)));
+    assert_eq!(rebuilds.adopt(key(1), version, None), None);
+    rebuilds.ask(job(1, 1));
+    assert_eq!(rebuilds.adopt(key(1), version, None), Some(1));
+    rebuilds.next().await;
+    assert_eq!(rebuilds.adopt(key(1), version, None), Some(1), "it is worked on");
+    rebuilds.end(key(1), 1, Outcome::Failed);
+    assert_eq!(rebuilds.adopt(key(1), version, None), Some(1), "it is over");
+    for (version, since) in [(version + 1, None), (version, other)] {
+        rebuilds.ask(job(1, 1));
+        assert_eq!(rebuilds.adopt(key(1), version, since), None);
+        assert!(!rebuilds.is_wanted(key(1), 1) && rebuilds.begin().is_err());
+    }
+    rebuilds.ask(job(1, 1));
+    rebuilds.ask(job(2, 2));
+    rebuilds.forget(&[machine(1), machine(3)]);
+    assert_eq!(rebuilds.adopt(key(1), version, None), None);
+    assert_eq!(rebuilds.next().await.machine, machine(2));
 }
