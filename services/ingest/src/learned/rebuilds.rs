@@ -109,7 +109,7 @@ impl Default for Bounds {
 #[derive(Debug)]
 enum Stage {
     Waiting,
-    Working(Option<Kept>),
+    Working,
     Over { outcome: Outcome, bytes: usize, at: Instant },
 }
 
@@ -134,8 +134,8 @@ struct Desk {
     /// What the batch that is being written has taken.
     taken: Vec<(Key, u64)>,
     tickets: u64,
-    /// Whether the one that is worked on has something to be stored.
-    kept: bool,
+    /// What is to be stored of the one that is worked on.
+    kept: Option<(Key, u64, Kept)>,
 }
 
 impl Desk {
@@ -146,16 +146,16 @@ impl Desk {
 
     /// Drops what isn't to be kept, whatever has become of it.
     fn retain(&mut self, keep: impl Fn(Key, &Asked) -> bool) {
-        let Self { asked, waiting, waiting_bytes, over_bytes, .. } = self;
+        let Self { asked, waiting, waiting_bytes, over_bytes, kept, .. } = self;
         asked.retain(|key, asked| keep(*key, asked));
-        waiting.retain(|job| {
-            let asked = asked.get(&job.key());
-            asked.is_some_and(|asked| asked.ticket == job.rebuild.ticket())
-        });
+        let is_there =
+            |key: Key, ticket: u64| asked.get(&key).is_some_and(|it| it.ticket == ticket);
+        waiting.retain(|job| is_there(job.key(), job.rebuild.ticket()));
+        kept.take_if(|(key, ticket, _)| !is_there(*key, *ticket));
         *waiting_bytes = waiting.iter().map(|job| job.rebuild.bytes()).sum();
         let bytes = asked.values().map(|asked| match asked.stage {
             Stage::Over { bytes, .. } => bytes,
-            Stage::Waiting | Stage::Working(_) => 0,
+            Stage::Waiting | Stage::Working => 0,
         });
         *over_bytes = bytes.sum();
     }
@@ -168,7 +168,7 @@ impl Desk {
     fn oldest(&self) -> Option<(Instant, Key)> {
         let over = self.asked.iter().filter_map(|(key, asked)| match asked.stage {
             Stage::Over { at, .. } => Some((at, *key)),
-            Stage::Waiting | Stage::Working(_) => None,
+            Stage::Waiting | Stage::Working => None,
         });
         over.min_by_key(|(at, _)| *at)
     }
@@ -294,16 +294,14 @@ impl Rebuilds {
 
     /// Whether there is something to be stored on the way.
     pub(super) fn has_kept(&self) -> bool {
-        self.desk().kept
+        self.desk().kept.is_some()
     }
 
     /// What is to be stored of it on the way.
     pub(super) fn take_kept(&self, key: Key, ticket: u64) -> Option<Kept> {
         let mut desk = self.desk();
-        let Some(Stage::Working(kept)) = desk.stage(key, ticket) else { return None };
-        let kept = kept.take()?;
-        desk.kept = false;
-        Some(kept)
+        let kept = desk.kept.take_if(|(of, with, _)| (*of, *with) == (key, ticket))?;
+        Some(kept.2)
     }
 
     /// The next one to be rebuilt; waits for one, and for room for what becomes of it.
@@ -339,9 +337,9 @@ impl Rebuilds {
         let Some(job) = desk.waiting.pop_front() else { return Err(None) };
         desk.waiting_bytes = desk.waiting_bytes.saturating_sub(job.rebuild.bytes());
         if let Some(stage) = desk.stage(job.key(), job.rebuild.ticket()) {
-            *stage = Stage::Working(None);
+            *stage = Stage::Working;
         }
-        desk.kept = false;
+        desk.kept = None;
         Ok(job)
     }
 
@@ -353,9 +351,8 @@ impl Rebuilds {
     /// Tells what it has learned so far.
     pub(super) fn keep(&self, key: Key, ticket: u64, so_far: Kept) {
         let mut desk = self.desk();
-        if let Some(Stage::Working(kept)) = desk.stage(key, ticket) {
-            *kept = Some(so_far);
-            desk.kept = true;
+        if desk.stage(key, ticket).is_some() {
+            desk.kept = Some((key, ticket, so_far));
         }
     }
 
@@ -363,6 +360,7 @@ impl Rebuilds {
     pub(super) fn end(&self, key: Key, ticket: u64, outcome: Outcome) {
         let bytes = size_of::<(Key, Asked)>() + outcome.bytes();
         let mut desk = self.desk();
+        desk.kept = None;
         let Some(stage) = desk.stage(key, ticket) else { return };
         *stage = Stage::Over { outcome, bytes, at: Instant::now() };
         desk.over_bytes += bytes;

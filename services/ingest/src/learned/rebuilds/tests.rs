@@ -194,3 +194,23 @@ async fn what_was_asked_for_is_found_again_unless_it_is_of_another_version_or_ti
     assert_eq!(rebuilds.adopt(key(1), version, None), None);
     assert_eq!(rebuilds.next().await.machine, machine(2));
 }
+
+#[tokio::test]
+async fn of_what_is_not_worked_on_any_more_nothing_is_to_be_stored() {
+    let rebuilds = Rebuilds::default();
+    let so_far = Kept { version: 1, through: 5, state: vec![1] };
+    for is_over in [true, false] {
+        rebuilds.ask(job(1, 1));
+        rebuilds.next().await;
+        rebuilds.keep(key(1), 1, so_far.clone());
+        assert!(rebuilds.has_kept());
+        if is_over {
+            rebuilds.end(key(1), 1, Outcome::Failed);
+        } else {
+            rebuilds.ask(job(1, 2));
+        }
+        assert!(!rebuilds.has_kept());
+        rebuilds.keep(key(1), 3, so_far.clone());
+        assert!(!rebuilds.has_kept(), "nobody wants it");
+    }
+}
