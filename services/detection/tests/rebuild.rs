@@ -167,6 +167,26 @@ fn who_knows_the_ticket_takes_it_back() {
 }
 
 #[test]
+fn since_when_it_watches_goes_with_it() {
+    let rule = rule(false);
+    let id = rule.rule().id;
+    let mut lived = watch(&rule);
+    live(&mut lived, 0..SECONDS);
+    let state = checkpoint(&mut lived).unwrap().state;
+    let mut before = behind(&rule);
+    assert!(before.begin_learning(id, Some((state.as_slice(), at(0.0)))));
+    before.watched_since(id, at(7.0));
+    let rebuild = before.set_aside(id, 1, true).unwrap();
+    assert_eq!(rebuild.watching_since(), Some(at(7.0)));
+    let mut next = behind(&rule);
+    next.wait_for(id, 1);
+    assert!(next.take_back(rebuild));
+    next.caught_up(id);
+    assert_eq!(checkpoint(&mut next).unwrap().watching_since, Some(at(7.0)));
+    assert_eq!(set_aside(&mut behind(&rule), id, 2, None).watching_since(), None);
+}
+
+#[test]
 fn it_is_not_taken_back_by_a_rule_that_begins_anew_or_has_asked_again() {
     let rule = rule(false);
     let id = rule.rule().id;

@@ -166,7 +166,7 @@ pub(super) async fn keep(
                 through_ts: kept.through,
                 state: kept.state,
                 saved_at: now.micros(),
-                watching_since: None,
+                watching_since: kept.watching_since,
             }));
         }
     }

@@ -116,7 +116,8 @@ async fn attempt(store: &Store, rebuilds: &Rebuilds, job: &mut Job) -> Result<En
             kept_at = job.taken;
             if let Some((through, state)) = job.rebuild.kept() {
                 let version = job.rebuild.version();
-                let so_far = Kept { version, through: through.micros(), state };
+                let watching_since = job.rebuild.watching_since().map(Timestamp::micros);
+                let so_far = Kept { version, through: through.micros(), state, watching_since };
                 rebuilds.keep(key, ticket, so_far);
             }
         }

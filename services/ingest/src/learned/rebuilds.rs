@@ -80,6 +80,7 @@ pub(super) struct Kept {
     pub(super) version: i64,
     pub(super) through: i64,
     pub(super) state: Vec<u8>,
+    pub(super) watching_since: Option<i64>,
 }
 
 /// How much may lie there.

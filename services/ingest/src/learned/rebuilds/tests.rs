@@ -42,7 +42,7 @@ async fn what_was_asked_for_is_told_until_it_is_over_and_taken_once() {
     assert!(rebuilds.may_begin(key(1), Some(2)) && rebuilds.may_begin(key(1), None));
     let next = rebuilds.next().await;
     assert_eq!((next.machine, next.rebuild.ticket()), (machine(1), 1));
-    let so_far = Kept { version: 1, through: 5, state: vec![1] };
+    let so_far = Kept { version: 1, through: 5, state: vec![1], watching_since: Some(3) };
     rebuilds.keep(key(1), 1, so_far.clone());
     assert_eq!(rebuilds.take_kept(key(1), 2), None);
     assert_eq!(rebuilds.take_kept(key(1), 1), Some(so_far));
@@ -198,7 +198,7 @@ async fn what_was_asked_for_is_found_again_unless_it_is_of_another_version_or_ti
 #[tokio::test]
 async fn of_what_is_not_worked_on_any_more_nothing_is_to_be_stored() {
     let rebuilds = Rebuilds::default();
-    let so_far = Kept { version: 1, through: 5, state: vec![1] };
+    let so_far = Kept { version: 1, through: 5, state: vec![1], watching_since: Some(3) };
     for is_over in [true, false] {
         rebuilds.ask(job(1, 1));
         rebuilds.next().await;
