@@ -17,6 +17,10 @@ use crate::limits::{RELIVED_SAMPLES, RELIVED_US};
 use crate::machine::MachineState;
 use crate::memory::Memory;
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
 /// How a rule has begun.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Begun {
