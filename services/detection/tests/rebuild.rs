@@ -144,6 +144,48 @@ fn what_is_passed_over_is_not_learned() {
     assert_eq!((seen, since), (1, Some(at(1_000.0))));
 }
 
+/// What was remembered of the machine was forgotten.
+#[test]
+fn who_knows_the_ticket_takes_it_back() {
+    let rule = rule(false);
+    let id = rule.rule().id;
+    let since = Some(at(-1.0));
+    let mut watch = behind(&rule);
+    watch.learn_since(since);
+    let mut rebuild = set_aside(&mut watch, id, 1, None);
+    take(&mut rebuild, 0..10);
+    assert_eq!((rebuild.since(), rebuild.version()), (since, rule.rule().version));
+    let mut next = behind(&rule);
+    next.learn_since(since);
+    assert!(!next.take_back(rebuild.clone()), "it doesn't wait for it");
+    next.wait_for(id, 1);
+    assert_eq!(next.behind()[0].aside, Some(1));
+    assert!(next.take_back(rebuild));
+    next.wait_for(id, 2);
+    let back = next.behind().remove(0);
+    assert_eq!((back.begun, back.aside), (true, None), "it has begun");
+}
+
+#[test]
+fn since_when_it_watches_goes_with_it() {
+    let rule = rule(false);
+    let id = rule.rule().id;
+    let mut lived = watch(&rule);
+    live(&mut lived, 0..SECONDS);
+    let state = checkpoint(&mut lived).unwrap().state;
+    let mut before = behind(&rule);
+    assert!(before.begin_learning(id, Some((state.as_slice(), at(0.0)))));
+    before.watched_since(id, at(7.0));
+    let rebuild = before.set_aside(id, 1, true).unwrap();
+    assert_eq!(rebuild.watching_since(), Some(at(7.0)));
+    let mut next = behind(&rule);
+    next.wait_for(id, 1);
+    assert!(next.take_back(rebuild));
+    next.caught_up(id);
+    assert_eq!(checkpoint(&mut next).unwrap().watching_since, Some(at(7.0)));
+    assert_eq!(set_aside(&mut behind(&rule), id, 2, None).watching_since(), None);
+}
+
 #[test]
 fn it_is_not_taken_back_by_a_rule_that_begins_anew_or_has_asked_again() {
     let rule = rule(false);

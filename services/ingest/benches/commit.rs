@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use millwright_ingest::intake::{AckLine, Generation, Uplink};
-use millwright_ingest::limits::{LEARNED_BYTES_MAX, MachineLimits};
+use millwright_ingest::limits::{LEARNED_BYTES_MAX, MachineLimits, REBUILDS_MAX};
 use millwright_ingest::live::Live;
 use millwright_ingest::metrics::IngestMetrics;
 use millwright_ingest::{Ingest, IngestOptions};
@@ -204,7 +204,8 @@ async fn ingest(form: Form, rules: u128) -> f64 {
     let now = || Timestamp::from_millis(T0_MS);
     let limits = MachineLimits::default();
     let (live, learned_bytes_max) = (Live::new(), LEARNED_BYTES_MAX);
-    let options = IngestOptions { limits, learned_bytes_max, live, metrics, now };
+    let rebuilds_max = REBUILDS_MAX;
+    let options = IngestOptions { limits, learned_bytes_max, rebuilds_max, live, metrics, now };
     let ingest = Ingest::start(store, options);
     let messages = messages(form);
     let line = AckLine::new();

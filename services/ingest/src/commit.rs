@@ -157,6 +157,7 @@ impl Committer {
         metrics.learning_begun.inc_by(caught_up.begun);
         metrics.learning_left_out.inc_by(caught_up.left_out);
         metrics.checkpoints.inc_by(plan.learned.len() as u64);
+        metrics.set_rebuilds_waiting(self.writer.rebuilds_waiting());
         metrics.batches.inc();
         metrics.batch_messages.observe(messages as f64);
     }

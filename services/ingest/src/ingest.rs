@@ -14,7 +14,7 @@ use crate::collect::Collector;
 use crate::commit::Committer;
 use crate::health::Health;
 use crate::intake::{Intake, intake};
-use crate::learned::{self, Rebuilds};
+use crate::learned::{self, Bounds, Rebuilds};
 use crate::limits::MachineLimits;
 use crate::live::Live;
 use crate::metrics::IngestMetrics;
@@ -27,6 +27,8 @@ pub struct IngestOptions {
     pub limits: MachineLimits,
     /// Bytes of what rules may learn of all machines together.
     pub learned_bytes_max: usize,
+    /// Rules that may wait until what they would have learned of a machine is rebuilt.
+    pub rebuilds_max: usize,
     /// Where copies for watchers go.
     pub live: Live,
     /// Where it counts.
@@ -53,9 +55,9 @@ impl Ingest {
         let stop = CancellationToken::new();
         let health = Health::default();
         let collector = Collector::new(messages, batches, stop.clone());
-        let IngestOptions { limits, learned_bytes_max, live, metrics, now } = options;
-        let rebuilds = Rebuilds::default();
-        let rebuild = learned::rebuild(store.clone(), rebuilds.clone());
+        let IngestOptions { limits, learned_bytes_max, rebuilds_max, live, metrics, now } = options;
+        let rebuilds = Rebuilds::new(Bounds { waiting: rebuilds_max, ..Bounds::default() });
+        let rebuild = learned::rebuild(store.clone(), rebuilds.clone(), metrics.clone());
         // What isn't done when it stops is begun again, or goes on.
         let stopped = stop.clone().cancelled_owned();
         let rebuild = async move {

@@ -31,7 +31,7 @@ mod rebuilds;
 mod said;
 
 pub(crate) use rebuilder::run as rebuild;
-pub(crate) use rebuilds::Rebuilds;
+pub(crate) use rebuilds::{Bounds, Rebuilds};
 
 /// What a batch has done for rules that learn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -150,8 +150,8 @@ fn behind(
         }
         state.watch.learn_since(row.learned_since.map(Timestamp::from_micros));
         let mut rules = state.watch.behind();
-        // Those that wait for it don't take the place of others.
-        rules.retain(|rule| !rebuilds.is_to_come((row.machine, rule.rule), rule.aside));
+        // Those that wait, for what is rebuilt or for room for that, don't take the place of others.
+        rules.retain(|rule| rebuilds.may_begin((row.machine, rule.rule), rule.aside));
         if row.maintenance_until.is_none() && !rules.is_empty() {
             behind.push((row.machine, rules));
         }

@@ -67,11 +67,17 @@ pub const RELIVED_US: i64 = 30 * 86_400_000_000;
 /// Stored samples that a rule with a machine is rebuilt from at most, in equal shares for its signals: of one
 /// at a sample a second 30 days need 2.6 million. Older ones are passed over.
 pub const REBUILD_SAMPLES: usize = 20_000_000;
-/// Rules that wait to be rebuilt, some hundred bytes each; beyond it those that need it wait for room.
+/// Rules that wait to be rebuilt, some hundred bytes each besides what they know; beyond it those that need it
+/// wait for room.
 pub const REBUILDS_MAX: usize = 10_000;
-/// Rules that have been rebuilt since and wait for their machine's next batch, 64 KiB each at most: 16 MiB.
-/// Beyond it the oldest is dropped, and rebuilt again when its machine is heard.
-pub const REBUILT_MAX: usize = 256;
+/// Bytes of these together, with what those that go on from a checkpoint know; likewise.
+pub const REBUILDS_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Bytes of what has been rebuilt and waits for its machine's next batch. Beyond it nothing more is rebuilt
+/// until some of it is taken.
+pub const REBUILT_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// How long it waits for that at least: a day. Then the oldest makes room for others where there is none, and is
+/// rebuilt again when its machine is heard.
+pub const REBUILT_KEPT: Duration = Duration::from_secs(86_400);
 /// Samples of a signal that are read in one go.
 pub const REBUILD_READ: usize = 10_000;
 /// Samples of packed days that are held at once, over a rule's signals, if that is more: a day is unpacked as a
@@ -84,7 +90,8 @@ pub const REBUILD_YIELD: usize = 5_000;
 pub const REBUILD_KEPT_EVERY: u64 = 1_000_000;
 /// Rebuilding rests as long as it has worked, but no longer than this.
 pub const REBUILD_REST_MAX: Duration = Duration::from_secs(1);
-/// So many times it is tried when the database can't be used; then a rule begins with what batches relive.
+/// So many times it is tried where what is stored is at fault; then a rule begins with what batches relive. For a
+/// database that can't be used it waits.
 pub const REBUILD_TRIES: u32 = 5;
 /// Window in which new signals are counted, in microseconds: a minute.
 pub const NEW_SIGNALS_WINDOW_US: i64 = 60_000_000;

@@ -20,7 +20,9 @@ pub struct IngestMetrics {
     pub(crate) learning_begun: IntCounter,
     pub(crate) learning_left_out: IntCounter,
     pub(crate) checkpoints: IntCounter,
+    pub(crate) rebuild_retries: IntCounter,
     pub(crate) stalled: IntGauge,
+    rebuilds_waiting: IntGauge,
     pub(crate) batch_messages: Histogram,
     pub(crate) commit_seconds: Histogram,
 }
@@ -45,6 +47,11 @@ impl IngestMetrics {
         let stalled =
             IntGauge::new("millwright_ingest_stalled", "1 while the database can't be written to")?;
         registry.register(Box::new(stalled.clone()))?;
+        let rebuilds_waiting = IntGauge::new(
+            "millwright_ingest_rebuilds_waiting",
+            "Rules with a machine that wait until what they would have learned is rebuilt",
+        )?;
+        registry.register(Box::new(rebuilds_waiting.clone()))?;
         Ok(Self {
             messages: counter("messages_total", "Messages committed")?,
             points: counter("points_total", "Values handed to the database")?,
@@ -79,7 +86,12 @@ impl IngestMetrics {
                 "Times that there was no room for what a rule would learn of a machine",
             )?,
             checkpoints: counter("checkpoints_total", "Times that what was learned was stored")?,
+            rebuild_retries: counter(
+                "rebuild_retries_total",
+                "Times that rebuilding what a rule would have learned was tried again after an error",
+            )?,
             stalled,
+            rebuilds_waiting,
             batch_messages: histogram(
                 "batch_messages",
                 "Messages in a batch",
@@ -91,5 +103,9 @@ impl IngestMetrics {
                 prometheus::exponential_buckets(0.000_5, 2.0, 14)?,
             )?,
         })
+    }
+
+    pub(crate) fn set_rebuilds_waiting(&self, waiting: usize) {
+        self.rebuilds_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 }

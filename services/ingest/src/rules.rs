@@ -47,8 +47,8 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// Reads the rules if they have changed, and gives those machines of the batch that haven't
-    /// got them their rules, with the states that are stored. What no longer watches them is returned:
+    /// Gives those machines of the batch that haven't got them their rules, as they were read, with the states
+    /// that are stored. What no longer watches them is returned:
     /// because they are of another model now, or because another process has switched it off while a batch
     /// of this one went by it. `now`: when the batch's first message came.
     pub(crate) async fn give(
@@ -58,7 +58,6 @@ impl Rules {
         machines: &HashMap<MachineId, MachineRow>,
         now: Timestamp,
     ) -> Result<Vec<Lapsed>, StoreError> {
-        self.refresh(tx).await?;
         let stale: Vec<MachineId> = machines
             .keys()
             .filter(|id| states.get(id).is_some_and(|state| state.rules_of != self.revision))
@@ -104,11 +103,12 @@ impl Rules {
         Ok(lapsed)
     }
 
-    /// What was read stays true when the batch can't be committed: a batch changes no rule.
-    async fn refresh(&mut self, tx: &mut BatchTx) -> Result<(), StoreError> {
+    /// Reads the rules if they have changed; whether they have. What was read stays true when the batch can't be
+    /// committed: a batch changes no rule.
+    pub(crate) async fn refresh(&mut self, tx: &mut BatchTx) -> Result<bool, StoreError> {
         let revision = rule_states::revision(tx).await?;
         if revision == self.revision {
-            return Ok(());
+            return Ok(false);
         }
         let Understood { rules, strange } = rule_states::enabled(tx).await?;
         self.strange.clear();
@@ -123,7 +123,12 @@ impl Rules {
             self.strange.insert(rule);
         }
         (self.revision, self.set) = (revision, set);
-        Ok(())
+        Ok(true)
+    }
+
+    /// Whether a rule is watched in this version.
+    pub(crate) fn has(&self, rule: RuleId, version: i64) -> bool {
+        self.set.get(rule).is_some_and(|known| known.rule().version == version)
     }
 
     /// What is stored of a machine's rules, as far as it is understood. Where it isn't, as after a

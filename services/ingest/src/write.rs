@@ -67,8 +67,13 @@ impl Writer {
         Self { store, live, limits, memory, rules, rebuilds, batch: 0, run }
     }
 
+    /// Rules that wait to be rebuilt.
+    pub(crate) fn rebuilds_waiting(&self) -> usize {
+        self.rebuilds.waiting()
+    }
+
     /// Writes and commits. After an error nothing is remembered of the batch's machines, so that
-    /// the next attempt starts from what is stored, whatever became of this one.
+    /// the next attempt starts from what is stored, whatever became of this one, and finds what was rebuilt.
     ///
     /// `again`: an earlier attempt may have been committed without anyone knowing.
     pub(crate) async fn write(
@@ -91,14 +96,20 @@ impl Writer {
             // More is stored than the newest values say. All is read anew, and each point is
             // looked up.
             tracing::warn!("points were there that could not be");
-            self.memory.forget(&ids);
+            self.forget(&ids);
             written = self.write_for(&ids, messages, Attempt { again, careful: true }).await;
         }
         if written.is_err() {
-            self.memory.forget(&ids);
+            self.forget(&ids);
         }
+        self.rebuilds.settle(written.is_ok());
         self.memory.settle(&ids, before);
         written
+    }
+
+    fn forget(&mut self, machines: &[MachineId]) {
+        self.memory.forget(machines);
+        self.rebuilds.settle(false);
     }
 
     async fn write_for(
@@ -115,6 +126,9 @@ impl Writer {
         self.remember(&mut tx, &machines).await?;
         let mut caught_up = CaughtUp::default();
         if let Some(first) = messages.first() {
+            if self.rules.refresh(&mut tx).await? {
+                self.rebuilds.keep_only(|rule, version| self.rules.has(rule, version));
+            }
             let (states, at) = (&mut self.memory.states, first.uplink().received_at);
             let lapsed = self.rules.give(&mut tx, states, &machines, at).await?;
             consequences::let_lapse(&mut tx, lapsed).await?;
@@ -129,6 +143,9 @@ impl Writer {
         };
         let mut planned = plan(&mut self.memory.states, &known, messages);
         let counts = self.execute(&mut tx, &mut planned.plan, attempt).await?;
+        // Also if nobody knows whether it is committed: it is of a time before the clock was set back.
+        let set_back: Vec<MachineId> = planned.plan.unlearned.iter().map(|it| it.0).collect();
+        self.rebuilds.forget(&set_back);
         tx.commit().await?;
         Ok(Written { planned, counts, caught_up })
     }
@@ -142,6 +159,7 @@ impl Writer {
         let others = machines.values().filter(|row| row.writer != Some(self.run));
         let others: Vec<MachineId> = others.map(|row| row.machine).collect();
         self.memory.forget(&others);
+        self.rebuilds.forget(&others);
         machines::claim(tx, &others, self.run).await
     }
 

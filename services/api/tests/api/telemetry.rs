@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use millwright_core::access::Role;
 use millwright_ingest::intake::{AckLine, Generation, Uplink};
-use millwright_ingest::limits::{LEARNED_BYTES_MAX, MachineLimits};
+use millwright_ingest::limits::{LEARNED_BYTES_MAX, MachineLimits, REBUILDS_MAX};
 use millwright_ingest::live::Live;
 use millwright_ingest::metrics::IngestMetrics;
 use millwright_ingest::{Ingest, IngestOptions};
@@ -103,6 +103,7 @@ fn start_ingest(api: &TestApi, live: Live) -> Ingest {
     let options = IngestOptions {
         limits: MachineLimits::default(),
         learned_bytes_max: LEARNED_BYTES_MAX,
+        rebuilds_max: REBUILDS_MAX,
         live,
         metrics: IngestMetrics::register(&prometheus::Registry::new()).unwrap(),
         now: || Timestamp::from_millis(T0),

@@ -35,7 +35,9 @@ impl Watch {
         let judged = learner.told.clone();
         // Many may wait for their turn: what knows nothing yet is made when it comes.
         let memory = used.then_some(memory);
-        let learner = Learner { memory, behind: true, ..Learner::default() };
+        let (saved_watches, watching_since) = (learner.saved_watches, learner.watching_since);
+        let of_before = Learner { saved_watches, watching_since, ..Learner::default() };
+        let learner = Learner { memory, behind: true, ..of_before };
         let watching = Watching {
             rule: Arc::clone(&watching.rule),
             with: watching.with.clone(),
@@ -45,6 +47,15 @@ impl Watch {
             learner: Some(Box::new(learner)),
         };
         Some(Rebuild { watching, since, work, ticket, judged })
+    }
+
+    /// A rule that hasn't begun waits for what was set aside with this ticket by the watch that was there before.
+    pub fn wait_for(&mut self, rule: RuleId, ticket: u64) {
+        if let Some(learner) = self.learning(rule).and_then(|it| it.learner.as_mut())
+            && learner.memory.is_none()
+        {
+            learner.aside = Some(ticket);
+        }
     }
 
     /// Takes back what was set aside; the rule has begun with it, and takes what is stored behind it. Whether it
@@ -60,9 +71,11 @@ impl Watch {
         }
         learner.aside = None;
         let Watching { failed, learner: brought, .. } = rebuild.watching;
-        let brought = brought.filter(|_| failed == Failed::No).and_then(|brought| brought.memory);
+        let Some(brought) = brought.filter(|_| failed == Failed::No) else { return false };
+        let Learner { memory, saved_watches, watching_since, .. } = *brought;
         let fits = |memory: &Memory| memory.fits(&anomaly.untaught) && memory.since() == since;
-        let Some(memory) = brought.filter(fits) else { return false };
+        let Some(memory) = memory.filter(fits) else { return false };
+        (learner.saved_watches, learner.watching_since) = (saved_watches, watching_since);
         (learner.memory, learner.left_out, learner.has_news) = (Some(memory), false, true);
         true
     }
@@ -81,10 +94,23 @@ impl Rebuild {
         self.watching.rule.rule().version
     }
 
+    /// From when on samples are learned; `None`: all of them.
+    #[must_use]
+    pub const fn since(&self) -> Option<Timestamp> {
+        self.since
+    }
+
     /// The one with which it was set aside.
     #[must_use]
     pub const fn ticket(&self) -> u64 {
         self.ticket
+    }
+
+    /// Bytes that it takes up, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let judged = self.judged.len() * size_of::<Option<Timestamp>>();
+        size_of::<Self>() + judged + self.memory().map_or(0, Memory::bytes)
     }
 
     /// Whether its signals are learned together: then they are to begin at one time, because a signal of which
@@ -142,6 +168,13 @@ impl Rebuild {
     pub fn kept(&self) -> Option<(Timestamp, Vec<u8>)> {
         let memory = self.memory()?;
         Some((memory.newest()?, memory.encode()))
+    }
+
+    /// Since when all of it watches, by the keeper's time; `None`: it learns, or it isn't known.
+    #[must_use]
+    pub fn watching_since(&self) -> Option<Timestamp> {
+        let watches = self.memory().is_some_and(Memory::watches);
+        self.watching.learner.as_ref()?.watching_since.filter(|_| watches)
     }
 
     fn memory(&self) -> Option<&Memory> {

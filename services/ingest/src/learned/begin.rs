@@ -10,12 +10,16 @@ use millwright_store::telemetry::BatchTx;
 use millwright_store::telemetry::detector_states::{self, DetectorStateRow, Stretch};
 use millwright_store::telemetry::machines::MachineRow;
 
-use super::rebuilds::{Job, Outcome, Rebuilds, Wanted};
+use super::rebuilds::{Job, Key, Outcome, Rebuilds, Wanted};
 use super::said::Stored;
 use super::{marks, stored_signals};
 use crate::limits::{RELIVED_SAMPLES, RELIVED_US};
 use crate::machine::MachineState;
 use crate::memory::Memory;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 /// How a rule has begun.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,8 +40,13 @@ pub(super) async fn begin_or_wait(
     (machine, rule): (MachineId, &Behind),
     stored: &[DetectorStateRow],
 ) -> Result<Begun, StoreError> {
+    let key = (machine, rule.rule);
+    let aside = rule.aside.or_else(|| adopt(state, rebuilds, key, rule));
+    if !rebuilds.may_begin(key, aside) {
+        return Ok(Begun::default());
+    }
     let mut beside = Some(rebuilds);
-    match rebuilds.take((machine, rule.rule), rule.aside) {
+    match rebuilds.take(key, aside) {
         Outcome::Done { rebuild, taken } => {
             if state.watch.take_back(*rebuild) {
                 tracing::debug!(machine.id = %machine, rule.id = %rule.rule, taken, "a rule is back");
@@ -48,11 +57,16 @@ pub(super) async fn begin_or_wait(
         Outcome::Failed => beside = None,
         Outcome::Unknown => {}
     }
-    if rule.paced && beside.is_some_and(|rebuilds| !rebuilds.has_room()) {
-        return Ok(Begun::default());
-    }
     let row = stored.iter().find(|it| it.machine == machine && it.rule == rule.rule);
     begin(tx, state, beside, (machine, rule), row).await
+}
+
+/// After a batch that has failed, and in place of a machine that was forgotten, a rule waits for what was asked for of
+/// it before.
+fn adopt(state: &mut MachineState, rebuilds: &Rebuilds, key: Key, rule: &Behind) -> Option<u64> {
+    let ticket = rebuilds.adopt(key, rule.version, rule.since)?;
+    state.watch.wait_for(rule.rule, ticket);
+    Some(ticket)
 }
 
 /// Hands a rule what is stored of it. Samples that are too old, or too many, are passed over; one that needs days
@@ -97,8 +111,8 @@ async fn begin(
         let newest = begins.unwrap_or(oldest).min(latest.max(oldest));
         let stretch = Stretch { series, texts, after: oldest, to: latest };
         signals.push(Wanted { place, stretch, kind, learned, newest });
-        // Since a checkpoint there is little.
-        counted += if used { 0 } else { RELIVED_SAMPLES };
+        // Since a checkpoint there is little, mostly.
+        counted += if used && begins.is_none() { 0 } else { RELIVED_SAMPLES };
     }
     if let Some(rebuilds) = beside.filter(|_| rule.paced && is_too_much) {
         set_aside(state, rebuilds, (machine, rule.rule), signals, used);
@@ -110,7 +124,8 @@ async fn begin(
     Ok(Begun { has_begun: true, counted, taken: 0 })
 }
 
-/// A rule that has begun waits until it was rebuilt, of what has been judged.
+/// A rule that has begun waits until it was rebuilt, of what has been judged; where there is no room for that, with
+/// a ticket of which nothing is known, until there is.
 fn set_aside(
     state: &mut MachineState,
     rebuilds: &Rebuilds,
@@ -119,11 +134,14 @@ fn set_aside(
     used: bool,
 ) {
     let Some(rebuild) = state.watch.set_aside(rule, rebuilds.ticket(), used) else { return };
+    if !rebuilds.has_room() {
+        return;
+    }
     for Wanted { place, stretch, .. } in &mut signals {
         let judged = rebuild.judged(*place).map_or(i64::MIN, Timestamp::micros);
         stretch.to = stretch.to.min(judged);
     }
-    rebuilds.ask(Job { machine, rebuild, signals, taken: 0 });
+    rebuilds.ask(Job { machine, rebuild, signals, taken: 0, used });
 }
 
 /// Stores what rules have learned that are still being rebuilt, so that whoever begins again goes on from there.
@@ -152,7 +170,7 @@ pub(super) async fn keep(
                 through_ts: kept.through,
                 state: kept.state,
                 saved_at: now.micros(),
-                watching_since: None,
+                watching_since: kept.watching_since,
             }));
         }
     }

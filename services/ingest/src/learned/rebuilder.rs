@@ -11,19 +11,21 @@ use millwright_store::telemetry::detector_states;
 use millwright_store::{Store, StoreError};
 use tokio::time::sleep;
 
-use super::rebuilds::{Job, Kept, Key, Outcome, Rebuilds, Wanted};
+use super::rebuilds::{Job, Kept, Outcome, Rebuilds, Wanted};
 use super::said::Said;
 use crate::limits::{
     REBUILD_KEPT_EVERY, REBUILD_READ, REBUILD_REST_MAX, REBUILD_SAMPLES, REBUILD_TRIES,
-    REBUILD_UNPACKED, REBUILD_YIELD, RETRY_MAX,
+    REBUILD_UNPACKED, REBUILD_YIELD, RETRY_MAX, RETRY_MIN,
 };
+use crate::metrics::IngestMetrics;
 
 /// Rebuilds what is asked for, for ever.
-pub(crate) async fn run(store: Store, rebuilds: Rebuilds) {
+pub(crate) async fn run(store: Store, rebuilds: Rebuilds, metrics: IngestMetrics) {
     loop {
         let mut job = rebuilds.next().await;
-        let (key, ticket) = ((job.machine, job.rebuild.rule()), job.rebuild.ticket());
-        let ended = rebuild(&store, &rebuilds, &mut job).await;
+        metrics.set_rebuilds_waiting(rebuilds.waiting());
+        let (key, ticket) = (job.key(), job.rebuild.ticket());
+        let ended = rebuild(&store, &rebuilds, &metrics, &mut job).await;
         let Job { rebuild, taken, .. } = *job;
         let outcome = match ended {
             Ended::Whole => Outcome::Done { rebuild: Box::new(rebuild), taken },
@@ -46,29 +48,43 @@ fn warn(error: &StoreError, machine: MachineId, rule: RuleId) {
     tracing::warn!(machine.id = %machine, rule.id = %rule, error, "rebuilding failed");
 }
 
-async fn rebuild(store: &Store, rebuilds: &Rebuilds, job: &mut Job) -> Ended {
-    let (machine, rule) = (job.machine, job.rebuild.rule());
+async fn rebuild(
+    store: &Store,
+    rebuilds: &Rebuilds,
+    metrics: &IngestMetrics,
+    job: &mut Job,
+) -> Ended {
+    let (key, ticket) = (job.key(), job.rebuild.ticket());
+    let (machine, rule) = key;
     tracing::info!(machine.id = %machine, rule.id = %rule, "what a rule has learned is rebuilt");
-    for _ in 0..REBUILD_TRIES {
+    let (mut tries, mut pause) = (0, RETRY_MIN);
+    loop {
         match attempt(store, rebuilds, job).await {
             Ok(ended) => {
                 let taken = job.taken;
                 tracing::info!(machine.id = %machine, rule.id = %rule, taken, ?ended, "rebuilt");
                 return ended;
             }
-            // It goes on where it was.
             Err(error) => {
                 warn(&error, machine, rule);
-                sleep(RETRY_MAX).await;
+                tries += u32::from(error.blames_data());
             }
         }
+        if tries >= REBUILD_TRIES {
+            return Ended::Failed;
+        }
+        if !rebuilds.is_wanted(key, ticket) {
+            return Ended::Unwanted;
+        }
+        // It goes on where it was, when the database is there again.
+        metrics.rebuild_retries.inc();
+        sleep(pause).await;
+        pause = (pause * 2).min(RETRY_MAX);
     }
-    Ended::Failed
 }
 
 async fn attempt(store: &Store, rebuilds: &Rebuilds, job: &mut Job) -> Result<Ended, StoreError> {
-    let key: Key = (job.machine, job.rebuild.rule());
-    let ticket = job.rebuild.ticket();
+    let (key, ticket) = (job.key(), job.rebuild.ticket());
     job.rebuild.begin();
     begin_at(store, job).await?;
     let mut merge = Merge::new(job);
@@ -100,7 +116,8 @@ async fn attempt(store: &Store, rebuilds: &Rebuilds, job: &mut Job) -> Result<En
             kept_at = job.taken;
             if let Some((through, state)) = job.rebuild.kept() {
                 let version = job.rebuild.version();
-                let so_far = Kept { version, through: through.micros(), state };
+                let watching_since = job.rebuild.watching_since().map(Timestamp::micros);
+                let so_far = Kept { version, through: through.micros(), state, watching_since };
                 rebuilds.keep(key, ticket, so_far);
             }
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millwright_ingest::intake::{AckLine, Generation, Uplink};
-use millwright_ingest::limits::{LEARNED_BYTES_MAX, MachineLimits};
+use millwright_ingest::limits::{LEARNED_BYTES_MAX, MachineLimits, REBUILDS_MAX};
 use millwright_ingest::live::Live;
 use millwright_ingest::metrics::IngestMetrics;
 use millwright_ingest::{Ingest, IngestOptions};
@@ -22,6 +22,8 @@ use uuid::Uuid;
 
 /// Receive time of the first message: 2026-01-01.
 pub(crate) const T0: i64 = 1_767_225_600_000_000;
+/// What rules may learn, in bytes, and how many may wait to be rebuilt.
+const ROOM: (usize, usize) = (LEARNED_BYTES_MAX, REBUILDS_MAX);
 /// A bound for conditions that come true at once or never.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -46,7 +48,7 @@ impl Site {
         let mut db = database.peer().await;
         found(&mut db).await;
         let live = Live::new();
-        let (ingest, registry) = start(&store, (limits, LEARNED_BYTES_MAX), &live);
+        let (ingest, registry) = start(&store, limits, ROOM, &live);
         Self { database, store, ingest, live, registry, db }
     }
 
@@ -56,22 +58,29 @@ impl Site {
         assert!(self.ingest.stop(PATIENCE).await);
         self.db.clear().await;
         found(&mut self.db).await;
-        let limits = (MachineLimits::default(), LEARNED_BYTES_MAX);
-        let (ingest, registry) = start(&self.store, limits, &self.live);
+        let (ingest, registry) = start(&self.store, MachineLimits::default(), ROOM, &self.live);
         (self.ingest, self.registry) = (ingest, registry);
         self
     }
 
     /// Stops ingest and starts it again on the same database.
     pub(crate) async fn restart(self) -> Self {
-        self.restart_with_room(LEARNED_BYTES_MAX).await
+        self.restart_with(ROOM).await
     }
 
     /// The same, with room for so many bytes of what rules learn.
-    pub(crate) async fn restart_with_room(mut self, learned_bytes_max: usize) -> Self {
+    pub(crate) async fn restart_with_room(self, learned_bytes_max: usize) -> Self {
+        self.restart_with((learned_bytes_max, REBUILDS_MAX)).await
+    }
+
+    /// The same, with room for so many rules that wait to be rebuilt.
+    pub(crate) async fn restart_with_queue(self, rebuilds_max: usize) -> Self {
+        self.restart_with((LEARNED_BYTES_MAX, rebuilds_max)).await
+    }
+
+    async fn restart_with(mut self, room: (usize, usize)) -> Self {
         assert!(self.ingest.stop(PATIENCE).await);
-        let limits = (MachineLimits::default(), learned_bytes_max);
-        let (ingest, registry) = start(&self.store, limits, &self.live);
+        let (ingest, registry) = start(&self.store, MachineLimits::default(), room, &self.live);
         (self.ingest, self.registry) = (ingest, registry);
         self
     }
@@ -180,7 +189,9 @@ impl Site {
     pub(crate) fn metric(&self, name: &str) -> f64 {
         let families = self.registry.gather();
         let family = families.iter().find(|f| f.name() == format!("millwright_ingest_{name}"));
-        family.unwrap().get_metric()[0].get_counter().get_value()
+        let metric = &family.unwrap().get_metric()[0];
+        // The other one is 0.
+        metric.get_counter().get_value() + metric.get_gauge().get_value()
     }
 }
 
@@ -235,13 +246,15 @@ pub(crate) fn above(signal: &str, limit: f64, hold_s: f64, clear_hold_s: f64) ->
 
 fn start(
     store: &Store,
-    (limits, learned_bytes_max): (MachineLimits, usize),
+    limits: MachineLimits,
+    (learned_bytes_max, rebuilds_max): (usize, usize),
     live: &Live,
 ) -> (Ingest, prometheus::Registry) {
     let registry = prometheus::Registry::new();
     let metrics = IngestMetrics::register(&registry).unwrap();
     let now = || Timestamp::from_micros(T0);
-    let options = IngestOptions { limits, learned_bytes_max, live: live.clone(), metrics, now };
+    let live = live.clone();
+    let options = IngestOptions { limits, learned_bytes_max, rebuilds_max, live, metrics, now };
     (Ingest::start(store.clone(), options), registry)
 }
 

@@ -8,12 +8,13 @@ use std::time::Duration;
 use millwright_alarms::relearn;
 use millwright_core::access::{Actor, Caller, Permission};
 use millwright_ingest::intake::Uplink;
-use millwright_schemas::api::rules::RuleCondition;
+use millwright_ingest::limits::REBUILD_TRIES;
+use millwright_schemas::api::rules::{Rule, RuleCondition};
 use millwright_schemas::{OrganizationId, Timestamp, UserId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Site, T0, machine, telemetry};
+use crate::harness::{Site, T0, machine, rule, telemetry, until};
 use crate::learned::noise;
 
 /// Seconds between two samples: twelve are looked at together.
@@ -52,7 +53,11 @@ fn second(s: i64) -> Timestamp {
 }
 
 fn message(samples: &[Value], last: i64) -> Uplink {
-    let mut message = telemetry(1, &json!({"samples": samples}).to_string());
+    message_of(1, samples, last)
+}
+
+fn message_of(n: u128, samples: &[Value], last: i64) -> Uplink {
+    let mut message = telemetry(n, &json!({"samples": samples}).to_string());
     message.received_at = second(last);
     message
 }
@@ -80,11 +85,18 @@ async fn say(site: &Site, s: i64, state: &str) {
 
 /// Sends the first sample behind these days until its rule watches: only the first time it is news.
 async fn send_until_begun(site: &Site) {
+    send_until_begun_with(site, Vec::new).await;
+}
+
+/// The same, each time with other messages.
+async fn send_until_begun_with(site: &Site, others: impl Fn() -> Vec<Uplink>) {
     let s = HOURS.end * HOUR;
     let sample = json!({"ts": T0 / 1000 + s * 1000, "values": {"t": healthy(s)}});
     let begun = async {
         loop {
-            site.send_all(vec![message(std::slice::from_ref(&sample), s)]).await;
+            let mut messages = others();
+            messages.insert(0, message(std::slice::from_ref(&sample), s));
+            site.send_all(messages).await;
             if site.metric("learning_begun_total") >= 1.0 {
                 return;
             }
@@ -175,6 +187,90 @@ async fn what_comes_while_a_rule_is_rebuilt_is_judged_afterwards() {
     send_incident(&other).await;
     assert_eq!(site.rows(ALARMS).await, other.rows(ALARMS).await);
     assert_eq!(site.rows(ALARMS).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_database_that_can_not_be_read_for_a_while_is_waited_for() {
+    let mut site = Site::new().await;
+    send(&site, HOURS, healthy).await;
+    site.rule(9, shipped()).await;
+    // Of the packed days a batch reads nothing while there is so much beside them.
+    site.execute("ALTER TABLE packed_points RENAME TO away").await;
+    let s = HOURS.end * HOUR;
+    let sample = json!({"ts": T0 / 1000 + s * 1000, "values": {"t": healthy(s)}});
+    site.send_all(vec![message(&[sample], s)]).await;
+    let often = f64::from(REBUILD_TRIES) + 1.0;
+    until("tried again", || site.metric("rebuild_retries_total") >= often).await;
+    site.execute("ALTER TABLE away RENAME TO packed_points").await;
+    send_until_begun(&site).await;
+    assert!(site.metric("relived_total") >= 72.0 * OF_HOUR, "all that is stored");
+}
+
+/// What is refused is refused together with what else is in its batch, at first.
+#[tokio::test]
+async fn batches_that_fail_cost_nothing_that_is_rebuilt() {
+    let mut site = Site::new().await;
+    send(&site, HOURS, healthy).await;
+    site.rule(9, shipped()).await;
+    site.db.refuse("points", Some("NEW.value = 666"), "poisonous value").await;
+    let s = HOURS.end * HOUR;
+    let poison = json!({"ts": T0 / 1000 + s * 1000, "values": {"t": 666}});
+    let poisonous = || vec![message_of(2, std::slice::from_ref(&poison), s)];
+    send_until_begun_with(&site, poisonous).await;
+    let relived = site.metric("relived_total");
+    assert!((72.0 * OF_HOUR..2.0 * 72.0 * OF_HOUR).contains(&relived), "{relived}");
+    assert_ne!(site.rows("SELECT count(*) FROM quarantine").await, ["0"]);
+    site.db.accept("points").await;
+    assert_eq!(found(&mut site).await, lived().await);
+}
+
+#[tokio::test]
+async fn rules_that_are_switched_off_are_not_rebuilt() {
+    let mut site = Site::new().await;
+    send(&site, 0..10, healthy).await;
+    for n in [9, 10] {
+        site.rule(n, shipped()).await;
+    }
+    // As long as this is away, none is done.
+    site.execute("ALTER TABLE packed_points RENAME TO away").await;
+    for (s, waiting) in [(10 * HOUR, 1.0), (10 * HOUR + STEP, 0.0)] {
+        let sample = json!({"ts": T0 / 1000 + s * 1000, "values": {"t": healthy(s)}});
+        site.send_all(vec![message(&[sample], s)]).await;
+        let is_worked_on = || site.metric("rebuild_retries_total") >= 1.0;
+        until("counted", || is_worked_on() && site.metric("rebuilds_waiting") == waiting).await;
+        site.execute("UPDATE rules SET enabled = FALSE").await;
+        site.execute("UPDATE revisions SET revision = revision + 1").await;
+    }
+    site.execute("ALTER TABLE away RENAME TO packed_points").await;
+    assert_eq!(site.metric("learning_begun_total"), 0.0);
+}
+
+#[tokio::test]
+async fn who_needs_nothing_rebuilt_waits_for_no_room_for_that() {
+    let mut site = Site::new().await;
+    let say = async |site: &Site, n: u128, s: i64| {
+        let sample = json!({"ts": T0 / 1000 + s * 1000, "values": {"t": healthy(s)}});
+        site.send_all(vec![message_of(n, &[sample], s)]).await;
+        site.metric("learning_begun_total")
+    };
+    let watch = async |site: &Site, n: u128| {
+        let of_machine = Rule { machine_id: Some(machine(n)), ..rule(100 + n, shipped()) };
+        site.add_rule(&of_machine).await;
+    };
+    send(&site, 0..10, healthy).await;
+    watch(&site, 2).await;
+    say(&site, 2, 10 * HOUR).await;
+    assert_eq!(site.rows("SELECT count(*) FROM detector_states").await, ["1"]);
+    watch(&site, 1).await;
+    watch(&site, 3).await;
+    let site = site.restart_with_queue(0).await;
+    assert_eq!(say(&site, 1, 10 * HOUR).await, 0.0, "of ten hours, for which there is no room");
+    assert_eq!(say(&site, 2, 10 * HOUR + STEP).await, 1.0, "of a checkpoint");
+    assert_eq!(say(&site, 3, 10 * HOUR).await, 2.0, "of nothing");
+    assert_eq!(say(&site, 1, 10 * HOUR + STEP).await, 2.0);
+    let site = site.restart().await;
+    send_until_begun(&site).await;
+    assert!(site.metric("relived_total") >= 10.0 * OF_HOUR);
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use millwright_gateway::{Gateway, Metrics, Parts as GatewayParts, Settings};
 use millwright_identity::machines::{Enrollment, EnrollmentSettings, Trust};
 use millwright_identity::people::People;
 use millwright_identity::people::bootstrap::{ADMIN_EMAIL, bootstrap};
-use millwright_ingest::limits::{LEARNED_BYTES_MAX, MachineLimits};
+use millwright_ingest::limits::{LEARNED_BYTES_MAX, MachineLimits, REBUILDS_MAX};
 use millwright_ingest::live::Live;
 use millwright_ingest::metrics::IngestMetrics;
 use millwright_ingest::{Ingest, IngestOptions};
@@ -193,6 +193,7 @@ impl Common<'_> {
             IngestOptions {
                 limits: MachineLimits::default(),
                 learned_bytes_max: LEARNED_BYTES_MAX,
+                rebuilds_max: REBUILDS_MAX,
                 live: self.live.clone(),
                 metrics: IngestMetrics::register(&self.metrics)?,
                 now,
