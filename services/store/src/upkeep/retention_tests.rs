@@ -488,6 +488,7 @@ async fn nothing_is_made_anew_while_a_partition_is_half_removed() {
             () = tokio::time::sleep(Duration::from_millis(20)) => peer.execute(cancel).await,
         }
     }
+    drop(applied);
     assert_eq!(number(&store, "SELECT count(*) FROM rollup_dirty").await, 1, "it isn't seen");
 
     reader.execute("ROLLBACK").await;
