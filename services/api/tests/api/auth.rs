@@ -133,7 +133,9 @@ async fn one_address_cannot_try_many_accounts() {
         statuses.push(api.login(&format!("user{n}@localhost"), "wrong").await.status.as_u16());
     }
     assert_eq!(statuses[0], 401);
-    assert_eq!(*statuses.last().unwrap(), 429);
+    // Of the last ones, too, one may pass: an attempt comes back every two seconds.
+    let refused = statuses.iter().filter(|status| **status == 429).count();
+    assert!(refused >= 10, "{statuses:?}");
 }
 
 #[tokio::test]
