@@ -47,8 +47,10 @@ test('newest values stand in the list of machines', { timeout: 120_000 }, async 
   const dialog = page.getByRole('dialog')
   await dialog.getByRole('combobox').waitFor()
   await expect.poll(async () => (await focused(page)).role).toBe('combobox')
-  await dialog.getByRole('option', { name: SIGNAL }).waitFor()
+  // Names are offered once they are known, and to who begins to type.
+  await dialog.getByText(/^Offered is what/).waitFor()
   await page.keyboard.type(SIGNAL)
+  await dialog.getByRole('option', { name: SIGNAL }).waitFor()
   await expect.poll(() => dialog.getByRole('option').count()).toBe(1)
   await expectAccessible(page, 'the choice of values')
   await people.look(page, 'choice')

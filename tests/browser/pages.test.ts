@@ -66,7 +66,7 @@ beforeAll(async () => {
 })
 afterAll(() => agent.stop())
 
-test('every page is accessible, light and dark', { timeout: 120_000 }, async ({ people }) => {
+test('every page is accessible, light and dark', { timeout: 240_000 }, async ({ people }) => {
   const page = await people.signedIn(platform, 'admin')
   for (const [name, path] of Object.entries(pages)) {
     await open(page, platform + path)

@@ -20,10 +20,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Page cache of the writer, in KiB (negative: KiB, not pages).
 const WRITER_CACHE_KIB: &str = "-65536";
-/// Pages of the log before they are carried into the database: 32 MiB. Telemetry writes to the last page of each
-/// signal over and over; with SQLite's 1,000 pages nearly each batch carried over all of them, and half of what went
-/// to disk was that.
-const CHECKPOINT_PAGES: &str = "8192";
 /// Prepared statements kept per connection.
 const STATEMENT_CACHE: usize = 200;
 
@@ -64,12 +60,7 @@ impl SqlitePools {
             .max_lifetime(None)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .after_release(|connection, _| Box::pin(is_clean(connection)))
-            .connect_with(
-                options
-                    .clone()
-                    .pragma("cache_size", WRITER_CACHE_KIB)
-                    .pragma("wal_autocheckpoint", CHECKPOINT_PAGES),
-            )
+            .connect_with(options.clone().pragma("cache_size", WRITER_CACHE_KIB))
             .await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)

@@ -61,6 +61,7 @@ interface SignalsInputProps extends Omit<ValuesPickerProps, 'machines'> {
 function SignalsInput({ machines, chosen, onChoose }: SignalsInputProps) {
   const { t, i18n } = useTranslation('fleet')
   const names = useSignalNames(machines, { enabled: true })
+  const [suggests, setSuggests] = useState(false)
   const [wrong, setWrong] = useState<{ name: string; problem: NameProblem }>()
   const offered = useMemo(
     () => [...(names.data?.names ?? [])].sort(comparer(i18n.language)),
@@ -81,6 +82,13 @@ function SignalsInput({ machines, chosen, onChoose }: SignalsInputProps) {
         value={[...chosen]}
         onChange={choose}
         error={wrong && t(`values.wrong.${wrong.problem}`, { name: wrong.name })}
+        // By itself it opens only when it is entered.
+        dropdownOpened={suggests}
+        onDropdownOpen={() => setSuggests(true)}
+        onDropdownClose={() => setSuggests(false)}
+        onSearchChange={(typed) => {
+          if (typed) setSuggests(true)
+        }}
         maxTags={CHOSEN_MAX}
         maxLength={NAME_MAX_CHARS}
         limit={OFFERED_MAX}
