@@ -46,7 +46,7 @@ impl Handlers {
 /// Does jobs until stopped.
 pub(crate) async fn run(store: Store, handlers: Handlers, dead: IntGauge, stop: CancellationToken) {
     let kinds = handlers.kinds();
-    let mut wakes = store.jobs_enqueued();
+    let mut wakes = store.jobs_enqueued(&kinds);
     loop {
         wakes.mark_unchanged();
         let pause = match next(&store, &handlers, &kinds).await {

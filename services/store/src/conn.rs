@@ -132,10 +132,10 @@ impl Conn<'_> {
         }
     }
 
-    pub(crate) fn mark_jobs(&mut self) {
+    pub(crate) fn mark_jobs(&mut self, kind: &str) {
         match self {
-            Self::Tx(tx) => tx.mark_jobs(),
-            Self::Batch(tx) => tx.mark_jobs(),
+            Self::Tx(tx) => tx.mark_jobs(kind),
+            Self::Batch(tx) => tx.mark_jobs(kind),
         }
     }
 }

@@ -39,6 +39,23 @@ pub enum StoreError {
     Database(#[source] DbErr),
 }
 
+/// Whether a database that can't be used now is behind an error of another layer: trying again may help.
+#[must_use]
+pub fn is_unavailable(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<StoreError>() {
+            return error.is_transient();
+        }
+        // An error that shows a store's as its own has the store's cause.
+        if let Some(error) = error.downcast_ref::<DbErr>() {
+            return StoreError::from(error.clone()).is_transient();
+        }
+        cause = error.source();
+    }
+    false
+}
+
 impl StoreError {
     /// Whether the same call may succeed later without any change to it.
     #[must_use]
@@ -181,5 +198,29 @@ mod tests {
         assert!(!StoreError::Unavailable(DbErr::Custom("away".to_owned())).blames_data());
         assert!(StoreError::Exists("machine").blames_data());
         assert!(StoreError::corrupt("rules", "no such kind").blames_data());
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    enum Other {
+        #[error(transparent)]
+        Same(StoreError),
+        #[error("it can't be done")]
+        Because(#[source] StoreError),
+        #[error("something else")]
+        Own,
+    }
+
+    #[test]
+    fn a_database_that_is_away_is_found_behind_other_errors() {
+        let away = || StoreError::from(DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout));
+        assert!(away().is_transient());
+        assert!(is_unavailable(&away()));
+        assert!(is_unavailable(&Other::Same(away())));
+        assert!(is_unavailable(&Other::Because(away())));
+        for not in [StoreError::Exists("machine"), StoreError::NotFound("machine")] {
+            assert!(!is_unavailable(&not));
+            assert!(!is_unavailable(&Other::Because(not)));
+        }
+        assert!(!is_unavailable(&Other::Own));
     }
 }

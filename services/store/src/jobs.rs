@@ -103,45 +103,54 @@ pub async fn enqueue(tx: impl Into<Conn<'_>>, job: NewJob) -> Result<JobId, Stor
         ..Default::default()
     };
     conn.insert(&Entity::insert(row).into_query()).await?;
-    conn.mark_jobs();
+    conn.mark_jobs(job.kind);
     Ok(JobId(id))
 }
 
 /// The first takeable job of each kind, then the first of those: however many wait, one entry of an index
 /// is read for each kind, and one for each that waits behind another of its key. States are literals,
-/// so that SQLite sees that its partial indexes fit.
+/// so that SQLite sees that its partial indexes fit; kinds are rows, so that the text, and what PostgreSQL plans
+/// each time, is as long for many as for one.
 ///
 /// Several workers may take at once: on PostgreSQL each passes over what another is about to take.
 fn take_sql(engine: Engine, kinds: usize) -> String {
     let alone = engine.choose("", "FOR UPDATE SKIP LOCKED");
+    let kinds = rows(kinds);
     let first = |due: &str| {
         format!(
-            "(SELECT due.seq FROM jobs due WHERE {due} AND due.run_at <= ? \
+            "SELECT (SELECT due.seq FROM jobs due WHERE {due} \
                AND NOT EXISTS (\
                    SELECT 1 FROM jobs older \
                    WHERE older.ordering_key = due.ordering_key AND older.seq < due.seq \
                      AND older.state <> 'dead') \
-             ORDER BY due.run_at, due.seq LIMIT 1 {alone})"
+             ORDER BY due.run_at, due.seq LIMIT 1 {alone}) AS seq FROM ({kinds}) AS kinds"
         )
     };
-    let ready = first("due.state = 'ready' AND due.kind = ?");
-    let left = first("due.state = 'running' AND due.kind = ? AND due.leased_until <= ?");
-    let firsts = vec![format!("{ready}, {left}"); kinds].join(", ");
+    let ready = first("due.state = 'ready' AND due.kind = kinds.column1 AND due.run_at <= ?");
+    let left =
+        first("due.state = 'running' AND due.kind = kinds.column1 AND due.leased_until <= ?");
+    // Materialised: each of them is looked for once, in whatever order the rest is done.
     format!(
         "UPDATE jobs SET state = 'running', leased_until = ?, attempts = attempts + 1 \
          WHERE seq = (\
-             SELECT chosen.seq FROM jobs chosen WHERE chosen.seq IN ({firsts}) \
+             WITH firsts AS MATERIALIZED ({ready} UNION ALL {left}) \
+             SELECT chosen.seq FROM firsts JOIN jobs AS chosen ON chosen.seq = firsts.seq \
              ORDER BY chosen.run_at, chosen.seq LIMIT 1) \
          RETURNING *"
     )
 }
 
+/// So many values as rows of one column, which both databases call `column1`.
+fn rows(count: usize) -> String {
+    format!("VALUES {}", vec!["(?)"; count].join(", "))
+}
+
+/// In the order of the text: a condition comes before the kinds that it is about.
 fn take_values(kinds: &[&str], now: Timestamp, leased_until: Timestamp) -> Vec<sea_orm::Value> {
-    let now = sea_orm::Value::from(now.micros());
     let mut values: Vec<sea_orm::Value> = vec![leased_until.micros().into()];
-    for kind in kinds {
-        let kind = sea_orm::Value::from(*kind);
-        values.extend([kind.clone(), now.clone(), kind, now.clone(), now.clone()]);
+    for _ in ["ready", "left"] {
+        values.push(now.micros().into());
+        values.extend(kinds.iter().map(|kind| sea_orm::Value::from(*kind)));
     }
     values
 }
@@ -156,7 +165,11 @@ pub async fn take(
     now: Timestamp,
     leased_until: Timestamp,
 ) -> Result<Option<Job>, StoreError> {
-    if next_due(store, kinds).await?.is_none_or(|due| due > now) {
+    if kinds.is_empty() {
+        return Ok(None);
+    }
+    let takes_turns = store.engine() == Engine::Sqlite;
+    if takes_turns && next_due(store, kinds).await?.is_none_or(|due| due > now) {
         // Looking costs no turn at the writer.
         return Ok(None);
     }
@@ -180,21 +193,24 @@ pub async fn next_due(store: &Store, kinds: &[&str]) -> Result<Option<Timestamp>
     if kinds.is_empty() {
         return Ok(None);
     }
-    let values = kinds.iter().flat_map(|kind| [*kind; 2]).map(sea_orm::Value::from);
+    let values = kinds.iter().chain(kinds).map(|kind| sea_orm::Value::from(*kind));
     let query = statement(store.readers(), &next_due_sql(kinds.len()), values);
     let row = store.readers().query_one_raw(query).await?;
     let first: Option<i64> = row.map_or(Ok(None), |row| row.try_get_by_index(0))?;
     Ok(first.map(Timestamp::from_micros))
 }
 
-/// One entry of an index for each kind and state, however many wait.
+/// One entry of an index for each kind and state, however many wait. The kinds are asked for twice.
 fn next_due_sql(kinds: usize) -> String {
-    let of_kind = "SELECT (SELECT run_at FROM jobs WHERE state = 'ready' AND kind = ? \
-                   ORDER BY run_at LIMIT 1) AS due \
-                   UNION ALL \
-                   SELECT (SELECT leased_until FROM jobs WHERE state = 'running' AND kind = ? \
-                   ORDER BY leased_until LIMIT 1)";
-    format!("SELECT MIN(firsts.due) FROM ({}) firsts", vec![of_kind; kinds].join(" UNION ALL "))
+    let first = |time: &str, state: &str| {
+        format!(
+            "SELECT (SELECT {time} FROM jobs WHERE state = '{state}' AND kind = kinds.column1 \
+             ORDER BY {time} LIMIT 1) AS due FROM ({}) AS kinds",
+            rows(kinds)
+        )
+    };
+    let (ready, running) = (first("run_at", "ready"), first("leased_until", "running"));
+    format!("SELECT MIN(firsts.due) FROM ({ready} UNION ALL {running}) AS firsts")
 }
 
 /// Who decides about a job: the attempt that runs it now.
@@ -213,7 +229,7 @@ fn is_running(job: &Job) -> Condition {
 pub async fn complete(store: &Store, job: &Job) -> Result<bool, StoreError> {
     let tx = store.begin_beside().await?;
     let done = Entity::delete_many().filter(is_running(job)).exec(tx.conn()).await?;
-    finish(tx, done.rows_affected).await
+    finish(tx, job, done.rows_affected).await
 }
 
 /// The job takes longer: its lease ends later. `false`: its lease had ended and another has taken or
@@ -229,10 +245,10 @@ pub async fn extend(store: &Store, job: &Job, leased_until: Timestamp) -> Result
     Ok(done.rows_affected > 0)
 }
 
-async fn finish(tx: Tx, rows: u64) -> Result<bool, StoreError> {
+async fn finish(tx: Tx, job: &Job, rows: u64) -> Result<bool, StoreError> {
     if rows > 0 {
-        // The next job of the same key may run now.
-        tx.mark_jobs();
+        // The next job of the same key may run now: those of a key are for one worker.
+        tx.mark_jobs(&job.kind);
     }
     tx.commit().await?;
     Ok(rows > 0)
@@ -272,7 +288,7 @@ pub async fn fail(
         AfterFailure::Bury => row.state = Set("dead".to_owned()),
     }
     let done = Entity::update_many().set(row).filter(is_running(job)).exec(tx.conn()).await?;
-    finish(tx, done.rows_affected).await
+    finish(tx, job, done.rows_affected).await
 }
 
 /// Gives back all jobs that are being run: whoever ran them is gone. Only for a process that is the
@@ -402,11 +418,43 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn only_those_are_woken_who_do_what_was_left() {
+        let (store, _folder) = store().await;
+        let mut tests = store.jobs_enqueued(&["another", "test"]);
+        let others = store.jobs_enqueued(&["other"]);
+        let woken = |tests: &mut tokio::sync::watch::Receiver<u64>| {
+            let woken = tests.has_changed().unwrap();
+            tests.mark_unchanged();
+            woken
+        };
+        add(&store, "a", 1).await;
+        assert!(woken(&mut tests));
+        let job = take_at(&store, now()).await.unwrap();
+        assert!(!woken(&mut tests), "nothing was left");
+        assert!(complete(&store, &job).await.unwrap());
+        assert!(woken(&mut tests), "the next one of its key may run");
+        let mut batch = store.begin_batch().await.unwrap();
+        let job = NewJob {
+            organization: None,
+            kind: "test",
+            ordering_key: "b".to_owned(),
+            payload: 2.into(),
+            run_at: now(),
+            created_at: now(),
+        };
+        enqueue(&mut batch, job).await.unwrap();
+        assert!(!woken(&mut tests), "before it is true");
+        batch.commit().await.unwrap();
+        assert!(woken(&mut tests));
+        assert!(!others.has_changed().unwrap());
+    }
+
+    #[tokio::test]
     async fn looking_for_a_job_reads_none_of_those_that_wait() {
         let (store, _folder) = sqlite_store().await;
         let plan =
-            plan_of(&store, &next_due_sql(2), ["a", "a", "b", "b"].map(sea_orm::Value::from)).await;
-        for (index, times) in [("jobs_ready (kind=?)", 2), ("jobs_running (kind=?)", 2)] {
+            plan_of(&store, &next_due_sql(2), ["a", "b", "a", "b"].map(sea_orm::Value::from)).await;
+        for (index, times) in [("jobs_ready (kind=?)", 1), ("jobs_running (kind=?)", 1)] {
             assert_eq!(plan.matches(index).count(), times, "{plan}");
         }
         assert!(!plan.contains("SCAN jobs"), "{plan}");
@@ -415,13 +463,15 @@ mod tests {
         let values = take_values(&["a", "b"], now(), now());
         let plan = plan_of(&store, &take_sql(Engine::Sqlite, 2), values).await;
         for (index, times) in [
-            ("jobs_ready (kind=? AND run_at<?)", 2),
-            ("jobs_running (kind=? AND leased_until<?)", 2),
-            ("jobs_key (ordering_key=? AND seq<?)", 4),
+            ("jobs_ready (kind=? AND run_at<?)", 1),
+            ("jobs_running (kind=? AND leased_until<?)", 1),
+            ("jobs_key (ordering_key=? AND seq<?)", 2),
         ] {
             assert_eq!(plan.matches(index).count(), times, "{index} in {plan}");
         }
-        assert!(!plan.contains("SCAN"), "{plan}");
+        for table in ["jobs", "due", "older", "chosen"] {
+            assert!(!plan.contains(&format!("SCAN {table}")), "{plan}");
+        }
 
         let dead = Entity::find().filter(Expr::cust("state = 'dead'"));
         let plan = crate::testing::plan(&store, &dead.into_query()).await;

@@ -35,7 +35,7 @@ pub mod work;
 
 pub use conn::Conn;
 pub use engine::Engine;
-pub use error::StoreError;
+pub use error::{StoreError, is_unavailable};
 pub use lock::{DataFolderLock, LockError};
 pub use scope::Scope;
 pub use store::{DATABASE_FILE, Location, Store, Tx};

@@ -1,9 +1,10 @@
 //! The store: where transactions begin.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use sea_orm::{
     ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
@@ -80,12 +81,37 @@ pub struct Store {
 #[derive(Debug, Default)]
 pub(crate) struct Wakes {
     pub(crate) events: Notify,
-    jobs: watch::Sender<u64>,
+    jobs: RwLock<Vec<Worker>>,
+}
+
+/// Somebody who does jobs of some kinds.
+#[derive(Debug)]
+struct Worker {
+    kinds: Vec<String>,
+    wake: watch::Sender<u64>,
 }
 
 impl Wakes {
-    pub(crate) fn wake_jobs(&self) {
-        self.jobs.send_modify(|count| *count = count.wrapping_add(1));
+    /// Wakes those who do jobs of these kinds: everybody else would look in vain.
+    pub(crate) fn wake_jobs(&self, kinds: &BTreeSet<String>) {
+        if kinds.is_empty() {
+            return;
+        }
+        let workers = self.jobs.read().unwrap_or_else(PoisonError::into_inner);
+        for worker in workers.iter().filter(|one| one.kinds.iter().any(|kind| kinds.contains(kind)))
+        {
+            worker.wake.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+
+    fn add_worker(&self, kinds: &[&str]) -> watch::Receiver<u64> {
+        let (wake, woken) = watch::channel(0);
+        let kinds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+        let mut workers = self.jobs.write().unwrap_or_else(PoisonError::into_inner);
+        // Those who have ended are forgotten.
+        workers.retain(|worker| !worker.wake.is_closed());
+        workers.push(Worker { kinds, wake });
+        woken
     }
 }
 
@@ -144,7 +170,12 @@ impl Store {
             ..TransactionOptions::default()
         };
         let inner = self.writers.begin_with_options(options).await?;
-        Ok(Tx { inner, wakes: Arc::clone(&self.wakes), events: false.into(), jobs: false.into() })
+        Ok(Tx {
+            inner,
+            wakes: Arc::clone(&self.wakes),
+            events: false.into(),
+            jobs: std::sync::Mutex::default(),
+        })
     }
 
     /// Whether the database answers.
@@ -172,11 +203,11 @@ impl Store {
         self.wakes.events.notify_one();
     }
 
-    /// Changes whenever a transaction of this process has left jobs, or a job has ended that
-    /// others waited for.
+    /// Changes whenever a transaction of this process has left jobs of these kinds, or one of them has
+    /// ended that others waited for.
     #[must_use]
-    pub fn jobs_enqueued(&self) -> watch::Receiver<u64> {
-        self.wakes.jobs.subscribe()
+    pub fn jobs_enqueued(&self, kinds: &[&str]) -> watch::Receiver<u64> {
+        self.wakes.add_worker(kinds)
     }
 
     /// Closes all connections, after what runs has ended.
@@ -223,7 +254,7 @@ pub struct Tx {
     inner: DatabaseTransaction,
     wakes: Arc<Wakes>,
     events: AtomicBool,
-    jobs: AtomicBool,
+    jobs: std::sync::Mutex<BTreeSet<String>>,
 }
 
 impl Tx {
@@ -236,9 +267,7 @@ impl Tx {
         if self.events.into_inner() {
             self.wakes.events.notify_one();
         }
-        if self.jobs.into_inner() {
-            self.wakes.wake_jobs();
-        }
+        self.wakes.wake_jobs(&self.jobs.into_inner().unwrap_or_else(PoisonError::into_inner));
         Ok(())
     }
 
@@ -264,7 +293,10 @@ impl Tx {
         self.events.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn mark_jobs(&self) {
-        self.jobs.store(true, Ordering::Relaxed);
+    pub(crate) fn mark_jobs(&self, kind: &str) {
+        let mut kinds = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if !kinds.contains(kind) {
+            kinds.insert(kind.to_owned());
+        }
     }
 }

@@ -41,9 +41,10 @@ pub(crate) struct History {
     length_s: std::cell::Cell<i64>,
 }
 
-/// The continuous aggregates, and the width of their buckets in microseconds.
-const AGGREGATES: [(&str, i64); 2] =
-    [("rollups_1m", 60 * SECOND_US), ("rollups_1h", HOUR_S * SECOND_US)];
+/// The continuous aggregates, the width of their buckets in microseconds, and how many the platform's upkeep
+/// makes at once.
+const AGGREGATES: [(&str, i64, u32); 2] =
+    [("rollups_1m", 60 * SECOND_US, 360), ("rollups_1h", HOUR_S * SECOND_US, 240)];
 /// What the platform's upkeep does each hour with TimescaleDB, with chunks that have been full for a
 /// week.
 const COMPRESS: &str = "SELECT compress_chunk(format('%I.%I', chunk_schema, chunk_name)::regclass, true) \
@@ -184,9 +185,12 @@ pub(crate) async fn refresh(inside: &Inside) -> Result<()> {
     let Inside::Timescale(pool) = inside else { return Ok(()) };
     let floor = |time: i64, width: i64| time.div_euclid(width) * width;
     let from = floor(Timestamp::from_micros(i64::MIN).micros(), HOUR_S * SECOND_US);
-    for (view, width) in AGGREGATES {
+    for (view, width, at_once) in AGGREGATES {
         let to = floor(now_ms() * 1_000, width);
-        let text = format!("CALL refresh_continuous_aggregate('{view}', {from}, {to})");
+        let text = format!(
+            "CALL refresh_continuous_aggregate('{view}', {from}, {to}, \
+             options => '{{\"buckets_per_batch\": {at_once}}}')"
+        );
         let start = Instant::now();
         while let Err(error) = sqlx::raw_sql(AssertSqlSafe(text.as_str())).execute(pool).await {
             // The platform does the same each minute.

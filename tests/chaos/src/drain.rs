@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(150);
 const LONGEST: Duration = Duration::from_secs(300);
 /// The same for the work that comes of machines that leave at the end.
 const LEFT_WORK: Duration = Duration::from_secs(60);
+/// A job that fell due so long ago should have been done.
+const OVERDUE: Duration = Duration::from_secs(15);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(500);
 /// Between two lines on the terminal.
@@ -99,9 +101,19 @@ async fn open_commands(world: &World) -> Vec<String> {
 
 /// How many jobs should have been done by now. Some are for later, as what completes a ticket's
 /// evidence.
-pub(crate) fn due_jobs() -> String {
-    let now = chrono::Utc::now().timestamp_micros();
-    format!("SELECT COUNT(*) FROM jobs WHERE state <> 'dead' AND run_at <= {now}")
+fn due_jobs() -> String {
+    jobs_due_for(Duration::ZERO)
+}
+
+/// How many jobs should have been done some time ago: those that fell due a moment ago, as those of tickets that
+/// were opened together do, are just being done.
+pub(crate) fn overdue_jobs() -> String {
+    jobs_due_for(OVERDUE)
+}
+
+fn jobs_due_for(age: Duration) -> String {
+    let before = (chrono::Utc::now() - age).timestamp_micros();
+    format!("SELECT COUNT(*) FROM jobs WHERE state <> 'dead' AND run_at <= {before}")
 }
 
 /// Waits until the database has nothing more to be done; returns what it still has when the patience ends.

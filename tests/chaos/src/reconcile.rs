@@ -72,7 +72,7 @@ async fn platform(world: &World, peer: &mut Peer, outcome: &mut Outcome) -> anyh
         ("conflicts", COUNTER.to_owned()),
         ("quarantined", COUNTER.replace("conflicts", "quarantined")),
         ("dead jobs", "SELECT COUNT(*) FROM jobs WHERE state = 'dead'".to_owned()),
-        ("jobs overdue", drain::due_jobs()),
+        ("jobs overdue", drain::overdue_jobs()),
         (
             "holes in the events' positions",
             "SELECT COALESCE(MAX(position) - MIN(position) + 1 - COUNT(*), 0) FROM events"

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use millwright_api::server::ServerConfig;
 use millwright_api::waiting::Waiting;
-use millwright_store::{Location, Store};
+use millwright_store::{Location, Store, is_unavailable};
 
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -21,7 +21,7 @@ pub(super) async fn open(
     location: &Location,
     door: Option<&ServerConfig>,
 ) -> anyhow::Result<Store> {
-    let mut doorman = Doorman { door, waiting: None };
+    let mut doorman = Doorman::new(door);
     let opened = loop {
         let mut opening = Box::pin(Store::open(location));
         let opened = tokio::select! {
@@ -46,10 +46,50 @@ pub(super) async fn open(
         }
         tokio::time::sleep(PAUSE).await;
     };
-    if let Some(waiting) = doorman.waiting {
-        waiting.end().await;
-    }
+    doorman.end().await;
     opened.with_context(|| format!("{location} can't be opened"))
+}
+
+/// Steps of the start that use the database which was opened.
+pub(super) struct Steps<'c> {
+    location: &'c Location,
+    door: Option<&'c ServerConfig>,
+}
+
+impl<'c> Steps<'c> {
+    /// Of this database; told at this door.
+    pub(super) const fn new(location: &'c Location, door: Option<&'c ServerConfig>) -> Self {
+        Self { location, door }
+    }
+
+    /// Does one. Anew when the server can't be used any more: to end would only have the process started again.
+    pub(super) async fn take<T>(
+        &self,
+        step: impl AsyncFn() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let mut doorman = Doorman::new(self.door);
+        let done = loop {
+            match step().await {
+                Err(error) if self.may_come_back(&error) => {
+                    tracing::warn!(
+                        error = error.as_ref() as &dyn Error,
+                        "{} can't be used any more; trying again every {} s",
+                        self.location,
+                        PAUSE.as_secs()
+                    );
+                    doorman.tell("database is not available".to_owned());
+                    tokio::time::sleep(PAUSE).await;
+                }
+                done => break done,
+            }
+        };
+        doorman.end().await;
+        done
+    }
+
+    fn may_come_back(&self, error: &anyhow::Error) -> bool {
+        matches!(self.location, Location::Postgres(_)) && is_unavailable(error.as_ref())
+    }
 }
 
 /// Tells at the door why nobody comes in.
@@ -58,7 +98,17 @@ struct Doorman<'d> {
     waiting: Option<Waiting>,
 }
 
-impl Doorman<'_> {
+impl<'d> Doorman<'d> {
+    const fn new(door: Option<&'d ServerConfig>) -> Self {
+        Self { door, waiting: None }
+    }
+
+    async fn end(self) {
+        if let Some(waiting) = self.waiting {
+            waiting.end().await;
+        }
+    }
+
     fn tell(&mut self, reason: String) {
         match (&self.waiting, self.door) {
             (Some(waiting), _) => waiting.tell(reason),
@@ -69,5 +119,46 @@ impl Doorman<'_> {
             },
             (None, None) => {}
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::cell::Cell;
+    use std::path::PathBuf;
+
+    use anyhow::{anyhow, ensure};
+
+    use super::*;
+
+    /// Nobody listens there.
+    fn nowhere() -> Location {
+        Location::Postgres("postgres://nobody@127.0.0.1:1/nothing".to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_step_waits_for_a_server_that_has_gone_away_and_for_nothing_else() {
+        let tries = Cell::new(0);
+        let step = async || {
+            tries.set(tries.get() + 1);
+            if tries.get() == 1 {
+                Store::open(&nowhere()).await.context("a step")?;
+            }
+            ensure!(tries.get() != 2, "another reason");
+            Ok(tries.get())
+        };
+        let away = nowhere();
+        let error = Steps::new(&away, None).take(step).await.unwrap_err();
+        assert_eq!((error.to_string().as_str(), tries.get()), ("another reason", 2));
+
+        let in_a_folder = Location::Folder(PathBuf::from("/nowhere"));
+        let step = async || {
+            tries.set(tries.get() + 1);
+            Store::open(&nowhere()).await.map(drop).map_err(|error| anyhow!(error))
+        };
+        let taken = Steps::new(&in_a_folder, None).take(step).await;
+        assert!(taken.is_err(), "nobody is waited for");
+        assert_eq!(tries.get(), 3);
     }
 }

@@ -1,5 +1,6 @@
 //! The services of one process, wired together.
 
+use std::cell::Cell;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::bus::RunningBus;
+use super::database::Steps;
 use super::orders::{Orders, follow_presence};
 use super::presence::Presence;
 use super::{bridge, database, doors, files, machine_door, tls};
@@ -100,16 +102,18 @@ impl Parts {
             doors::mqtt_endpoint(config.public_mqtt.as_deref(), mqtt.unwrap_or(config.mqtt))?;
 
         let store = database::open(&config.database, http.as_ref()).await?;
-        let presence = Presence::begin(&store, config).await?;
+        let steps = Steps::new(&config.database, http.as_ref());
+        let presence = steps.take(async || Presence::begin(&store, config).await).await?;
         let people = Arc::new(People::set_up(&config.keys_in)?);
         if has(Role::Api) {
-            first_start(&people, &store, config).await?;
+            first_start(&people, &store, config, &steps).await?;
         }
         let bus = RunningBus::start(config.bus.as_deref())?;
         let metrics = prometheus::Registry::new();
+        let trust = async || Ok(Trust::open(store.clone(), &config.keys_in, now()).await?);
         let common = Common {
             config,
-            trust: Trust::open(store.clone(), &config.keys_in, now()).await?,
+            trust: steps.take(trust).await?,
             store: store.clone(),
             bus: bus.bus.clone(),
             live: Live::new(),
@@ -122,9 +126,13 @@ impl Parts {
         let gateway_name = presence.name().to_owned();
         common.tasks.spawn(presence.keep(common.stop.clone()));
 
+        // What needs the database is done before the first machine comes.
+        let sequencer = async || Ok(Sequencer::new(store.clone()).await?);
+        let sequencer = steps.take(sequencer).await?;
         let (mut directory, mut machines, mut notices) = (None, None, None);
         if let Some(socket) = socket {
-            let opened = StoreDirectory::open(store.clone(), gateway_name).await?;
+            let open = async || Ok(StoreDirectory::open(store.clone(), &*gateway_name).await?);
+            let opened = steps.take(open).await?;
             let opened = Arc::new(opened.with_hosts(machine_door::hosts(config)));
             let (started, presence) = common.start_gateway(Arc::clone(&opened), socket)?;
             (directory, machines, notices) = (Some(opened), Some(started), Some(presence));
@@ -136,7 +144,7 @@ impl Parts {
             let stop = common.stop.clone();
             common.tasks.spawn(follow_presence(dispatch.clone(), notices, stop));
         }
-        let positions = common.sequencer().await?;
+        let positions = common.follow(sequencer);
         let here = machines.as_ref();
         let api = http.map(|door| common.start_api(door, people, positions, here)).transpose()?;
         if has(Role::Worker) {
@@ -289,8 +297,7 @@ impl Common<'_> {
     }
 
     /// Gives events their positions, and tells readers here and in other processes.
-    async fn sequencer(&self) -> anyhow::Result<Positions> {
-        let (sequencer, positions) = Sequencer::new(self.store.clone()).await?;
+    fn follow(&self, (sequencer, positions): (Sequencer, Positions)) -> Positions {
         let (ending, ended) = tokio::sync::watch::channel(false);
         self.tasks.spawn(sequencer.run(ended));
         let (bus, store, stop) = (self.bus.clone(), self.store.clone(), self.stop.clone());
@@ -309,15 +316,31 @@ impl Common<'_> {
             }
             let _ = ending.send(true);
         });
-        Ok(positions)
+        positions
     }
 }
 
 /// Creates the first administrator; a password that was made up is shown once, on standard
 /// output and not in the log.
-async fn first_start(people: &People, store: &Store, config: &Config) -> anyhow::Result<()> {
-    let given = config.admin_password.as_ref().map(|password| Secret::new(password.0.clone()));
-    let made = bootstrap(people, store, given, now()).await?;
+async fn first_start(
+    people: &People,
+    store: &Store,
+    config: &Config,
+    steps: &Steps<'_>,
+) -> anyhow::Result<()> {
+    let tries = Cell::new(0);
+    let step = async || {
+        tries.set(tries.get() + 1);
+        let given = config.admin_password.as_ref().map(|password| Secret::new(password.0.clone()));
+        Ok(bootstrap(people, store, given, now()).await?)
+    };
+    let made = steps.take(step).await?;
+    if tries.get() > 1 && made.admin.is_none() {
+        tracing::warn!(
+            "the database went away meanwhile: if this was its first start, {ADMIN_EMAIL} may have been made \
+             without its password having been shown; `millwright admin reset-password` gives it a new one"
+        );
+    }
     if let Some(password) = made.admin.and_then(|admin| admin.generated_password) {
         let mut out = std::io::stdout();
         let note = if out.is_terminal() { " (shown only now)" } else { "" };

@@ -147,6 +147,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("0027_finished_minutes.sqlite.sql"),
                 postgres: include_str!("0027_finished_minutes.postgres.sql"),
             }),
+            Box::new(SqlFile {
+                name: "m0028_points_by_time",
+                sqlite: include_str!("0028_points_by_time.sqlite.sql"),
+                postgres: include_str!("0028_points_by_time.postgres.sql"),
+            }),
         ]
     }
 }

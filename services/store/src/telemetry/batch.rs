@@ -19,7 +19,7 @@ pub struct BatchTx {
     inner: Inner,
     store: Store,
     events: bool,
-    jobs: bool,
+    jobs: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Store {
                 Inner::Postgres(inner)
             }
         };
-        Ok(BatchTx { inner, store: self.clone(), events: false, jobs: false })
+        Ok(BatchTx { inner, store: self.clone(), events: false, jobs: BTreeSet::new() })
     }
 
     /// Sees to it that points of these days ([`days_of`]) have where to go: in short transactions of its
@@ -92,9 +92,7 @@ impl BatchTx {
         if self.events {
             self.store.wakes().events.notify_one();
         }
-        if self.jobs {
-            self.store.wakes().wake_jobs();
-        }
+        self.store.wakes().wake_jobs(&self.jobs);
         Ok(())
     }
 
@@ -102,8 +100,10 @@ impl BatchTx {
         self.events = true;
     }
 
-    pub(crate) const fn mark_jobs(&mut self) {
-        self.jobs = true;
+    pub(crate) fn mark_jobs(&mut self, kind: &str) {
+        if !self.jobs.contains(kind) {
+            self.jobs.insert(kind.to_owned());
+        }
     }
 
     pub(crate) fn conn(&mut self) -> Connection<'_> {

@@ -37,6 +37,8 @@ SELECT create_hypertable('points', 'ts', chunk_time_interval => {day}::bigint,
     create_default_indexes => false);
 SELECT create_hypertable('points_text', 'ts', chunk_time_interval => {day}::bigint,
     create_default_indexes => false);
+CREATE INDEX points_ts ON points USING brin (ts)
+    WITH (pages_per_range = 32, autosummarize = on);
 CREATE FUNCTION millwright_now() RETURNS BIGINT LANGUAGE sql STABLE
     AS $$ SELECT (extract(epoch FROM now()) * 1000000)::bigint $$;
 SELECT set_integer_now_func('points', 'millwright_now');
@@ -230,6 +232,7 @@ mod tests {
     use crate::telemetry::Layout;
     use crate::telemetry::points::{self, PointRow};
     use crate::testing::{NOW, store};
+    use crate::{Location, Store};
 
     /// A chunk's days, of which 18 368 and all after it are recent when the last one is the newest of all.
     const WIDE: DaySpan = DaySpan { from: 17_920, to: 18_432 };
@@ -251,6 +254,36 @@ mod tests {
             assert_eq!([recent - 3, recent - 4].map(|day| known.has(day)), has, "{there:?}");
             assert!((recent..=NEWEST).all(|day| known.has(day)), "{there:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn values_have_an_index_by_time_also_those_of_an_older_version() {
+        let (store, folder) = store().await;
+        let (Layout::Hypertables, Pool::Postgres(pool)) = (store.layout(), store.writer_pool())
+        else {
+            eprintln!("SKIPPED: TimescaleDB alone asks by time");
+            return;
+        };
+        let row = PointRow { series: 1, ts: NOW, value: Some(1.0), quality: 0 };
+        let mut tx = store.begin_batch().await.unwrap();
+        points::insert_any(&mut tx, &[row]).await.unwrap();
+        tx.commit().await.unwrap();
+        // One of the table, one of its chunk.
+        let count = "SELECT count(*) FROM pg_indexes WHERE indexname LIKE '%points_ts' \
+                     AND indexdef LIKE '%USING brin (ts)%'";
+        let there: i64 = sqlx::query_scalar(count).fetch_one(pool).await.unwrap();
+        assert_eq!(there, 2);
+
+        let before = "DROP INDEX points_ts; \
+                      DELETE FROM seaql_migrations WHERE version = 'm0028_points_by_time'";
+        sqlx::raw_sql(before).execute(pool).await.unwrap();
+        let there: i64 = sqlx::query_scalar(count).fetch_one(pool).await.unwrap();
+        assert_eq!(there, 0);
+        store.close().await;
+        let store = Store::open(&Location::new(folder.path(), folder.url())).await.unwrap();
+        let Pool::Postgres(pool) = store.writer_pool() else { unreachable!("it was PostgreSQL") };
+        let there: i64 = sqlx::query_scalar(count).fetch_one(pool).await.unwrap();
+        assert_eq!(there, 2);
     }
 
     #[tokio::test]

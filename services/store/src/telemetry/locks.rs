@@ -20,16 +20,17 @@ struct Room {
     points: i64,
     /// Those of texts.
     texts: i64,
-    /// Places that one takes: a partition and its index, or a chunk, the one with its compressed rows, and
-    /// their indexes.
-    places: i64,
+    /// Places that one of numbers takes, and one of texts: a partition and its index, or a chunk, the one with its
+    /// compressed rows, and their indexes.
+    places: (i64, i64),
 }
 
 impl Room {
     /// Places that are wanted: all connections of one process look at everything, beside a backup.
     fn wanted(self) -> i64 {
         let connections = i64::from(WRITERS + READERS);
-        (connections * self.points + self.points + 2 * self.texts) * self.places
+        let (of_points, of_texts) = self.places;
+        (connections * self.points + self.points) * of_points + 2 * self.texts * of_texts
     }
 
     /// What `max_locks_per_transaction` would have to be at least; `None`: it is enough.
@@ -70,7 +71,8 @@ async fn room(pools: &Pools, layout: &Layout) -> Result<Option<Room>, StoreError
     )
     .fetch_one(&pools.readers)
     .await?;
-    let places = if matches!(layout, Layout::Hypertables) { 4 } else { 2 };
+    // A chunk of numbers has an index by time too.
+    let places = if matches!(layout, Layout::Hypertables) { (5, 4) } else { (2, 2) };
     Ok(Some(Room { each, times, points, texts, places }))
 }
 
@@ -82,7 +84,7 @@ mod tests {
     use crate::telemetry::spans::SPANS_MAX;
     use crate::testing::{now, store};
 
-    const DEFAULT: Room = Room { each: 64, times: 100, points: 0, texts: 0, places: 2 };
+    const DEFAULT: Room = Room { each: 64, times: 100, points: 0, texts: 0, places: (2, 2) };
 
     #[test]
     fn the_servers_default_is_enough_for_all_partitions_that_there_should_be() {
@@ -92,7 +94,7 @@ mod tests {
 
     #[test]
     fn years_of_days_want_more_and_it_is_said_how_much() {
-        for (points, texts, places) in [(1_300, 1_300, 2), (400, 0, 4)] {
+        for (points, texts, places) in [(1_300, 1_300, (2, 2)), (400, 0, (5, 4))] {
             let room = Room { points, texts, places, ..DEFAULT };
             let wanted = room.lacking().unwrap();
             assert!(wanted > 64, "{wanted}");

@@ -16,6 +16,17 @@ use crate::{Store, StoreError};
 /// Chunks that are compressed in one step.
 const CHUNKS_MAX: usize = 4;
 
+/// Buckets of a continuous aggregate that are made in one transaction: of a quarter of a day, and of ten days,
+/// which a chunk of `rollups_1m` holds. TimescaleDB's default is 10, and for each batch it may read all that
+/// a chunk holds.
+const MINUTES_AT_ONCE: u32 = 360;
+const HOURS_AT_ONCE: u32 = 240;
+
+/// Whether a refresh takes `options`. Releases before TimescaleDB 2.28 don't, or don't look at the size of batches:
+/// they make everything at once.
+pub(crate) const TAKES_OPTIONS: &str = "SELECT EXISTS (SELECT 1 FROM pg_proc \
+    WHERE proname = 'refresh_continuous_aggregate' AND 'options' = ANY (proargnames)) AS takes";
+
 /// Whether this database has it.
 #[must_use]
 pub fn is_there(store: &Store) -> bool {
@@ -31,6 +42,8 @@ pub fn is_there(store: &Store) -> bool {
 pub async fn refresh(store: &Store, from: Option<i64>, now: i64) -> Result<(), StoreError> {
     let values = from.max(marks::get(store, marks::RAW_REMOVED).await?);
     let minutes = values.max(marks::get(store, marks::MINUTES_REMOVED).await?);
+    let rows = store.reader_pool().fetch(TAKES_OPTIONS, &[]).await?;
+    let in_batches = rows.first().map(|row| row.get(0)).transpose()?.unwrap_or(false);
     for (view, width, from) in [("rollups_1m", MINUTE_US, values), ("rollups_1h", HOUR_US, minutes)]
     {
         let to = floor(now, width);
@@ -39,19 +52,25 @@ pub async fn refresh(store: &Store, from: Option<i64>, now: i64) -> Result<(), S
         if from.is_some_and(|from| from >= to) {
             continue;
         }
-        alone(store, &refreshing(view, from, to)).await?;
+        alone(store, &refreshing(view, from, to, in_batches)).await?;
     }
     Ok(())
 }
 
 /// The statement that makes a continuous aggregate anew where something has changed, from `from`, by
-/// default the first time there is, up to `to`; in microseconds.
+/// default the first time there is, up to `to`; in microseconds. In batches, if it
+/// [takes options](TAKES_OPTIONS): what is made then stays if it is broken off.
 ///
 /// Never without a start: TimescaleDB 2.28 marks what lies before its first bucket then, and fails at
 /// that mark later ("timestamp out of range").
-pub(crate) fn refreshing(view: &str, from: Option<i64>, to: i64) -> String {
+pub(crate) fn refreshing(view: &str, from: Option<i64>, to: i64, in_batches: bool) -> String {
     let from = from.unwrap_or_else(|| floor(Timestamp::from_micros(i64::MIN).micros(), HOUR_US));
-    format!("CALL refresh_continuous_aggregate('{view}', {from}, {to})")
+    let buckets = if view == "rollups_1h" { HOURS_AT_ONCE } else { MINUTES_AT_ONCE };
+    let options = match in_batches {
+        true => format!(", options => '{{\"buckets_per_batch\": {buckets}}}'"),
+        false => String::new(),
+    };
+    format!("CALL refresh_continuous_aggregate('{view}', {from}, {to}{options})")
 }
 
 /// Compresses chunks that end before this time, in microseconds, also those that got something late

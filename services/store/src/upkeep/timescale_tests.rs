@@ -108,3 +108,28 @@ async fn whole_chunks_of_values_go_at_once_and_their_rollups_stay() {
         assert_eq!(one(&store, &format!("SELECT count(*) FROM {view}")).await, 2, "{view}");
     }
 }
+
+#[test]
+fn a_refresh_is_made_in_batches_where_it_can_be() {
+    assert_eq!(
+        refreshing("rollups_1m", Some(60), 120, true),
+        "CALL refresh_continuous_aggregate('rollups_1m', 60, 120, \
+         options => '{\"buckets_per_batch\": 360}')"
+    );
+    assert!(refreshing("rollups_1h", Some(0), 9, true).ends_with("\"buckets_per_batch\": 240}')"));
+    assert_eq!(
+        refreshing("rollups_1h", Some(0), 9, false),
+        "CALL refresh_continuous_aggregate('rollups_1h', 0, 9)"
+    );
+}
+
+#[tokio::test]
+async fn the_release_that_is_tried_takes_options() {
+    let (store, _folder) = store().await;
+    if !is_there(&store) {
+        eprintln!("SKIPPED: there is no TimescaleDB");
+        return;
+    }
+    let rows = store.reader_pool().fetch(TAKES_OPTIONS, &[]).await.unwrap();
+    assert!(rows[0].get::<bool>(0).unwrap());
+}

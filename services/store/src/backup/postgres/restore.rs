@@ -213,8 +213,10 @@ async fn make_rollups(connection: &mut PgConnection) -> Result<(), sqlx::Error> 
     let last = sqlx::query_scalar("SELECT max(ts) FROM points").fetch_one(&mut *connection).await?;
     let Some(last): Option<i64> = last else { return Ok(()) };
     let end = floor(last, HOUR_US).saturating_add(HOUR_US);
+    let in_batches =
+        sqlx::query_scalar(timescale::TAKES_OPTIONS).fetch_one(&mut *connection).await?;
     for view in ROLLUPS {
-        run(connection, timescale::refreshing(view, None, end)).await?;
+        run(connection, timescale::refreshing(view, None, end, in_batches)).await?;
     }
     Ok(())
 }
