@@ -37,8 +37,7 @@ SELECT create_hypertable('points', 'ts', chunk_time_interval => {day}::bigint,
     create_default_indexes => false);
 SELECT create_hypertable('points_text', 'ts', chunk_time_interval => {day}::bigint,
     create_default_indexes => false);
-CREATE INDEX points_ts ON points USING brin (ts)
-    WITH (pages_per_range = 32, autosummarize = on);
+CREATE INDEX points_ts ON points USING brin (ts) WITH (pages_per_range = 32);
 CREATE FUNCTION millwright_now() RETURNS BIGINT LANGUAGE sql STABLE
     AS $$ SELECT (extract(epoch FROM now()) * 1000000)::bigint $$;
 SELECT set_integer_now_func('points', 'millwright_now');

@@ -11,6 +11,7 @@ use super::marks;
 use super::rollups::{HOUR_US, MINUTE_US, floor};
 use crate::engine::Pool;
 use crate::telemetry::Layout;
+use crate::telemetry::layout::DAY_US;
 use crate::{Store, StoreError};
 
 /// Chunks that are compressed in one step.
@@ -21,6 +22,9 @@ const CHUNKS_MAX: usize = 4;
 /// a chunk holds.
 const MINUTES_AT_ONCE: u32 = 360;
 const HOURS_AT_ONCE: u32 = 240;
+
+/// Of chunks whose last day isn't longer ago the refresh sums up new pages, in microseconds.
+const SUMMED_UP_US: i64 = 2 * DAY_US;
 
 /// Whether a refresh takes `options`. Releases before TimescaleDB 2.28 don't, or don't look at the size of batches:
 /// they make everything at once.
@@ -40,6 +44,7 @@ pub fn is_there(store: &Store) -> bool {
 /// # Errors
 /// When the database can't be used.
 pub async fn refresh(store: &Store, from: Option<i64>, now: i64) -> Result<(), StoreError> {
+    sum_up(store, now).await?;
     let values = from.max(marks::get(store, marks::RAW_REMOVED).await?);
     let minutes = values.max(marks::get(store, marks::MINUTES_REMOVED).await?);
     let rows = store.reader_pool().fetch(TAKES_OPTIONS, &[]).await?;
@@ -53,6 +58,23 @@ pub async fn refresh(store: &Store, from: Option<i64>, now: i64) -> Result<(), S
             continue;
         }
         alone(store, &refreshing(view, from, to, in_batches)).await?;
+    }
+    Ok(())
+}
+
+/// Enters the pages that values came into since the last time into the index by time, of the last days: a refresh
+/// reads all pages that aren't in it. Those of older days are entered by the server's own vacuum.
+async fn sum_up(store: &Store, now: i64) -> Result<(), StoreError> {
+    let sql = "SELECT format('%I.%I', own.schemaname, own.indexname) \
+               FROM timescaledb_information.chunks i \
+               JOIN pg_indexes own \
+                   ON own.schemaname = i.chunk_schema AND own.tablename = i.chunk_name \
+               WHERE i.hypertable_name = 'points' AND NOT i.is_compressed \
+               AND own.indexdef LIKE '%USING brin%' AND i.range_end_integer > ?";
+    let since = now.saturating_sub(SUMMED_UP_US);
+    for row in store.reader_pool().fetch(sql, &[since.into()]).await? {
+        let index = row.get::<String>(0)?;
+        alone(store, &format!("SELECT brin_summarize_new_values('{index}'::regclass)")).await?;
     }
     Ok(())
 }

@@ -1,5 +1,4 @@
 use super::*;
-use crate::telemetry::layout::DAY_US;
 use crate::telemetry::points::{self, PointRow};
 use crate::testing::{NOW, machine, organization, store};
 use crate::upkeep::rollups::tests::{SECOND, new_series};
@@ -132,4 +131,34 @@ async fn the_release_that_is_tried_takes_options() {
     }
     let rows = store.reader_pool().fetch(TAKES_OPTIONS, &[]).await.unwrap();
     assert!(rows[0].get::<bool>(0).unwrap());
+}
+
+#[tokio::test]
+async fn a_refresh_enters_new_pages_of_the_last_days_into_the_index_by_time() {
+    let (store, _folder) = store().await;
+    if !is_there(&store) {
+        eprintln!("SKIPPED: there is no TimescaleDB");
+        return;
+    }
+    let (today, old) = (NOW / DAY_US * DAY_US, (NOW / DAY_US - 5) * DAY_US);
+    // More than the first 32 pages, which were entered when there was nothing in them.
+    let rows = |day: i64| (0..8_000).map(move |second| row(1, day + second * SECOND, 1.0));
+    let rows: Vec<PointRow> = rows(old).chain(rows(today)).collect();
+    let mut tx = store.begin_batch().await.unwrap();
+    points::insert_any(&mut tx, &rows).await.unwrap();
+    tx.commit().await.unwrap();
+    refresh(&store, None, NOW).await.unwrap();
+    // How many ranges of pages aren't entered yet; they are by asking.
+    let left = async |day: i64| {
+        let sql = format!(
+            "SELECT brin_summarize_new_values(format('%I.%I', own.schemaname, own.indexname)::regclass)::bigint \
+             FROM timescaledb_information.chunks i \
+             JOIN pg_indexes own ON own.schemaname = i.chunk_schema AND own.tablename = i.chunk_name \
+             WHERE own.indexdef LIKE '%USING brin%' AND i.range_start_integer = {day}"
+        );
+        let Pool::Postgres(pool) = store.writer_pool() else { unreachable!("it is TimescaleDB") };
+        sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).fetch_one(pool).await.unwrap()
+    };
+    assert_eq!(left(today).await, 0);
+    assert!(left(old).await > 0, "what is older is left to the server's vacuum");
 }
